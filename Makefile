@@ -1,0 +1,58 @@
+# `make` prints what there is. Every target sets up what it needs; the second call starts at once.
+VENV ?= .venv
+BIN := $(VENV)/bin
+WORKERS ?= 2
+export VENV
+# The numbers of one test must not depend on how many tests run beside it.
+TEST_ENV := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test check style types imports docs units bench format lock clean
+
+help:  ## print what there is
+	@printf 'fingerpost: make TARGET\n\n'
+	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@printf '\nNeeds Python 3.11 or newer (make PYTHON=/path/to/python ...); uses uv when it is on the path.\n'
+
+demo: $(VENV)/.stamp-demo  ## set up, run real studies, write a report for each and an index
+	$(BIN)/fingerpost demo
+
+test: check docs units  ## set up, then everything that CI holds: style, types, imports, manual, tests
+
+check: style types imports  ## style, types and import rules only
+
+style: $(VENV)/.stamp-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.stamp-test
+	$(BIN)/mypy
+
+imports: $(VENV)/.stamp-test
+	$(BIN)/lint-imports
+
+units: $(VENV)/.stamp-test  ## the tests only
+	$(TEST_ENV) $(BIN)/python -m pytest -n $(WORKERS) --durations=10
+
+docs: $(VENV)/.stamp-test  ## build the manual into build/site (works without a network)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+bench: $(VENV)/.stamp-bench  ## measure speed and memory against peers; writes benchmarks/RESULTS.md
+	$(BIN)/python benchmarks/run.py
+
+format: $(VENV)/.stamp-test  ## put the code into the house style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock:  ## renew requirements/*.txt from pyproject.toml (needs uv)
+	scripts/lock.sh
+
+clean:  ## remove what was built (not the environment)
+	rm -rf build dist site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find src tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+# One stamp for each locked set; a new lock or new project file makes it stale.
+$(VENV)/.stamp-%: requirements/%.txt pyproject.toml scripts/setup.sh
+	@scripts/setup.sh $*
+	@touch $@

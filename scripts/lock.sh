@@ -1,0 +1,17 @@
+#!/bin/sh
+# Renew the hashed lock files. The test set is solved first; the others may not differ from it.
+set -eu
+cd "$(dirname -- "$0")/.."
+command -v uv >/dev/null 2>&1 || { echo "make lock needs uv on the path." >&2; exit 1; }
+
+compile() {
+    target=$1
+    shift
+    uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+        --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+        pyproject.toml requirements/build.in "$@" --output-file "requirements/$target.txt"
+}
+
+compile test --extra test --extra examples --extra docs
+compile bench --extra bench --extra examples --constraint requirements/test.txt
+compile demo --extra examples --constraint requirements/test.txt

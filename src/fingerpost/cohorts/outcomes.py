@@ -1,0 +1,175 @@
+"""Outcomes of the children studied, each with the faults found in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from fingerpost.cohorts.columns import children, measured
+from fingerpost.cohorts.values import Floats, Mask, Places, moment, moments
+from fingerpost.core.errors import listed
+from fingerpost.core.outcome import KINDS, Outcome
+from fingerpost.core.study import Arms, OutcomeSpec, Scalar
+
+# Kind → what each recorded value must be, in words.
+ALLOWED = {
+    "binary": "0 or 1",
+    "count": "a whole number, 0 or more",
+    "time": "0 or more",
+}
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Read:
+    """What one outcome is read from: columns by name, and who is studied."""
+
+    table: Mapping[str, pl.Series]
+    places: Places
+    keep: Mask
+
+
+def outcome(spec: OutcomeSpec, read: Read, faults: list[str]) -> Outcome | None:
+    """Return an outcome of the children studied; None, and a fault, where it cannot be one.
+
+    A child whose value, person-time or event is missing has no outcome, and stays.
+    """
+    if spec.kind not in KINDS:
+        faults.append(f'outcomes.{spec.name}: "{spec.kind}" is no kind. Allowed: {listed(KINDS)}.')
+        return None
+    before = len(faults)
+    parts = {
+        key: part(spec, key, read=read, faults=faults)
+        for key in ("column", "exposure", "entry", "event")
+    }
+    value = parts["column"]
+    if value is None or len(faults) > before:
+        return None
+    seen = ~np.isnan(value)
+    for key in ("exposure", "entry", "event"):
+        other = parts[key]
+        if other is not None:
+            seen &= ~np.isnan(other)
+    if not seen.any():
+        faults.append(
+            f'outcomes.{spec.name}: "{spec.column}" is missing for every child studied. '
+            "Name another column, or widen the population."
+        )
+        return None
+    faults += [f"outcomes.{spec.name}: {fault}" for fault in value_faults(spec, parts, seen)]
+    return None if len(faults) > before else made(spec, parts, seen)
+
+
+def part(spec: OutcomeSpec, key: str, *, read: Read, faults: list[str]) -> Floats | None:
+    """Return one column of an outcome for the children studied, None where it has none."""
+    column = getattr(spec, key)
+    if not column:
+        return None
+    values = measured(
+        read.table[column],
+        f'outcomes.{spec.name}: "{column}"',
+        places=read.places,
+        faults=faults,
+        mend="Correct the records.",
+    )
+    return None if values is None else values[read.keep]
+
+
+def made(spec: OutcomeSpec, parts: Mapping[str, Floats | None], seen: Mask) -> Outcome:
+    """Return the outcome; a value that was not seen is NaN."""
+    value, event = parts["column"], parts["event"]
+    assert value is not None
+    return Outcome(
+        kind=spec.kind,
+        value=np.where(seen, value, np.nan),
+        exposure=parts["exposure"],
+        entry=parts["entry"],
+        event=None if event is None else event == 1,
+        observed=None if seen.all() else seen,
+        measured_in=spec.measure.measured_in,
+        better=spec.measure.better,
+    )
+
+
+def value_faults(spec: OutcomeSpec, parts: Mapping[str, Floats | None], seen: Mask) -> list[str]:
+    """Return what is wrong with the recorded values of one outcome."""
+    value = parts["column"]
+    assert value is not None
+    known = value[seen]
+    wrong = {
+        "binary": ~np.isin(known, (0.0, 1.0)),
+        "count": (known < 0) | (known != np.floor(known)),
+        "time": known < 0,
+    }.get(spec.kind)
+    faults = []
+    if wrong is not None and wrong.any():
+        faults.append(
+            f'"{spec.column}" of {children(int(wrong.sum()))} is not {ALLOWED[spec.kind]}, as '
+            f"kind {spec.kind} needs. Correct the records, or give the outcome another kind."
+        )
+    elif known.min() == known.max():
+        faults.append(
+            f'"{spec.column}" is the same for every child studied, so no arm can differ from '
+            "another. Name another column."
+        )
+    return faults + time_faults(spec, parts, seen)
+
+
+def time_faults(spec: OutcomeSpec, parts: Mapping[str, Floats | None], seen: Mask) -> list[str]:
+    """Return what is wrong with person-time, entry and event of one outcome."""
+    faults = []
+    value, exposure = parts["column"], parts["exposure"]
+    entry, event = parts["entry"], parts["event"]
+    assert value is not None
+    if exposure is not None and (exposure[seen] <= 0).any():
+        count = int((exposure[seen] <= 0).sum())
+        faults.append(
+            f'person-time "{spec.exposure}" of {children(count)} is 0 or less. Person-time must be '
+            "above 0: leave these children out by population, or correct the records."
+        )
+    if event is not None and not np.isin(event[seen], (0.0, 1.0)).all():
+        count = int((~np.isin(event[seen], (0.0, 1.0))).sum())
+        faults.append(f'event "{spec.event}" of {children(count)} is not 0 or 1. Correct it.')
+    if entry is not None and (entry[seen] >= value[seen]).any():
+        count = int((entry[seen] >= value[seen]).sum())
+        faults.append(
+            f'entry "{spec.entry}" of {children(count)} is not before the end of their time '
+            f'"{spec.column}". Correct the records.'
+        )
+    if spec.kind == "time" and event is None:
+        faults.append(f"a time needs an event. Write event: COLUMN beside {spec.column}.")
+    return faults
+
+
+def order_faults(spec: OutcomeSpec, arms: Arms, read: Read) -> list[str]:
+    """Return a fault where an outcome was measured before the exposure."""
+    first = when(arms.date, arms.at, read)
+    second = when(spec.date, spec.at, read)
+    if first is None or second is None:
+        return []
+    place = f"outcomes.{spec.name}"
+    (early, early_kind), (late, late_kind) = first, second
+    if early_kind != late_kind or "text" in (early_kind, late_kind):
+        return [
+            f"{place}: when the exposure and the outcome were measured cannot be compared "
+            f"({early_kind} and {late_kind}). Give both as dates (YYYY-MM-DD) or both as numbers."
+        ]
+    before = np.broadcast_to(late < early, read.keep.shape) & read.keep
+    if not before.any():
+        return []
+    return [
+        f"{place}: the outcome was measured before the exposure for {children(int(before.sum()))} "
+        f"({read.places.of(before)}). Correct the dates, or leave these children out by population."
+    ]
+
+
+def when(column: str | None, at: Scalar | None, read: Read) -> tuple[Floats, str] | None:
+    """Return when something was measured, by child or for all, and its kind; None if not said."""
+    if column:
+        return moments(read.table[column])
+    if at is None:
+        return None
+    value, kind = moment(at)
+    return np.array(value), kind

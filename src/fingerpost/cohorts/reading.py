@@ -1,0 +1,196 @@
+"""One table of records, from one source or several stacked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import narwhals as nw
+
+from fingerpost.cohorts.conditions import expression
+from fingerpost.core.errors import Malformed, listed, nearest
+from fingerpost.core.leaves import Engine, load
+from fingerpost.core.study import Condition, Records, Scalar, TableSource
+from fingerpost.engines._shared import ROW, TableFile, named, table_file
+
+SOURCE = "(source)"
+# What SQL calls the table once sources have been chosen from and stacked.
+TABLE = "the records"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Part:
+    """One source as it was read, before its conditions are applied."""
+
+    source: TableSource
+    frame: nw.LazyFrame[Any]
+
+    @property
+    def words(self) -> str:
+        """The source as a reader names it: the file's name."""
+        return Path(self.source.path or self.source.file or "").name
+
+    def schema(self) -> dict[str, nw.dtypes.DType]:
+        """Return the type of each column."""
+        return dict(self.frame.collect_schema())
+
+    def conditions(self) -> tuple[nw.Expr, ...]:
+        """Return the conditions on reading as expressions; Malformed with every fault."""
+        return expressions(
+            self.source.where, self.schema(), place="records.where", words=self.words
+        )
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class TableRecords:
+    """One table, not yet read into memory.
+
+    frame: the rows of every source that meet its conditions, with `ROW` (place in the file, from
+    1) and, where sources are stacked, `SOURCE` (place among sources, from 0). columns: what a study
+    may name. dropped: columns that not every source has. digest: (file name, SHA-256).
+    """
+
+    frame: nw.LazyFrame[Any]
+    columns: tuple[str, ...]
+    digest: tuple[tuple[str, str], ...]
+    engine: str
+    parts: tuple[Part, ...]
+    dropped: tuple[str, ...]
+    records: Records
+    base: Path
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The sources in words."""
+        return tuple(part.source.words() for part in self.parts)
+
+    @property
+    def words(self) -> str:
+        """The table in words: the names of its files."""
+        return " and ".join(dict.fromkeys(part.words for part in self.parts))
+
+    def schema(self) -> dict[str, nw.dtypes.DType]:
+        """Return the type of each column a study may name."""
+        whole = dict(self.frame.collect_schema())
+        return {name: whole[name] for name in self.columns}
+
+
+def read_records(
+    source: str | Path | Records, *, engine: str = "duckdb", base: Path = Path(".")
+) -> TableRecords:
+    """Return the records as one lazy table.
+
+    A path relative to nothing else is relative to `base`. Sources are stacked on the columns common
+    to all, each after its own conditions and constants. Raises Malformed (every fault of a file),
+    MissingExtra (a package not installed), UnknownLeaf (no such engine).
+    """
+    records = source if isinstance(source, Records) else Records((TableSource(str(source)),))
+    if not records.sources:
+        raise Malformed("records: no table is named. Write records: {table: FILE}.")
+    text = (records.unit,) if records.unit else ()
+    files = located(records.sources, base, text)
+    frames = load("engines", engine, Engine).read(files)
+    parts = tuple(Part(one, frame) for one, frame in zip(records.sources, frames, strict=True))
+    frame, columns, dropped = stacked(parts)
+    digest = tuple(item for file in files for item in file.digest())
+    return TableRecords(frame, columns, digest, engine, parts, dropped, records, base)
+
+
+def located(sources: Sequence[TableSource], base: Path, text: tuple[str, ...]) -> list[TableFile]:
+    """Return every source's file; all that are not there are named at once."""
+    files: list[TableFile] = []
+    faults: list[str] = []
+    for source in sources:
+        try:
+            files.append(table_file(source, base, text=text))
+        except Malformed as fault:
+            faults += fault.problems
+    if faults:
+        raise Malformed(faults)
+    return files
+
+
+def stacked(
+    parts: Sequence[Part],
+) -> tuple[nw.LazyFrame[Any], tuple[str, ...], tuple[str, ...]]:
+    """Return the sources as one frame, the columns common to all, and those that are not."""
+    frames = [prepared(part) for part in parts]
+    schemas = [dict(frame.collect_schema()) for frame in frames]
+    common = [name for name in schemas[0] if all(name in schema for schema in schemas)]
+    columns = tuple(name for name in common if name != ROW)
+    if len(frames) == 1:
+        plain = frames[0] is parts[0].frame
+        return (frames[0] if plain else named(frames[0], TABLE)), columns, ()
+    every = dict.fromkeys(name for schema in schemas for name in schema)
+    dropped = tuple(name for name in every if name not in common)
+    whole = [
+        frame.select(
+            *[alike(name, [schema[name] for schema in schemas]) for name in common],
+            nw.lit(place, dtype=nw.Int64).alias(SOURCE),
+        )
+        for place, frame in enumerate(frames)
+    ]
+    return named(nw.concat(whole, how="vertical"), TABLE), columns, dropped
+
+
+def prepared(part: Part) -> nw.LazyFrame[Any]:
+    """Return one source after its conditions and constants."""
+    frame = part.frame
+    conditions = part.conditions()
+    if conditions:
+        frame = frame.filter(*conditions)
+    if part.source.set:
+        frame = frame.with_columns(*[constant(name, value) for name, value in part.source.set])
+    return frame
+
+
+def constant(name: str, value: Scalar) -> nw.Expr:
+    """Return a column that holds one value."""
+    if isinstance(value, str):
+        return nw.lit(value, dtype=nw.String).alias(name)
+    kind = nw.Float64 if isinstance(value, float) else nw.Int64
+    return nw.lit(value if isinstance(value, float) else int(value), dtype=kind).alias(name)
+
+
+def alike(name: str, dtypes: Sequence[nw.dtypes.DType]) -> nw.Expr:
+    """Return a column in the one type that holds it in every source."""
+    if all(dtype == dtypes[0] for dtype in dtypes):
+        return nw.col(name)
+    if all(dtype.is_numeric() for dtype in dtypes):
+        return nw.col(name).cast(nw.Float64)
+    return nw.col(name).cast(nw.String)
+
+
+def expressions(
+    conditions: Sequence[Condition],
+    schema: dict[str, nw.dtypes.DType],
+    *,
+    place: str,
+    words: str,
+) -> tuple[nw.Expr, ...]:
+    """Return conditions as expressions; Malformed with every fault."""
+    built, faults = [], []
+    for condition in conditions:
+        if condition.column not in schema:
+            faults.append(unknown(condition.column, place, columns=schema, words=words))
+            continue
+        try:
+            built.append(expression(condition, schema[condition.column], place=place))
+        except Malformed as fault:
+            faults += fault.problems
+    if faults:
+        raise Malformed(faults)
+    return tuple(built)
+
+
+def unknown(
+    column: str, place: str, *, columns: dict[str, nw.dtypes.DType] | Sequence[str], words: str
+) -> str:
+    """Return the fault of a column that is not there, with the nearest that is."""
+    names = [name for name in columns if name not in (ROW, SOURCE)]
+    there = (
+        f" There are: {listed(names)}." if len(names) <= 12 else f" It has {len(names)} columns."
+    )
+    return f'{place}: there is no column "{column}" in {words}.{nearest(column, names)}{there}'

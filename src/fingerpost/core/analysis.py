@@ -1,0 +1,56 @@
+"""How the asked terms are to be answered: all a leaf is told besides the children."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from fingerpost.core.assignment import Assignment, Observed
+from fingerpost.core.cohort import Cohort
+from fingerpost.core.estimand import Term
+from fingerpost.core.model import Models
+
+T = TypeVar("T")
+
+
+class Fits:
+    """Fitted nuisance models of one cohort, each fitted once and shared by the leaves."""
+
+    def __init__(self) -> None:
+        self._kept: dict[object, Any] = {}
+
+    def once(self, key: object, make: Callable[[], T]) -> T:
+        """Return what is kept under the key, making it the first time it is asked for."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        kept: T = self._kept[key]
+        return kept
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """Covariates, working models, level of clustering, level of intervals, a leaf's own options."""
+
+    given: tuple[str, ...]
+    models: Models = Models()
+    assignment: Assignment = Observed()
+    cluster: str | None = None
+    level: float = 0.95
+    digest: str = ""
+    seed: int = 0
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Task:
+    """What a leaf answers: terms of one outcome, on one cohort whose outcome was seen for all.
+
+    Trimming and subgroups have been applied to the cohort already: the leaf answers its target on
+    the children it is given. fits: shared by leaves on the same cohort.
+    """
+
+    cohort: Cohort
+    terms: tuple[Term, ...]
+    analysis: Analysis
+    fits: Fits = field(default_factory=Fits)

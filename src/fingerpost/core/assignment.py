@@ -1,0 +1,51 @@
+"""Who did the assigning: life (`Observed`) or a draw (`Randomised`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When arms are adopted: periods in order, and the adoption period of each wave."""
+
+    periods: tuple[str, ...] = ()
+    adoption: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Arms as life gave them; exchangeable, it is assumed, given the covariates in `given`."""
+
+    given: tuple[str, ...] = ()
+    cluster: str | None = None
+    schedule: Schedule | None = None
+
+    @property
+    def randomised(self) -> bool:
+        """Whether a draw assigned the arms."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Randomised:
+    """Arms drawn by a named design. `unit` is what was drawn (child, school, area)."""
+
+    design: str = "simple"
+    unit: str | None = None
+    given: tuple[str, ...] = ()
+    strata: tuple[str, ...] = ()
+    schedule: Schedule | None = None
+
+    @property
+    def randomised(self) -> bool:
+        """Whether a draw assigned the arms."""
+        return True
+
+    @property
+    def cluster(self) -> str | None:
+        """The level at which variance is taken: what was drawn."""
+        return self.unit
+
+
+Assignment = Observed | Randomised

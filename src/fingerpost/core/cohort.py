@@ -1,0 +1,80 @@
+"""The children of one study, as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fingerpost.core.column import Column
+from fingerpost.core.flow import Flow
+from fingerpost.core.outcome import Outcome
+
+Codes = NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Cohort:
+    """n rows, one per child (or per copy of a child where cloning repeats it).
+
+    unit: (n,) codes of the child, always a cluster of its own.
+    arms: names of the exposure levels in order; arm: (n,) codes into them. dose: (n,) instead,
+    for a continuous exposure. clusters: level name → (n,) codes, such as school.
+    probability: (n, k) of each arm where a design fixed it. weight: (n,) survey weight.
+    replicate: which imputation or linkage spine this is; 0 where there is only one.
+    roles: columns with a job (instrument, running variable, link probability).
+    """
+
+    unit: Codes
+    arms: tuple[str, ...]
+    arm: Codes
+    outcomes: Mapping[str, Outcome]
+    covariates: Mapping[str, Column]
+    clusters: Mapping[str, Codes] = field(default_factory=dict)
+    strata: Codes | None = None
+    dose: NDArray[np.float64] | None = None
+    probability: NDArray[np.float64] | None = None
+    roles: Mapping[str, Column] = field(default_factory=dict)
+    weight: NDArray[np.float64] | None = None
+    replicate: int = 0
+    flow: Flow = field(default_factory=Flow)
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return len(self.arm)
+
+    def cluster_codes(self, level: str | None) -> Codes:
+        """Return (n,) codes of the variance unit: the named level, or the child."""
+        return self.unit if level is None else self.clusters[level]
+
+    def take(self, rows: NDArray[np.generic]) -> Cohort:
+        """Return the cohort of the chosen rows (indices or a mask); codes keep their meaning."""
+
+        def part(values: Any) -> Any:
+            return None if values is None else values[rows]
+
+        return replace(
+            self,
+            unit=self.unit[rows],
+            arm=self.arm[rows],
+            outcomes={name: outcome.take(rows) for name, outcome in self.outcomes.items()},
+            covariates={name: column.take(rows) for name, column in self.covariates.items()},
+            clusters={name: codes[rows] for name, codes in self.clusters.items()},
+            strata=part(self.strata),
+            dose=part(self.dose),
+            probability=part(self.probability),
+            roles={name: column.take(rows) for name, column in self.roles.items()},
+            weight=part(self.weight),
+        )
+
+    def blocks(
+        self, names: Sequence[str], rows: int = 65_536
+    ) -> Iterator[dict[str, NDArray[np.generic]]]:
+        """Yield covariates by name, `rows` rows at a time; in memory this is a walk over slices."""
+        for start in range(0, self.n, rows):
+            part = slice(start, start + rows)
+            yield {name: self.covariates[name].values[part] for name in names}

@@ -1,0 +1,124 @@
+"""What is asked: targets, terms and the estimand that spells them out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+Contrast = tuple[tuple[str, float], ...]
+
+TARGETS: dict[str, str] = {
+    "ate": "all children of the study",
+    "att": "children who received the first arm of the contrast",
+    "atu": "children who received the second arm of the contrast",
+    "received": "children who received the named arm",
+    "overlap": "children whose arm was in doubt (overlap weights)",
+    "compliers": "children whose arm the instrument moves",
+    "cutoff": "children at the cut-off",
+    "matched": "children for whom a match was found",
+    "incremental": "all children, the odds of provision multiplied",
+    "conditional": "no group: a coefficient given the covariates",
+    "association": "no group: the difference as observed, nothing adjusted for",
+}
+SUMMARIES = ("mean", "risk", "rate", "survival", "rmst", "quantile")
+SCALES = ("difference", "ratio", "level")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Whom an effect is for. `trim` keeps children whose every arm has probability ≥ trim."""
+
+    kind: str
+    arm: str | None = None
+    delta: float | None = None
+    trim: float | None = None
+
+    def label(self) -> str:
+        """Return the target's short name, as results carry it.
+
+        >>> Target("ate", trim=0.01).label()
+        'ate trimmed 0.01'
+        >>> Target("received", arm="support").label()
+        'received support'
+        """
+        words = [self.kind]
+        if self.arm is not None:
+            words.append(self.arm)
+        if self.delta is not None:
+            words.append(f"{self.delta:g}")
+        if self.trim is not None:
+            words.append(f"trimmed {self.trim:g}")
+        return " ".join(words)
+
+    @property
+    def causal(self) -> bool:
+        """Whether an answer for this target claims an effect of provision on someone."""
+        return self.kind not in {"association", "conditional"}
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One number that is asked for.
+
+    contrast: weights over arms, such as (("support", 1.0), ("none", -1.0)).
+    horizon, exposure_time: in the time unit of the outcome, None where they do not apply.
+    On scale `ratio` estimates hold the logarithm; results hold the ratio.
+    """
+
+    outcome: str
+    contrast: Contrast
+    target: Target
+    summary: str = "mean"
+    scale: str = "difference"
+    horizon: float | None = None
+    exposure_time: float | None = None
+    subgroup: str | None = None
+
+    @property
+    def conditional(self) -> bool:
+        """Whether the number is a coefficient given covariates, never pooled with marginal ones."""
+        return self.target.kind == "conditional"
+
+    def on(self, target: Target) -> Term:
+        """Return the same term for another target."""
+        return replace(self, target=target)
+
+    def words(self) -> str:
+        """Return the contrast in words: 'support v none'."""
+        return contrast_words(self.contrast)
+
+
+def pair(first: str, second: str) -> Contrast:
+    """Return the contrast of one arm with another."""
+    return ((first, 1.0), (second, -1.0))
+
+
+def contrast_words(contrast: Contrast) -> str:
+    """Return a contrast in words.
+
+    >>> contrast_words(pair("support", "none"))
+    'support v none'
+    """
+    if len(contrast) == 1:
+        return contrast[0][0]
+    if len(contrast) == 2 and contrast[0][1] == 1.0 and contrast[1][1] == -1.0:
+        return f"{contrast[0][0]} v {contrast[1][0]}"
+    return " + ".join(f"{weight:g} × {arm}" for arm, weight in contrast)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimand:
+    """The contrasts, targets and scale asked of every outcome."""
+
+    contrasts: tuple[Contrast, ...] = ()
+    targets: tuple[Target, ...] = (Target("ate"),)
+    scale: str = "difference"
+    summary: str | None = None
+    horizon: float | None = None
+
+    def terms(self, outcome: str, summary: str) -> tuple[Term, ...]:
+        """Return the terms of one outcome, in the order contrast × target."""
+        return tuple(
+            Term(outcome, contrast, target, self.summary or summary, self.scale, self.horizon)
+            for contrast in self.contrasts
+            for target in self.targets
+        )

@@ -1,0 +1,38 @@
+"""Everything one study found; it never leaves the room."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from fingerpost.core.agreement import Agreement
+from fingerpost.core.answer import Answer
+from fingerpost.core.flow import Flow
+from fingerpost.core.provenance import Provenance
+from fingerpost.core.refusal import Refusal
+from fingerpost.core.study import Study
+from fingerpost.core.table import Table
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Finding:
+    """Answers of every leaf, in the study's order, before disclosure control.
+
+    refusals: judged once per (outcome, contrast, target), for every leaf. tables: diagnostics.
+    sensitivity: one answer a sensitivity leaf. primary: the leaves whose answers count as the
+    study's own; agreements: how far they lie apart, by term.
+    members: keys of the children analysed, for differencing.
+    """
+
+    study: Study
+    answers: tuple[Answer, ...]
+    refusals: tuple[Refusal, ...] = ()
+    tables: tuple[Table, ...] = ()
+    sensitivity: tuple[Answer, ...] = ()
+    primary: tuple[str, ...] = ()
+    agreements: tuple[Agreement, ...] = ()
+    flow: Flow = Flow()
+    members: NDArray[Any] | None = None
+    provenance: Provenance = Provenance("")

@@ -1,0 +1,39 @@
+"""Who left, why, and who stayed: no child disappears in silence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FlowStep:
+    """One step: `left` children left for `reason`; `remaining` stayed."""
+
+    reason: str
+    left: int
+    remaining: int
+    outcome: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """The steps from the records to the children analysed. `start` is the rows read."""
+
+    start: int = 0
+    steps: tuple[FlowStep, ...] = ()
+    arms: tuple[tuple[str, int], ...] = ()
+
+    def then(self, reason: str, left: int, outcome: str | None = None) -> Flow:
+        """Return the flow with one more step.
+
+        >>> Flow(10).then("no outcome", 3).steps[-1].remaining
+        7
+        """
+        step = FlowStep(reason, left, self.remaining - left, outcome)
+        return Flow(self.start, (*self.steps, step), self.arms)
+
+    @property
+    def remaining(self) -> int:
+        """Children who stayed after the last step that concerns every outcome."""
+        common = [step for step in self.steps if step.outcome is None]
+        return common[-1].remaining if common else self.start

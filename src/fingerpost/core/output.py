@@ -1,0 +1,90 @@
+"""What may be shown: results without a value per child."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fingerpost.core.agreement import Agreement
+from fingerpost.core.estimand import Term
+from fingerpost.core.flow import Flow
+from fingerpost.core.provenance import Provenance
+from fingerpost.core.refusal import Refusal
+from fingerpost.core.region import Region
+from fingerpost.core.study import Study
+from fingerpost.core.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One estimate as people read it: on the natural scale (a ratio is a ratio).
+
+    se: on the scale of the covariance (of the log for ratios), None where there is none.
+    lo, hi: None where no interval is justified; ±inf where unbounded.
+    role: `answer`, `extrapolation` (shown only under that heading) or `control` (of a sensitivity
+    analysis). warnings: in words.
+    """
+
+    estimator: str
+    term: Term
+    value: float
+    se: float | None
+    lo: float | None
+    hi: float | None
+    level: float
+    interval: str
+    df: float | None = None
+    n: int | None = None
+    clusters: int | None = None
+    arm_n: tuple[tuple[str, int], ...] = ()
+    warnings: tuple[str, ...] = ()
+    role: str = "answer"
+    primary: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """What a disclosure rule stopped, and which."""
+
+    what: str
+    rule: str
+    policy: str
+
+
+@dataclass(frozen=True, slots=True)
+class RegionResult:
+    """A region with the leaf that gave it."""
+
+    estimator: str
+    region: Region
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A finding after the release gate.
+
+    status: `answered`, `partly refused` or `refused`. clearance: `inside` (not cleared), `public`
+    or `cleared`. covariance: joint, by index of `results` (role answer), None where two results
+    share no variance unit. controls: results of sensitivity analyses by leaf. truth: (term, value)
+    where the records are synthetic.
+    """
+
+    study: Study
+    status: str
+    clearance: str
+    policy: str
+    results: tuple[Result, ...]
+    covariance: tuple[tuple[float | None, ...], ...]
+    regions: tuple[RegionResult, ...]
+    refusals: tuple[Refusal, ...]
+    extrapolations: tuple[Result, ...]
+    agreements: tuple[Agreement, ...]
+    tables: tuple[Table, ...]
+    sensitivity: tuple[tuple[str, tuple[Table, ...], tuple[Result, ...]], ...]
+    flow: Flow
+    provenance: Provenance
+    withheld: tuple[Withheld, ...] = ()
+    truth: tuple[tuple[Term, float], ...] = ()
+
+    def table(self, name: str) -> Table | None:
+        """Return a diagnostic table by name, or None."""
+        return next((table for table in self.tables if table.name == name), None)

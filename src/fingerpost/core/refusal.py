@@ -1,0 +1,30 @@
+"""A clear 'we cannot tell': which assumption fails, what was measured, and the mend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fingerpost.core.estimand import Term
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """One rule that is broken, or one that is near: what was measured against which threshold.
+
+    direction: `below` where the measured value must not exceed the threshold, else `above`.
+    """
+
+    rule: str
+    assumption: str
+    measured: float
+    threshold: float
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Terms that no leaf may answer on these records, and why."""
+
+    terms: tuple[Term, ...]
+    rules: tuple[Broken, ...]
+    mend: str

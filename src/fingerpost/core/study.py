@@ -1,0 +1,211 @@
+"""The question as a document: frozen, hashable, complete before any record is read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+
+from fingerpost.core.assignment import Assignment, Observed
+from fingerpost.core.estimand import Estimand
+from fingerpost.core.measure import Measure
+from fingerpost.core.model import Models
+
+Scalar = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One eligibility step on one column: `test` is equals, is_in, at_least, at_most, below,
+    above, recorded or missing; `value` what it is compared with.
+    """
+
+    column: str
+    test: str
+    value: Scalar | tuple[Scalar, ...] | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TableSource:
+    """One table to read: a file, or a file inside an installed package, read by path.
+
+    where: conditions applied on reading, so that several sources can be stacked into one table.
+    table: the table's name inside a DuckDB file. set: columns given a constant on reading.
+    """
+
+    path: str | None = None
+    package: str | None = None
+    file: str | None = None
+    table: str | None = None
+    where: tuple[Condition, ...] = ()
+    set: tuple[tuple[str, Scalar], ...] = ()
+
+    def words(self) -> str:
+        """Return the source as a reader names it."""
+        return self.path if self.path else f"{self.file} in package {self.package}"
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Where the table is, which column names the child, and which name its clusters."""
+
+    sources: tuple[TableSource, ...] = ()
+    unit: str | None = None
+    clusters: tuple[tuple[str, str], ...] = ()
+    weight: str | None = None
+    synthetic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Arms:
+    """The exposure: its column, and each recorded value with the name of its arm.
+
+    at: when it was measured (a number or ISO date, ordered), date: a column that holds that.
+    """
+
+    column: str | None = None
+    levels: tuple[tuple[Scalar, str], ...] = ()
+    words: tuple[tuple[str, str], ...] = ()
+    at: Scalar | None = None
+    date: str | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The arms in order; the first is the reference of multinomial models."""
+        return tuple(dict.fromkeys(name for _, name in self.levels))
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeSpec:
+    """How one outcome is read. exposure: column of person-time for a count."""
+
+    name: str
+    column: str
+    kind: str = "continuous"
+    exposure: str | None = None
+    entry: str | None = None
+    event: str | None = None
+    measure: Measure = Measure("")
+    at: Scalar | None = None
+    date: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Covariate:
+    """How one covariate is read.
+
+    kind: `numeric` or `categorical`; None: numeric where the column holds numbers.
+    missing: `complete` (the child leaves, counted) or `indicator` (mean or own level, and a flag).
+    """
+
+    name: str
+    kind: str | None = None
+    missing: str = "complete"
+    at: Scalar | None = None
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SensitivitySpec:
+    """One sensitivity leaf and its options, as sorted (name, value) pairs; lists are tuples."""
+
+    leaf: str
+    options: tuple[tuple[str, object], ...] = ()
+
+    def option(self, name: str, default: object = None) -> object:
+        """Return one option."""
+        return dict(self.options).get(name, default)
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Thresholds of the guard rails; `overrides` names those the study changed before the run."""
+
+    refuse_effective_size: float = 30.0
+    refuse_child_share: float = 0.10
+    refuse_cluster_share: float = 0.25
+    refuse_smd: float = 0.25
+    refuse_outside: float = 0.10
+    refuse_children: float = 20
+    refuse_clusters: float = 5
+    warn_effective_size: float = 100.0
+    warn_effective_fraction: float = 0.20
+    warn_share: float = 0.05
+    warn_smd: float = 0.10
+    warn_outside: float = 0.02
+    outside_below: float = 0.01
+    overrides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What authors say of themselves (TARGET items 17-21 and the texts a report needs);
+    None means: not stated by the authors.
+    """
+
+    background: str | None = None
+    why: str | None = None
+    ethics: str | None = None
+    registration: str | None = None
+    data_sharing: str | None = None
+    code_sharing: str | None = None
+    funding: str | None = None
+    interests: str | None = None
+    limitations: str | None = None
+    generalisability: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """One question, whoever assigned the arms.
+
+    given: the covariates, in order, once `all_but` has been resolved against the records' columns.
+    all_but: set instead of given until then. subgroups: columns by which overlap is shown.
+    agreement: the largest distance between primary answers of one term that counts as agreement,
+    in the unit of the outcome (on the ratio scale: on the log), None where not declared.
+    missing: what a missing covariate does by default. level: of every interval.
+    """
+
+    name: str
+    question: str
+    records: Records = Records()
+    population: tuple[Condition, ...] = ()
+    population_words: str = ""
+    arms: Arms = Arms()
+    time_zero: str = ""
+    follow_up: str = ""
+    outcomes: tuple[OutcomeSpec, ...] = ()
+    covariates: tuple[Covariate, ...] = ()
+    assignment: Assignment = Observed()
+    all_but: tuple[str, ...] | None = None
+    estimand: Estimand = Estimand()
+    models: Models = Models()
+    estimators: tuple[str, ...] = ()
+    options: tuple[tuple[str, tuple[tuple[str, object], ...]], ...] = ()
+    primary: tuple[str, ...] = ()
+    agreement: float | None = None
+    guard: Guard = Guard()
+    sensitivity: tuple[SensitivitySpec, ...] = ()
+    subgroups: tuple[str, ...] = ()
+    statement: Statement = Statement()
+    release: str = "inside"
+    missing: str = "complete"
+    level: float = 0.95
+    seed: int = 0
+    notes: tuple[tuple[str, str], ...] = field(default=())
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The covariates that make arms exchangeable, it is assumed."""
+        return self.assignment.given
+
+    @property
+    def cluster(self) -> str | None:
+        """The level at which variance is taken; None is the child."""
+        return self.assignment.cluster
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the canonical JSON of the study."""
+        text = json.dumps(asdict(self), sort_keys=True, ensure_ascii=False, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,46 @@
+"""A table with what disclosure control needs to judge it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+Cell = str | int | float | bool | None
+KINDS = ("label", "count", "number", "share", "flag")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of cells under named columns.
+
+    kinds: one a column: `label` (words), `count` (children, rounded and suppressed by policy),
+    `number`, `share` (0-1), `flag`. counts: for each row the smallest number of children behind a
+    cell; clusters: likewise; shares: the two largest shares of one child (or cluster) in the row's
+    figures, where that can disclose. residual_df: of the model behind the table.
+    context: what the table is, in a sentence; note: a caution for its readers.
+    """
+
+    name: str
+    title: str
+    columns: tuple[str, ...]
+    kinds: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    counts: tuple[int | None, ...] = ()
+    clusters: tuple[int | None, ...] = ()
+    shares: tuple[tuple[float, float] | None, ...] = ()
+    residual_df: int | None = None
+    context: str = ""
+    note: str = ""
+    tags: tuple[tuple[str, Cell], ...] = field(default=())
+
+    def column(self, name: str) -> tuple[Cell, ...]:
+        """Return one column's cells."""
+        at = self.columns.index(name)
+        return tuple(row[at] for row in self.rows)
+
+    def records(self) -> list[dict[str, Cell]]:
+        """Return the rows as dictionaries."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+    def tag(self, name: str) -> Cell:
+        """Return one tag (outcome, contrast, target …), or None."""
+        return dict(self.tags).get(name)

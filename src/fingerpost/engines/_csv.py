@@ -1,0 +1,184 @@
+"""How a CSV is written: its marks, its header, and the type of each column over the whole file."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fingerpost.core.errors import Malformed, listed
+
+if TYPE_CHECKING:
+    import duckdb
+
+# What stands for "missing" in a CSV: nothing, R's NA, Python's nan, Stata's and SAS's dot.
+MISSING_MARKS = ("", "NA", "NaN", "nan", ".")
+DELIMITERS = (",", ";", "\t", "|")
+# Whole numbers are exact in float64 up to here; longer digits are identifiers and stay text.
+EXACT = 2**53
+
+
+@dataclass(frozen=True, slots=True)
+class CsvForm:
+    """The marks, names and types of one CSV; types are DOUBLE, BIGINT or VARCHAR."""
+
+    path: Path
+    delimiter: str
+    names: tuple[str, ...]
+    types: tuple[str, ...] = ()
+
+    def scan(self, types: Sequence[str]) -> str:
+        """Return the SQL that reads the file with the given types; nothing is guessed."""
+        columns = ", ".join(
+            f"{text(name)}: {text(kind)}" for name, kind in zip(self.names, types, strict=True)
+        )
+        marks = ", ".join(text(mark) for mark in MISSING_MARKS)
+        return (
+            f"read_csv({text(str(self.path))}, auto_detect = false, header = true, "
+            f"delim = {text(self.delimiter)}, quote = '\"', escape = '\"', nullstr = [{marks}], "
+            f"columns = {{{columns}}})"
+        )
+
+    def select(self) -> str:
+        """Return the SQL of the typed table."""
+        # Whole numbers are read as DOUBLE, then cast, so that 1.0 and 1e3 are whole too.
+        read = ["VARCHAR" if kind == "VARCHAR" else "DOUBLE" for kind in self.types]
+        columns = [
+            f"CAST({name(column)} AS BIGINT) AS {name(column)}"
+            if kind == "BIGINT"
+            else name(column)
+            for column, kind in zip(self.names, self.types, strict=True)
+        ]
+        return f"SELECT {', '.join(columns)} FROM {self.scan(read)}"
+
+
+def text(value: str) -> str:
+    """Return a string as SQL text.
+
+    >>> text("St John's")
+    "'St John''s'"
+    """
+    return "'" + value.replace("'", "''") + "'"
+
+
+def name(value: str) -> str:
+    """Return a string as an SQL name.
+
+    >>> name("age")
+    '"age"'
+    """
+    return '"' + value.replace('"', '""') + '"'
+
+
+def csv_form(connection: duckdb.DuckDBPyConnection, path: Path, keep: Sequence[str]) -> CsvForm:
+    """Return how a CSV is written, having looked at every line of it.
+
+    keep: columns that stay text. Raises Malformed where the file is not UTF-8, has no header, names
+    a column twice, or has lines with more or fewer fields than the header.
+    """
+    refuse_other_encodings(path)
+    first = header_line(path)
+    delimiter = max(DELIMITERS, key=first.count)
+    names = header_names(path, delimiter)
+    form = CsvForm(path, delimiter, names)
+    return CsvForm(path, delimiter, names, column_types(connection, form, keep))
+
+
+def refuse_other_encodings(path: Path) -> None:
+    """Raise Malformed where the file is not UTF-8, naming the line."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    lines = 1
+    with path.open("rb") as handle:
+        while block := handle.read(1 << 20):
+            try:
+                decoder.decode(block)
+            except UnicodeDecodeError as error:
+                line = lines + block[: error.start].count(b"\n")
+                raise Malformed(
+                    f'records: "{path.name}" is not UTF-8 (line {line}). Save it as CSV UTF-8.'
+                ) from error
+            lines += block.count(b"\n")
+
+
+def header_line(path: Path) -> str:
+    """Return the first line; Malformed where it is blank."""
+    with path.open(encoding="utf-8-sig", newline="") as handle:
+        first = handle.readline().strip("\r\n")
+    if not first.strip():
+        raise Malformed(
+            f'records: "{path.name}" has no header: its first line is empty. '
+            "Put the names of the columns in the first line."
+        )
+    return first
+
+
+def header_names(path: Path, delimiter: str) -> tuple[str, ...]:
+    """Return the columns' names; one without a name is called by its place."""
+    with path.open(encoding="utf-8-sig", newline="") as handle:
+        raw = [item.strip() for item in next(csv.reader(handle, delimiter=delimiter))]
+    names = tuple(item or f"column {place}" for place, item in enumerate(raw, start=1))
+    folded = [item.casefold() for item in names]
+    twice = sorted({item for item in names if folded.count(item.casefold()) > 1})
+    if twice:
+        raise Malformed(
+            f'records: "{path.name}" names a column twice (capitals do not distinguish): '
+            f"{listed(twice)}. Give each column a name of its own."
+        )
+    return names
+
+
+def column_types(
+    connection: duckdb.DuckDBPyConnection, form: CsvForm, keep: Sequence[str]
+) -> tuple[str, ...]:
+    """Return the type of each column, judged over the whole file.
+
+    A column is text unless every recorded value is a number; leading zeros and more than 15 digits
+    make an identifier, which is text too.
+    """
+    import duckdb
+
+    parts = []
+    for column in form.names:
+        value, number = name(column), f"TRY_CAST({name(column)} AS DOUBLE)"
+        parts.append(f"count({value}) > 0 AND count({value}) = count({number})")
+        parts.append(f"coalesce(bool_and({number} = floor({number})), false)")
+        parts.append(f"coalesce(max(abs({number})) FILTER (isfinite({number})), 0)")
+        parts.append(f"coalesce(bool_or(regexp_matches({value}, '^\\s*[+-]?0[0-9]|_')), false)")
+        parts.append(f"coalesce(bool_or(isinf({number})), false)")
+    source = form.scan(["VARCHAR"] * len(form.names))
+    try:
+        row = connection.execute(f"SELECT {', '.join(parts)} FROM {source}").fetchall()[0]
+    except duckdb.Error as error:
+        raise Malformed(line_fault(form, str(error))) from error
+    kinds = [
+        column_type(*row[place : place + 5]) if column not in keep else "VARCHAR"
+        for column, place in zip(form.names, range(0, len(row), 5), strict=True)
+    ]
+    return tuple(kinds)
+
+
+def column_type(numbers: bool, whole: bool, largest: float, coded: bool, infinite: bool) -> str:
+    """Return the type of one column from what its values have in common."""
+    if not numbers or coded:
+        return "VARCHAR"
+    if not whole or infinite:
+        return "DOUBLE"
+    return "BIGINT" if largest < EXACT else "VARCHAR"
+
+
+def line_fault(form: CsvForm, said: str) -> str:
+    """Return DuckDB's fault as one line without the line's content, which may be a child's."""
+    line = re.search(r"Line: (\d+)", said)
+    found = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", said)
+    where = f" at line {line[1]}" if line else ""
+    if found:
+        what = f"{found[2]} fields where the header has {found[1]}"
+    elif "quote" in said.lower():
+        what = "a quotation mark that is not closed"
+    else:
+        what = "a line that is not CSV"
+    return f'records: "{form.path.name}" has{where} {what}. Correct that line.'

@@ -1,0 +1,54 @@
+"""Polars, in memory: for tables that fit.
+
+Parquet is read lazily; every other form is read whole by the reader that DuckDB uses too, so that a
+file means one table whatever the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import narwhals as nw
+import polars as pl
+
+from fingerpost.core.leaves import Engine
+from fingerpost.engines._session import connect, relation, stata
+from fingerpost.engines._shared import ROW, TableFile, fault_of, widened
+
+
+def read(files: Sequence[TableFile]) -> tuple[nw.LazyFrame, ...]:
+    """Return each file as a lazy frame with `ROW`: the row's place in its file, from 1."""
+    frames = []
+    for file in files:
+        wide = widened(nw.from_native(scan(file)), file.words).to_native()
+        counted = wide.with_row_index(ROW, offset=1).with_columns(pl.col(ROW).cast(pl.Int64))
+        frames.append(nw.from_native(counted))
+    return tuple(frames)
+
+
+def scan(file: TableFile) -> pl.LazyFrame:
+    """Return one file as a Polars lazy frame."""
+    if file.form == "stata":
+        frame: pl.DataFrame = stata(file)
+        return frame.lazy()
+    if file.form == "parquet":
+        try:
+            lazy = pl.scan_parquet(
+                list(file.files), hive_partitioning=True, missing_columns="insert"
+            )
+            lazy.collect_schema()
+        except pl.exceptions.PolarsError as error:
+            raise fault_of(file.words, error, "Is it whole, and truly Parquet?") from error
+        return lazy
+    with connect() as connection:
+        whole = nw.from_native(relation(connection, file)).collect("polars").to_native()
+    return whole.lazy()
+
+
+ENGINE = Engine(
+    title="Polars",
+    summary="In memory, for tables that fit.",
+    reference="Polars developers, https://pola.rs.",
+    read=read,
+    needs="polars",
+)

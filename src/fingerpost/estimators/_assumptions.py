@@ -1,0 +1,36 @@
+"""Assumptions that leaves share, each in a sentence a policy analyst understands."""
+
+from fingerpost.core.leaves import Assumption
+
+EXCHANGEABLE = Assumption(
+    "exchangeability",
+    "children of different arms who are alike on the covariates would have done alike under the "
+    "same arm: nothing unrecorded decides both provision and outcome",
+)
+POSITIVITY = Assumption(
+    "positivity",
+    "every child the answer is for could have received any of the arms compared",
+    diagnostic="overlap",
+)
+CONSISTENCY = Assumption(
+    "consistency",
+    "an arm means the same provision for every child who received it, and one child's provision "
+    "does not change another's outcome",
+)
+SCORE_MODEL = Assumption(
+    "exposure model",
+    "the model of who receives which arm has the right form",
+    diagnostic="balance",
+)
+OUTCOME_MODEL = Assumption(
+    "outcome model",
+    "the model of the outcome given covariates and arm has the right form",
+)
+EITHER_MODEL = Assumption(
+    "one of two models",
+    "the exposure model or the outcome model has the right form, not necessarily both",
+    diagnostic="balance",
+)
+CAUSAL = (EXCHANGEABLE, POSITIVITY, CONSISTENCY)
+STANDARD_TARGETS = ("ate", "att", "atu", "overlap", "received")
+KINDS = ("continuous", "binary", "count")

@@ -1,0 +1,158 @@
+"""The score of all arms (multinomial, never pairwise) and the tilting that makes a target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fingerpost.core.analysis import Task
+from fingerpost.core.cohort import Cohort
+from fingerpost.core.errors import NotFitted
+from fingerpost.core.estimand import Target, Term
+from fingerpost.estimators._models import exposure_design, exposure_terms
+from fingerpost.kernels.design import Design
+from fingerpost.kernels.glm import GlmFit, fit_multinomial, probabilities
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Score:
+    """P(arm = a | covariates) of every child.
+
+    probability: (n, k). design: (n, p) of the exposure model. fit: coefficients (p, k − 1) and
+    bread (p(k − 1), p(k − 1)), arm-major. residual: (n, k − 1), weight × (1[A = j] − e_j), so that
+    the score contribution of a child is its residual times its row of the design.
+    """
+
+    probability: Array
+    design: Design
+    fit: GlmFit
+    residual: Array
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Tilt:
+    """Who counts, and how much, so that children of any arm stand for the target.
+
+    member: (n,) membership h(x) of the target (0/1, or the overlap tilting). weights: (n, k)
+    h(x)/e_a(x), to be used for children of arm a. slopes: (n, k, k − 1) of log weights in the
+    linear predictors of the score. member_slope: (n, k − 1) of log membership, None where fixed.
+    """
+
+    member: Array
+    weights: Array
+    slopes: Array
+    member_slope: Array | None
+
+
+def score(task: Task) -> Score:
+    """Return the score, fitted once a cohort and kept for the other leaves.
+
+    Raises NotFitted, naming the covariates, where covariates tell the arm for certain.
+    """
+    key = ("score", exposure_terms(task))
+    return task.fits.once(key, lambda: _fit(task))
+
+
+def _fit(task: Task) -> Score:
+    cohort, design = task.cohort, exposure_design(task)
+    fit = fit_multinomial(
+        design,
+        cohort.arm,
+        levels=cohort.arms,
+        weights=cohort.weight,
+        firth=task.analysis.models.firth,
+    )
+    if fit.separated or not fit.converged:
+        raise NotFitted(_separation(cohort, design, fit))
+    probability = probabilities(design, fit)
+    indicator = cohort.arm[:, None] == np.arange(1, len(cohort.arms))
+    residual = indicator - probability[:, 1:]
+    if cohort.weight is not None:
+        residual = residual * cohort.weight[:, None]
+    return Score(probability, design, fit, residual)
+
+
+def _separation(cohort: Cohort, design: Design, fit: GlmFit) -> str:
+    """Say which covariates tell the arm for certain, and the mend."""
+    telling = [name for name, column in cohort.covariates.items() if _tells(cohort, column.values)]
+    if not telling:
+        size = np.abs(np.atleast_2d(fit.coefficients.T)).max(axis=0)
+        telling = [design.names[int(np.argmax(size[1:])) + 1]]
+    return (
+        f"exposure model: the arm is told for certain by {', '.join(telling[:5])} (separation), so "
+        "children of the other arm cannot be compared. Mend: leave it out of `given`, merge its "
+        "rare levels, narrow the population, or set models: {firth: true}."
+    )
+
+
+def _tells(cohort: Cohort, values: NDArray[Any]) -> bool:
+    """Return whether some value or cut of a column is found in one arm only."""
+    if len(np.unique(values[: 10 * cohort.n])) <= 20:
+        table = np.array(
+            [
+                [
+                    np.count_nonzero(cohort.arm[values == value] == a)
+                    for a in range(len(cohort.arms))
+                ]
+                for value in np.unique(values)
+            ]
+        )
+        return bool((table == 0).any())
+    inside = [values[cohort.arm == a] for a in range(len(cohort.arms))]
+    return any(
+        low.max() < high.min()
+        for i, low in enumerate(inside)
+        for j, high in enumerate(inside)
+        if i != j and len(low) and len(high)
+    )
+
+
+def received(term: Term) -> str | None:
+    """Return the arm that defines the target of a term, or None where none does."""
+    target = term.target
+    if target.kind == "received":
+        return target.arm
+    if target.kind == "att":
+        return term.contrast[0][0]
+    return term.contrast[-1][0] if target.kind == "atu" else None
+
+
+def tilt_key(term: Term) -> Target:
+    """Return the target with the arm spelt out, so that att and received share their weights."""
+    arm = received(term)
+    return Target(term.target.kind if arm is None else "received", arm=arm)
+
+
+def tilt(task: Task, term: Term) -> Tilt:
+    """Return the tilting of a term's target, made once.
+
+    ATE: h = 1. Received c: h = e_c, membership 1[A = c]. Overlap: h = 1/Σ_b 1/e_b (Li & Li 2019).
+    """
+    target = tilt_key(term)
+    return task.fits.once(
+        ("tilt", exposure_terms(task), target), lambda: make_tilt(task.cohort, score(task), target)
+    )
+
+
+def make_tilt(cohort: Cohort, found: Score, target: Target) -> Tilt:
+    """Return membership, weights and their slopes for a target whose arm is spelt out."""
+    e = found.probability
+    n, k = e.shape
+    own = np.eye(k)[:, 1:]
+    slopes = e[:, None, 1:] - own[None, :, :]
+    if target.kind == "received":
+        c = cohort.arms.index(str(target.arm))
+        weights = e[:, [c]] / e
+        return Tilt(
+            (cohort.arm == c).astype(float), weights, slopes + (own[c] - e[:, None, 1:]), None
+        )
+    if target.kind == "overlap":
+        h = 1.0 / (1.0 / e).sum(axis=1)
+        member_slope = h[:, None] / e[:, 1:] - e[:, 1:]
+        return Tilt(h, h[:, None] / e, slopes + member_slope[:, None, :], member_slope)
+    return Tilt(np.ones(n), 1.0 / e, slopes, None)

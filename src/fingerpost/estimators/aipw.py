@@ -1,0 +1,34 @@
+"""Augmented inverse probability weighting.
+
+The predictions of the g-formula are corrected by the weighted residuals of the children who did
+receive each arm: right if either the exposure model or the outcome model is right. The answer is
+the plain mean of the efficient influence function; the option `normalised` divides the residuals
+by the sum of their weights instead.
+"""
+
+from fingerpost.core.analysis import Task
+from fingerpost.core.answer import Answer
+from fingerpost.core.leaves import Estimator
+from fingerpost.estimators._answer import standardise
+from fingerpost.estimators._assumptions import CAUSAL, EITHER_MODEL, KINDS, STANDARD_TARGETS
+from fingerpost.estimators._standardise import Recipe
+
+
+def run(task: Task) -> Answer:
+    """Return contrasts of augmented means."""
+    normalised = task.analysis.options.get("normalised", False) is True
+    return standardise(task, "aipw", Recipe(outcome=True, residual=True, normalised=normalised))
+
+
+AIPW = Estimator(
+    title="Augmented inverse probability weighting",
+    summary="Predicts every child's outcome and corrects the predictions by weighted residuals.",
+    reference="Robins, Rotnitzky & Zhao (1994), JASA 89:846-866; Bang & Robins (2005), Biometrics "
+    "61:962-973",
+    targets=STANDARD_TARGETS,
+    scales=("difference", "ratio"),
+    outcomes=KINDS,
+    assumes=(*CAUSAL, EITHER_MODEL),
+    run=run,
+    options=(("normalised", "true: divide weighted residuals by their weights' sum (Hajek)"),),
+)

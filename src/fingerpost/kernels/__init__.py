@@ -1,0 +1,1 @@
+"""Arrays only: designs, generalised linear models, cluster sums, small-sample corrections."""

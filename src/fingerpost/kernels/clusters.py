@@ -1,0 +1,54 @@
+"""Sums of rows within groups: schools, areas, children, cells."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+from numpy.typing import NDArray
+
+from fingerpost.core.errors import UsageError
+from fingerpost.kernels.arrays import Array, Codes, Numbers
+
+
+def sum_by(codes: Codes, rows: Numbers, n_groups: int) -> Array:
+    """Return the sums of rows within groups: (n_groups,) of (n,), or (n_groups, q) of (n, q).
+
+    codes: (n,) integers from 0 to n_groups - 1; a group without rows has sum 0.
+
+    >>> sum_by(np.array([0, 2, 0]), np.array([1.0, 5.0, 2.0]), 3).tolist()
+    [3.0, 0.0, 5.0]
+    """
+    if len(codes) and not 0 <= int(codes.min()) <= int(codes.max()) < n_groups:
+        raise UsageError(f"group codes must lie between 0 and {n_groups - 1}.")
+    if rows.ndim == 1:
+        return np.bincount(codes, weights=rows, minlength=n_groups).astype(np.float64, copy=False)
+    # One entry per column of a sparse matrix: its product adds each row to its group in one sweep.
+    n = len(codes)
+    member = scipy.sparse.csc_array(
+        (np.ones(n), np.asarray(codes), np.arange(n + 1)), shape=(n_groups, n)
+    )
+    sums: Array = member @ np.asarray(rows, dtype=np.float64)
+    return sums
+
+
+def recode(keys: NDArray[Any]) -> tuple[Codes, NDArray[Any]]:
+    """Return codes 0 … G - 1 and the G sorted distinct keys they stand for.
+
+    >>> codes, schools = recode(np.array([305, 101, 305]))
+    >>> codes.tolist(), schools.tolist()
+    ([1, 0, 1], [101, 305])
+    """
+    if keys.dtype.kind in "iu" and len(keys):
+        low = int(keys.min())
+        span = int(keys.max()) - low + 1
+        if span <= 4 * len(keys) + 1024:
+            # Compact integers need no sorting. Widened, since a narrow type overflows here.
+            away = keys.astype(np.int64) - low
+            seen = np.zeros(span, dtype=np.bool_)
+            seen[away] = True
+            place = np.cumsum(seen) - 1
+            return place[away], (np.flatnonzero(seen) + low).astype(keys.dtype)
+    uniques, codes = np.unique(keys, return_inverse=True)
+    return codes, uniques

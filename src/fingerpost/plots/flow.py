@@ -1,0 +1,75 @@
+"""Flow: how many children are left after each step from the records."""
+
+from __future__ import annotations
+
+import altair as alt
+
+from fingerpost.core.flow import Flow
+from fingerpost.core.table import Cell, Table
+from fingerpost.plots._rows import Row, place
+from fingerpost.plots._theme import BLUE, INK, TEXT, Drawing, Picture, Rows, data, picture
+from fingerpost.plots.numbers import whole
+
+LABELS_WIDE, LABELS_NARROW = 330, 190
+FIGURES = 170
+
+
+def flow_table(flow: Flow) -> Table:
+    """Return the flow as a table: each step, who left, who stayed, and the arms at the end."""
+    rows: list[tuple[Cell, ...]] = [("rows read", None, None, flow.start)]
+    rows += [(step.reason, step.outcome, step.left, step.remaining) for step in flow.steps]
+    rows += [(f"analysed, {arm}", None, None, count) for arm, count in flow.arms]
+    return Table(
+        "flow",
+        "Who left, why, and who stayed",
+        ("step", "outcome", "left", "remaining"),
+        ("label", "label", "count", "count"),
+        tuple(rows),
+    )
+
+
+def draw_flow(flow: Flow) -> Picture | None:
+    """Return bars of the children left after each step; None where no row was read."""
+    if not flow.start:
+        return None
+    rows: Rows = [
+        {
+            "step": str(row["step"]) + (f" ({row['outcome']})" if row["outcome"] else ""),
+            "remaining": row["remaining"],
+            "text": whole(int(str(row["remaining"])))
+            + (f" ({whole(int(str(row['left'])))} left)" if row["left"] else ""),
+        }
+        for row in flow_table(flow).records()
+        if row["remaining"] is not None
+    ]
+    told = "; ".join(f"{row['step']}: {row['text']}" for row in rows)
+    return picture(
+        "flow",
+        lambda width: chart(rows, width),
+        title=f"From {whole(flow.start)} rows to {whole(flow.remaining)} children",
+        description=f"Bars of children left after each step. {told}.",
+        source="flow",
+    )
+
+
+def chart(rows: Rows, width: int) -> Drawing:
+    """Return the chart at a width."""
+    wide = width > 600
+    left, right = (LABELS_WIDE, FIGURES) if wide else (LABELS_NARROW, 12)
+    entries = [Row(row["step"], note="" if wide else row["text"]) for row in rows]
+    sheet = place(entries, width - 12, left=left, right=right)
+    drawn: Rows = [{**row, "y": y} for row, y in zip(rows, sheet.middles, strict=True)]
+    most = max(float(row["remaining"]) for row in rows) or 1.0
+    x = alt.X("remaining:Q", scale=alt.Scale(domain=[0, most], nice=False), axis=None)
+    base = alt.Chart(data(drawn))
+    layers: list[Drawing] = [
+        sheet.labels(),
+        base.mark_bar(orient="horizontal", height=16, color=BLUE).encode(x=x, y=sheet.y),
+    ]
+    if wide:
+        layers.append(
+            base.mark_text(align="left", baseline="middle", fontSize=TEXT, color=INK).encode(
+                x=alt.value(sheet.plot + 12), y=sheet.y, text="text:N"
+            )
+        )
+    return alt.layer(*layers).properties(width=sheet.plot, height=sheet.height)

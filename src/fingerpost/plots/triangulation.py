@@ -1,0 +1,328 @@
+"""Triangulation: every answer to one question on one axis, refused targets named in their place."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+
+from fingerpost.core.estimand import Target
+from fingerpost.core.output import Output
+from fingerpost.core.table import Cell, Table
+from fingerpost.plots._rows import Row, Sheet, place
+from fingerpost.plots._theme import (
+    BLUE,
+    GREY,
+    INK,
+    ORANGE,
+    RIGHT,
+    TEXT,
+    Drawing,
+    Picture,
+    Rows,
+    data,
+    picture,
+    slug,
+)
+from fingerpost.plots.numbers import interval, number, shared_places
+from fingerpost.plots.refusals import broken_words, plainest
+
+COLUMNS = ("target", "estimator", "piece", "value", "lo", "hi", "role", "words")
+KINDS = ("label", "label", "number", "number", "number", "number", "label", "label")
+FIGURES_WIDTH = 200
+LABELS_WIDE, LABELS_NARROW = 170, 140
+
+
+def tables(output: Output) -> tuple[Table, ...]:
+    """Return one table a question (outcome, contrast, scale): the rows of its picture, in order.
+
+    role: `primary`, `other`, `apart` (association or conditional), `refused` or `truth`.
+    A region gives one row a piece.
+    """
+    made = []
+    for question in questions(output):
+        rows = (*refused_rows(output, question), *answered_rows(output, question))
+        order = target_order(output, [str(row[0]) for row in rows])
+        made.append(
+            Table(
+                "triangulation",
+                f"All answers for {question[0]}, {question[1]}",
+                COLUMNS,
+                KINDS,
+                tuple(sorted(rows, key=lambda row: order[str(row[0])])),
+                tags=(("outcome", question[0]), ("contrast", question[1]), ("scale", question[2])),
+            )
+        )
+    return tuple(made)
+
+
+def questions(output: Output) -> tuple[tuple[str, str, str], ...]:
+    """Return every (outcome, contrast, scale) that was answered or refused."""
+    terms = [result.term for result in output.results]
+    terms += [item.region.term for item in output.regions]
+    terms += [term for refusal in output.refusals for term in refusal.terms]
+    return tuple(dict.fromkeys((term.outcome, term.words(), term.scale) for term in terms))
+
+
+def target_order(output: Output, labels: Sequence[str]) -> dict[str, int]:
+    """Return the place of each target: as the study asks, then the rest, those apart last."""
+    asked = [target.label() for target in output.study.estimand.targets]
+    rest = [label for label in dict.fromkeys(labels) if label not in asked]
+    causal = [label for label in rest if Target(label.split(" ")[0]).causal]
+    apart = [label for label in rest if label not in causal]
+    return {label: at for at, label in enumerate((*asked, *causal, *apart))}
+
+
+def refused_rows(output: Output, question: tuple[str, str, str]) -> list[tuple[Cell, ...]]:
+    """Return one row for each target of the question that is refused."""
+    rows: dict[str, tuple[Cell, ...]] = {}
+    for refusal in output.refusals:
+        for term in refusal.terms:
+            if (term.outcome, term.words(), term.scale) == question:
+                reason = plainest(refusal.rules)
+                words = broken_words(reason) if reason else "no leaf may answer"
+                label = term.target.label()
+                rows[label] = (label, "", None, None, None, None, "refused", words)
+    return list(rows.values())
+
+
+def answered_rows(output: Output, question: tuple[str, str, str]) -> list[tuple[Cell, ...]]:
+    """Return one row for each estimate, each piece of a region, and each known truth."""
+    rows: list[tuple[Cell, ...]] = []
+    for result in output.results:
+        term = result.term
+        if (term.outcome, term.words(), term.scale) == question:
+            role = "primary" if result.primary else "other"
+            role = role if term.target.causal else "apart"
+            name = (
+                result.estimator
+                if term.subgroup is None
+                else f"{result.estimator}, {term.subgroup}"
+            )
+            rows.append(
+                (term.target.label(), name, None, result.value, result.lo, result.hi, role, "")
+            )
+    for item in output.regions:
+        found = item.region
+        if (found.term.outcome, found.term.words(), found.term.scale) == question:
+            label, parts = found.term.target.label(), found.pieces or ((math.nan, math.nan),)
+            for at, (lo, hi) in enumerate(parts):
+                rows.append(
+                    (label, item.estimator, at + 1, found.value, lo, hi, "other", found.method)
+                )
+    for term, value in output.truth:
+        if (term.outcome, term.words(), term.scale) == question:
+            rows.append((term.target.label(), "truth", None, value, None, None, "truth", ""))
+    return rows
+
+
+def domain(rows: Sequence[dict[str, Any]], *, ratio: bool) -> tuple[float, float]:
+    """Return the axis: it covers the value of no difference and the causal intervals, in full.
+
+    An answer set apart (as observed, or conditional) widens the axis at most to twice that.
+    """
+    null = 1.0 if ratio else 0.0
+    causal = [row for row in rows if row["role"] in ("primary", "other", "truth")]
+    ends = [null, *finite_ends(causal or rows, ratio=ratio)]
+    lo, hi = place_on(min(ends), ratio), place_on(max(ends), ratio)
+    if hi == lo:
+        lo, hi = lo - 1, hi + 1
+    most = hi - lo
+    others = [place_on(end, ratio) for end in finite_ends(rows, ratio=ratio)]
+    if others and max(hi, *others) - min(lo, *others) <= 2 * most:
+        lo, hi = min(lo, *others), max(hi, *others)
+    pad = 0.06 * (hi - lo)
+    return (math.exp(lo - pad), math.exp(hi + pad)) if ratio else (lo - pad, hi + pad)
+
+
+def place_on(value: float, ratio: bool) -> float:
+    """Return a value's place on the axis: its logarithm for a ratio."""
+    return math.log(value) if ratio else value
+
+
+def finite_ends(rows: Sequence[dict[str, Any]], *, ratio: bool) -> list[float]:
+    """Return every finite value and limit that the axis can show."""
+    ends = [row[key] for row in rows for key in ("value", "lo", "hi") if row[key] is not None]
+    return [end for end in ends if math.isfinite(end) and (end > 0 or not ratio)]
+
+
+def draw_triangulation(table: Table, *, unit: str, headings: dict[str, str]) -> Picture:
+    """Return the picture of one question.
+
+    unit: words for the axis. headings: what each target's group is called.
+    """
+    rows, ratio = table.records(), table.tag("scale") == "ratio"
+    title = f"{table.title}: every answer on one axis"
+    return picture(
+        f"triangulation-{slug('-'.join(str(value) for _, value in table.tags))}",
+        lambda width: chart(rows, width, ratio=ratio, unit=unit, headings=headings),
+        title=title,
+        description=described(rows, ratio=ratio, headings=headings),
+        source="triangulation",
+    )
+
+
+def described(rows: Sequence[dict[str, Any]], *, ratio: bool, headings: dict[str, str]) -> str:
+    """Return the picture in words: every target, its answers or its refusal."""
+    parts = []
+    for label in dict.fromkeys(str(row["target"]) for row in rows):
+        mine = [row for row in rows if row["target"] == label]
+        told = [
+            f"refused, {row['words']}" if row["role"] == "refused" else told_row(row)
+            for row in mine
+        ]
+        parts.append(f"{headings.get(label, label)}: {'; '.join(told)}.")
+    line = "1, no difference" if ratio else "0, no difference"
+    return f"Points with intervals around a line at {line}. {' '.join(parts)}"
+
+
+def told_row(row: dict[str, Any]) -> str:
+    """Return one answer in words."""
+    places = shared_places((row["value"], row["lo"], row["hi"]))
+    limits = interval(row["lo"], row["hi"], places)
+    return f"{row['estimator']} {number(row['value'], places)} ({limits})"
+
+
+def chart(
+    rows: Sequence[dict[str, Any]],
+    width: int,
+    *,
+    ratio: bool,
+    unit: str,
+    headings: dict[str, str],
+) -> Drawing:
+    """Return the chart at a width."""
+    wide = width > 600
+    left, right = (LABELS_WIDE, FIGURES_WIDTH) if wide else (LABELS_NARROW, RIGHT)
+    entries = listed_rows(rows, headings, wide=wide)
+    sheet = place([row for row, _ in entries], width - 12, left=left, right=right)
+    drawn = [
+        {**row, "y": sheet.middles[at]} for at, (_, found) in enumerate(entries) for row in found
+    ]
+    lo, hi = domain(rows, ratio=ratio)
+    scale = alt.Scale(domain=[lo, hi], type="log" if ratio else "linear", nice=False, zero=False)
+    title = f"{unit} (log scale)" if ratio else unit
+    axis = alt.X("x:Q", scale=scale, axis=alt.Axis(title=title, tickCount=5 if wide else 4))
+    null = {"x": 1.0 if ratio else 0.0}
+    layers = [
+        alt.Chart(data([null])).mark_rule(color=INK, strokeWidth=1.5).encode(x=axis),
+        sheet.labels(),
+        *marks(drawn, (lo, hi), axis=axis, sheet=sheet),
+    ]
+    if wide:
+        layers.append(figures(drawn, sheet))
+    return alt.layer(*layers).properties(width=sheet.plot, height=sheet.height)
+
+
+def listed_rows(
+    rows: Sequence[dict[str, Any]], headings: dict[str, str], *, wide: bool
+) -> list[tuple[Row, list[dict[str, Any]]]]:
+    """Return the picture's rows in order: a heading a target, then one row an estimator."""
+    entries: list[tuple[Row, list[dict[str, Any]]]] = []
+    for label in dict.fromkeys(str(row["target"]) for row in rows):
+        entries.append((Row(headings.get(label, label), kind="heading"), []))
+        mine = [row for row in rows if row["target"] == label]
+        for name in dict.fromkeys(str(row["estimator"]) for row in mine):
+            found = [row for row in mine if row["estimator"] == name]
+            if found[0]["role"] == "refused":
+                entries.append((Row(f"refused: {found[0]['words']}", kind="across"), []))
+                continue
+            note = "" if wide else "; ".join(shown_figures(row) for row in found)
+            entries.append((Row(name, note=note), found))
+    return entries
+
+
+def shown_figures(row: dict[str, Any]) -> str:
+    """Return a row's value and limits as they stand beside it."""
+    places = shared_places((row["value"], row["lo"], row["hi"]))
+    if row["role"] == "truth":
+        return number(row["value"], places)
+    limits = interval(row["lo"], row["hi"], places)
+    if row["value"] is None:
+        return limits
+    return f"{number(row['value'], places)} ({limits})"
+
+
+def figures(drawn: Rows, sheet: Sheet) -> alt.Chart:
+    """Return each row's figures at the right of the plot."""
+    lines: dict[float, list[str]] = {}
+    for row in drawn:
+        lines.setdefault(row["y"], []).append(shown_figures(row))
+    rows: Rows = [{"y": y, "text": "; ".join(texts)} for y, texts in lines.items()]
+    return (
+        alt.Chart(data(rows))
+        .mark_text(align="left", baseline="middle", fontSize=TEXT)
+        .encode(x=alt.value(sheet.plot + 12), y=sheet.y, text="text:N")
+    )
+
+
+def marks(drawn: Rows, ends: tuple[float, float], *, axis: alt.X, sheet: Sheet) -> list[Drawing]:
+    """Return intervals, arrows where one runs off the axis, and points."""
+    bars, arrows, points = [], [], []
+    for row in drawn:
+        lo, hi, value = row["lo"], row["hi"], row["value"]
+        look = {"y": row["y"], "role": row["role"]}
+        if lo is not None and hi is not None and not math.isnan(lo):
+            bars.append({**look, "x": clipped(lo, ends), "x2": clipped(hi, ends)})
+            arrows += [{**look, "x": ends[0], "way": "left"}] if lo < ends[0] <= hi else []
+            arrows += [{**look, "x": ends[1], "way": "right"}] if hi > ends[1] >= lo else []
+        if value is not None and ends[0] <= value <= ends[1]:
+            points.append({**look, "x": value})
+        elif value is not None and not math.isnan(value):
+            off = 0 if value < ends[0] else 1
+            arrows.append({**look, "x": ends[off], "way": ("left", "right")[off]})
+    colour = alt.Color(
+        "role:N",
+        legend=None,
+        scale=alt.Scale(
+            domain=["primary", "other", "apart", "truth"], range=[BLUE, BLUE, GREY, ORANGE]
+        ),
+    )
+    return [
+        alt.Chart(data(bars))
+        .mark_rule(strokeWidth=2.5)
+        .encode(x=axis, x2="x2:Q", y=sheet.y, color=colour),
+        *arrow_layers(arrows, axis=axis, sheet=sheet, colour=colour),
+        *point_layers(points, axis=axis, sheet=sheet, colour=colour),
+    ]
+
+
+def clipped(value: float, ends: tuple[float, float]) -> float:
+    """Return a limit, or the end of the axis where it lies beyond."""
+    return min(max(value, ends[0]), ends[1])
+
+
+def arrow_layers(arrows: Rows, *, axis: alt.X, sheet: Sheet, colour: alt.Color) -> list[Drawing]:
+    """Return triangles that point off the axis."""
+    layers = []
+    for way, angle in (("left", 270), ("right", 90)):
+        rows = [arrow for arrow in arrows if arrow["way"] == way]
+        if rows:
+            layers.append(
+                alt.Chart(data(rows))
+                .mark_point(shape="triangle-up", angle=angle, filled=True, size=90, opacity=1)
+                .encode(x=axis, y=sheet.y, color=colour)
+            )
+    return layers
+
+
+def point_layers(points: Rows, *, axis: alt.X, sheet: Sheet, colour: alt.Color) -> list[Drawing]:
+    """Return the points: filled where primary, hollow where not, diamonds where set apart."""
+    layers = []
+    for role, shape, filled in (
+        ("primary", "circle", True),
+        ("other", "circle", False),
+        ("apart", "diamond", False),
+        ("truth", "cross", True),
+    ):
+        rows = [point for point in points if point["role"] == role]
+        if rows:
+            fill = alt.Undefined if filled else alt.value("white")
+            layers.append(
+                alt.Chart(data(rows))
+                .mark_point(shape=shape, size=95, opacity=1, strokeWidth=2, filled=filled)
+                .encode(x=axis, y=sheet.y, color=colour, fill=fill)
+            )
+    return layers

@@ -1,0 +1,59 @@
+"""Truncation path: how the estimate moves as weights are capped. A path, never an answer."""
+
+from __future__ import annotations
+
+import altair as alt
+
+from fingerpost.core.table import Table
+from fingerpost.plots._theme import BLUE, TEXT, Drawing, Picture, Rows, data, picture, slug
+from fingerpost.plots.numbers import number, shared_places
+
+HEIGHT = 190
+AXIS_ROOM = 90
+
+
+def draw_truncation(table: Table, *, unit: str, about: str) -> Picture | None:
+    """Return the path of one truncation table, in `unit`, for the target `about`."""
+    rows: Rows = [
+        {"percentile": row["percentile"], "estimate": row["estimate"]}
+        for row in table.records()
+        if isinstance(row["estimate"], int | float)
+    ]
+    if len(rows) < 2:
+        return None
+    places = shared_places(row["estimate"] for row in rows)
+    for row in rows:
+        row["text"] = number(row["estimate"], places)
+    path = ", ".join(f"{row['text']} at {row['percentile']:g}%" for row in rows)
+    return picture(
+        f"truncation-{slug('-'.join(str(value) for _, value in table.tags))}",
+        lambda width: chart(rows, width, unit),
+        title=f"Estimate as weights are capped, for {about}",
+        description=f"The estimate by the percentage of weights capped at each end: {path}.",
+        source=table.name,
+    )
+
+
+def chart(rows: Rows, width: int, unit: str) -> Drawing:
+    """Return the chart at a width."""
+    values = [float(row["estimate"]) for row in rows]
+    pad = 0.25 * (max(values) - min(values)) or abs(values[0]) * 0.1 or 1.0
+    x = alt.X(
+        "percentile:Q",
+        scale=alt.Scale(padding=36, nice=False),
+        axis=alt.Axis(title="weights capped at this percentile from each end", tickCount=5),
+    )
+    y = alt.Y(
+        "estimate:Q",
+        scale=alt.Scale(domain=[min(values) - pad, max(values) + pad], nice=False, zero=False),
+        axis=alt.Axis(title=unit, tickCount=5),
+    )
+    base = alt.Chart(data(rows))
+    return alt.layer(
+        base.mark_line(color=BLUE, strokeWidth=2).encode(x=x, y=y),
+        base.mark_point(color=BLUE, filled=True, size=70, opacity=1).encode(x=x, y=y),
+        base.mark_text(dy=-16, fontSize=TEXT, stroke="white", strokeWidth=4).encode(
+            x=x, y=y, text="text:N"
+        ),
+        base.mark_text(dy=-16, fontSize=TEXT).encode(x=x, y=y, text="text:N"),
+    ).properties(width=width - AXIS_ROOM, height=HEIGHT)

@@ -1,0 +1,1 @@
+"""Disclosure control: findings become outputs, or are withheld, by a named policy."""

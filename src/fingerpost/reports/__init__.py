@@ -1,0 +1,1 @@
+"""Faces of an output: results.json, sentences and the report."""

@@ -1,0 +1,288 @@
+"""Parts of sentences about one number: of what, in which unit, how large, for whom."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fingerpost.core.estimand import Term
+from fingerpost.core.output import Output, Result
+from fingerpost.core.study import OutcomeSpec, Study
+from fingerpost.plots.numbers import number, percent, shared_places
+
+PER_HUNDRED = {"risk", "survival"}
+# Beyond these a ratio is easier to grasp as "times" than as a percentage.
+PERCENT_RATIOS = (0.5, 2.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """How one term's numbers are shown: multiplied by `times`, followed by `words`."""
+
+    words: str
+    times: float = 1.0
+
+
+def joined(words: Sequence[str]) -> str:
+    """Return words as an English list with 'and'.
+
+    >>> joined(["ipw", "aipw", "naive"])
+    'ipw, aipw and naive'
+    """
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def sentence(text: str) -> str:
+    """Return the text with a capital at its start and one full stop at its end."""
+    text = text.strip()
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def counted(count: int, one: str, several: str = "") -> str:
+    """Return a count with its noun.
+
+    >>> counted(1, "child", "children"), counted(7362, "child", "children")
+    ('1 child', '7,362 children')
+    """
+    return f"{count:,} {one if count == 1 else several or one + 's'}"
+
+
+def spec_of(study: Study, outcome: str) -> OutcomeSpec | None:
+    """Return how an outcome is read, or None where the study does not name it."""
+    return next((spec for spec in study.outcomes if spec.name == outcome), None)
+
+
+def outcome_words(study: Study, outcome: str) -> str:
+    """Return the outcome's title, or its name."""
+    spec = spec_of(study, outcome)
+    return spec.measure.title if spec and spec.measure.title else outcome.replace("_", " ")
+
+
+def unit_of(study: Study, term: Term) -> Unit:
+    """Return the natural unit of a term's numbers on the difference scale."""
+    spec = spec_of(study, term.outcome)
+    if term.scale == "ratio":
+        return Unit("times")
+    if term.summary in PER_HUNDRED or (spec and spec.kind == "binary"):
+        return Unit("per 100 children", 100.0)
+    measured = spec.measure.measured_in if spec else ""
+    if term.summary == "rate" or (spec and spec.kind == "count"):
+        exposure = spec.exposure if spec and spec.exposure else "child"
+        return Unit(f"{measured or 'events'} per {exposure}")
+    if measured:
+        return Unit(measured)
+    return Unit(f"in the unit of {spec.column}" if spec else "")
+
+
+def with_unit(value: float, unit: Unit, places: int | None = None) -> str:
+    """Return a number with its unit."""
+    return f"{number(value, places)} {unit.words}".strip()
+
+
+def target_words(term: Term) -> str:
+    """Return whom a number is for, in words.
+
+    >>> from fingerpost.core.estimand import pair
+    >>> target_words(Term("maths", pair("services", "none"), Target("att")))
+    'the children who received services'
+    """
+    target = term.target
+    arms = [arm for arm, _ in term.contrast]
+    words = {
+        "ate": "all children of the study",
+        "att": f"the children who received {arms[0] if arms else 'the first arm'}",
+        "atu": f"the children who received {arms[1] if len(arms) > 1 else 'the second arm'}",
+        "received": f"the children who received {target.arm}",
+        "overlap": "the children whose arm was in doubt",
+        "compliers": "the children whose arm the instrument moves",
+        "cutoff": "the children at the cut-off",
+        "matched": "the children for whom a match was found",
+        "incremental": f"all children, the odds of provision multiplied by {target.delta:g}"
+        if target.delta is not None
+        else "all children, the odds of provision multiplied",
+        "conditional": "no named group (a coefficient given the covariates)",
+        "association": "no named group (the difference as observed)",
+    }.get(target.kind, target.label())
+    if target.trim is not None:
+        words += f" whose every arm had a probability of at least {target.trim:g}"
+    return words if term.subgroup is None else f"{words}, among {term.subgroup}"
+
+
+def target_heading(term: Term) -> str:
+    """Return whom a number is for as a short heading, with the target's short name."""
+    words = {
+        "ate": "All children",
+        "overlap": "Children whose arm was in doubt",
+        "association": "As observed, nothing adjusted for",
+        "conditional": "Coefficient given the covariates",
+    }.get(term.target.kind) or sentence(target_words(term)).removesuffix(".").removeprefix("The ")
+    if term.target.kind == "ate" and term.target.trim is not None:
+        words = "Children with overlap"
+    return f"{words[:1].upper()}{words[1:]} ({term.target.label()})"
+
+
+def way(value: float, scale: str = "difference") -> str:
+    """Return 'higher' or 'lower'."""
+    return "higher" if value > (1.0 if scale == "ratio" else 0.0) else "lower"
+
+
+def directed(value: float, unit: Unit, places: int | None = None) -> str:
+    """Return a difference as a size and a way.
+
+    >>> directed(-5.83, Unit("IRT points"), 2)
+    '5.83 IRT points lower'
+    """
+    size = number(abs(value) * unit.times, places)
+    return f"{size} {unit.words} {way(value)}".replace("  ", " ")
+
+
+def difference_interval(result: Result, unit: Unit, places: int | None) -> str:
+    """Return the interval of a difference in words, open ends named."""
+    lo, hi = result.lo, result.hi
+    if lo is None or hi is None or math.isnan(lo) or math.isnan(hi):
+        return "no interval is justified"
+    level = f"{percent(result.level)} interval"
+    if math.isinf(lo) and math.isinf(hi):
+        return f"{level}: unbounded on both sides"
+    if math.isinf(lo) or math.isinf(hi):
+        if math.isinf(lo):
+            return f"{level}: anything up to {number(hi * unit.times, places)}"
+        return f"{level}: anything from {number(lo * unit.times, places)} up"
+    near, far = sorted((lo, hi), key=abs)
+    if lo * hi > 0:
+        first, last = (number(abs(end) * unit.times, places) for end in (near, far))
+        return f"{level} {first} to {last} {way(far)}"
+    low, high = (number(abs(end) * unit.times, places) for end in (lo, hi))
+    return f"{level} {low} lower to {high} higher"
+
+
+def ratio_interval(result: Result) -> str:
+    """Return the interval of a ratio in words."""
+    if result.lo is None or result.hi is None:
+        return "no interval is justified"
+    lo, hi = number(result.lo), number(result.hi)
+    return f"{percent(result.level)} interval {lo} to {hi}"
+
+
+def ratio_size(value: float) -> str:
+    """Return a ratio in words, with the percentage where that is easier to grasp.
+
+    >>> ratio_size(0.861)
+    '0.861 times as high (13.9% lower)'
+    """
+    low, high = PERCENT_RATIOS
+    times = f"{number(value)} times as high"
+    if not low <= value <= high or value == 1.0:
+        return times
+    return f"{times} ({number(abs(value - 1) * 100)}% {way(value, 'ratio')})"
+
+
+def places_of(result: Result, unit: Unit) -> int:
+    """Return the decimals at which a result and its limits are shown."""
+    shown = (result.value, result.lo, result.hi)
+    return shared_places(None if each is None else each * unit.times for each in shown)
+
+
+def effect(study: Study, result: Result) -> str:
+    """Return one result as a clause: how much higher or lower, under which arm, how sure."""
+    term, unit = result.term, unit_of(study, result.term)
+    name = outcome_words(study, term.outcome)
+    if math.isnan(result.value):
+        return f"{name} could not be compared: the estimate is not a number"
+    if term.scale == "ratio":
+        size, limits = ratio_size(result.value), ratio_interval(result)
+    else:
+        places = places_of(result, unit)
+        limits = difference_interval(result, unit, places)
+        size = directed(result.value, unit, places)
+    if term.scale == "level" or len(term.contrast) == 1:
+        shown = with_unit(result.value * unit.times, unit)
+        return f"{name} is {shown} under {term.words()} ({limits})"
+    if len(term.contrast) == 2:
+        first, second = (arm for arm, _ in term.contrast)
+        joint = "as under" if term.scale == "ratio" else "than under"
+        return f"{name} is {size} under {first} {joint} {second} ({limits})"
+    return f"{name}: the contrast {term.words()} is {size} ({limits})"
+
+
+def null_of(term: Term) -> float:
+    """Return the value of a term that means no difference."""
+    return 1.0 if term.scale == "ratio" else 0.0
+
+
+def crosses(result: Result) -> bool | None:
+    """Return whether an interval holds no difference; None where there is no interval."""
+    if result.lo is None or result.hi is None:
+        return None
+    return result.lo <= null_of(result.term) <= result.hi
+
+
+def judgement(study: Study, result: Result) -> str:
+    """Return what an interval says about good and harm; never 'no effect'."""
+    spec, term = spec_of(study, result.term.outcome), result.term
+    held = crosses(result)
+    if held is None or len(term.contrast) != 2:
+        return ""
+    name, better = outcome_words(study, term.outcome), spec.measure.better if spec else ""
+    if held:
+        return (
+            f"The records are compatible with {compatible(study, result)}, so they do not settle "
+            f"which way {name} moves."
+        )
+    if better not in ("higher", "lower"):
+        return ""
+    good = way(result.value, term.scale) == better
+    verb = "an improvement" if good else "a harm"
+    doubt = "" if study.assignment.randomised else ", as far as the assumptions hold"
+    side = sentence(better).removesuffix(".")
+    return f"{side} {name} is better, so this is {verb}{doubt}.{matters(study, result)}"
+
+
+def compatible(study: Study, result: Result) -> str:
+    """Return the two ends of an interval in words."""
+    lo, hi = result.lo, result.hi
+    if lo is None or hi is None:
+        return "any value"
+    if result.term.scale == "ratio":
+        return f"anything from {number(lo)} to {number(hi)} times"
+    unit = unit_of(study, result.term)
+    places = places_of(result, unit)
+    ends = [
+        f"no bound {'below' if end < 0 else 'above'}"
+        if math.isinf(end)
+        else directed(end, unit, places)
+        for end in (lo, hi)
+    ]
+    return f"anything from {ends[0]} to {ends[1]}"
+
+
+def matters(study: Study, result: Result) -> str:
+    """Return how the interval lies to the smallest difference that matters, where one is named."""
+    spec = spec_of(study, result.term.outcome)
+    least = spec.measure.important if spec else None
+    if least is None or result.term.scale != "difference" or result.lo is None or result.hi is None:
+        return ""
+    unit = unit_of(study, result.term)
+    near, far = sorted((abs(result.lo), abs(result.hi)))
+    named = with_unit(abs(least) * unit.times, unit)
+    if near >= abs(least):
+        return f" All of the interval is at least the smallest difference that matters ({named})."
+    if far < abs(least):
+        return f" All of the interval is below the smallest difference that matters ({named})."
+    return f" The interval holds the smallest difference that matters ({named})."
+
+
+def primary_of(output: Output) -> tuple[Result, ...]:
+    """Return the results of primary leaves with a causal target, in the order of the study.
+
+    Where the study declares none, every leaf that claims a causal target is primary.
+    """
+    found = [r for r in output.results if r.role == "answer" and r.term.target.causal]
+    marked = [result for result in found if result.primary]
+    order = {name: at for at, name in enumerate(output.study.primary)}
+    return tuple(
+        sorted(marked or found, key=lambda result: order.get(result.estimator, len(order)))
+    )

@@ -1,0 +1,447 @@
+"""What an output says, in sentences: the answer, how sure it is, and what it cannot say."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from fingerpost.core.agreement import Agreement
+from fingerpost.core.estimand import Term
+from fingerpost.core.output import Output, Result
+from fingerpost.core.refusal import Refusal
+from fingerpost.core.table import Cell, Table
+from fingerpost.plots.numbers import number, percent, pieces, plain, shared_places, whole
+from fingerpost.plots.refusals import broken_words, plainest
+from fingerpost.reports.phrases import (
+    counted,
+    effect,
+    joined,
+    judgement,
+    outcome_words,
+    places_of,
+    primary_of,
+    sentence,
+    target_words,
+    unit_of,
+    with_unit,
+)
+
+NOT_STATED = "not stated by the authors"
+NO_ANSWER = "No leaf of this study gives a causal answer."
+Question = tuple[str, str]
+
+
+def answer(output: Output) -> str:
+    """Return the primary answer in natural units, refusals first, one line a question.
+
+    A question is one outcome and contrast. The first answered target of the study is told in full,
+    the others in short.
+    """
+    return "\n".join(answers(output))
+
+
+def answers(output: Output) -> tuple[str, ...]:
+    """Return one paragraph for each outcome and contrast."""
+    found = tuple(answer_to(output, question) for question in questions(output))
+    return found or (NO_ANSWER,)
+
+
+def questions(output: Output) -> tuple[Question, ...]:
+    """Return every (outcome, contrast) that was answered or refused, in the study's order."""
+    terms = [result.term for result in primary_of(output)]
+    terms += [item.region.term for item in output.regions]
+    terms += [term for refusal in output.refusals for term in refusal.terms]
+    seen = dict.fromkeys((term.outcome, term.words()) for term in terms)
+    order = {spec.name: at for at, spec in enumerate(output.study.outcomes)}
+    return tuple(sorted(seen, key=lambda question: order.get(question[0], len(order))))
+
+
+def answer_to(output: Output, question: Question) -> str:
+    """Return the answer to one question: what cannot be told first, then what can."""
+    parts = [refusal_headline(output, r) for r in output.refusals if asks(r, question)]
+    found = [r for r in primary_of(output) if (r.term.outcome, r.term.words()) == question]
+    regions = [
+        item
+        for item in output.regions
+        if (item.region.term.outcome, item.region.term.words()) == question
+    ]
+    if found:
+        parts.append(told_in_full(output, found[0], after_refusal=bool(parts)))
+        parts.append(told_in_short(output, found))
+    parts += [
+        sentence(
+            f"for {target_words(item.region.term)} the values not rejected are "
+            f"{pieces(item.region.pieces)} ({item.region.method})"
+        )
+        for item in regions
+    ]
+    if not parts:
+        parts.append(NO_ANSWER)
+    return " ".join(part for part in parts if part)
+
+
+def asks(refusal: Refusal, question: Question) -> bool:
+    """Return whether a refusal concerns a question."""
+    return any((term.outcome, term.words()) == question for term in refusal.terms)
+
+
+def told_in_full(output: Output, result: Result, *, after_refusal: bool) -> str:
+    """Return one result as a sentence, with what it means for good and harm."""
+    whom = target_words(result.term)
+    link = "the answer is: " if after_refusal else ""
+    clause = effect(output.study, result)
+    first = sentence(f"for {whom}, {link}{clause}, by {result.estimator}")
+    return f"{first} {judgement(output.study, result)}".strip()
+
+
+def told_in_short(output: Output, found: list[Result]) -> str:
+    """Return the first answer for every other target, each in a few words."""
+    told = {found[0].term}
+    parts = []
+    for result in found:
+        if result.term in told:
+            continue
+        told.add(result.term)
+        parts.append(f"for {target_words(result.term)}: {in_short(output, result)}")
+    return sentence("; ".join(parts)) if parts else ""
+
+
+def in_short(output: Output, result: Result) -> str:
+    """Return a value with its limits, in its unit."""
+    unit = unit_of(output.study, result.term)
+    places = None if result.term.scale == "ratio" else places_of(result, unit)
+    value = with_unit(result.value * unit.times, unit, places)
+    if result.lo is None or result.hi is None:
+        return value
+    low, high = (number(end * unit.times, places) for end in (result.lo, result.hi))
+    return f"{value} ({low} to {high})"
+
+
+# ------------------------------------------------------------------------------ refusals
+def refusal_headline(output: Output, refusal: Refusal) -> str:
+    """Return a refusal in a sentence: for whom nothing can be told, and the plainest reason."""
+    term = refusal.terms[0]
+    whom = joined(list(dict.fromkeys(target_words(each) for each in refusal.terms)))
+    reason = plainest(refusal.rules)
+    more = len(refusal.rules) - 1
+    also = f", and {counted(more, 'other rule')} {'is' if more == 1 else 'are'} broken"
+    name = outcome_words(output.study, term.outcome)
+    return sentence(
+        f"We cannot tell what {term.words()} does to {name} for {whom}: "
+        f"{broken_words(reason)}{also if more else ''}"
+        if reason
+        else f"We cannot tell what {term.words()} does to {name} for {whom}"
+    )
+
+
+def refusals(output: Output) -> tuple[str, ...]:
+    """Return every refusal in full: each rule that is broken, and the mend."""
+    found = []
+    for refusal in output.refusals:
+        term = refusal.terms[0]
+        whom = joined(list(dict.fromkeys(target_words(each) for each in refusal.terms)))
+        reasons = "; ".join(broken_words(rule) for rule in refusal.rules)
+        name = outcome_words(output.study, term.outcome)
+        text = f"{name}, {term.words()}, for {whom}: {reasons or 'no rule is named'}"
+        found.append(f"{sentence(text)} {sentence(refusal.mend)}" if refusal.mend else text)
+    return tuple(found)
+
+
+# ----------------------------------------------------------------------------- certainty
+def certainty(output: Output) -> str:
+    """Return how sure the answer is and why: design, agreement, guard rails, sensitivity."""
+    parts = (
+        design(output),
+        *agreement(output),
+        guard_words(output),
+        *sensitivity(output),
+    )
+    return " ".join(part for part in parts if part)
+
+
+def design(output: Output) -> str:
+    """Return who did the assigning and what that asks a reader to believe."""
+    study = output.study
+    if study.assignment.randomised:
+        drawn = getattr(study.assignment, "unit", None) or "child"
+        kind = getattr(study.assignment, "design", "simple")
+        return (
+            f"Arms were drawn ({kind} randomisation of each {drawn}), so nothing unrecorded can "
+            f"have decided both the arm and {outcomes_words(output)} but by chance."
+        )
+    given = len(study.given)
+    if not given:
+        return (
+            "Nobody drew lots and nothing is adjusted for: the arms may differ in everything "
+            f"that shapes {outcomes_words(output)}."
+        )
+    return (
+        f"Nobody drew lots: children alike in {counted(given, 'recorded covariate')} are assumed "
+        f"to have had the same prospects for {outcomes_words(output)}; that cannot be tested."
+    )
+
+
+def outcomes_words(output: Output) -> str:
+    """Return the outcomes of a study as a list in words."""
+    return joined([outcome_words(output.study, spec.name) for spec in output.study.outcomes]) or (
+        "the outcome"
+    )
+
+
+def agreement(output: Output) -> tuple[str, ...]:
+    """Return, for each term with two or more primary answers, how far they lie apart."""
+    return tuple(
+        agreement_sentence(output, found)
+        for found in output.agreements
+        if len(found.estimators) > 1
+    )
+
+
+def agreement_sentence(output: Output, found: Agreement) -> str:
+    """Return how far the primary answers of one term lie apart, and whether that is agreement."""
+    term, study = found.term, output.study
+    low, high = agreement_range(output, found)
+    unit = unit_of(study, term)
+    several = len({(each.term.outcome, each.term.words()) for each in output.agreements}) > 1
+    what = f"{outcome_words(study, term.outcome)}, {term.words()}, " if several else ""
+    who = f"for {what}{target_words(term)} the primary answers ({joined(found.estimators)})"
+    places = shared_places((low * unit.times, high * unit.times))
+    top = with_unit(high * unit.times, unit, places)
+    span = f"run from {number(low * unit.times, places)} to {top}"
+    if found.within is None or found.agree is None:
+        return sentence(f"{who} {span}; no distance was declared beforehand, so none is judged")
+    allowed = math.exp(found.within) if term.scale == "ratio" else found.within * unit.times
+    by = "a factor of " if term.scale == "ratio" else ""
+    verdict = "they agree" if found.agree else "they do not agree"
+    inside = "within" if found.agree else "beyond"
+    return sentence(f"{who} {span}, {inside} {by}{plain(allowed)} declared beforehand: {verdict}")
+
+
+def agreement_range(output: Output, found: Agreement) -> tuple[float, float]:
+    """Return the range of the answers that should agree, on the scale of the results."""
+    values = [
+        result.value
+        for result in output.results
+        if result.term == found.term and result.estimator in found.estimators
+    ]
+    return (min(values), max(values)) if values else (found.lo, found.hi)
+
+
+def guard_words(output: Output) -> str:
+    """Return how many guard rails warn, and the first of them with what was measured."""
+    rows = [
+        (table, row)
+        for table in output.tables
+        if table.name == "guard" and not target_refused(output, table)
+        for row in table.records()
+        if row.get("verdict") == "warn"
+    ]
+    if not rows:
+        judged = sum(len(table.rows) for table in output.tables if table.name == "guard")
+        return f"None of the {judged} guard rails judged warns of an answer." if judged else ""
+    table, row = rows[0]
+    first = (
+        f"{row.get('rule')} for target {table.tag('target') or 'asked'} was "
+        f"{bare(row.get('measured'))} against {bare(row.get('threshold'))}"
+    )
+    return sentence(f"{counted(len(rows), 'guard rail')} warn{'s' * (len(rows) == 1)}: {first}")
+
+
+def shown(cell: Cell | None) -> str:
+    """Return a cell as words."""
+    if isinstance(cell, bool):
+        return "yes" if cell else "no"
+    if isinstance(cell, int | float):
+        return whole(cell) if isinstance(cell, int) else number(cell)
+    return "–" if cell is None else str(cell)
+
+
+def bare(cell: Cell | None) -> str:
+    """Return a number without zeros at its end, or the cell as words."""
+    return plain(float(cell)) if isinstance(cell, int | float) else shown(cell)
+
+
+def target_refused(output: Output, table: Table) -> bool:
+    """Return whether a table describes a target that is refused."""
+    return is_refused(
+        output,
+        target=table.tag("target"),
+        outcome=table.tag("outcome"),
+        contrast=table.tag("contrast"),
+    )
+
+
+def is_refused(
+    output: Output, *, target: Cell, outcome: Cell = None, contrast: Cell = None
+) -> bool:
+    """Return whether a target is refused, for the outcome and contrast where they are named."""
+    return any(
+        term.target.label() == target
+        and outcome in (None, term.outcome)
+        and contrast in (None, term.words())
+        for refusal in output.refusals
+        for term in refusal.terms
+    )
+
+
+def sensitivity_tables(output: Output, name: str) -> tuple[Table, ...]:
+    """Return the tables of that name which sensitivity analyses drew up."""
+    return tuple(
+        table for _, tables, _ in output.sensitivity for table in tables if table.name == name
+    )
+
+
+def sensitivity(output: Output) -> tuple[str, ...]:
+    """Return what the sensitivity analyses say, a sentence each."""
+    parts = (robustness_words(output), e_value_words(output), negative_control_words(output))
+    return tuple(part for part in parts if part)
+
+
+def first_row(tables: Iterable[Table], need: str) -> dict[str, Cell] | None:
+    """Return the first row whose `need` is a number."""
+    rows = (row for table in tables for row in table.records())
+    return next((row for row in rows if isinstance(row.get(need), int | float)), None)
+
+
+def robustness_words(output: Output) -> str:
+    """Return how strong an unmeasured cause must be, beside the strongest benchmark."""
+    row = first_row(sensitivity_tables(output, "robustness"), "rv")
+    if row is None:
+        return ""
+    value = percent(float(row["rv"] or 0))
+    text = (
+        f"an unrecorded cause that explains {value} of what the covariates leave unexplained, both "
+        f"of the exposure and of {outcome_words(output.study, str(row.get('outcome', '')))}, would "
+        f"bring the {row.get('estimator', 'adjusted')} estimate to nothing"
+    )
+    rows = [
+        mark
+        for table in sensitivity_tables(output, "benchmarks")
+        for mark in table.records()
+        if isinstance(mark.get("r2_exposure"), float) and mark.get("times") in (1, 1.0, None)
+    ]
+    if rows:
+        mark = max(rows, key=lambda each: min(strength(each)))
+        exposure, outcome = strength(mark)
+        text += (
+            f"; one as strong as {mark.get('covariate')} would explain {percent(exposure)} and "
+            f"{percent(outcome)}"
+        )
+    return sentence(text)
+
+
+def strength(mark: dict[str, Cell]) -> tuple[float, float]:
+    """Return a benchmark's shares of the exposure and of the outcome."""
+    exposure, outcome = mark.get("r2_exposure"), mark.get("r2_outcome")
+    return (
+        float(exposure) if isinstance(exposure, int | float) else 0.0,
+        float(outcome) if isinstance(outcome, int | float) else 0.0,
+    )
+
+
+def e_value_words(output: Output) -> str:
+    """Return the E-value of the first primary answer that has one."""
+    tables = sensitivity_tables(output, "e_values")
+    rows = [row for table in tables for row in table.records()]
+    rows = [row for row in rows if isinstance(row.get("e_value"), int | float)]
+    if not rows:
+        return ""
+    order = {name: at for at, name in enumerate(output.study.primary)}
+    row = min(rows, key=lambda each: order.get(str(each.get("estimator")), len(order)))
+    limit = row.get("e_value_limit")
+    name = outcome_words(output.study, str(row.get("outcome", "the outcome")))
+    text = (
+        f"to explain the {row.get('estimator')} answer for {name} ({row.get('target')}) away, an "
+        f"unrecorded cause would have to be tied to both exposure and outcome by a risk ratio of "
+        f"{shown(row.get('e_value'))} (E-value)"
+    )
+    if isinstance(limit, int | float):
+        text += f"; to move its interval to no difference, {shown(float(limit))}"
+    return sentence(text)
+
+
+def negative_control_words(output: Output) -> str:
+    """Return what the negative control says, by the first estimator that answered it."""
+    rows = [
+        row
+        for table in sensitivity_tables(output, "negative_control")
+        for row in table.records()
+        if isinstance(row.get("estimate"), int | float)
+    ]
+    if not rows:
+        return ""
+    row = rows[0]
+    fired = [each for each in rows if not holds_zero(each)]
+    places = shared_places(
+        value if isinstance(value, float) else None
+        for value in (row.get("estimate"), row.get("lo"), row.get("hi"))
+    )
+    limits = " to ".join(
+        number(end, places) if isinstance(end, int | float) else "unbounded"
+        for end in (row.get("lo"), row.get("hi"))
+    )
+    estimate = row.get("estimate")
+    value = number(float(estimate), places) if isinstance(estimate, int | float) else "–"
+    return sentence(
+        f"on the negative control, which provision cannot change, {len(fired)} of "
+        f"{counted(len(rows), 'answer')} {'differs' if len(fired) == 1 else 'differ'} from nothing "
+        f"(first, {row.get('estimator')}: {value}, {limits})"
+    )
+
+
+def holds_zero(row: dict[str, Cell]) -> bool:
+    """Return whether a row's interval holds zero; an open or missing end holds it."""
+    lo, hi = row.get("lo"), row.get("hi")
+    below = not isinstance(lo, int | float) or lo <= 0
+    above = not isinstance(hi, int | float) or hi >= 0
+    return below and above
+
+
+# --------------------------------------------------------------------------- limitations
+def limitations(output: Output) -> tuple[str, ...]:
+    """Return what this study cannot say, each with the number behind it."""
+    found = [design(output)]
+    found += list(refusals(output))
+    found += warned(output)
+    found += [text for text in (negative_control_words(output), lost(output)) if text]
+    if output.extrapolations:
+        count = counted(len(output.extrapolations), "number")
+        found.append(
+            f"{count} under the heading “Model extrapolation” "
+            f"{'rests' if len(output.extrapolations) == 1 else 'rest'} on a model's word for "
+            "children unlike any that were seen; none is an answer."
+        )
+    alone = [result for result in output.results if result.lo is None and result.hi is None]
+    if alone:
+        found.append(f"{counted(len(alone), 'estimate')} of {len(output.results)} has no interval.")
+    found += [
+        f"Withheld under policy {item.policy}: {item.what} ({item.rule})."
+        for item in output.withheld
+    ]
+    return tuple(sentence(text) for text in found)
+
+
+def warned(output: Output) -> tuple[str, ...]:
+    """Return every distinct warning with the estimates that carry it."""
+    grouped: dict[tuple[Term, str], list[str]] = {}
+    for result in output.results:
+        for text in result.warnings:
+            grouped.setdefault((result.term, text), []).append(result.estimator)
+    return tuple(
+        f"{outcome_words(output.study, term.outcome)}, {term.words()}, {term.target.label()} "
+        f"({joined(list(dict.fromkeys(names)))}): {text}"
+        for (term, text), names in grouped.items()
+    )
+
+
+def lost(output: Output) -> str:
+    """Return how many children left on the way from the records, and at which step most did."""
+    steps = [step for step in output.flow.steps if step.left]
+    if not steps:
+        return ""
+    gone = sum(step.left for step in steps if step.outcome is None)
+    most = max(steps, key=lambda step: step.left)
+    return (
+        f"{counted(gone, 'child', 'children')} of {output.flow.start:,} left before the analysis, "
+        f"most of them ({most.left:,}) at the step “{most.reason}”"
+    )

@@ -1,0 +1,1 @@
+"""What it would take for an answer to be wrong: analyses of what was not measured."""

@@ -1,0 +1,95 @@
+"""What a sensitivity analysis is told, and how it reads its options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from fingerpost.core.answer import Answer
+from fingerpost.core.cohort import Cohort
+from fingerpost.core.errors import UsageError, listed, nearest
+from fingerpost.core.estimand import Contrast, Term
+from fingerpost.core.study import Study
+
+Refit = Callable[[Cohort, tuple[str, ...], tuple[Term, ...] | None], tuple[Answer, ...]]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SensitivityTask:
+    """One outcome's children and answers, and the means to ask the estimators again.
+
+    cohort: children whose outcome was seen. answers: of the study's estimators on that cohort.
+    spec_options: what the study wrote under the analysis's name. refit: runs the study's estimators
+    on another cohort, given these covariates, for these terms (None: the study's own); the guard
+    rails run again, and what they refuse comes back as refusals. level: of every interval.
+    """
+
+    study: Study
+    cohort: Cohort
+    answers: tuple[Answer, ...]
+    refit: Refit
+    spec_options: Mapping[str, object] = field(default_factory=dict)
+    level: float = 0.95
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """The outcomes that the answers speak of; every outcome of the cohort if none does."""
+        spoken = dict.fromkeys(
+            term.outcome for answer in self.answers for term in answer_terms(answer)
+        )
+        return tuple(name for name in spoken if name in self.cohort.outcomes) or tuple(
+            self.cohort.outcomes
+        )
+
+
+def answer_terms(answer: Answer) -> tuple[Term, ...]:
+    """Return every term of an answer, estimated or refused."""
+    estimated = answer.estimate.terms if answer.estimate else ()
+    return (*estimated, *(term for refusal in answer.refusals for term in refusal.terms))
+
+
+def check_options(leaf: str, *, given: Iterable[str], allowed: Iterable[str]) -> None:
+    """Raise UsageError for options that the leaf does not have."""
+    known = tuple(allowed)
+    faults = [
+        f'sensitivity: {leaf} has no option "{name}".{nearest(name, known)} '
+        + (f"It has: {listed(known)}." if known else "It has none: write its name alone.")
+        for name in given
+        if name not in known
+    ]
+    if faults:
+        raise UsageError(faults)
+
+
+def as_names(value: object, where: str) -> tuple[str, ...]:
+    """Return one name or a list of names as a tuple.
+
+    >>> as_names("MIRT", "without")
+    ('MIRT',)
+    """
+    if isinstance(value, str):
+        return (value,)
+    if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    raise UsageError(f"sensitivity: {where} must be a name or a list of names of columns.")
+
+
+def check_names(names: Iterable[str], known: Iterable[str], *, where: str) -> None:
+    """Raise UsageError for every name that is not known."""
+    allowed = tuple(known)
+    faults = [
+        f'sensitivity: {where}: "{name}" is not a covariate of this study.{nearest(name, allowed)}'
+        f" The covariates are: {listed(allowed)}."
+        for name in names
+        if name not in allowed
+    ]
+    if faults:
+        raise UsageError(faults)
+
+
+def smallest_arm(cohort: Cohort, contrast: Contrast) -> int:
+    """Return the number of children in the smaller arm of a contrast."""
+    counts = np.bincount(cohort.arm, minlength=len(cohort.arms))
+    return int(min(counts[cohort.arms.index(arm)] for arm, _ in contrast))

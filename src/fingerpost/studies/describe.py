@@ -1,0 +1,102 @@
+"""The protocol of a study in plain words, as `fingerpost study describe` prints it."""
+
+from __future__ import annotations
+
+from textwrap import fill
+
+from fingerpost.core import protocol as words
+from fingerpost.core.study import Study
+from fingerpost.core.table import Table
+
+WIDTH = 96
+MARGIN = 16
+
+
+def describe(study: Study) -> str:
+    """Return the study in words, then the target trial beside its emulation; plain text."""
+    lines = [study.name, fill(study.question, WIDTH), ""]
+    lines += [entry(label, text) for label, text in in_short(study)]
+    table = words.protocol(study)
+    lines += ["", table.title, *target_trial(table)]
+    return "\n".join(lines) + "\n"
+
+
+def entry(label: str, text: str) -> str:
+    """Return one labelled paragraph with a hanging indent."""
+    return fill(
+        text,
+        WIDTH,
+        initial_indent=f"{label:<{MARGIN - 1}} ",
+        subsequent_indent=" " * MARGIN,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+
+
+def in_short(study: Study) -> list[tuple[str, str]]:
+    """Return the study's parts as (label, words)."""
+    said = [
+        ("Who", words.who(study)),
+        ("Compare", compared(study)),
+        ("From", study.time_zero or words.NOT_STATED),
+        ("Until", study.follow_up or words.NOT_STATED),
+        ("Outcome", words.outcomes(study)),
+    ]
+    said += [("For", each) for each in words.for_whom(study)]
+    said += by_draw(study) if study.assignment.randomised else by_life(study)
+    said.append(("Estimated by", words.listing(study.estimators)))
+    if study.primary:
+        said.append(("Primary", words.listing(study.primary)))
+    said.append(("Agreement", words.agreement(study)))
+    if study.sensitivity:
+        said.append(("Sensitivity", words.listing([each.leaf for each in study.sensitivity])))
+    said.append(("Guard rails", "; ".join(words.overrides(study)) or "the defaults"))
+    said.append(("Release", study.release))
+    return said
+
+
+def compared(study: Study) -> str:
+    """Return each contrast as `first against second`, with what the arms mean."""
+    meaning = dict(study.arms.words)
+
+    def arm(name: str) -> str:
+        return f"{name} ({meaning[name]})" if name in meaning and meaning[name] != name else name
+
+    pairs = [[name for name, _ in contrast] for contrast in study.estimand.contrasts]
+    return "; ".join(" against ".join(arm(name) for name in pair) for pair in pairs)
+
+
+def by_life(study: Study) -> list[tuple[str, str]]:
+    """Return how arms that nobody drew are made comparable, and what stays open."""
+    return [
+        ("Assigned", "by life, not by a draw"),
+        ("Made alike on", words.made_alike(study)),
+        (
+            "Not measured",
+            "anything else that moved both the arm and the outcome: it is not made alike, and no "
+            "analysis of these records can make it so",
+        ),
+    ]
+
+
+def by_draw(study: Study) -> list[tuple[str, str]]:
+    """Return how the arms were drawn, and what covariates are for."""
+    said = [("Assigned", words.drawn(study))]
+    if study.given or study.all_but is not None:
+        said.append(
+            (
+                "Covariates",
+                f"{words.made_alike(study)}; the arms are comparable by the draw",
+            )
+        )
+    return said
+
+
+def target_trial(table: Table) -> list[str]:
+    """Return the rows of the protocol table as paragraphs."""
+    lines: list[str] = []
+    left, right = ("Target trial", "Here") if "emulation" in table.title else ("Planned", "Done")
+    for item, component, specified, done in table.rows:
+        lines += ["", f"{component} (TARGET {item})"]
+        lines += [entry(f"  {left}", str(specified)), entry(f"  {right}", str(done))]
+    return lines

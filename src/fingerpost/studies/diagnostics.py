@@ -1,0 +1,404 @@
+"""Diagnostics of a study as tables: who is compared, how alike, how heavily weighted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fingerpost.core.analysis import Task
+from fingerpost.core.cohort import Cohort
+from fingerpost.core.estimand import Term
+from fingerpost.core.table import Cell, Table
+from fingerpost.estimators._outcome import outcome_of, survey_weight
+from fingerpost.estimators._score import score, tilt
+from fingerpost.studies.guard import term_tags
+from fingerpost.studies.weights import (
+    Indicators,
+    Weighting,
+    differences,
+    effective_size,
+    largest_cluster_share,
+    mean_of,
+    pair_differences,
+)
+
+Array = NDArray[np.float64]
+BINS = 20
+TRUNCATION = (0.0, 0.5, 1.0, 2.5, 5.0)
+
+
+def _tagged(
+    name: str,
+    title: str,
+    columns: tuple[tuple[str, str], ...],
+    rows: list[tuple[Cell, ...]],
+    *,
+    counts: tuple[int | None, ...],
+    tags: tuple[tuple[str, Cell], ...] = (),
+    context: str = "",
+) -> Table:
+    """Return a table from (column, kind) pairs."""
+    return Table(
+        name,
+        title,
+        tuple(column for column, _ in columns),
+        tuple(kind for _, kind in columns),
+        tuple(rows),
+        counts=counts,
+        tags=tags,
+        context=context,
+    )
+
+
+def balance(task: Task, weighted: Weighting, covariates: Indicators) -> Table:
+    """Return standardised differences, variance ratios and Kolmogorov–Smirnov distances, before and
+    after weighting; the largest over arms (to the target) or over pairs of arms.
+    """
+    before, after = weighted.before, weighted.own
+    to_before = differences(covariates, before, weighted.target)
+    to_after = differences(covariates, after, weighted.target)
+    pair_before = pair_differences(covariates, before)
+    pair_after = pair_differences(covariates, after)
+    rows: list[tuple[Cell, ...]] = []
+    for at, (name, column) in enumerate(zip(covariates.names, covariates.columns, strict=True)):
+        spread_before, spread_after = _shapes(column, before), _shapes(column, after)
+        rows.append(
+            (
+                name,
+                float(to_before[at]),
+                float(to_after[at]),
+                float(pair_before[at]),
+                float(pair_after[at]),
+                spread_before[0],
+                spread_after[0],
+                spread_before[1],
+                spread_after[1],
+            )
+        )
+    kinds = ("smd", "pair", "vr", "ks")
+    numbers = tuple((f"{kind}_{when}", "number") for kind in kinds for when in ("before", "after"))
+    smallest = min(int(np.count_nonzero(weight)) for weight in before.values())
+    return _tagged(
+        "balance",
+        "Balance of covariates",
+        (("covariate", "label"), *numbers),
+        rows,
+        counts=(smallest,) * len(rows),
+        tags=term_tags(weighted.term),
+        context="Distances in standard deviations of the study population before trimming.",
+    )
+
+
+def _shapes(column: Array, weights: dict[str, Array] | Any) -> tuple[float | None, float]:
+    """Return the largest variance ratio and Kolmogorov–Smirnov distance over pairs of arms."""
+    arms = list(weights.values())
+    variances = [mean_of((column - mean_of(column, weight)) ** 2, weight) for weight in arms]
+    low = min(variances)
+    ratio = max(variances) / low if low > 0 else None
+    order = np.argsort(column, kind="stable")
+    last = np.append(np.diff(column[order]) != 0, True)
+    steps = [(np.cumsum(weight[order]) / weight.sum())[last] for weight in arms]
+    distance = max(
+        float(np.abs(first - second).max()) for i, first in enumerate(steps) for second in steps[:i]
+    )
+    return ratio, distance
+
+
+def weights_table(task: Task, weighted: Weighting) -> Table:
+    """Return what the weights of each arm look like."""
+    rows: list[tuple[Cell, ...]] = []
+    for arm, weight in weighted.own.items():
+        mine = weight[weight > 0]
+        rows.append(
+            (
+                arm,
+                len(mine),
+                effective_size(weight),
+                float(mine.max() / mine.sum()),
+                largest_cluster_share(task.cohort, task.analysis.cluster, weight),
+                float(mine.mean()),
+                float(mine.std(ddof=1)) if len(mine) > 1 else None,
+                float(mine.max()),
+            )
+        )
+    return _tagged(
+        "weights",
+        "Weights and effective sizes",
+        (
+            ("arm", "label"),
+            ("children", "count"),
+            ("effective_size", "number"),
+            ("largest_share", "share"),
+            ("largest_cluster_share", "share"),
+            ("mean", "number"),
+            ("sd", "number"),
+            ("largest", "number"),
+        ),
+        rows,
+        counts=tuple(int(str(row[1])) for row in rows),
+        tags=term_tags(weighted.term),
+        context="Kish's effective size; shares are of the arm's whole weight.",
+    )
+
+
+def overlap(task: Task) -> Table:
+    """Return histograms of the score of each arm, by arm received."""
+    cohort, probability = task.cohort, score(task).probability
+    edges = np.linspace(0.0, 1.0, BINS + 1)
+    which = range(len(cohort.arms)) if len(cohort.arms) > 2 else (1,)
+    rows: list[tuple[Cell, ...]] = []
+    for of in which:
+        for a, arm in enumerate(cohort.arms):
+            counts, _ = np.histogram(probability[cohort.arm == a, of], edges)
+            rows += [
+                (cohort.arms[of], arm, float(lo), float(hi), int(count))
+                for lo, hi, count in zip(edges[:-1], edges[1:], counts, strict=True)
+            ]
+    return _tagged(
+        "overlap",
+        "Probability of each arm, by arm received",
+        (
+            ("of", "label"),
+            ("arm", "label"),
+            ("lo", "number"),
+            ("hi", "number"),
+            ("children", "count"),
+        ),
+        rows,
+        counts=tuple(int(str(row[4])) for row in rows),
+        tags=(("outcome", task.terms[0].outcome),),
+        context="Children by their modelled probability of an arm.",
+    )
+
+
+def overlap_subgroups(task: Task, subgroups: tuple[str, ...], below: float) -> Table | None:
+    """Return, for each level of each subgroup, the share of children outside support."""
+    cohort, probability = task.cohort, score(task).probability
+    smallest = probability.min(axis=1)
+    rows: list[tuple[Cell, ...]] = []
+    for name in subgroups:
+        for level, member in _levels(cohort, name):
+            for a, arm in enumerate(cohort.arms):
+                rows.append(
+                    (
+                        name,
+                        level,
+                        arm,
+                        int(np.count_nonzero(member & (cohort.arm == a))),
+                        float(np.mean(smallest[member] < below)) if member.any() else None,
+                        float(np.quantile(smallest[member], 0.01)) if member.any() else None,
+                    )
+                )
+    if not rows:
+        return None
+    return _tagged(
+        "overlap_subgroups",
+        "Support by subgroup",
+        (
+            ("subgroup", "label"),
+            ("level", "label"),
+            ("arm", "label"),
+            ("children", "count"),
+            ("outside_share", "share"),
+            ("smallest", "number"),
+        ),
+        rows,
+        counts=tuple(int(str(row[3])) for row in rows),
+        tags=(("outcome", task.terms[0].outcome),),
+        context=f"Outside support: the probability of some arm is below {below:g}; smallest: the "
+        "first percentile of the smallest probability.",
+    )
+
+
+def _levels(cohort: Cohort, name: str) -> list[tuple[str, NDArray[np.bool_]]]:
+    """Return the levels of a covariate and who has them; a numeric one by its distinct values, or
+    by quarters where there are more than six.
+    """
+    column = cohort.covariates[name]
+    if column.categorical:
+        return [(level, column.values == code) for code, level in enumerate(column.levels)]
+    values = np.asarray(column.values, dtype=float)
+    distinct = np.unique(values)
+    if len(distinct) <= 6:
+        return [(f"{value:g}", values == value) for value in distinct]
+    cuts = np.quantile(values, [0.25, 0.5, 0.75])
+    quarter = np.searchsorted(cuts, values, side="right")
+    return [(f"quarter {at + 1}", quarter == at) for at in range(4)]
+
+
+def truncation(task: Task, term: Term, weighted: Weighting) -> Table:
+    """Return what weighting would say with its largest weights capped: a diagnostic, since capping
+    changes whom the answer is for.
+    """
+    outcome = outcome_of(task)
+    time = 1.0 if outcome.exposure is None else outcome.exposure
+    rows: list[tuple[Cell, ...]] = []
+    for percentile in TRUNCATION:
+        means, sizes = [], []
+        for weight in weighted.own.values():
+            cap = np.quantile(weight[weight > 0], 1 - percentile / 100)
+            capped = np.minimum(weight, cap)
+            means.append(float(capped @ outcome.value) / float((capped * time).sum()))
+            sizes.append(effective_size(capped))
+        rows.append((percentile, _contrast_of(term, means), *sizes[:2]))
+    smallest = min(int(np.count_nonzero(weight)) for weight in weighted.own.values())
+    return _tagged(
+        "truncation",
+        "Weights capped at a percentile",
+        (
+            ("percentile", "number"),
+            ("estimate", "number"),
+            ("effective_first", "number"),
+            ("effective_second", "number"),
+        ),
+        rows,
+        counts=(smallest,) * len(rows),
+        tags=(*term_tags(term), ("scale", term.scale)),
+        context="Weighted means with each arm's largest weights capped. Capping changes whom the "
+        "answer is for, so these are diagnostics, never answers.",
+    )
+
+
+def _contrast_of(term: Term, means: list[float]) -> float | None:
+    weights = [weight for _, weight in term.contrast]
+    if term.scale == "ratio":
+        if min(means) <= 0:
+            return None
+        return float(np.exp(sum(w * np.log(m) for w, m in zip(weights, means, strict=True))))
+    return float(sum(w * m for w, m in zip(weights, means, strict=True)))
+
+
+def baseline(cohort: Cohort, covariates: Indicators) -> Table:
+    """Return each covariate's mean and standard deviation by arm."""
+    rows: list[tuple[Cell, ...]] = []
+    for name, column in zip(covariates.names, covariates.columns, strict=True):
+        base, _, level = name.partition(" = ")
+        for a, arm in enumerate(cohort.arms):
+            mine = column[cohort.arm == a]
+            sd = float(mine.std(ddof=1)) if len(mine) > 1 and not level else None
+            rows.append(
+                (base, level, arm, len(mine), float(mine.mean()) if len(mine) else None, sd)
+            )
+    return _tagged(
+        "baseline",
+        "Children at the start, by arm",
+        (
+            ("covariate", "label"),
+            ("level", "label"),
+            ("arm", "label"),
+            ("children", "count"),
+            ("mean", "number"),
+            ("sd", "number"),
+        ),
+        rows,
+        counts=tuple(int(str(row[3])) for row in rows),
+        context="Means and standard deviations; shares (0-1) for levels of a category.",
+    )
+
+
+def outcomes(cohort: Cohort) -> Table:
+    """Return each outcome by arm as observed."""
+    rows: list[tuple[Cell, ...]] = []
+    for name, outcome in cohort.outcomes.items():
+        seen = np.ones(cohort.n, bool) if outcome.observed is None else outcome.observed
+        for a, arm in enumerate(cohort.arms):
+            mine = cohort.arm == a
+            values = outcome.value[mine & seen]
+            events = float(values.sum()) if outcome.kind in ("binary", "count") else None
+            time = None if outcome.exposure is None else float(outcome.exposure[mine & seen].sum())
+            rows.append(
+                (
+                    name,
+                    arm,
+                    int(mine.sum()),
+                    len(values),
+                    float(values.mean()) if len(values) else None,
+                    float(values.std(ddof=1)) if len(values) > 1 else None,
+                    events,
+                    time,
+                )
+            )
+    return _tagged(
+        "outcomes",
+        "Outcomes as observed, by arm",
+        (
+            ("outcome", "label"),
+            ("arm", "label"),
+            ("children", "count"),
+            ("observed", "count"),
+            ("mean", "number"),
+            ("sd", "number"),
+            ("events", "number"),
+            ("exposure", "number"),
+        ),
+        rows,
+        counts=tuple(int(str(row[3])) for row in rows),
+        context="Nothing is adjusted for here.",
+    )
+
+
+def trim_tables(
+    full: Task, term: Term, kept: NDArray[np.bool_], refitted: list[tuple[str, float]]
+) -> list[Table]:
+    """Return how many stay after trimming, who they are, and estimates re-fitted or not."""
+    cohort, tags = full.cohort, term_tags(term)
+    counts = [
+        (int(np.sum(cohort.arm == a)), int(np.sum(kept & (cohort.arm == a))))
+        for a in range(len(cohort.arms))
+    ]
+    who = [
+        (arm, children, stay, children - stay)
+        for arm, (children, stay) in zip(cohort.arms, counts, strict=True)
+    ]
+    smallest = min(stay for _, stay in counts)
+    described: list[tuple[Cell, ...]] = [
+        (name, float(np.mean(column.values)), float(np.mean(column.values[kept])))
+        for name, column in cohort.covariates.items()
+        if not column.categorical
+    ]
+    unfitted = _not_refitted(full, term, kept)
+    estimates: list[tuple[Cell, ...]] = [
+        (leaf, value, unfitted if leaf == "ipw" else None) for leaf, value in refitted
+    ]
+    return [
+        _tagged(
+            "trim",
+            "Children who stay after trimming",
+            (("arm", "label"), ("children", "count"), ("kept", "count"), ("left", "count")),
+            list(who),
+            counts=tuple(row[2] for row in who),
+            tags=tags,
+        ),
+        _tagged(
+            "trim_estimates",
+            "Exposure model re-fitted after trimming, or not",
+            (("estimator", "label"), ("refitted", "number"), ("not_refitted", "number")),
+            estimates,
+            counts=(smallest,) * len(estimates),
+            tags=tags,
+            context="The answer is the re-fitted one; weights of the first fit are for comparison.",
+        ),
+        _tagged(
+            "trim_who",
+            "Who stays",
+            (("covariate", "label"), ("mean_all", "number"), ("mean_kept", "number")),
+            described,
+            counts=(smallest,) * len(described),
+            tags=tags,
+        ),
+    ]
+
+
+def _not_refitted(full: Task, term: Term, kept: NDArray[np.bool_]) -> float | None:
+    """Return the weighted contrast among those kept, with the weights of the first fit."""
+    tilted, outcome = tilt(full, term), outcome_of(full)
+    time = np.ones(full.cohort.n) if outcome.exposure is None else outcome.exposure
+    base = survey_weight(full) * kept
+    means = []
+    for name, _ in term.contrast:
+        a = full.cohort.arms.index(name)
+        weight = base * tilted.weights[:, a] * (full.cohort.arm == a)
+        means.append(float(weight @ outcome.value) / float(weight @ time))
+    return _contrast_of(term, means)

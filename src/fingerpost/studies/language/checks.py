@@ -1,0 +1,332 @@
+"""What must hold between the parts of a document, all of it checked before any record is read."""
+
+from __future__ import annotations
+
+from fingerpost.core.errors import listed, nearest
+from fingerpost.core.leaves import names
+from fingerpost.core.study import Scalar, Study
+from fingerpost.studies.language.conditions import moment
+from fingerpost.studies.language.faults import FaultList
+from fingerpost.studies.language.form import REQUIRED, Document
+from fingerpost.studies.language.parts import ArmsPart, OutcomePart, SourcePart
+from fingerpost.studies.language.terms import EVERY
+
+
+def check(document: Document, study: Study, *, broken: set[str], faults: FaultList) -> None:
+    """Note every fault between parts; parts that could not be read are passed over."""
+    fields = Document.model_fields
+    for key in REQUIRED:
+        if key not in broken and getattr(document, key) in (None, {}, []):
+            faults.add(key, f"is missing. It says: {fields[key].description}")
+    check_records(document, faults)
+    check_arms(document, study, faults)
+    check_assignment(document, study, faults)
+    check_outcomes(document, faults)
+    check_columns(document, study, faults)
+    check_times(document, faults)
+    check_models(study, faults)
+    check_estimand(document, study, faults)
+    check_leaves(study, faults)
+    chosen = tuple(dict.fromkeys(study.estimators))
+    if document.primary and "estimators" not in broken:
+        for name in document.primary:
+            if name not in study.estimators:
+                faults.add("primary", unknown(name, "among the estimators", chosen))
+
+
+def unknown(name: str, what: str, allowed: tuple[str, ...]) -> str:
+    """Return the fault of a name that is not among the allowed ones."""
+    menu = f" Allowed: {listed(allowed)}." if allowed else ""
+    return f'"{name}" is not {what}.{menu}{nearest(name, allowed)}'
+
+
+def check_records(document: Document, faults: FaultList) -> None:
+    """One place for the table, said whole."""
+    part = document.records
+    if part is None:
+        return
+    ways = [
+        way
+        for way, said in (("table", part.table), ("package", part.package), ("stack", part.stack))
+        if said
+    ]
+    if len(ways) > 1:
+        faults.add(
+            "records", f"{listed(ways).replace(' or ', ' and ')} are given together. Keep one."
+        )
+    if not ways:
+        faults.add(
+            "records", "names no table. Write table: file.csv, or package and file, or stack."
+        )
+    check_source(part, "records", (), faults=faults)
+    for number, each in enumerate(part.stack or ()):
+        way = ("records", "stack", number)
+        check_source(each, "records.stack", way, faults=faults)
+        if not each.table and not each.package:
+            faults.add(
+                "records.stack", "one of the tables has neither table nor package and file.", at=way
+            )
+        if each.table and each.package:
+            faults.add("records.stack", "table and package are both given. Keep one.", at=way)
+
+
+def check_source(
+    part: SourcePart, path: str, way: tuple[int | str, ...], *, faults: FaultList
+) -> None:
+    """A package comes with a file; a table's name belongs to a DuckDB file."""
+    if bool(part.package) != bool(part.file):
+        absent = "file" if part.package else "package"
+        faults.add(path, f"{absent} is missing: package and file are given together.", at=way)
+    file = part.table or part.file or ""
+    if part.name and not file.endswith((".duckdb", ".db", ".ddb")):
+        faults.add(
+            f"{path}.name",
+            "is for DuckDB files (.duckdb, .db) only. Leave it out.",
+            at=(*way, "name") if way else (),
+        )
+
+
+def check_arms(document: Document, study: Study, faults: FaultList) -> None:
+    """Two arms or more, and words for arms that exist."""
+    arms = study.arms
+    if document.arms is None:
+        return
+    if len(arms.names) < 2:
+        faults.add(
+            "arms.levels" if arms.column else "arms",
+            "needs two arms or more; "
+            f"{len(arms.names)} found. Write levels: {{0: none, 1: services}}.",
+        )
+    if arms.column is None:
+        if document.records is not None:
+            faults.add(
+                "arms",
+                "has no column, but records is one table. Write {column: F5SPECS, "
+                "levels: {0: none, 1: services}}.",
+            )
+        return
+    for arm, _ in arms.words:
+        if arm not in arms.names:
+            faults.add(
+                f"arms.words.{arm}", unknown(arm, "an arm", arms.names), at=("arms", "words", arm)
+            )
+
+
+def check_assignment(document: Document, study: Study, faults: FaultList) -> None:
+    """Exactly one way of assignment, at a level that exists."""
+    part = document.assignment
+    if part is None:
+        return
+    if (part.observed is None) == (part.randomised is None):
+        faults.add(
+            "assignment",
+            "needs exactly one of observed: {given: [...]} and randomised: {design: simple}.",
+        )
+        return
+    levels = tuple(level for level, _ in study.records.clusters)
+    way = "assignment.observed.cluster" if part.observed else "assignment.randomised.unit"
+    if study.cluster is not None and document.records is not None and study.cluster not in levels:
+        menu = unknown(study.cluster, "a level of records.clusters", levels)
+        faults.add(
+            way, menu if levels else f"{menu} Declare it: clusters: {{{study.cluster}: COLUMN}}."
+        )
+    if part.randomised is not None:
+        designs = tuple(dict.fromkeys(("simple", *names("designs"))))
+        if part.randomised.design not in designs:
+            faults.add(
+                "assignment.randomised.design", unknown(part.randomised.design, "a design", designs)
+            )
+    base = "assignment.observed.given" if part.observed else "assignment.randomised.given"
+    for name in sorted({name for name in study.given if study.given.count(name) > 1}):
+        faults.add(base, f'"{name}" is named twice.')
+
+
+def check_outcomes(document: Document, faults: FaultList) -> None:
+    """Columns that belong to one kind of outcome only."""
+    parts: object = document.outcomes
+    if not isinstance(parts, dict):
+        return
+    for name, part in parts.items():
+        base = ("outcomes", name)
+        if part.exposure and part.kind != "count":
+            faults.add(
+                f"outcomes.{name}.exposure",
+                f"person-time belongs to kind count; this is {part.kind}.",
+                at=(*base, "exposure"),
+            )
+        for key in ("entry", "event"):
+            if getattr(part, key) and part.kind != "time":
+                faults.add(
+                    f"outcomes.{name}.{key}",
+                    f"belongs to kind time; this is {part.kind}.",
+                    at=(*base, key),
+                )
+        if part.kind == "time" and not part.event:
+            faults.add(
+                f"outcomes.{name}",
+                "kind time needs event: the column that is 1 where the event was seen.",
+                at=base,
+            )
+
+
+def check_columns(document: Document, study: Study, faults: FaultList) -> None:
+    """No column with two parts to play that would undo the comparison."""
+    base = f"assignment.{'randomised' if study.assignment.randomised else 'observed'}.given"
+    exposure = study.arms.column
+    outcomes = {spec.column: spec.name for spec in study.outcomes if spec.column}
+    for name in study.given:
+        if name == exposure:
+            faults.add(base, f'"{name}" is the exposure (arms.column). Leave it out of given.')
+        if name in outcomes:
+            faults.add(base, f'"{name}" is the column of outcome {outcomes[name]}. Leave it out.')
+        if name == study.records.unit:
+            faults.add(base, f'"{name}" names the child (records.unit). Leave it out of given.')
+        if name == study.records.weight:
+            faults.add(base, f'"{name}" is the weight (records.weight). Leave it out of given.')
+    for column, name in outcomes.items():
+        if column == exposure:
+            faults.add(
+                f"outcomes.{name}.column",
+                f'"{column}" is the exposure (arms.column).',
+                at=("outcomes", name, "column"),
+            )
+    for each in study.covariates:
+        if each.name == exposure:
+            faults.add(
+                "covariates",
+                f'"{each.name}" is the exposure (arms.column), not a covariate.',
+                at=("covariates", each.name),
+            )
+        if each.name in outcomes:
+            faults.add(
+                "covariates",
+                f'"{each.name}" is the column of outcome {outcomes[each.name]}, not a covariate.',
+                at=("covariates", each.name),
+            )
+
+
+def check_times(document: Document, faults: FaultList) -> None:
+    """Covariates not after the exposure, outcomes not before it."""
+    if not isinstance(document.arms, ArmsPart) or document.arms.at is None:
+        return
+    zero = document.arms.at
+    if moment(zero) is None:
+        faults.add("arms.at", f'"{zero}" cannot be ordered. Write a number or a date (2002-09-01).')
+        return
+    parts: object = document.outcomes
+    for name, part in parts.items() if isinstance(parts, dict) else ():
+        way = ("outcomes", name, "at")
+        compare(part, zero, faults=faults, way=way)
+    for name, covariate in (document.covariates or {}).items():
+        compare(covariate, zero, faults=faults, way=("covariates", name, "at"))
+
+
+def compare(part: object, zero: Scalar, *, faults: FaultList, way: tuple[str, str, str]) -> None:
+    """Note an outcome before, or a covariate after, the exposure."""
+    at: Scalar | None = getattr(part, "at", None)
+    if at is None:
+        return
+    path = ".".join(way)
+    own, other = moment(at), moment(zero)
+    same_kind = isinstance(at, str) == isinstance(zero, str)
+    if own is None or other is None or not same_kind:
+        faults.add(
+            path,
+            f'"{at}" cannot be set beside arms.at ("{zero}"). Write both as numbers or '
+            "both as dates.",
+            at=way,
+        )
+        return
+    length = min(len(own), len(other))
+    own, other = own[:length], other[:length]
+    if isinstance(part, OutcomePart) and own < other:
+        faults.add(
+            path,
+            f"outcome before exposure: measured at {at}, the arms at {zero}. An outcome "
+            "comes after what is to change it.",
+            at=way,
+        )
+    if not isinstance(part, OutcomePart) and own > other:
+        faults.add(
+            path,
+            f"covariate after exposure: measured at {at}, the arms at {zero}. It could "
+            "be an effect of the arm. Leave it out of given.",
+            at=way,
+        )
+
+
+def check_models(study: Study, faults: FaultList) -> None:
+    """Terms use covariates of `given` only, and numbers where a number is needed."""
+    if study.all_but is None:
+        check_terms(study, faults)
+    if study.models.by_arm and study.models.interactions:
+        faults.add(
+            "models.outcome.by_arm",
+            "true gives every covariate its own slope in each arm; "
+            "interactions are for one pooled model. Leave one of the two out.",
+        )
+
+
+def check_terms(study: Study, faults: FaultList) -> None:
+    """Note terms that use what is not in `given`."""
+    categorical = {each.name for each in study.covariates if each.kind == "categorical"}
+    for path, terms in (
+        ("models.exposure", study.models.exposure),
+        ("models.outcome", study.models.outcome),
+    ):
+        for term in terms or ():
+            if term == EVERY:
+                continue
+            for factor in term.factors:
+                if factor.name not in study.given:
+                    faults.add(path, not_given(term.words(), factor.name, study.given))
+                if factor.kind != "plain" and factor.name in categorical:
+                    faults.add(
+                        path,
+                        f'"{factor.words()}" needs numbers, and {factor.name} is '
+                        "categorical. Use it plain.",
+                    )
+    for name in study.models.interactions:
+        if name not in study.given:
+            faults.add("models.outcome.interactions", not_given(name, name, study.given))
+
+
+def not_given(term: str, name: str, given: tuple[str, ...]) -> str:
+    """Return the fault of a term whose covariate is not in `given`."""
+    used = "is" if term == name else f'uses "{name}", which is'
+    return f'"{term}" {used} not in given. Add it to given or leave it out.{nearest(name, given)}'
+
+
+def check_estimand(document: Document, study: Study, faults: FaultList) -> None:
+    """Contrasts and targets name arms that exist."""
+    part = document.estimand
+    if part is None or not study.arms.names:
+        return
+    if part.contrast and part.contrasts:
+        faults.add("estimand", "contrast and contrasts are both given. Keep one.")
+    key = "contrast" if part.contrast else "contrasts"
+    for contrast in study.estimand.contrasts:
+        arms = [arm for arm, _ in contrast]
+        if arms[0] == arms[1]:
+            faults.add(f"estimand.{key}", f'"{arms[0]}" is compared with itself. Name two arms.')
+        for arm in dict.fromkeys(arms):
+            if arm not in study.arms.names:
+                faults.add(f"estimand.{key}", unknown(arm, "an arm", study.arms.names))
+    for target in study.estimand.targets:
+        if target.arm is not None and target.arm not in study.arms.names:
+            faults.add("estimand.target", unknown(target.arm, "an arm", study.arms.names))
+
+
+def check_leaves(study: Study, faults: FaultList) -> None:
+    """Estimators and sensitivity analyses that exist, each once."""
+    asked = (
+        ("estimators", "an estimator", study.estimators),
+        ("sensitivity", "a sensitivity analysis", tuple(each.leaf for each in study.sensitivity)),
+    )
+    for room, what, chosen in asked:
+        known = names(room)
+        for place, name in enumerate(chosen):
+            if name not in known:
+                faults.add(room, unknown(name, what, known), at=(room, place))
+            elif name in chosen[:place]:
+                faults.add(room, f'"{name}" is named twice.', at=(room, place))

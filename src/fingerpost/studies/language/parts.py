@@ -1,0 +1,449 @@
+"""The parts of a study document, as a person writes them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import Field, PlainValidator
+
+from fingerpost.core.errors import listed
+from fingerpost.core.estimand import SUMMARIES, Target
+from fingerpost.core.model import ModelTerm
+from fingerpost.core.study import Condition, Scalar
+from fingerpost.studies.language.conditions import WHERE_FORM, as_conditions
+from fingerpost.studies.language.fields import (
+    Alternative,
+    Flag,
+    Names,
+    Number,
+    Part,
+    Text,
+    Value,
+    Words,
+    accepts,
+    among,
+    as_number,
+    as_text,
+    choose,
+    fault_if,
+    frozen,
+    misread,
+    shown,
+    unknown_keys,
+)
+from fingerpost.studies.language.terms import TERMS_FORM, as_terms
+from fingerpost.studies.language.tree import Block, Row, Word, line_of, scalar
+
+Kind = Literal["continuous", "binary", "count", "ordinal", "time"]
+Better = Literal["higher", "lower"]
+CovariateKind = Literal["numeric", "categorical"]
+Handling = Literal["complete", "indicator"]
+Scale = Literal["difference", "ratio"]
+Summary = Literal["mean", "risk", "rate", "survival", "rmst", "quantile"]
+Policy = Literal["none", "inside", "ons_srs"]
+PLAIN_TARGETS = ("ate", "att", "atu", "overlap")
+OTHER_TARGETS = ("{received: arm}", "{trimmed: 0.01}", "{trimmed: 0.01, of: att}")
+ARM_KEYS = ("column", "levels", "words", "at", "date")
+
+Where = Annotated[tuple[Condition, ...], PlainValidator(as_conditions), accepts(WHERE_FORM)]
+Terms = Annotated[tuple[ModelTerm, ...], PlainValidator(as_terms), accepts(TERMS_FORM)]
+HandlingField = Annotated[Handling, among("a way to handle missing covariates", get_args(Handling))]
+
+
+class SourcePart(Part):
+    """One table to read."""
+
+    table: Text | None = Field(
+        None,
+        description="The file: CSV, Parquet, Stata (.dta) or DuckDB; "
+        "a relative path starts from the study's folder.",
+    )
+    name: Text | None = Field(None, description="The table's name inside a DuckDB file.")
+    package: Text | None = Field(
+        None,
+        description="An installed package that holds the file; it is "
+        "read by path and never imported.",
+    )
+    file: Text | None = Field(None, description="The file's path inside the package.")
+
+
+class StackedPart(SourcePart):
+    """One of several tables that are put on top of one another."""
+
+    where: Where | None = Field(None, description="Only rows that meet these conditions are read.")
+    set: dict[Text, Value] | None = Field(None, description="Columns given one value in every row.")
+
+
+class RecordsPart(SourcePart):
+    """Where the table is, and which columns name the child and its clusters."""
+
+    stack: list[StackedPart] | None = Field(
+        None, description="Several tables, put on top of one another, in place of `table`."
+    )
+    unit: Text | None = Field(
+        None, description="The column that names the child; rows are numbered if it is left out."
+    )
+    clusters: dict[Text, Text] | None = Field(
+        None, description="Level: column, such as {school: S1_ID}."
+    )
+    weight: Text | None = Field(None, description="The column of sampling weights.")
+    synthetic: Flag = Field(
+        False, description="true if the records are made up; every output says so."
+    )
+
+
+class PopulationPart(Part):
+    """Who is studied."""
+
+    where: Where | None = Field(
+        None, description="Conditions, in order; each is a step of the flow."
+    )
+    words: Text | None = Field(None, description="The population in words.")
+    phenotype: Text | None = Field(
+        None, description="Linked records: the group of children by health condition."
+    )
+    born: Words | None = Field(
+        None, description="Linked records: the span of birth, 2003-09/2008-08."
+    )
+    enrolled: Words | None = Field(
+        None, description="Linked records: year and kind of school at which a child enters."
+    )
+
+
+def read_population(node: Any, usual: Any) -> Any:
+    """Read a bare list as the conditions."""
+    if isinstance(node, list):
+        return usual(Block({Word("where", line_of(node)): node}))
+    return usual(node)
+
+
+def as_levels(node: object) -> tuple[tuple[Scalar, str], ...]:
+    """Return {recorded value: arm} as pairs in order."""
+    if not isinstance(node, dict):
+        raise misread(node, f"should be {{0: none, 1: services}}; {shown(node)} was found.")
+    faults: list[tuple[int, str]] = []
+    levels: list[tuple[Scalar, str]] = []
+    seen: dict[str, str] = {}
+    for key, arm in node.items():
+        value = scalar(key)
+        same = f"{value:g}" if isinstance(value, float) else str(value)
+        if same in seen:
+            faults.append((line_of(key), f'the values "{seen[same]}" and "{key}" are the same.'))
+        seen[same] = str(key)
+        if not isinstance(arm, str) or not arm.strip():
+            faults.append((line_of(key), f'the value "{key}" has no arm. Write {key}: name.'))
+        else:
+            levels.append((value, str(arm).strip()))
+    fault_if(faults)
+    return tuple(levels)
+
+
+LEVELS_FORM: dict[str, Any] = {"type": "object", "additionalProperties": {"type": "string"}}
+
+
+class ArmsPart(Part):
+    """The exposure: what children did or did not receive."""
+
+    column: Text = Field(description="The column that holds the exposure.")
+    levels: Annotated[
+        tuple[tuple[Scalar, str], ...], PlainValidator(as_levels), accepts(LEVELS_FORM)
+    ] = Field(
+        description="Recorded value: arm. Two arms or more; several values may name one arm; "
+        "the first arm is the one others are compared with."
+    )
+    words: dict[Text, Text] | None = Field(None, description="Arm: what it means.")
+    at: Value | None = Field(
+        None, description="When the exposure was measured: a number or a date."
+    )
+    date: Text | None = Field(None, description="The column with the date of the exposure.")
+
+
+def read_arms(node: Any, usual: Any) -> Any:
+    """Read {arm: words} as the arms of linked records."""
+    if not isinstance(node, dict) or not node or set(ARM_KEYS) & {str(key) for key in node}:
+        return usual(node)
+    return {str(key): as_words_of_arm(key, words) for key, words in node.items()}
+
+
+def as_words_of_arm(arm: str, node: object) -> str:
+    """Return what an arm means."""
+    if not isinstance(node, str):
+        raise misread(
+            arm,
+            f'"{arm}" should be an arm in words, or arms should have a column and '
+            "levels: {column: F5SPECS, levels: {0: none, 1: services}}.",
+        )
+    return as_text(node)
+
+
+class OutcomePart(Part):
+    """One outcome: how it is read, and what people said of it."""
+
+    column: Text = Field(description="The column that holds it.")
+    kind: Annotated[Kind, among("a kind of outcome", get_args(Kind))] = Field(
+        "continuous", description="continuous, binary (0 or 1), count, ordinal or time."
+    )
+    exposure: Text | None = Field(
+        None, description="A count's column of person-time; the outcome is then a rate."
+    )
+    entry: Text | None = Field(None, description="For kind time: the column of late entry.")
+    event: Text | None = Field(
+        None, description="For kind time: the column that is 1 where the event was seen."
+    )
+    measured_in: Text | None = Field(None, description="The unit, such as IRT points.")
+    better: Annotated[Better, among("a direction", get_args(Better))] | None = Field(
+        None, description="Which way is good: higher or lower."
+    )
+    important: Number | None = Field(None, description="The smallest difference that matters.")
+    title: Text | None = Field(None, description="The outcome's name in reports.")
+    domain: Text | None = Field(None, description="The domain, such as attainment.")
+    informant: Text | None = Field(None, description="Who tells: child, parent, teacher, record.")
+    chosen_by: Text | None = Field(None, description="Who chose this outcome.")
+    at: Value | None = Field(None, description="When it was measured: a number or a date.")
+    date: Text | None = Field(None, description="The column with its date.")
+
+
+def read_outcomes(node: Any, usual: Any) -> Any:
+    """Read a list as names of measures of linked records."""
+    if not isinstance(node, list):
+        return usual(node)
+    return [as_text(item) for item in node]
+
+
+class CovariatePart(Part):
+    """How one covariate is read."""
+
+    type: Annotated[CovariateKind, among("a type of covariate", get_args(CovariateKind))] | None = (
+        Field(
+            None,
+            description="numeric or categorical; if left out, numeric where the column "
+            "holds numbers.",
+        )
+    )
+    missing: HandlingField | None = Field(
+        None,
+        description="complete (a child without it leaves) or "
+        "indicator (its absence is a covariate of its own).",
+    )
+    at: Value | None = Field(None, description="When it was measured: a number or a date.")
+    label: Text | None = Field(None, description="Its name in reports.")
+
+
+def read_covariate(node: Any, usual: Any) -> Any:
+    """Read a bare word as the type."""
+    return usual(Block({Word("type", node.line): node})) if isinstance(node, Word) else usual(node)
+
+
+def as_given(node: object) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
+    """Return (given, all_but): a list of covariates, or {all_but: columns}."""
+    if isinstance(node, list):
+        return tuple(as_text(item) for item in node), None
+    if isinstance(node, dict):
+        fault_if(unknown_keys(node, ("all_but",)))
+        others = node.get("all_but")
+        if isinstance(others, list):
+            return (), tuple(as_text(item) for item in others)
+        raise misread(node, "all_but: needs a list of columns, which may be empty: [].")
+    raise misread(
+        node, f"should be a list of covariates, or {{all_but: [columns]}}; {shown(node)} was found."
+    )
+
+
+GIVEN_FORM: dict[str, Any] = {
+    "anyOf": [
+        {"type": "array", "items": {"type": "string"}},
+        {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["all_but"],
+            "properties": {
+                "all_but": {
+                    "type": "array",
+                    "items": {"type": "string"},
+                    "description": "Every column is a covariate but these, the child, clusters, "
+                    "weight, exposure and outcomes.",
+                }
+            },
+        },
+    ]
+}
+Given = Annotated[
+    tuple[tuple[str, ...], tuple[str, ...] | None], PlainValidator(as_given), accepts(GIVEN_FORM)
+]
+
+
+class ObservedPart(Part):
+    """Arms as life gave them."""
+
+    given: Given = Field(
+        description="The covariates given which arms are taken to be exchangeable."
+    )
+    cluster: Text | None = Field(None, description="The level at which variance is taken.")
+
+
+class RandomisedPart(Part):
+    """Arms that were drawn."""
+
+    design: Text = Field("simple", description="The design of the draw.")
+    unit: Text = Field("child", description="What was drawn: child, or a level of the clusters.")
+    given: Given | None = Field(None, description="Covariates for balance tables and adjustment.")
+    strata: Names | None = Field(None, description="Columns within which the draw was made.")
+
+
+class AssignmentPart(Part):
+    """Who did the assigning: exactly one of the two."""
+
+    observed: ObservedPart | None = Field(None, description="Life did.")
+    randomised: RandomisedPart | None = Field(None, description="A draw did.")
+
+
+class OutcomeModelPart(Part):
+    """The working model of the outcome."""
+
+    terms: Terms | None = Field(None, description="linear, or a list of terms.")
+    by_arm: Flag | None = Field(
+        None, description="true: one model an arm. false: one pooled model."
+    )
+    interactions: Names | None = Field(
+        None, description="Covariates whose slope differs by arm in the pooled model."
+    )
+
+
+def read_outcome_model(node: Any, usual: Any) -> Any:
+    """Read bare terms as the terms of one model an arm."""
+    if isinstance(node, str | list):
+        return usual(Block({Word("terms", line_of(node)): node}))
+    return usual(node)
+
+
+class ModelsPart(Part):
+    """The working models; every covariate linear if left out."""
+
+    exposure: Terms | None = Field(
+        None, description="Terms of the model of the arms: linear or a list."
+    )
+    outcome: Annotated[OutcomeModelPart, Alternative(read_outcome_model, TERMS_FORM)] | None = (
+        Field(
+            None, description="Terms of the model of the outcome, or {terms, by_arm, interactions}."
+        )
+    )
+    firth: Flag = Field(
+        False,
+        description="true: fit the model of the arms by Firth's penalised likelihood, which is "
+        "finite under separation.",
+    )
+
+
+def as_target(node: object) -> Target:
+    """Return one target."""
+    if not isinstance(node, dict):
+        return Target(choose(node, "a target", PLAIN_TARGETS, besides=OTHER_TARGETS))
+    fault_if(unknown_keys(node, ("received", "trimmed", "of")))
+    if "received" in node and len(node) == 1:
+        return Target("received", arm=as_text(node["received"]))
+    if "trimmed" not in node or "received" in node:
+        raise misread(node, "a target is one of " + listed((*PLAIN_TARGETS, *OTHER_TARGETS)) + ".")
+    least = as_number(node["trimmed"])
+    if not 0 < least < 0.5:
+        raise misread(node["trimmed"], "trimmed: must lie between 0 and 0.5.")
+    whole = as_target(node["of"]) if node.get("of") is not None else Target("ate")
+    return Target(whole.kind, arm=whole.arm, trim=least)
+
+
+TARGET_FORM: dict[str, Any] = {
+    "anyOf": [
+        {"enum": list(PLAIN_TARGETS)},
+        {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                "received": {"type": "string", "description": "The arm that children received."},
+                "trimmed": {
+                    "type": "number",
+                    "exclusiveMinimum": 0,
+                    "exclusiveMaximum": 0.5,
+                    "description": "Children whose every arm has at least this probability.",
+                },
+                "of": {
+                    "type": ["string", "object"],
+                    "description": "The target that is trimmed; ate if left out.",
+                },
+            },
+        },
+    ]
+}
+TargetField = Annotated[Target, PlainValidator(as_target), accepts(TARGET_FORM)]
+
+
+def as_contrast(node: object) -> tuple[str, str]:
+    """Return two arms."""
+    if not isinstance(node, list) or len(node) != 2:
+        raise misread(node, "a contrast names two arms: [services, none] is services v none.")
+    return as_text(node[0]), as_text(node[1])
+
+
+CONTRAST_FORM = {"type": "array", "items": {"type": "string"}, "minItems": 2, "maxItems": 2}
+ContrastField = Annotated[tuple[str, str], PlainValidator(as_contrast), accepts(CONTRAST_FORM)]
+
+
+def read_targets(node: Any, usual: Any) -> Any:
+    """Read one target as a list of one."""
+    if isinstance(node, list):
+        return usual(node)
+    row = Row([node])
+    row.line = line_of(node)
+    return usual(row)
+
+
+class EstimandPart(Part):
+    """What is asked."""
+
+    contrast: ContrastField | None = Field(None, description="Two arms: [a, b] is a v b.")
+    contrasts: list[ContrastField] | None = Field(
+        None, description="Several contrasts, in place of `contrast`."
+    )
+    target: Annotated[list[TargetField], Alternative(read_targets, TARGET_FORM)] | None = Field(
+        None,
+        description="Whom the effect is for: one or a list of ate, att, atu, "
+        "overlap, {received: arm}, {trimmed: c}, {trimmed: c, of: att}.",
+    )
+    scale: Annotated[Scale, among("a scale", get_args(Scale))] = Field(
+        "difference", description="difference or ratio of standardised means."
+    )
+    summary: Annotated[Summary, among("a summary", SUMMARIES)] | None = Field(
+        None,
+        description="mean, risk, rate, survival, rmst or quantile; by the outcome's kind if "
+        "left out.",
+    )
+    horizon: Number | None = Field(
+        None, description="The time to which the effect is asked, in the outcome's unit of time."
+    )
+
+
+def as_choice(node: object) -> tuple[str, tuple[tuple[str, object], ...]]:
+    """Return (name, options) of `name` or `{name: {option: value}}`."""
+    if isinstance(node, str):
+        return as_text(node), ()
+    if isinstance(node, dict) and len(node) == 1:
+        ((name, options),) = node.items()
+        if options is None or isinstance(options, dict):
+            return str(name), tuple(frozen(options or {}))  # type: ignore[arg-type]
+    raise misread(
+        node, f"should be a name or {{name: {{option: value}}}}; {shown(node)} was found."
+    )
+
+
+CHOICE_FORM: dict[str, Any] = {
+    "anyOf": [
+        {"type": "string"},
+        {
+            "type": "object",
+            "minProperties": 1,
+            "maxProperties": 1,
+            "additionalProperties": {"type": ["object", "null"]},
+        },
+    ]
+}
+Choice = Annotated[
+    tuple[str, tuple[tuple[str, object], ...]], PlainValidator(as_choice), accepts(CHOICE_FORM)
+]

@@ -1,0 +1,123 @@
+"""Which leaf answers which term: read from the descriptors, before any record is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from fingerpost.core import leaves
+from fingerpost.core.errors import NotAnswerable, listed
+from fingerpost.core.estimand import Target, Term
+from fingerpost.core.leaves import Estimator
+from fingerpost.core.study import Study
+
+SUMMARIES = {"continuous": "mean", "binary": "risk", "count": "rate", "time": "risk"}
+
+
+def estimators(study: Study) -> dict[str, Estimator]:
+    """Return the study's estimators by name, in its order."""
+    return {name: leaves.load("estimators", name, Estimator) for name in study.estimators}
+
+
+def asked(study: Study, outcome: str) -> tuple[Term, ...]:
+    """Return the terms that the study asks of one outcome."""
+    kind = next(spec.kind for spec in study.outcomes if spec.name == outcome)
+    return study.estimand.terms(outcome, SUMMARIES.get(kind, "mean"))
+
+
+def answers(leaf: Estimator, study: Study, terms: Iterable[Term]) -> tuple[Term, ...]:
+    """Return the terms that a leaf answers of those asked: causal targets that it declares, and,
+    once a contrast, the association or conditional coefficient if that is what it gives.
+    """
+    terms = tuple(terms)
+    targets = leaf.targets
+    if study.assignment.randomised and any(t.target.kind in leaf.randomised for t in terms):
+        targets = leaf.randomised
+    found = [term for term in terms if _answered(leaf, term, targets)]
+    for kind in targets:
+        own = Target(kind)
+        if not own.causal:
+            found += dict.fromkeys(term.on(own) for term in terms if term.scale in leaf.scales)
+    return tuple(found)
+
+
+def _answered(leaf: Estimator, term: Term, targets: tuple[str, ...]) -> bool:
+    trimmed = term.target.trim is None or leaf.trimmed
+    return term.target.kind in targets and term.scale in leaf.scales and trimmed
+
+
+def check(study: Study) -> None:
+    """Raise NotAnswerable, with every fault, where leaves were asked what they do not declare."""
+    faults: list[str] = []
+    found = estimators(study)
+    levels = len(study.arms.names)
+    for spec in study.outcomes:
+        terms = asked(study, spec.name)
+        for name, leaf in found.items():
+            faults += _leaf_faults(study, name, leaf, spec.kind, terms, levels)
+        faults += _term_faults(study, found, terms)
+    if faults:
+        raise NotAnswerable(dict.fromkeys(faults))
+
+
+def _leaf_faults(
+    study: Study, name: str, leaf: Estimator, kind: str, terms: tuple[Term, ...], levels: int
+) -> list[str]:
+    faults = []
+    if kind not in leaf.outcomes:
+        can = able(lambda other: kind in other.outcomes)
+        faults.append(
+            f"estimators: {name} takes {listed(leaf.outcomes)} outcomes, not {kind}; "
+            f"{'leaves that can: ' + listed(can) if can else 'no leaf here can'}."
+        )
+    if leaf.levels == "2" and levels > 2:
+        can = able(lambda other: other.levels == "k")
+        faults.append(f"estimators: {name} compares two arms, not {levels}; {listed(can)} can.")
+    if not answers(leaf, study, terms):
+        targets = listed(dict.fromkeys(term.target.kind for term in terms))
+        faults.append(
+            f"estimators: {name} cannot answer {targets} on scale {study.estimand.scale}; "
+            f"it answers {listed(leaf.targets)} on scale {listed(leaf.scales)}. {_leaves_that_can(terms)}"
+        )
+    return faults
+
+
+def _term_faults(study: Study, found: dict[str, Estimator], terms: tuple[Term, ...]) -> list[str]:
+    """Return a fault for every asked target that no leaf of the study answers."""
+    faults = []
+    for term in terms:
+        if not any(term in answers(leaf, study, (term,)) for leaf in found.values()):
+            faults.append(
+                f'estimand.target: none of the study\'s estimators answers "{term.target.label()}" '
+                f"on scale {term.scale}. {_leaves_that_can((term,))}"
+            )
+    return faults
+
+
+def _leaves_that_can(terms: tuple[Term, ...]) -> str:
+    can = able(
+        lambda leaf: any(
+            term.target.kind in leaf.targets and term.scale in leaf.scales for term in terms
+        )
+    )
+    return f"Leaves that can: {listed(can)}." if can else "No leaf here can."
+
+
+def able(test: Callable[[Estimator], bool]) -> list[str]:
+    """Return the names of all leaves that pass a test on their descriptor."""
+    return [name for name, leaf in leaves.menu("estimators", Estimator).items() if test(leaf)]
+
+
+def primary(study: Study) -> tuple[str, ...]:
+    """Return the primary leaves: as declared, or every leaf that claims a causal target."""
+    if study.primary:
+        return study.primary
+    found = estimators(study)
+    return tuple(
+        name
+        for name, leaf in found.items()
+        if any(
+            term.target.causal
+            for spec in study.outcomes
+            for term in answers(leaf, study, asked(study, spec.name))
+        )
+    )

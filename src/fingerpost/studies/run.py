@@ -1,0 +1,196 @@
+"""Run a study: from records to a finding. The one room that joins rooms for one study."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import fingerpost
+from fingerpost.cohorts.table import Built, TableRecords, build
+from fingerpost.core import leaves
+from fingerpost.core.agreement import Agreement
+from fingerpost.core.analysis import Fits, Task
+from fingerpost.core.answer import Answer
+from fingerpost.core.cohort import Cohort
+from fingerpost.core.errors import Malformed
+from fingerpost.core.estimand import Term
+from fingerpost.core.finding import Finding
+from fingerpost.core.flow import Flow
+from fingerpost.core.leaves import Sensitivity
+from fingerpost.core.provenance import Provenance
+from fingerpost.core.study import SensitivitySpec, Study
+from fingerpost.core.table import Table
+from fingerpost.sensitivity._task import SensitivityTask
+from fingerpost.studies import diagnostics, plan
+from fingerpost.studies.answering import Answered, analysis_of, answer_outcome
+from fingerpost.studies.document import resolve
+from fingerpost.studies.weights import indicators
+
+Say = Callable[[str], None]
+SHOWN_PACKAGES = ("numpy", "scipy", "narwhals", "duckdb", "polars")
+
+
+def run(study: Study, records: TableRecords, *, say: Say = lambda words: None) -> Finding:
+    """Return the finding of a study on records.
+
+    study: as read from its document. records: from `read_records`. say: told of each step, for
+    progress. Raises NotAnswerable where leaves were asked for what they do not declare, Malformed
+    with every fault of the records, NotFitted where a working model cannot be fitted.
+    """
+    plan.check(study)
+    say("reading records")
+    built = build(resolve(study, records.columns), records)
+    study, cohort = built.study, built.cohort
+    parts: list[tuple[Task, Answered]] = []
+    sensitivity: list[Answer] = []
+    flow, kept = cohort.flow, Kept(study, cohort)
+    for spec in study.outcomes:
+        task, flow = kept.task(spec.name, flow)
+        answered = answer_outcome(study, task, say)
+        parts.append((task, answered))
+        sensitivity += _sensitivity(study, cohort, task, answered, say)
+    answers = tuple(answer for _, part in parts for answer in part.answers)
+    return Finding(
+        study,
+        answers,
+        refusals=tuple(refusal for _, part in parts for refusal in part.refusals),
+        tables=(*_common_tables(built), *(table for _, part in parts for table in part.tables)),
+        sensitivity=tuple(sensitivity),
+        primary=plan.primary(study),
+        agreements=agreements(study, answers),
+        flow=replace(flow, arms=_by_arm(cohort)),
+        members=cohort.unit,
+        provenance=provenance(study, records),
+    )
+
+
+class Kept:
+    """Tasks by outcome; outcomes seen for the same children share their cohort and its fits."""
+
+    def __init__(self, study: Study, cohort: Cohort) -> None:
+        self._study, self._cohort = study, cohort
+        self._by_mask: dict[bytes, tuple[Cohort, Fits]] = {}
+
+    def task(self, outcome: str, flow: Flow) -> tuple[Task, Flow]:
+        """Return the task of the children whose outcome was seen, and the flow with who was not."""
+        seen = self._cohort.outcomes[outcome].observed
+        mask = np.ones(self._cohort.n, dtype=bool) if seen is None else seen
+        key = hashlib.sha256(np.packbits(mask).tobytes()).digest()
+        if key not in self._by_mask:
+            cohort = self._cohort if mask.all() else self._cohort.take(np.flatnonzero(mask))
+            self._by_mask[key] = (cohort, Fits())
+        missing = int(np.count_nonzero(~mask))
+        if missing:
+            flow = flow.then(f"{outcome} was not recorded", missing, outcome)
+        cohort, fits = self._by_mask[key]
+        terms = plan.asked(self._study, outcome)
+        return Task(cohort, terms, analysis_of(self._study), fits), flow
+
+
+def _by_arm(cohort: Cohort) -> tuple[tuple[str, int], ...]:
+    counts = np.bincount(cohort.arm, minlength=len(cohort.arms))
+    return tuple((arm, int(count)) for arm, count in zip(cohort.arms, counts, strict=True))
+
+
+def _common_tables(built: Built) -> tuple[Table, ...]:
+    cohort, study = built.cohort, built.study
+    return (
+        diagnostics.baseline(cohort, indicators(cohort, study.given)),
+        diagnostics.outcomes(cohort),
+        built.missing,
+    )
+
+
+def _sensitivity(
+    study: Study, whole: Cohort, task: Task, answered: Answered, say: Say
+) -> list[Answer]:
+    """Run every sensitivity leaf on one outcome's children and answers."""
+    return [_sensitive(study, task, answered, spec, say) for spec in study.sensitivity]
+
+
+def _sensitive(
+    study: Study, task: Task, answered: Answered, spec: SensitivitySpec, say: Say
+) -> Answer:
+    say(f"{task.terms[0].outcome}: {spec.leaf}")
+    leaf = leaves.load("sensitivity", spec.leaf, Sensitivity)
+
+    def refit(
+        cohort: Cohort, given: tuple[str, ...], terms: tuple[Term, ...] | None
+    ) -> tuple[Answer, ...]:
+        again = Task(cohort, task.terms if terms is None else terms, analysis_of(study, given))
+        found = answer_outcome(study, again, say, with_tables=False)
+        refused = (Answer("guard", refusals=found.refusals),) if found.refusals else ()
+        return (*found.answers, *refused)
+
+    return leaf.run(
+        SensitivityTask(
+            study, task.cohort, answered.answers, refit, dict(spec.options), study.level
+        )
+    )
+
+
+def agreements(study: Study, answers: tuple[Answer, ...]) -> tuple[Agreement, ...]:
+    """Return how far the primary answers of each causal term lie apart, on the scale of the
+    estimates (the logarithm for ratios), against the distance declared beforehand.
+    """
+    primary = plan.primary(study)
+    values: dict[Term, list[tuple[str, float]]] = {}
+    for answer in answers:
+        if answer.estimate is None or answer.leaf not in primary:
+            continue
+        for term, value in zip(answer.estimate.terms, answer.estimate.value, strict=True):
+            if term.target.causal and np.isfinite(value):
+                values.setdefault(term, []).append((answer.leaf, float(value)))
+    found = []
+    for term, pairs in values.items():
+        if len(pairs) > 1:
+            low, high = min(v for _, v in pairs), max(v for _, v in pairs)
+            within = study.agreement
+            agree = None if within is None else high - low <= within
+            found.append(Agreement(term, tuple(n for n, _ in pairs), low, high, within, agree))
+    return tuple(found)
+
+
+def provenance(study: Study, records: TableRecords) -> Provenance:
+    """Return digests and versions of what was computed from what, by what."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    packages = []
+    for name in SHOWN_PACKAGES:
+        try:
+            packages.append((name, version(name)))
+        except PackageNotFoundError:
+            continue
+    return Provenance(
+        study.digest(),
+        records.digest,
+        fingerpost.__version__,
+        code_digest(),
+        study.seed,
+        tuple(packages),
+        records.engine,
+        study.records.synthetic,
+    )
+
+
+def code_digest() -> str:
+    """Return the SHA-256 of the package's own source files, in order of path."""
+    root = Path(fingerpost.__file__).resolve().parent
+    found = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        found.update(path.relative_to(root).as_posix().encode())
+        found.update(path.read_bytes())
+    return found.hexdigest()
+
+
+def members(finding: Finding) -> NDArray[Any]:
+    """Return the keys of the children analysed, for the room's own differencing checks."""
+    if finding.members is None:
+        raise Malformed("this finding holds no member keys")
+    return finding.members

@@ -1,0 +1,154 @@
+"""The weights of one target on one cohort, and what they look like: the ground of the guard rails.
+
+Scale of every standardised difference: the root mean of the arms' unweighted variances in the study
+population before trimming (method decisions, section 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fingerpost.core.analysis import Task
+from fingerpost.core.cohort import Cohort
+from fingerpost.core.estimand import Term
+from fingerpost.estimators._outcome import survey_weight
+from fingerpost.estimators._score import received, score, tilt
+from fingerpost.kernels.clusters import recode, sum_by
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Indicators:
+    """Covariates as numeric columns: one a numeric covariate, one a level of a categorical one.
+
+    names: (m,) as shown. columns: m arrays (n,). scale: (m,) standard deviations.
+    """
+
+    names: tuple[str, ...]
+    columns: tuple[Array, ...]
+    scale: Array
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Weighting:
+    """The weights of one (contrast, target): arms: names; own: arm → (n,) weight, zero off the arm;
+    target: (n,) weight of the target's own distribution; outside: share of the target for whom
+    some arm it did not receive has probability below the threshold.
+    """
+
+    term: Term
+    own: Mapping[str, Array]
+    before: Mapping[str, Array]
+    target: Array
+    outside: float
+    smallest: Array
+
+
+def indicators(cohort: Cohort, names: tuple[str, ...], scale: Array | None = None) -> Indicators:
+    """Return covariates as numbers, with their scale (or with that of an earlier cohort)."""
+    shown: list[str] = []
+    columns: list[Array] = []
+    for name in names:
+        column = cohort.covariates[name]
+        if column.categorical:
+            for code, level in enumerate(column.levels):
+                shown.append(f"{name} = {level}")
+                columns.append((column.values == code).astype(float))
+        else:
+            shown.append(name)
+            columns.append(np.asarray(column.values, dtype=float))
+    return Indicators(
+        tuple(shown), tuple(columns), _scale(cohort, columns) if scale is None else scale
+    )
+
+
+def _scale(cohort: Cohort, columns: list[Array]) -> Array:
+    """Return the root mean over arms of each column's variance."""
+    arms = range(len(cohort.arms))
+    variances = [
+        np.mean(
+            [
+                float(np.var(column[cohort.arm == a])) if (cohort.arm == a).any() else 0.0
+                for a in arms
+            ]
+        )
+        for column in columns
+    ]
+    return np.sqrt(np.array(variances))
+
+
+def weighting(task: Task, term: Term, outside_below: float) -> Weighting:
+    """Return the tilting weights of a term's target, and how much of it lies outside support."""
+    cohort = task.cohort
+    tilted, base = tilt(task, term), survey_weight(task)
+    arms = [name for name, _ in term.contrast]
+    own, before = {}, {}
+    for name in arms:
+        a = cohort.arms.index(name)
+        before[name] = base * (cohort.arm == a)
+        own[name] = before[name] * tilted.weights[:, a]
+    target = base * tilted.member
+    smallest = _smallest(task, term)
+    outside = float(target[smallest < outside_below].sum() / target.sum())
+    return Weighting(term, own, before, target, outside, smallest)
+
+
+def _smallest(task: Task, term: Term) -> Array:
+    """Return (n,) the smallest probability of a compared arm that the child did not receive; for
+    the ATE every compared arm counts (method decisions, section 4).
+    """
+    cohort, probability = task.cohort, score(task).probability
+    compared = [cohort.arms.index(name) for name, _ in term.contrast]
+    values = probability[:, compared].copy()
+    if received(term) is not None:
+        for at, a in enumerate(compared):
+            values[cohort.arm == a, at] = 1.0
+    smallest: Array = values.min(axis=1)
+    return smallest
+
+
+def effective_size(weight: Array) -> float:
+    """Return Kish's effective sample size (Σw)²/Σw²."""
+    total = float(weight.sum())
+    return total * total / float(weight @ weight) if total > 0 else 0.0
+
+
+def largest_cluster_share(cohort: Cohort, level: str | None, weight: Array) -> float | None:
+    """Return the largest share of a weight held by one cluster, or None without clusters."""
+    if level is None:
+        return None
+    codes, units = recode(cohort.cluster_codes(level))
+    return float(sum_by(codes, weight, len(units)).max() / weight.sum())
+
+
+def mean_of(column: Array, weight: Array) -> float:
+    """Return the weighted mean of a column."""
+    return float(weight @ column) / float(weight.sum())
+
+
+def differences(found: Indicators, weights: Mapping[str, Array], target: Array) -> Array:
+    """Return (m,) the largest standardised distance of an arm's mean from the target's."""
+    return np.array(
+        [
+            max(
+                abs(mean_of(column, weight) - mean_of(column, target))
+                for weight in weights.values()
+            )
+            / (scale if scale > 0 else 1.0)
+            for column, scale in zip(found.columns, found.scale, strict=True)
+        ]
+    )
+
+
+def pair_differences(found: Indicators, weights: Mapping[str, Array]) -> Array:
+    """Return (m,) the largest standardised distance between two arms' means."""
+    rows = []
+    for column, scale in zip(found.columns, found.scale, strict=True):
+        means = [mean_of(column, weight) for weight in weights.values()]
+        rows.append((max(means) - min(means)) / (scale if scale > 0 else 1.0))
+    return np.array(rows)

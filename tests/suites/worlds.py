@@ -1,0 +1,126 @@
+"""Simulated worlds whose truth is known: the arms and outcomes of children in schools.
+
+Exposure is a multinomial logit and outcomes are canonical models, both linear in two covariates and
+different by arm, so every leaf's models hold; the truth is the superpopulation value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fingerpost.core.analysis import Analysis, Task
+from fingerpost.core.cohort import Cohort
+from fingerpost.core.column import Column
+from fingerpost.core.estimand import Target, Term, pair
+from fingerpost.core.outcome import Outcome
+
+ARMS = ("none", "support", "plan")
+GIVEN = ("index", "boy")
+SCORE = np.array([[0.0, 0.0, 0.0], [-0.2, 0.5, 0.3], [-0.6, 0.6, 0.5]])  # arm × (1, index, boy)
+OUTCOME = {
+    "continuous": np.array([[9.0, 0.8, 0.5], [9.6, 0.5, 0.5], [9.2, 1.0, 0.2]]),
+    "binary": np.array([[-0.5, 0.6, 0.3], [0.1, 0.4, 0.3], [-0.3, 0.7, 0.0]]),
+    "count": np.array([[0.3, 0.3, 0.2], [0.1, 0.2, 0.2], [0.4, 0.35, 0.0]]),
+}
+SCHOOL_SD = 0.3
+
+
+@dataclass(frozen=True)
+class World:
+    """Settings of one world: children, schools, arms, kind of outcome, equal effects or not."""
+
+    n: int = 2000
+    schools: int = 100
+    arms: int = 3
+    kind: str = "continuous"
+    equal_effects: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return ARMS[: self.arms]
+
+    @property
+    def outcome(self) -> np.ndarray:
+        found = OUTCOME[self.kind][: self.arms].copy()
+        if self.equal_effects:
+            found[:, 1:] = found[0, 1:]
+        return found
+
+    def draw(self, seed: int) -> Cohort:
+        """Return one sample of the world."""
+        r = np.random.default_rng(seed)
+        x = design(r, self.n)
+        arm = np.argmax(x @ SCORE[: self.arms].T + r.gumbel(size=(self.n, self.arms)), axis=1)
+        school = r.integers(0, self.schools, self.n)
+        eta = np.einsum("np,np->n", x, self.outcome[arm])
+        time = r.uniform(0.5, 2.0, self.n)
+        if self.kind == "continuous":
+            effect = r.normal(0, SCHOOL_SD, self.schools)[school]
+            y, exposure = eta + effect + r.standard_normal(self.n), None
+        elif self.kind == "binary":
+            y, exposure = (r.random(self.n) < 1 / (1 + np.exp(-eta))).astype(float), None
+        else:
+            frailty = r.gamma(1 / SCHOOL_SD**2, SCHOOL_SD**2, self.schools)[school]
+            y, exposure = r.poisson(time * np.exp(eta) * frailty).astype(float), time
+        covariates = {
+            "index": Column(x[:, 1].copy()),
+            "boy": Column(x[:, 2].astype(np.int64), ("girl", "boy")),
+        }
+        outcome = Outcome(self.kind, y, exposure=exposure)
+        return Cohort(
+            np.arange(self.n), self.names, arm, {"y": outcome}, covariates, {"school": school}
+        )
+
+    def truth(self, term: Term, draws: int = 1_000_000) -> float:
+        """Return the superpopulation value of a term, on the scale of estimates."""
+        x = design(np.random.default_rng(2**31), draws)
+        score = np.exp(x @ SCORE[: self.arms].T)
+        score /= score.sum(axis=1, keepdims=True)
+        h = tilting(term, score, self.names)
+        means = mean_of(self.kind, x @ self.outcome.T)
+        value = 0.0
+        for name, weight in term.contrast:
+            mean = float(h @ means[:, self.names.index(name)] / h.sum())
+            value += weight * (np.log(mean) if term.scale == "ratio" else mean)
+        return value
+
+
+def design(r: np.random.Generator, n: int) -> np.ndarray:
+    """Return (n, 3) rows of 1, an index, a boy."""
+    return np.column_stack([np.ones(n), r.standard_normal(n), r.random(n) < 0.5])
+
+
+def mean_of(kind: str, eta: np.ndarray) -> np.ndarray:
+    """Return the mean of an outcome from its linear predictor."""
+    if kind == "continuous":
+        return eta
+    return 1 / (1 + np.exp(-eta)) if kind == "binary" else np.exp(eta)
+
+
+def tilting(term: Term, score: np.ndarray, arms: tuple[str, ...]) -> np.ndarray:
+    """Return how much each kind of child counts in a target."""
+    kind = term.target.kind
+    if kind == "overlap":
+        return 1 / (1 / score).sum(axis=1)
+    arm = {"att": term.contrast[0][0], "atu": term.contrast[-1][0]}.get(kind, term.target.arm)
+    return np.ones(len(score)) if arm is None else score[:, arms.index(arm)]
+
+
+SUMMARIES = {"continuous": "mean", "binary": "risk", "count": "rate"}
+
+
+def term(
+    kind: str,
+    target: Target,
+    scale: str = "difference",
+    arms: tuple[str, str] = ("support", "none"),
+) -> Term:
+    """Return a term on the worlds' outcome."""
+    return Term("y", pair(*arms), target, SUMMARIES[kind], scale)
+
+
+def task(cohort: Cohort, *terms: Term, given: tuple[str, ...] = GIVEN) -> Task:
+    """Return a task clustered by school."""
+    return Task(cohort, terms, Analysis(given, cluster="school", digest="test"))
