@@ -96,7 +96,7 @@ def people() -> list[dict[str, str]]:
     places = spec.submodule_search_locations if spec else None
     path = Path(places[0]) / "data" / "darfur.csv" if places else None
     if path is None or not path.is_file():
-        pytest.skip(f"{NOT_FOUND}: data/darfur.csv of the package PySensemakr")
+        pytest.skip(f"{NOT_FOUND}: darfur.csv (pip install --no-deps PySensemakr==0.0.8)")
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,9 @@ from fingerpost.cohorts.conditions import expression
 from fingerpost.core.errors import Malformed, listed, nearest
 from fingerpost.core.leaves import Engine, load
 from fingerpost.core.study import Condition, Records, Scalar, TableSource
-from fingerpost.engines._shared import ROW, TableFile, named, table_file
+from fingerpost.engines._shared import ROW, TableFile, table_file
 
 SOURCE = "(source)"
-# What SQL calls the table once sources have been chosen from and stacked.
-TABLE = "the records"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -65,6 +63,11 @@ class TableRecords:
     def sources(self) -> tuple[str, ...]:
         """The sources in words."""
         return tuple(part.source.words() for part in self.parts)
+
+    @property
+    def made(self) -> bool:
+        """Whether the table was made from its sources, not only read."""
+        return len(self.parts) > 1 or bool(self.parts[0].source.where or self.parts[0].source.set)
 
     @property
     def words(self) -> str:
@@ -121,29 +124,34 @@ def stacked(
     common = [name for name in schemas[0] if all(name in schema for schema in schemas)]
     columns = tuple(name for name in common if name != ROW)
     if len(frames) == 1:
-        plain = frames[0] is parts[0].frame
-        return (frames[0] if plain else named(frames[0], TABLE)), columns, ()
+        return frames[0], columns, ()
     every = dict.fromkeys(name for schema in schemas for name in schema)
     dropped = tuple(name for name in every if name not in common)
     whole = [
-        frame.select(
-            *[alike(name, [schema[name] for schema in schemas]) for name in common],
+        chosen(part).select(
+            *[
+                alike(name, [schema[name] for schema in schemas], dict(part.source.set))
+                for name in common
+            ],
             nw.lit(place, dtype=nw.Int64).alias(SOURCE),
         )
-        for place, frame in enumerate(frames)
+        for place, part in enumerate(parts)
     ]
-    return named(nw.concat(whole, how="vertical"), TABLE), columns, dropped
+    return nw.concat(whole, how="vertical"), columns, dropped
+
+
+def chosen(part: Part) -> nw.LazyFrame[Any]:
+    """Return the rows of one source that meet its conditions."""
+    conditions = part.conditions()
+    return part.frame.filter(*conditions) if conditions else part.frame
 
 
 def prepared(part: Part) -> nw.LazyFrame[Any]:
     """Return one source after its conditions and constants."""
-    frame = part.frame
-    conditions = part.conditions()
-    if conditions:
-        frame = frame.filter(*conditions)
-    if part.source.set:
-        frame = frame.with_columns(*[constant(name, value) for name, value in part.source.set])
-    return frame
+    frame = chosen(part)
+    if not part.source.set:
+        return frame
+    return frame.with_columns(*[constant(name, value) for name, value in part.source.set])
 
 
 def constant(name: str, value: Scalar) -> nw.Expr:
@@ -154,13 +162,14 @@ def constant(name: str, value: Scalar) -> nw.Expr:
     return nw.lit(value if isinstance(value, float) else int(value), dtype=kind).alias(name)
 
 
-def alike(name: str, dtypes: Sequence[nw.dtypes.DType]) -> nw.Expr:
-    """Return a column in the one type that holds it in every source."""
+def alike(name: str, dtypes: Sequence[nw.dtypes.DType], constants: Mapping[str, Scalar]) -> nw.Expr:
+    """Return a column of one source in the one type that holds it in every source."""
+    column = constant(name, constants[name]) if name in constants else nw.col(name)
     if all(dtype == dtypes[0] for dtype in dtypes):
-        return nw.col(name)
+        return column
     if all(dtype.is_numeric() for dtype in dtypes):
-        return nw.col(name).cast(nw.Float64)
-    return nw.col(name).cast(nw.String)
+        return column.cast(nw.Float64)
+    return column.cast(nw.String)
 
 
 def expressions(

@@ -17,6 +17,11 @@ from fingerpost.core.flow import Flow
 from fingerpost.core.study import Condition, Covariate, Study
 from fingerpost.engines._shared import int64
 
+# What SQL calls the table once sources have been chosen from and stacked.
+TABLE = '"the records"'
+# What stands in quotation marks is a name or a value, not a word of SQL.
+QUOTED = re.compile(r"""("(?:[^"]|"")*"|'(?:[^']|'')*')""")
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Step:
@@ -181,31 +186,42 @@ def steps_sql(study: Study, records: TableRecords) -> list[tuple[str, str]]:
     check_columns(study, records)
     told = []
     for part in records.parts:
-        told.append((f"read {part.source.words()}", select(part.frame, [])))
+        name = laid_out(part.frame)
+        told.append((f"read {part.source.words()}", name))
         keeps = part.conditions()
         for place, condition in enumerate(part.source.where, start=1):
             reason = f"{part.words}: leave out where {words(condition)}"
-            told.append((reason, select(part.frame, keeps[:place])))
-    if len(records.parts) > 1:
-        told.append((f"stack {' and '.join(records.sources)}", select(records.frame, [])))
+            told.append((reason, name + where(part.frame, keeps[:place])))
+    table = laid_out(records.frame)
+    if records.made:
+        told.append(("make one table", f"CREATE VIEW {TABLE} AS\n{table}"))
+        table = f"SELECT *\nFROM {TABLE}"
     kept: list[nw.Expr] = []
     for step in (*steps(study, records), *complete_steps(study)):
         kept.append(step.keep)
-        told.append((f"leave out where {step.reason}", select(records.frame, kept)))
+        told.append((f"leave out where {step.reason}", table + where(records.frame, kept)))
     return told
 
 
-def select(frame: nw.LazyFrame[Any], keeps: Sequence[nw.Expr]) -> str:
-    """Return the SQL of the rows of a named DuckDB frame that meet every condition."""
-    whole: str = frame.to_native().sql_query()
+def laid_out(frame: nw.LazyFrame[Any]) -> str:
+    """Return the SQL of a DuckDB frame, a clause a line."""
+    query: str = frame.to_native().sql_query().strip()
+    pieces = QUOTED.split(query)
+    for place in range(0, len(pieces), 2):
+        pieces[place] = re.sub(r"\s(FROM|WHERE|UNION ALL|SELECT)\b", r"\n\1", pieces[place])
+    return "".join(pieces)
+
+
+def where(frame: nw.LazyFrame[Any], keeps: Sequence[nw.Expr]) -> str:
+    """Return the conditions in DuckDB's words, one a line."""
     clauses = []
     for keep in keeps:
         query: str = frame.filter(keep).to_native().sql_query()
-        clauses.append(plain(query.partition(" WHERE ")[2]))
-    head = whole.strip().replace(" FROM ", "\nFROM ", 1)
-    return head + "".join(
-        f"\n{'WHERE' if place == 0 else '  AND'} {clause}" for place, clause in enumerate(clauses)
-    )
+        # What comes before the last SELECT is how the table itself was made.
+        last = query[max(query.rfind("\nSELECT * FROM "), 0) :]
+        clauses.append(plain(last.partition(" WHERE ")[2]))
+    words = ("WHERE", *["  AND"] * len(clauses))
+    return "".join(f"\n{word} {clause}" for word, clause in zip(words, clauses, strict=False))
 
 
 def plain(clause: str) -> str:

@@ -165,7 +165,7 @@ def refuse_beyond_int64(frame: nw.LazyFrame, words: str) -> None:
     broad = [n for n, dtype in schema.items() if dtype in (nw.UInt64, nw.Int128, nw.UInt128)]
     if not broad:
         return
-    beyond = [(nw.col(name).cast(nw.Float64).abs() > LARGEST).any().alias(name) for name in broad]
+    beyond = [(nw.col(name).cast(nw.Float64).abs() >= float(LARGEST)).any().alias(name) for name in broad]
     found = frame.select(*beyond).collect("polars").row(0)
     faults = [
         f'records: column "{name}" of {words} holds whole numbers beyond {LARGEST}. '
@@ -175,15 +175,6 @@ def refuse_beyond_int64(frame: nw.LazyFrame, words: str) -> None:
     ]
     if faults:
         raise Malformed(faults)
-
-
-def named(frame: nw.LazyFrame, name: str) -> nw.LazyFrame:
-    """Return the frame under a name of its own, so that its SQL can be read; where it has no SQL,
-    the frame as it is.
-    """
-    if frame.implementation != nw.Implementation.DUCKDB:
-        return frame
-    return nw.from_native(frame.to_native().create_view(name))
 
 
 def processors() -> int:

@@ -140,8 +140,9 @@ def multinomial_third(mean: Array, weights: Array) -> Array:
 
 def poisson_working(y: Array, weights: Array) -> tuple[Array, Array]:
     """Return log of a mean half-way to the overall mean, and that mean as weight."""
-    overall = float(np.average(y, weights=weights))
-    mean = np.maximum(0.5 * (y + overall), 1e-300)
+    # Half an event more, so that an outcome without events has somewhere to start from.
+    overall = (float(weights @ y) + 0.5) / float(weights.sum())
+    mean = 0.5 * (y + overall)
     return np.log(mean), mean * weights
 
 

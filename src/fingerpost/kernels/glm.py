@@ -145,6 +145,7 @@ def solve(
                 tolerance=model.tolerance,
                 unit=min(1.0, found.total / design.n),
                 quadratic=model.family.quadratic,
+                exact=not model.firth,
             )
         except Singular:
             raise NotFitted(singular_message(check(design, w))) from None

@@ -129,7 +129,11 @@ class Likelihood:
             return nothing
         try:
             best = maximise(
-                near.evaluate, near.start(found), tolerance=gentle, quadratic=near.family.quadratic
+                near.evaluate,
+                near.start(found),
+                tolerance=gentle,
+                quadratic=near.family.quadratic,
+                exact=not near.firth,
             )
         except Singular:
             return nothing

@@ -14,6 +14,7 @@ SINGULAR = 1e-13  # least pivot of the information in correlation form
 MOVING = 0.5  # a linear predictor that still moves by this much a step is on its way to infinity
 SETTLED = 1e-3  # the greatest movement of any row just before the last step
 GAIN = 1e-3  # log-likelihood, in units of one child, that no longer counts as a gain
+MEMORY = 8  # steps remembered where the information is not quite the Hessian
 STUCK = 3  # passes that move rows without gain before separation is declared
 
 
@@ -76,22 +77,25 @@ def maximise(
     iterations: int = 60,
     unit: float = 1.0,
     quadratic: bool = False,
+    exact: bool = True,
 ) -> Optimum:
     """Return the maximum of a concave function by Newton's method.
 
     evaluate(parameters, step): one pass; `step` is the change that led there. tolerance: the
     weighted root mean square change of the linear predictor by the last step. unit: weight of one
     child, in which a gain is judged. quadratic: the first step is exact and the second only
-    removes rounding. Raises Singular where the information has no inverse at the start.
+    removes rounding. exact: whether the information is minus the Hessian of the value; where it is
+    not quite (Firth's penalty), the last steps correct it. Raises Singular where the information
+    has no inverse at the start.
     """
     at, step = start, np.zeros_like(start)
     here = evaluate(at, step)
     inverse = inverse_of(here.information)
     if inverse is None:
         raise Singular
-    stuck = 0
+    stuck, secants = 0, list[tuple[Array, Array]]()
     for count in range(1, iterations + 1):
-        step = inverse @ here.gradient
+        step = ascent(inverse, here.gradient, secants=secants)
         gain = float(here.gradient @ step)
         change = np.sqrt(max(gain, 0.0) / here.curvature) if here.curvature > 0 else 0.0
         settled = count > 1 and (quadratic or here.movement <= SETTLED)
@@ -103,8 +107,28 @@ def maximise(
         upon = inverse_of(ahead.information)
         if stuck >= STUCK or upon is None:
             return Optimum(at, inverse, here.value, False, count, ahead.movement > MOVING)
+        if not exact:
+            secants = [*secants[1 - MEMORY :], (step, here.gradient - ahead.gradient)]
         at, here, inverse = at + step, ahead, upon
     return Optimum(at, inverse, here.value, False, iterations, here.movement > MOVING)
+
+
+def ascent(inverse: Array, gradient: Array, *, secants: list[tuple[Array, Array]]) -> Array:
+    """Return the step of Newton, corrected by (step, fall of gradient) pairs, oldest first.
+
+    Limited-memory BFGS with the present inverse information as its first matrix: Nocedal (1980),
+    Mathematics of Computation 35:773. Pairs without positive curvature are passed over.
+    """
+    usable = [(s, y, float(s @ y)) for s, y in secants if float(s @ y) > 0.0]
+    shares, rest = [], gradient
+    for s, y, product in reversed(usable):
+        share = float(s @ rest) / product
+        rest = rest - share * y
+        shares.append(share)
+    step: Array = inverse @ rest
+    for (s, y, product), share in zip(usable, reversed(shares), strict=True):
+        step = step + (share - float(y @ step) / product) * s
+    return step
 
 
 def advance(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fingerpost.core.estimand import Term
 from fingerpost.core.output import Output, Result
 from fingerpost.core.study import OutcomeSpec, Study
+from fingerpost.core.table import Cell
 from fingerpost.plots.numbers import number, percent, shared_places
 
 PER_HUNDRED = {"risk", "survival"}
@@ -122,6 +123,44 @@ def target_heading(term: Term) -> str:
     if term.target.kind == "ate" and term.target.trim is not None:
         words = "Children with overlap"
     return f"{words[:1].upper()}{words[1:]} ({term.target.label()})"
+
+
+def headings(output: Output) -> dict[str, str]:
+    """Return the heading of every target that an output speaks of, by its short name."""
+    terms = [result.term for result in (*output.results, *output.extrapolations)]
+    terms += [term for refusal in output.refusals for term in refusal.terms]
+    terms += [item.region.term for item in output.regions]
+    terms += [
+        Term("", contrast, target)
+        for contrast in output.study.estimand.contrasts[:1]
+        for target in output.study.estimand.targets
+    ]
+    several = len({term.words() for term in terms}) > 1
+    told: dict[str, str] = {}
+    for term in terms:
+        label = term.target.label()
+        # With several contrasts "received the first arm" means another arm in each.
+        if several and term.target.kind in ("att", "atu"):
+            which = "first" if term.target.kind == "att" else "second"
+            told.setdefault(
+                label, f"Children who received the {which} arm of the contrast ({label})"
+            )
+        told.setdefault(label, target_heading(term))
+    return told
+
+
+def target_phrase(output: Output, label: Cell) -> str:
+    """Return a target's heading by its short name, within a sentence."""
+    heading = headings(output).get(str(label), str(label or "the target"))
+    return heading[:1].lower() + heading[1:]
+
+
+def outcome_unit_words(study: Study, outcome: str) -> str:
+    """Return the unit in which an outcome is recorded."""
+    spec = spec_of(study, outcome) or (study.outcomes[0] if len(study.outcomes) == 1 else None)
+    if spec is None:
+        return "the unit of the outcome"
+    return spec.measure.measured_in or f"the unit of {spec.column or spec.name}"
 
 
 def way(value: float, scale: str = "difference") -> str:

@@ -26,7 +26,6 @@ from fingerpost.reports.phrases import (
     with_unit,
 )
 
-NOT_STATED = "not stated by the authors"
 NO_ANSWER = "No leaf of this study gives a causal answer."
 Question = tuple[str, str]
 

@@ -101,7 +101,7 @@ def regress(task: SensitivityTask, outcome: str, *, first: str, second: str) -> 
         found = moments(design, cohort.weight)
         if not found.deviation[-1] > 0:
             raise TooFew(f"omitted_variable: {outcome} does not vary among the children studied.")
-        gram = standardised_gram(design, found, cohort.weight)[1:, 1:]
+        gram = standardised_gram(design, found, weights=cohort.weight)[1:, 1:]
         solve_or_name(gram[:-1, :-1], design=Terms(columns, (*terms, arm)))
         return fitted(task, design, found, gram=gram, df=df)
 
@@ -172,7 +172,7 @@ def score_sums(
         score = (away @ of_outcome * scale[-1]) * (away[:, :-1] @ of_arm * scale[-2])
         if task.cohort.weight is not None:
             score *= task.cohort.weight[lo:hi]
-        sums += sum_by(codes[lo:hi], score, clusters)
+        sums += sum_by(codes[lo:hi], score, n_groups=clusters)
     return sums
 
 

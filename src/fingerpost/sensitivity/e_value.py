@@ -260,7 +260,9 @@ def causal_terms(task: SensitivityTask) -> list[tuple[Answer, int]]:
         for answer in task.answers
         if answer.estimate is not None
         for at, term in enumerate(answer.estimate.terms)
-        if term.target.causal and math.isfinite(float(answer.estimate.value[at]))
+        if term.target.causal
+        and term.outcome in task.cohort.outcomes
+        and math.isfinite(float(answer.estimate.value[at]))
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -72,21 +72,30 @@ def answer_outcome(
     with_tables: bool = True,
 ) -> Answered:
     """Judge every asked term on the task's cohort, then run every leaf on what may be answered."""
-    judged = judge(study, task)
-    refusals = tuple(guard.refusal(one.verdict, one.term) for one in judged if one.verdict.refused)
+    found = plan.estimators(study)
+    judged = judge(study, task, [plan.answers(leaf, study, task.terms) for leaf in found.values()])
+    guarded = [leaf for leaf in found.values() if leaf.guard != "exempt"]
+    refusals = tuple(
+        guard.refusal(one.verdict, one.term)
+        for one in judged
+        if one.verdict.refused
+        and any(one.term in plan.answers(leaf, study, task.terms) for leaf in guarded)
+    )
     answers: list[Answer] = []
-    for name, leaf in plan.estimators(study).items():
+    for name, leaf in found.items():
         say(f"{task.terms[0].outcome}: {name}")
         answers += _ask(study, name, leaf, task, judged)
     tables = _tables(study, task, judged, answers) if with_tables else ()
     return Answered(tuple(answers), refusals, tables)
 
 
-def judge(study: Study, task: Task) -> tuple[Judgement, ...]:
-    """Return the judgement of every asked term; a trimmed target is judged on who stays."""
+def judge(study: Study, task: Task, wanted: Iterable[tuple[Term, ...]]) -> tuple[Judgement, ...]:
+    """Return the judgement of every asked term that some leaf answers; a trimmed target is judged
+    on who stays. wanted: the terms that each leaf answers."""
     covariates = indicators(task.cohort, task.analysis.given)
+    answered = {term for terms in wanted for term in terms}
     found, tasks = [], {}
-    for term in task.terms:
+    for term in (term for term in task.terms if term in answered):
         counts = guard.judge_counts(task, term, study.guard)
         own = task
         if any(one.verdict == guard.REFUSE for one in counts) or not task.analysis.given:

@@ -120,7 +120,7 @@ def _judge_arm(task: Task, name: str, weighted: Weighting, guard: Guard) -> list
     held = largest_cluster_share(task.cohort, level, weight)
     if held is not None:
         words = f"one {level} carries {100 * held:.1f}% of the weight of arm {name}"
-        limits = (guard.refuse_cluster_share, guard.refuse_cluster_share)
+        limits = (guard.refuse_cluster_share, guard.warn_share)
         found.append(_high("largest cluster", POSITIVITY, held, limits, words))
     return found
 

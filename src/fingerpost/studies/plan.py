@@ -82,8 +82,11 @@ def _leaf_faults(
 
 
 def _term_faults(study: Study, found: dict[str, Estimator], terms: tuple[Term, ...]) -> list[str]:
-    """Return a fault for every asked target that no leaf of the study answers."""
-    faults = []
+    """Return a fault for every asked target that no leaf of the study answers; a study of
+    associations and coefficients alone asks for no target."""
+    faults: list[str] = []
+    if not any(one.target.causal for leaf in found.values() for one in answers(leaf, study, terms)):
+        return faults
     for term in terms:
         if not any(term in answers(leaf, study, (term,)) for leaf in found.values()):
             faults.append(
@@ -108,11 +111,12 @@ def able(test: Callable[[Estimator], bool]) -> list[str]:
 
 
 def primary(study: Study) -> tuple[str, ...]:
-    """Return the primary leaves: as declared, or every leaf that claims a causal target."""
+    """Return the primary leaves: as declared, or every leaf that claims a causal target, or, where
+    none does, every leaf."""
     if study.primary:
         return study.primary
     found = estimators(study)
-    return tuple(
+    causal = tuple(
         name
         for name, leaf in found.items()
         if any(
@@ -121,3 +125,4 @@ def primary(study: Study) -> tuple[str, ...]:
             for term in answers(leaf, study, asked(study, spec.name))
         )
     )
+    return causal or study.estimators

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import scipy.optimize
@@ -367,3 +369,15 @@ def test_means_include_the_offset_and_blocks_do_not_show():
     with pytest.raises(UsageError, match="no probabilities"):
         probabilities(DESIGN, fitted)
     assert isinstance(fitted, GlmFit)
+
+
+def test_a_fit_holds_blocks_and_never_a_copy_of_the_design():
+    rows = 150_000
+    columns = {f"x{j}": Column(RANDOM.normal(size=rows)) for j in range(20)}
+    design = Terms(columns, linear(tuple(columns)))
+    arm = RANDOM.integers(0, 3, rows)
+    tracemalloc.start()
+    fit_multinomial(design, arm, levels=ARMS)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 0.5 * 8 * rows * 21, "the sample of 25,000 rows is the largest thing held"

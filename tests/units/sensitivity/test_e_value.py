@@ -27,6 +27,7 @@ from fingerpost.sensitivity.e_value import (
 )
 from suites.sensitivity_worlds import make_cohort, make_study
 
+ATE = Target("ate")
 ratios = st.floats(0.01, 100)
 
 
@@ -76,7 +77,7 @@ def test_a_common_outcomes_odds_ratio_is_nearer_to_one():
 # -------------------- answers
 
 
-def term(scale="difference", summary="mean", target=Target("ate"), contrast=None) -> Term:
+def term(scale="difference", summary="mean", target=ATE, contrast=None) -> Term:
     return Term("score", contrast or pair("support", "none"), target, summary, scale)
 
 

@@ -136,7 +136,8 @@ def test_the_benchmark_bounds_a_confounder_of_that_many_times_its_strength(seed)
     other, raw_x, raw_z = draw.standard_normal((3, n))
     x = ols(raw_x, other)[2]
     z = ols(raw_z, other, x)[2]
-    pull_x, pull_z, push_x, push_z = draw.uniform(0.2, 0.4, 4)
+    pull_x, push_x = draw.uniform(0.3, 0.5, 2)
+    pull_z, push_z = draw.uniform(0.1, 0.4, 2)
     exposure = pull_x * x + pull_z * z + 0.3 * other + draw.standard_normal(n)
     outcome = exposure + push_x * x + push_z * z + other + draw.standard_normal(n)
 

@@ -1,4 +1,4 @@
-"""Negative controls: which children, covariates and terms the estimators are given, and the words."""
+"""Negative controls: what the estimators are asked, of whom, and what is said of the answer."""
 
 from __future__ import annotations
 

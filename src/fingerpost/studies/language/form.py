@@ -9,11 +9,14 @@ from pydantic import Field
 from fingerpost.studies.language.conditions import CONDITIONS_FORM
 from fingerpost.studies.language.fields import (
     Alternative,
+    Distance,
+    Level,
     Names,
     Number,
     Part,
+    Seed,
+    Share,
     Text,
-    Whole,
     Words,
     among,
 )
@@ -42,8 +45,7 @@ REQUIRED = ("study", "question", "arms", "outcomes", "assignment", "estimators")
 class AgreementPart(Part):
     """What counts as agreement, declared before looking."""
 
-    within: Number = Field(
-        ge=0,
+    within: Distance = Field(
         description="The largest distance between primary answers of one question that counts as "
         "agreement: in the outcome's unit, on the ratio scale in logarithms.",
     )
@@ -92,8 +94,8 @@ class GuardPart(Part):
 
     refuse: RefusePart | None = Field(None, description="Thresholds that refuse.")
     warn: WarnPart | None = Field(None, description="Thresholds that warn.")
-    outside_below: Number | None = Field(
-        None, gt=0, lt=0.5, description="The probability below which a child is outside (0.01)."
+    outside_below: Share | None = Field(
+        None, description="The probability below which a child is outside (0.01)."
     )
 
 
@@ -203,9 +205,7 @@ class Document(Part):
         description="What a missing covariate does: complete "
         "(the child leaves, counted) or indicator.",
     )
-    level: Number | None = Field(
-        None, gt=0.5, lt=1, description="Level of intervals; 0.95 if left out."
-    )
-    seed: Whole | None = Field(
-        None, ge=0, description="Seed of everything drawn at random; 0 if left out."
+    level: Level | None = Field(None, description="Level of intervals; 0.95 if left out.")
+    seed: Seed | None = Field(
+        None, description="Seed of everything drawn at random; 0 if left out."
     )

@@ -113,7 +113,7 @@ def hint(problem: str) -> str:
         return ' Text that holds a colon and a space goes in quotes: "like: this".'
     if "expected ',' or" in problem or "expected <block end>" in problem:
         return " Look for a bracket, brace or quote that is not closed, or for uneven indents."
-    if "single document" in problem:
+    if "another document" in problem:
         return " One file holds one study: remove the second `---`."
     return ""
 

@@ -1,0 +1,38 @@
+"""Where the example studies and the real tables beside the project lie."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import fingerpost
+from fingerpost.core.errors import FingerpostError
+
+FOLDER = Path(fingerpost.__file__).resolve().parent
+ECLSK = "eclsk_special_education"
+
+
+def example(name: str) -> Path:
+    """Return the path of an example study: inside the installed package, or in the checkout."""
+    tried = (FOLDER / "examples" / name, FOLDER.parents[1] / "examples" / name)
+    found = next((path for path in tried if path.is_file()), None)
+    if found is None:
+        raise FingerpostError(
+            f"The example study {name} did not come with this copy of fingerpost. Install it whole: "
+            "pip install --force-reinstall fingerpost"
+        )
+    return found
+
+
+def real_data() -> tuple[Path | None, tuple[Path, ...]]:
+    """Return the folder of the ECLS-K table, None where it is not found, and where it was sought.
+
+    FINGERPOST_SHARED names the folder of real tables, or the one above it; else ../shared/data.
+    """
+    named = os.environ.get("FINGERPOST_SHARED")
+    if named:
+        roots = (Path(named), Path(named) / "data")
+    else:
+        roots = (Path("..") / "shared" / "data",)
+    tried = tuple(root / ECLSK for root in roots)
+    return next((path for path in tried if path.is_dir()), None), tried

@@ -1,0 +1,97 @@
+"""What commands print: labelled paragraphs, plain tables, and progress on the error stream."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from textwrap import fill
+
+Say = Callable[[str], None]
+WIDEST = 100
+MARGIN = 10
+
+
+def width() -> int:
+    """Return how wide paragraphs are."""
+    return min(WIDEST, max(40, shutil.get_terminal_size((WIDEST, 24)).columns))
+
+
+def labelled(label: str, paragraphs: Iterable[str]) -> str:
+    """Return paragraphs beside one label, with a hanging indent."""
+    first = f"{label:<{MARGIN}}"
+    lines = []
+    for words in paragraphs:
+        lines.append(
+            fill(
+                words,
+                width(),
+                initial_indent=first,
+                subsequent_indent=" " * MARGIN,
+                break_on_hyphens=False,
+                break_long_words=False,
+            )
+        )
+        first = " " * MARGIN
+    return "\n".join(lines)
+
+
+def listed_lines(label: str, lines: Iterable[object]) -> str:
+    """Return unbroken lines beside one label: paths and commands, to be copied whole."""
+    given = [str(line) for line in lines]
+    return "\n".join(
+        f"{label if at == 0 else '':<{MARGIN}}{line}".rstrip() for at, line in enumerate(given)
+    )
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a plain table: columns padded, numbers (all but the first column) to the right.
+
+    >>> print(table(["leaf", "value"], [["ipw", "3.44"], ["naive", "2.5"]]))
+    leaf   value
+    ipw     3.44
+    naive    2.5
+    """
+    cells = [list(columns), *[list(row) for row in rows]]
+    widths = [max(len(row[at]) for row in cells) for at in range(len(columns))]
+    numeric = [
+        at > 0 and all(looks_numeric(row[at]) for row in cells[1:]) for at in range(len(columns))
+    ]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(wide) if right else cell.ljust(wide)
+            for cell, wide, right in zip(row, widths, numeric, strict=True)
+        ).rstrip()
+        for row in cells
+    )
+
+
+def looks_numeric(cell: str) -> bool:
+    """Return whether a cell is a number or stands for none."""
+    return not cell or cell[0] in "0123456789-−+–.∞(["
+
+
+def shown(path: Path) -> str:
+    """Return a path as short as it can be written from here."""
+    whole, here = path.resolve(), Path.cwd()
+    return str(whole.relative_to(here)) if whole.is_relative_to(here) else str(path)
+
+
+@contextmanager
+def progress(*, quiet: bool = False) -> Iterator[Say]:
+    """Yield a function that is told of each step.
+
+    On a terminal one line that changes; else a line a step; nothing where quiet.
+    """
+    if quiet:
+        yield lambda words: None
+    elif sys.stderr.isatty():
+        from rich.console import Console
+        from rich.markup import escape
+
+        with Console(stderr=True).status("starting") as status:
+            yield lambda words: status.update(escape(words))
+    else:
+        yield lambda words: print(f"· {words}", file=sys.stderr, flush=True)

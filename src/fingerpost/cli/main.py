@@ -1,0 +1,71 @@
+"""`fingerpost`: the commands and what they share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import fingerpost
+from fingerpost.cli._faults import Verb
+from fingerpost.cli.demo import demo
+from fingerpost.cli.doctor import doctor
+from fingerpost.cli.leaves import leaves
+from fingerpost.cli.study_compare import compare
+from fingerpost.cli.study_describe import describe
+from fingerpost.cli.study_init import init
+from fingerpost.cli.study_run import run
+
+study = typer.Typer(
+    help="Write, describe, run and compare studies.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+)
+for verb in (init, describe, run, compare):
+    study.command(cls=Verb)(verb)
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command(cls=Verb)(demo)
+app.add_typer(study, name="study")
+for verb in (leaves, doctor):
+    app.command(cls=Verb)(verb)
+
+
+def print_version(asked: bool) -> None:
+    """Print the version and stop, where it was asked for."""
+    if asked:
+        print(f"fingerpost {fingerpost.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=print_version, is_eager=True, help="Print the version."),
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of whatever goes wrong.")
+    ] = False,
+) -> None:
+    """Who benefits from which provision: studies on records of real children.
+
+    \b
+    Examples:
+      fingerpost demo
+      fingerpost study init
+      fingerpost study run study.yaml
+      fingerpost study run --help
+    """
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="fingerpost")

@@ -1,0 +1,128 @@
+"""`fingerpost study compare`: the results of two studies side by side."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fingerpost.cli import _comparing as comparing
+from fingerpost.cli._comparing import Comparison, Pair
+from fingerpost.cli._folder import check_writable
+from fingerpost.cli._screen import labelled, listed_lines, shown, table
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="A.json", help="Results of one study.")],
+    second: Annotated[Path, typer.Argument(metavar="B.json", help="Results of the other.")],
+    *,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the comparison as JSON.")
+    ] = None,
+) -> None:
+    """Set two results.json side by side: same outcome, contrast, scale and target.
+
+    A folder that holds a results.json may be named instead of the file. Where the studies answer
+    for different targets only, their primary answers are shown apart, with a caution.
+
+    \b
+    Examples:
+      fingerpost study compare build/one/results.json build/other/results.json
+      fingerpost study compare build/one build/other --json build/compared.json
+    """
+    if json_file is not None:
+        check_writable(json_file, folder=False)
+    found = comparing.compared(comparing.read_side(first), comparing.read_side(second))
+    print(in_words(found))
+    if json_file is not None:
+        from fingerpost.reports.files import write_text
+
+        text = json.dumps(comparing.as_data(found), indent=2, ensure_ascii=False) + "\n"
+        print(listed_lines("Wrote", [shown(write_text(json_file, text))]))
+
+
+def in_words(found: Comparison) -> str:
+    """Return a comparison as plain text."""
+    sides = (("A", found.first), ("B", found.second))
+    parts = [labelled(mark, [f"{s.name} ({s.results['status']}), {s.path}"]) for mark, s in sides]
+    if found.pairs:
+        parts += ["", "Same outcome, contrast and target", pair_table(found.pairs)]
+    if found.near:
+        parts += ["", "Same outcome and contrast, different targets", pair_table(found.near)]
+        parts.append(labelled("Caution", [caution(found)]))
+    if not found.pairs and not found.near:
+        parts += ["", "No question is answered by both studies."]
+    parts += alone_lines(found)
+    parts += ["", labelled("Errors", [comparing.covariance_words(found)])]
+    return "\n".join(parts)
+
+
+def pair_table(pairs: Sequence[Pair]) -> str:
+    """Return pairs as a plain table."""
+    ratio = any(pair.question[2] == "ratio" for pair in pairs)
+    with_se = any(pair.se is not None for pair in pairs)
+    columns = ["outcome, contrast", "A", "", "B", "", "B / A" if ratio else "B − A"]
+    rows = []
+    for pair in pairs:
+        row = [
+            f"{pair.question[0]}, {pair.question[1]}",
+            who(pair.first, pair.targets[0]),
+            value(pair.first, refused=pair.refused[0]),
+            who(pair.second, pair.targets[1]),
+            value(pair.second, refused=pair.refused[1]),
+            number(pair.difference),
+        ]
+        rows.append([*row, number(pair.se)] if with_se else row)
+    return table([*columns, "SE"] if with_se else columns, rows)
+
+
+def who(record: dict[str, Any] | None, target: str) -> str:
+    """Return an estimate's target and estimator."""
+    return f"{target}, {record['estimator']}" if record else target
+
+
+def value(record: dict[str, Any] | None, *, refused: bool) -> str:
+    """Return an estimate with its limits, or why there is none."""
+    if record is None:
+        return "refused" if refused else "–"
+    from fingerpost.plots.numbers import shared_places
+
+    ends = (record["lo"], record["hi"])
+    places = shared_places((record["value"], *ends))
+    if ends == (None, None):
+        return number(record["value"], places)
+    low, high = (number(end, places) if end is not None else "∞" for end in ends)
+    return f"{number(record['value'], places)} ({low} to {high})"
+
+
+def number(value: float | None, places: int | None = None) -> str:
+    """Return a number as people read it."""
+    from fingerpost.plots.numbers import number as plainly
+
+    return plainly(value, places)
+
+
+def caution(found: Comparison) -> str:
+    """Return what must hold before answers for different targets may be set side by side."""
+    return (
+        "these answers are for different children, so they may differ though both are right. A "
+        "draw makes every group alike: beside a trial, an answer for those who received an arm "
+        "is the nearest to its answer for all."
+    )
+
+
+def alone_lines(found: Comparison) -> list[str]:
+    """Return what only one of the studies answered, a line each study."""
+    lines = []
+    for mark, records in zip(("A", "B"), found.alone, strict=True):
+        if records:
+            told = [
+                f"{each['outcome']}, {each['contrast']}: {who(each, each['target'])} "
+                f"{value(each, refused=False)}"
+                for each in records
+            ]
+            lines += ["", f"Only in {mark}", *[f"  {words}" for words in told]]
+    return lines

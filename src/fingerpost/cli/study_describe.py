@@ -1,0 +1,52 @@
+"""`fingerpost study describe`: the protocol in words, or its steps as SQL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fingerpost.cli._studying import pointed
+
+
+def describe(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The study's YAML file.")],
+    *,
+    sql: Annotated[
+        bool, typer.Option("--sql", help="Print each eligibility step as SQL instead.")
+    ] = False,
+    records: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="Look the columns up in this table, or in the study's tables in this folder.",
+        ),
+    ] = None,
+) -> None:
+    """Print who is studied, what is compared and how, as a target trial in words.
+
+    With --sql or --records the columns are looked up; otherwise no record is opened.
+
+    \b
+    Examples:
+      fingerpost study describe examples/nhefs/study.yaml
+      fingerpost study describe examples/nhefs/study.yaml --sql
+      fingerpost study describe study.yaml --records records/children.csv
+    """
+    from fingerpost.studies.describe import describe as in_words
+    from fingerpost.studies.document import read_study, resolve
+
+    study = read_study(file)
+    if not sql and records is None:
+        print(in_words(study), end="")
+        return
+    from fingerpost.cohorts.table import read_records, steps_sql
+
+    table = read_records(pointed(study.records, records), base=file.parent)
+    study = resolve(study, table.columns)
+    if not sql:
+        print(in_words(study), end="")
+        return
+    for words, query in steps_sql(study, table):
+        print(f"-- {words}\n{query};\n")

@@ -1,0 +1,80 @@
+"""Section 5: how alike the arms are, before and after."""
+
+from __future__ import annotations
+
+from fingerpost.core.output import Output
+from fingerpost.core.table import Table
+from fingerpost.plots.love import REFUSE, WARN, draw_love
+from fingerpost.plots.numbers import number
+from fingerpost.reports.parts import Entry, Figure, Grid, Part, Section, Words, captioned, grid
+from fingerpost.reports.phrases import counted, headings, target_phrase
+from fingerpost.reports.words import outcomes_words, target_refused
+
+TITLE = "Are the arms alike?"
+MOST_PICTURES = 6
+
+
+def section(output: Output) -> Section:
+    """Return a summary of balance, a love plot a target, and the children at time zero."""
+    tables = [table for table in output.tables if table.name == "balance" and table.rows]
+    parts: list[Part] = [Words(opening(output, tables))]
+    if tables:
+        parts.append(summary(output, tables))
+    for table in tables[:MOST_PICTURES]:
+        refused = "This target is refused." if target_refused(output, table) else ""
+        picture = draw_love(table, about=target_phrase(output, table.tag("target")))
+        parts.append(Figure(picture, refused))
+    if len(tables) > MOST_PICTURES:
+        parts.append(
+            Words(f"The first {MOST_PICTURES} of {len(tables)} are drawn; all are in the file.")
+        )
+    baseline = output.table("baseline")
+    if baseline:
+        parts.append(grid(baseline))
+    return Section("balance", TITLE, tuple(parts))
+
+
+def opening(output: Output, tables: list[Table]) -> str:
+    """Return how many covariates there are and how many targets are balanced."""
+    given = counted(len(output.study.given), "covariate")
+    if not tables:
+        return (
+            f"No balance table was drawn up for {given} of {outcomes_words(output)}: "
+            "nothing was weighted, or the table was withheld."
+        )
+    good = sum(largest(table, "smd_after") <= WARN for table in tables)
+    return (
+        f"{given[:1].upper()}{given[1:]} {'is' if len(output.study.given) == 1 else 'are'} to be "
+        f"made alike between arms. After weighting, no covariate lies more than {WARN} standard "
+        f"deviations from the target in {good} of {counted(len(tables), 'balance table')}; the "
+        f"smallest largest distance is {number(min(largest(t, 'smd_after') for t in tables))}."
+    )
+
+
+def largest(table: Table, column: str) -> float:
+    """Return the largest distance in a column, whatever its sign."""
+    return max(
+        (abs(float(c)) for c in table.column(column) if isinstance(c, int | float)), default=0.0
+    )
+
+
+def summary(output: Output, tables: list[Table]) -> Grid:
+    """Return the largest distance of every table, before and after, and how many pass the lines."""
+    names = headings(output)
+    rows = []
+    for table in tables:
+        before, after = largest(table, "smd_before"), largest(table, "smd_after")
+        over = [abs(float(c)) for c in table.column("smd_after") if isinstance(c, int | float)]
+        label = str(table.tag("target") or captioned(table))
+        rows.append(
+            (
+                Entry(names.get(label, label)),
+                Entry(str(table.tag("contrast") or "–")),
+                Entry(number(before), numeric=True),
+                Entry(number(after), numeric=True),
+                Entry(str(sum(value > WARN for value in over)), numeric=True),
+                Entry(str(sum(value > REFUSE for value in over)), numeric=True),
+            )
+        )
+    columns = ("Target", "Contrast", "Largest before", "Largest after", "Over 0.1", "Over 0.25")
+    return Grid("Largest distances to the target", columns, tuple(rows), "balance")

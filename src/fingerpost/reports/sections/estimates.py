@@ -1,0 +1,200 @@
+"""Section 7: every estimate in full, those that are no effects and those that extrapolate apart."""
+
+from __future__ import annotations
+
+import json
+import math
+
+from fingerpost.core.output import Output, RegionResult, Result
+from fingerpost.plots.numbers import ABSENT, number, pieces, whole
+from fingerpost.reports.parts import Entry, Grid, Heading, Part, Section, Words, grid
+from fingerpost.reports.phrases import counted, places_of, unit_of
+from fingerpost.reports.tables import EFFECTS, EXTRAPOLATION, parted, raw_unit, term_key
+from fingerpost.reports.words import outcomes_words
+
+TITLE = "The estimates"
+COLUMNS = (
+    "Leaf",
+    "Outcome",
+    "Contrast",
+    "Target",
+    "Estimate and interval",
+    "SE",
+    "Interval by",
+    "df",
+    "Children",
+    "Clusters",
+    "Warnings",
+)
+
+
+def section(output: Output) -> Section:
+    """Return estimates of effects, estimates set apart, regions, means, and extrapolations."""
+    causal = [result for result in output.results if result.term.target.causal]
+    apart = [result for result in output.results if not result.term.target.causal]
+    words = (
+        f"{counted(len(causal), 'estimate')} of effects on {outcomes_words(output)}, and "
+        f"{len(apart)} set apart. Estimates are per 100 children where an outcome is yes or no; "
+        "the file holds every number in full."
+    )
+    parts: list[Part] = [Words(words)]
+    parts += results_grid(output, causal, "Effects, by whom they are for")
+    parts += regions_grid(output)
+    if apart:
+        parts += [
+            Heading("Not effects: associations and coefficients", "apart"),
+            Words(
+                "These are shown beside the effects, never pooled with them: an association "
+                "adjusts for nothing, and a coefficient given the covariates is for no group."
+            ),
+            *results_grid(output, apart, "Associations and conditional coefficients"),
+        ]
+    parts += outcome_grids(output)
+    parts += extrapolations(output)
+    return Section("estimates", TITLE, tuple(parts))
+
+
+def results_grid(
+    output: Output, results: list[Result] | tuple[Result, ...], caption: str, csv: str = "estimates"
+) -> list[Part]:
+    """Return results as a table whose intervals can be read back, or nothing."""
+    rows = tuple(result_row(output, result) for result in results)
+    return [Grid(caption, COLUMNS, rows, csv)] if rows else []
+
+
+def result_row(output: Output, result: Result) -> tuple[Entry, ...]:
+    """Return one result as a row."""
+    term = result.term
+    name = f"{result.estimator} (primary)" if result.primary else result.estimator
+    target = term.target.label()
+    more = [f"horizon {term.horizon:g}" if term.horizon is not None else ""]
+    more += [f"among {term.subgroup}" if term.subgroup else ""]
+    more += [f"time {term.exposure_time:g}" if term.exposure_time is not None else ""]
+    scale = f"{term.summary} {term.scale}"
+    return (
+        Entry(name),
+        Entry(", ".join(part for part in (f"{term.outcome} ({scale})", *more) if part)),
+        Entry(term.words()),
+        Entry(target),
+        value_entry(output, result),
+        se_entry(output, result),
+        Entry(result.interval),
+        Entry(ABSENT if result.df is None else number(result.df), numeric=True),
+        Entry(ABSENT if result.n is None else whole(result.n), numeric=True),
+        Entry(ABSENT if result.clusters is None else whole(result.clusters), numeric=True),
+        Entry("; ".join(result.warnings) or ABSENT),
+    )
+
+
+def se_entry(output: Output, result: Result) -> Entry:
+    """Return a standard error in the unit of its estimate; of the logarithm for a ratio."""
+    if result.se is None:
+        return Entry(ABSENT, numeric=True)
+    if result.term.scale == "ratio":
+        return Entry(f"{number(result.se)} (log)", numeric=True)
+    return Entry(number(result.se * unit_of(output.study, result.term).times), numeric=True)
+
+
+def value_entry(output: Output, result: Result) -> Entry:
+    """Return an estimate with its limits, full precision in data attributes."""
+    unit = unit_of(output.study, result.term)
+    places = None if result.term.scale == "ratio" else places_of(result, unit)
+    shown = number(result.value * unit.times, places)
+    if result.lo is not None and result.hi is not None:
+        low, high = (number(end * unit.times, places) for end in (result.lo, result.hi))
+        shown = f"{shown} ({low} to {high})"
+    attributes = (
+        ("term", term_key(result.term)),
+        ("estimator", result.estimator),
+        ("role", result.role),
+        ("unit", raw_unit(output.study, result.term)),
+        ("value", exact(result.value)),
+        ("lo", exact(result.lo)),
+        ("hi", exact(result.hi)),
+        ("level", exact(result.level)),
+        ("bounded", bounded(result.lo, result.hi)),
+    )
+    return Entry(f"{shown} {unit.words}".strip(), True, attributes)
+
+
+def exact(value: float | None) -> str:
+    """Return a number that reads back as itself; empty where there is none or it is unbounded."""
+    return "" if value is None or not math.isfinite(value) else repr(float(value))
+
+
+def bounded(lo: float | None, hi: float | None) -> str:
+    """Return which of two limits are finite: `both`, `above`, `below`, `neither`; `none` where
+    there is no interval.
+    """
+    if lo is None or hi is None:
+        return "none"
+    names = {(True, True): "both", (False, True): "above", (True, False): "below"}
+    return names.get((math.isfinite(lo), math.isfinite(hi)), "neither")
+
+
+def regions_grid(output: Output) -> list[Part]:
+    """Return regions as sets."""
+    rows = tuple(region_row(item) for item in output.regions)
+    columns = ("Leaf", "Outcome", "Contrast", "Target", "Values not rejected", "p", "Method")
+    return [Grid("Sets of values not rejected", columns, rows, "regions")] if rows else []
+
+
+def region_row(item: RegionResult) -> tuple[Entry, ...]:
+    """Return one region as a row."""
+    found = item.region
+    parts = [[None if math.isinf(end) else end for end in piece] for piece in found.pieces]
+    attributes = (
+        ("term", term_key(found.term)),
+        ("estimator", item.estimator),
+        ("role", "region"),
+        ("value", exact(found.value)),
+        ("pieces", json.dumps(parts)),
+        ("level", exact(found.level)),
+    )
+    return (
+        Entry(item.estimator),
+        Entry(found.term.outcome),
+        Entry(found.term.words()),
+        Entry(found.term.target.label()),
+        Entry(pieces(found.pieces), True, attributes),
+        Entry(number(found.p), numeric=True),
+        Entry(found.method),
+    )
+
+
+def outcome_grids(output: Output) -> list[Part]:
+    """Return outcomes by arm, standardised means and trimmed estimates of answered targets."""
+    names = ("outcomes", "means", "trim_estimates")
+    shown = [
+        part
+        for table in output.tables
+        if table.name in names
+        for part in parted(output, table)
+        if part.name == table.name
+    ]
+    return [grid(table) for table in shown]
+
+
+def extrapolations(output: Output) -> list[Part]:
+    """Return what models say of children unlike any that were seen, under that heading only."""
+    gone = [
+        part
+        for table in output.tables
+        if table.name in EFFECTS
+        for part in parted(output, table)
+        if part.name != table.name
+    ]
+    if not output.extrapolations and not gone:
+        return []
+    parts: list[Part] = [
+        Heading("Model extrapolation", "extrapolation"),
+        Words(
+            f"None of these {len(output.extrapolations) + sum(len(t.rows) for t in gone)} rows is "
+            "an answer: the target is refused, and the numbers are a model's word for children "
+            "unlike any that were seen.",
+            "warning",
+        ),
+        *results_grid(output, output.extrapolations, "Model extrapolation", EXTRAPOLATION),
+    ]
+    parts += [grid(t, caption=f"Model extrapolation: {t.title}") for t in gone]
+    return parts

@@ -1,0 +1,34 @@
+"""Section 4: who left, why, and who stayed."""
+
+from __future__ import annotations
+
+from fingerpost.core.output import Output
+from fingerpost.plots.flow import draw_flow
+from fingerpost.plots.numbers import whole
+from fingerpost.reports.parts import Bullets, Figure, Part, Section, Words
+from fingerpost.reports.phrases import counted, joined
+
+TITLE = "Who was studied"
+
+
+def section(output: Output) -> Section:
+    """Return the flow as an ordered list and a picture."""
+    flow, study = output.flow, output.study
+    who = f" ({study.population_words})" if study.population_words else ""
+    arms = joined([f"{whole(count)} in {arm}" for arm, count in flow.arms])
+    words = f"Of {whole(flow.start)} rows read, {whole(flow.remaining)} are analysed{who}"
+    parts: list[Part] = [Words(f"{words}: {arms}." if arms else f"{words}.")]
+    parts.append(Bullets(steps(output), ordered=True))
+    picture = draw_flow(flow)
+    if picture:
+        parts.append(Figure(picture))
+    return Section("flow", TITLE, tuple(parts))
+
+
+def steps(output: Output) -> tuple[str, ...]:
+    """Return each step of the flow as a sentence."""
+    told = [f"{counted(output.flow.start, 'row')} read."]
+    for step in output.flow.steps:
+        of = f" (for {step.outcome} only)" if step.outcome else ""
+        told.append(f"{step.reason}{of}: {whole(step.left)} left, {whole(step.remaining)} stayed.")
+    return tuple(told)

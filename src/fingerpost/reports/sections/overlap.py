@@ -1,0 +1,84 @@
+"""Section 6: whether every child could have been in every arm."""
+
+from __future__ import annotations
+
+from fingerpost.core.output import Output
+from fingerpost.core.table import Table
+from fingerpost.plots.numbers import number, percent
+from fingerpost.plots.overlap import draw_overlap
+from fingerpost.plots.truncation import draw_truncation
+from fingerpost.plots.weights import draw_weights
+from fingerpost.reports.parts import Figure, Part, Section, Words, grid
+from fingerpost.reports.phrases import counted, headings, outcome_unit_words, target_phrase
+from fingerpost.reports.words import outcomes_words, target_refused
+
+TITLE = "Could every child have been in every arm?"
+
+
+def section(output: Output) -> Section:
+    """Return histograms, weights, overlap by subgroup, guard rails and the truncation path."""
+    weights = [table for table in output.tables if table.name == "weights" and table.rows]
+    parts: list[Part] = [Words(opening(output, weights)), *histograms(output)]
+    picture = draw_weights(weights, headings(output))
+    if picture:
+        parts.append(Figure(picture))
+    parts += [grid(table) for table in weights]
+    parts += [grid(table) for table in output.tables if table.name == "overlap_subgroups"]
+    parts += [grid(table) for table in output.tables if table.name == "guard"]
+    parts += [grid(table) for table in output.tables if table.name in ("trim", "trim_who")]
+    parts += truncation(output, refused=False)
+    return Section("overlap", TITLE, tuple(parts))
+
+
+def opening(output: Output, weights: list[Table]) -> str:
+    """Return the smallest effective size and the largest share, with their target and arm."""
+    rows = [
+        (table, row)
+        for table in weights
+        for row in table.records()
+        if isinstance(row.get("effective_size"), int | float)
+    ]
+    if not rows:
+        arms = counted(len(output.study.arms.names), "arm")
+        return f"No weights were made for {arms} and {outcomes_words(output)}, or were withheld."
+    table, row = min(rows, key=lambda pair: float(pair[1]["effective_size"] or 0))
+    share = row.get("largest_share")
+    carried = (
+        f"; one child carries {percent(float(share))} of the arm's weight"
+        if isinstance(share, int | float)
+        else ""
+    )
+    return (
+        f"The fewest children's worth of an arm is {number(float(row['effective_size'] or 0))} "
+        f"({row['arm']}, for {target_phrase(output, table.tag('target'))}){carried}."
+    )
+
+
+def histograms(output: Output) -> list[Part]:
+    """Return a histogram of the probability of each arm; with two arms one says it all."""
+    parts: list[Part] = []
+    for table in output.tables:
+        if table.name == "overlap":
+            arms = list(dict.fromkeys(str(cell) for cell in table.column("of")))
+            firsts = [contrast[0][0] for contrast in output.study.estimand.contrasts]
+            two = len(arms) == 2
+            shown = [arm for arm in arms if arm in firsts[:1]] or arms[-1:] if two else arms
+            pictures = [draw_overlap(table, arm) for arm in shown]
+            parts += [Figure(picture) for picture in pictures if picture]
+    return parts
+
+
+def truncation(output: Output, *, refused: bool) -> list[Part]:
+    """Return truncation paths, of answered or of refused targets."""
+    parts: list[Part] = []
+    for table in output.tables:
+        if table.name != "truncation" or target_refused(output, table) != refused:
+            continue
+        about = target_phrase(output, table.tag("target"))
+        unit = outcome_unit_words(output.study, str(table.tag("outcome") or ""))
+        picture = draw_truncation(table, unit=unit, about=about)
+        note = table.note or "A path, never an answer: capping weights changes whom it is for."
+        if picture:
+            parts.append(Figure(picture, note))
+        parts.append(grid(table))
+    return parts

@@ -1,0 +1,31 @@
+"""Section 3: the target trial in words, beside its emulation."""
+
+from __future__ import annotations
+
+from fingerpost.core.output import Output
+from fingerpost.core.protocol import overrides, protocol
+from fingerpost.reports.parts import Bullets, Section, Words, grid
+from fingerpost.reports.phrases import counted
+
+TITLE = "The study as a trial"
+
+
+def section(output: Output) -> Section:
+    """Return the protocol table and every guard rail that the study changed."""
+    study = output.study
+    table = protocol(study)
+    drawn = "drew its arms" if study.assignment.randomised else "emulates a trial"
+    words = (
+        f"The study “{study.name}” {drawn}: {counted(len(study.arms.names), 'arm')}, "
+        f"{counted(len(study.outcomes), 'outcome')}, {counted(len(study.given), 'covariate')}. "
+        f"{table.context}"
+    )
+    changed = overrides(study)
+    parts = (Words(words), grid(table, caption=table.title))
+    if changed:
+        return Section(
+            "protocol",
+            TITLE,
+            (*parts, Words("Guard rails changed before the run:"), Bullets(changed)),
+        )
+    return Section("protocol", TITLE, parts)

@@ -1,0 +1,38 @@
+"""Section 12: which data, which code and which seed the numbers came from."""
+
+from __future__ import annotations
+
+from fingerpost.core.output import Output
+from fingerpost.core.protocol import NOT_STATED
+from fingerpost.reports.parts import Bullets, Entry, Grid, Part, Section, Words
+from fingerpost.reports.phrases import counted
+
+TITLE = "Where the numbers come from"
+
+
+def section(output: Output) -> Section:
+    """Return digests, versions, seed, release policy and what was withheld."""
+    found = output.provenance
+    rows = [("Study digest (SHA-256)", found.study_digest or output.study.digest())]
+    rows += [(f"Data digest (SHA-256) of {name}", digest) for name, digest in found.data_digest]
+    rows += [
+        ("Code version", found.code_version or NOT_STATED),
+        ("Code digest", found.code_digest or NOT_STATED),
+        ("Seed", str(found.seed)),
+        ("Engine", found.engine or NOT_STATED),
+        ("Release policy", f"{output.policy} ({output.clearance})"),
+    ]
+    rows += [(f"Package {name}", version) for name, version in found.packages]
+    words = (
+        f"“{output.study.name}” was computed with seed {found.seed} from "
+        f"{counted(len(found.data_digest), 'file')}. The same study, records, code and seed give "
+        "the same numbers."
+    )
+    table = Grid(
+        "Provenance", ("What", "Value"), tuple((Entry(what), Entry(value)) for what, value in rows)
+    )
+    parts: list[Part] = [Words(words), table]
+    if output.withheld:
+        items = tuple(f"{w.what}: {w.rule} (policy {w.policy})" for w in output.withheld)
+        parts += [Words(f"{counted(len(items), 'item')} withheld:"), Bullets(items)]
+    return Section("provenance", TITLE, tuple(parts))

@@ -1,0 +1,49 @@
+"""Section 8: how strong a failure of an assumption would have to be to change the answer."""
+
+from __future__ import annotations
+
+from fingerpost.core.output import Output
+from fingerpost.core.table import Table
+from fingerpost.plots.contour import draw_contour
+from fingerpost.reports.parts import Figure, Heading, Part, Section, Words, grid
+from fingerpost.reports.phrases import joined, outcome_unit_words
+from fingerpost.reports.sections.estimates import results_grid
+from fingerpost.reports.words import outcomes_words, sensitivity
+
+TITLE = "What if the assumptions fail?"
+
+
+def section(output: Output) -> Section:
+    """Return what each sensitivity analysis says, with its tables and its picture."""
+    leaves = list(dict.fromkeys(leaf for leaf, _, _ in output.sensitivity))
+    if not leaves:
+        none = f"No sensitivity analysis of {outcomes_words(output)} was asked for."
+        return Section("sensitivity", TITLE, (Words(none),))
+    parts: list[Part] = [Words(text) for text in sensitivity(output)]
+    for leaf in leaves:
+        tables = [t for name, found, _ in output.sensitivity if name == leaf for t in found]
+        controls = [r for name, _, found in output.sensitivity if name == leaf for r in found]
+        parts.append(Heading(leaf.replace("_", " "), f"sensitivity-{leaf}"))
+        parts += contours(output, tables)
+        parts += [grid(table) for table in tables if table.name != "contour" and table.rows]
+        parts += results_grid(output, controls, "Estimates of controls", f"controls_{leaf}")
+        if not any(table.rows for table in tables) and not controls:
+            asked = joined([spec.name for spec in output.study.outcomes])
+            parts.append(Words(f"This analysis gave no table for {asked or 'the outcome'}."))
+    return Section("sensitivity", TITLE, tuple(parts))
+
+
+def contours(output: Output, tables: list[Table]) -> list[Part]:
+    """Return the contour pictures, each with the benchmarks that bear the same tags."""
+    parts: list[Part] = []
+    for table in tables:
+        if table.name != "contour":
+            continue
+        marks = [t for t in tables if t.name == "benchmarks"]
+        same = [t for t in marks if dict(t.tags) == dict(table.tags)] or marks[:1]
+        unit = outcome_unit_words(output.study, str(table.tag("outcome") or ""))
+        picture = draw_contour(table, same[0] if same else None, unit=unit)
+        if picture:
+            note = f"Adjusted estimates in {unit}. The bold line: no difference would be left."
+            parts.append(Figure(picture, note))
+    return parts

@@ -1,0 +1,334 @@
+"""The tables of a report: which may be shown where, and each as a long CSV with units."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from dataclasses import replace
+
+from fingerpost.core.estimand import Term
+from fingerpost.core.output import Output, RegionResult, Result
+from fingerpost.core.protocol import protocol
+from fingerpost.core.study import Study
+from fingerpost.core.table import Cell, Table
+from fingerpost.plots import triangulation
+from fingerpost.plots.flow import flow_table
+from fingerpost.reports.phrases import Unit, unit_of
+from fingerpost.reports.words import is_refused, target_refused
+
+# Tables of effects: of a refused target they may stand only under "Model extrapolation".
+EFFECTS = ("truncation", "means", "trim_estimates")
+EXTRAPOLATION = "model_extrapolation"
+TERM_COLUMNS = (
+    "estimator",
+    "outcome",
+    "contrast",
+    "target",
+    "summary",
+    "scale",
+    "horizon",
+    "subgroup",
+    "exposure_time",
+)
+UNITS = {
+    "smd": "standard deviations",
+    "pair": "standard deviations",
+    "vr": "ratio of variances",
+    "ks": "share of 1",
+    "r2": "share of 1",
+    "rv": "share of 1",
+    "effective": "children",
+    "partial": "share of 1",
+    "percentile": "percent",
+    "clusters": "clusters",
+    "times": "times the benchmark",
+    "horizon": "unit of time of the outcome",
+    "exposure": "person-time",
+    "t": "standard errors",
+    "df": "degrees of freedom",
+    "e": "risk ratio",
+    "ratio": "risk ratio",
+    "events": "events",
+    "p": "probability",
+    "level": "share of 1",
+    "piece": "order",
+}
+OUTCOME_UNIT = (
+    "value",
+    "se",
+    "lo",
+    "hi",
+    "estimate",
+    "adjusted",
+    "adjusted_se",
+    "refitted",
+    "not_refitted",
+)
+
+
+def shelf(output: Output) -> dict[str, tuple[Table, ...]]:
+    """Return every table that lies beside a report, by the name of its file."""
+    named: dict[str, list[Table]] = {
+        "estimates": [estimates_table(output, output.results, "estimates")],
+        "regions": [regions_table(output.regions)],
+        "refusals": [refusals_table(output)],
+        "triangulation": list(triangulation_tables(output)),
+        "flow": [flow_table(output.flow)],
+        "protocol": [protocol(output.study)],
+    }
+    extrapolated = estimates_table(output, output.extrapolations, EXTRAPOLATION)
+    named[EXTRAPOLATION] = [extrapolated]
+    drawn = [table for _, tables, _ in output.sensitivity for table in tables]
+    for table in (*output.tables, *drawn):
+        for part in parted(output, table):
+            named.setdefault(part.name, []).append(part)
+    for leaf, _, controls in output.sensitivity:
+        if controls:
+            name = f"controls_{leaf}"
+            named.setdefault(name, []).append(estimates_table(output, controls, name))
+    return {name: tuple(tables) for name, tables in named.items() if any(t.rows for t in tables)}
+
+
+def parted(output: Output, table: Table) -> tuple[Table, ...]:
+    """Return a table, what it says of refused targets taken out of it and named apart."""
+    if table.name not in EFFECTS:
+        return (table,)
+    apart = f"{EXTRAPOLATION}_{table.name}"
+    if table.tag("target") is not None:
+        return (replace(table, name=apart) if target_refused(output, table) else table,)
+    if "target" not in table.columns:
+        return (table,)
+    at = table.columns.index("target")
+    outcome, contrast = table.tag("outcome"), table.tag("contrast")
+    gone = [
+        is_refused(output, target=row[at], outcome=outcome, contrast=contrast) for row in table.rows
+    ]
+    kept = tuple(row for row, out in zip(table.rows, gone, strict=True) if not out)
+    left = tuple(row for row, out in zip(table.rows, gone, strict=True) if out)
+    bare = replace(table, counts=(), clusters=(), shares=())
+    found = (replace(bare, rows=kept), replace(bare, name=apart, rows=left))
+    return tuple(part for part in found if part.rows)
+
+
+def term_cells(term: Term) -> tuple[Cell, ...]:
+    """Return what a term asks for, a cell each."""
+    return (
+        term.outcome,
+        term.words(),
+        term.target.label(),
+        term.summary,
+        term.scale,
+        term.horizon,
+        term.subgroup,
+        term.exposure_time,
+    )
+
+
+def estimates_table(output: Output, results: tuple[Result, ...], name: str) -> Table:
+    """Return results as a table, in full precision and the unit of the records."""
+    columns = ("value", "se", "lo", "hi", "level", "df", "n", "clusters")
+    kinds = ("number",) * 6 + ("count", "count")
+    return Table(
+        name,
+        "Estimates" if name == "estimates" else name.replace("_", " "),
+        (*TERM_COLUMNS, "interval", "primary", "unit", *columns),
+        (*("label",) * len(TERM_COLUMNS), "label", "flag", "label", *kinds),
+        tuple(
+            (
+                result.estimator,
+                *term_cells(result.term),
+                result.interval,
+                result.primary,
+                raw_unit(output.study, result.term),
+                result.value,
+                result.se,
+                result.lo,
+                result.hi,
+                result.level,
+                result.df,
+                result.n,
+                result.clusters,
+            )
+            for result in results
+        ),
+    )
+
+
+def raw_unit(study: Study, term: Term) -> str:
+    """Return the unit of a term's numbers as results.json holds them."""
+    if term.scale == "ratio":
+        return "ratio (se: of its logarithm)"
+    unit = unit_of(study, term)
+    return "share of 1" if unit.times != 1 else unit.words
+
+
+def regions_table(regions: tuple[RegionResult, ...]) -> Table:
+    """Return regions as a table, a row a piece; a limit that is missing is unbounded."""
+    return Table(
+        "regions",
+        "Sets of values not rejected",
+        (*TERM_COLUMNS, "method", "piece", "lo", "hi", "value", "p", "level"),
+        (*("label",) * (len(TERM_COLUMNS) + 1), *("number",) * 6),
+        tuple(
+            (
+                item.estimator,
+                *term_cells(item.region.term),
+                item.region.method,
+                at + 1,
+                lo,
+                hi,
+                item.region.value,
+                item.region.p,
+                item.region.level,
+            )
+            for item in regions
+            for at, (lo, hi) in enumerate(item.region.pieces or ((None, None),))
+        ),
+    )
+
+
+def refusals_table(output: Output) -> Table:
+    """Return what is refused, a row a broken rule."""
+    return Table(
+        "refusals",
+        "What cannot be told from these records",
+        ("outcome", "contrast", "target", "rule", "assumption", "mend", "measured", "threshold"),
+        (*("label",) * 6, "number", "number"),
+        tuple(
+            (
+                term.outcome,
+                term.words(),
+                term.target.label(),
+                rule.rule,
+                rule.assumption,
+                refusal.mend,
+                rule.measured,
+                rule.threshold,
+            )
+            for refusal in output.refusals
+            for term in refusal.terms
+            for rule in refusal.rules
+        ),
+    )
+
+
+def triangulation_tables(output: Output) -> tuple[Table, ...]:
+    """Return the rows of every triangulation picture, in the unit that the picture shows."""
+    return tuple(
+        in_unit(table, question_unit(output, table)) for table in triangulation.tables(output)
+    )
+
+
+def question_unit(output: Output, table: Table) -> Unit:
+    """Return the natural unit of one triangulation table."""
+    terms = [result.term for result in output.results]
+    terms += [item.region.term for item in output.regions]
+    terms += [term for refusal in output.refusals for term in refusal.terms]
+    key = tuple(table.tag(name) for name in ("outcome", "contrast", "scale"))
+    return next(
+        (unit_of(output.study, t) for t in terms if (t.outcome, t.words(), t.scale) == key),
+        Unit(""),
+    )
+
+
+def in_unit(table: Table, unit: Unit) -> Table:
+    """Return a triangulation table with its numbers in a natural unit."""
+    at = [table.columns.index(name) for name in ("value", "lo", "hi")]
+    rows = tuple(
+        tuple(
+            cell * unit.times if place in at and isinstance(cell, int | float) else cell
+            for place, cell in enumerate(row)
+        )
+        for row in table.rows
+    )
+    return replace(table, rows=rows, tags=(*table.tags, ("unit", unit.words)))
+
+
+# ------------------------------------------------------------------------------ long CSV
+def long_csv(tables: tuple[Table, ...], study: Study) -> str:
+    """Return tables of one name as one long CSV: tags, labels, quantity, unit, value.
+
+    One number a line, in full precision; an empty value is unbounded or not given. A table that
+    holds no numbers is written as it stands.
+    """
+    tags = list(dict.fromkeys(name for table in tables for name, _ in table.tags if name != "unit"))
+    labels = list(dict.fromkeys(name for table in tables for name in label_columns(table)))
+    tags = [name for name in tags if name not in labels]
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    if not any(number_columns(table) for table in tables):
+        writer.writerow([*tags, *labels])
+        writer.writerows(
+            [*(plain(table.tag(tag)) for tag in tags), *(plain(record.get(n)) for n in labels)]
+            for table in tables
+            for record in table.records()
+        )
+        return stream.getvalue()
+    writer.writerow([*tags, *labels, "quantity", "unit", "value"])
+    for table in tables:
+        said = dict(table.tags)
+        for record in table.records():
+            known = {**said, **{name: record[name] for name in label_columns(table)}}
+            left = [plain(known.get(name)) for name in (*tags, *labels)]
+            for name in number_columns(table):
+                unit = unit_named(table, name, record, study)
+                writer.writerow([*left, name, unit, plain(record[name])])
+    return stream.getvalue()
+
+
+def label_columns(table: Table) -> list[str]:
+    """Return the columns that name a row; `unit` is a column of its own."""
+    pairs = zip(table.columns, table.kinds, strict=True)
+    return [name for name, kind in pairs if kind in ("label", "flag") and name != "unit"]
+
+
+def number_columns(table: Table) -> list[str]:
+    """Return the columns that hold numbers."""
+    pairs = zip(table.columns, table.kinds, strict=True)
+    return [name for name, kind in pairs if kind not in ("label", "flag")]
+
+
+def unit_named(table: Table, column: str, record: dict[str, Cell], study: Study) -> str:
+    """Return the unit of one number of a table."""
+    kind = table.kinds[table.columns.index(column)]
+    told = record.get("unit") or table.tag("unit")
+    if column in OUTCOME_UNIT:
+        return str(told) if told else outcome_unit(table, record, study)
+    if kind == "share":
+        return "share of 1"
+    if column in UNITS:
+        return UNITS[column]
+    if kind == "count":
+        return "children"
+    if column in ("mean", "sd") and table.name in ("outcomes", "means"):
+        return outcome_unit(table, record, study)
+    return UNITS.get(column.split("_")[0], "as named")
+
+
+def outcome_unit(table: Table, record: dict[str, Cell], study: Study) -> str:
+    """Return the unit of the outcome that a row or its table names."""
+    name = record.get("outcome") or table.tag("outcome")
+    named = [spec for spec in study.outcomes if spec.name == name]
+    spec = named[0] if named else (study.outcomes[0] if len(study.outcomes) == 1 else None)
+    if spec is None or table.name == "negative_control":
+        return "unit of the outcome"
+    return spec.measure.measured_in or f"unit of {spec.column or spec.name}"
+
+
+def plain(cell: Cell) -> str:
+    """Return a cell as a CSV holds it: floats in full, empty where there is no finite number."""
+    if cell is None or (isinstance(cell, float) and not math.isfinite(cell)):
+        return ""
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    return repr(cell) if isinstance(cell, float) else str(cell)
+
+
+def term_key(term: Term) -> str:
+    """Return a term as one string: what `data-term` holds in a page."""
+    names = ("outcome", "contrast", "target", "summary", "scale", "horizon", "subgroup")
+    cells = dict(zip((*names, "exposure_time"), term_cells(term), strict=True))
+    told = {name: cell for name, cell in cells.items() if cell is not None}
+    return json.dumps(told, ensure_ascii=False)

@@ -1,0 +1,203 @@
+"""Reports: one self-contained page, its tables beside it, and an index of several."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from urllib.parse import quote
+
+import jinja2
+
+from fingerpost.core.errors import FingerpostError
+from fingerpost.core.output import Output
+from fingerpost.core.study import Study
+from fingerpost.core.table import Table
+from fingerpost.plots._theme import Picture
+from fingerpost.plots.triangulation import draw_triangulation
+from fingerpost.reports.files import write_text
+from fingerpost.reports.parts import Section
+from fingerpost.reports.phrases import headings
+from fingerpost.reports.sections import (
+    answer,
+    balance,
+    estimates,
+    flow,
+    limitations,
+    missing,
+    overlap,
+    protocol,
+    provenance,
+    sensitivity,
+    target,
+    triangulation,
+)
+from fingerpost.reports.tables import long_csv, shelf, triangulation_tables
+from fingerpost.reports.words import answers
+
+SECTIONS = (
+    answer,
+    triangulation,
+    protocol,
+    flow,
+    balance,
+    overlap,
+    estimates,
+    sensitivity,
+    missing,
+    limitations,
+    target,
+    provenance,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What a reader must know before anything else."""
+
+    kind: str
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One report on an index page."""
+
+    title: str
+    href: str
+    csv: str
+    question: str
+    answers: tuple[str, ...]
+    tone: str
+    stamps: tuple[Stamp, ...]
+    picture: Picture | None
+
+
+def sections(output: Output) -> tuple[Section, ...]:
+    """Return every section of a report, in order."""
+    return tuple(each.section(output) for each in SECTIONS)
+
+
+def write_report(output: Output, path: str | Path) -> Path:
+    """Write the report as one self-contained HTML file without script, and return its path.
+
+    The tables that it shows and draws from are written first, as long CSV files in the folder
+    `<stem>-tables` beside it; CSV files of an earlier report in that folder are removed. The page
+    is written last and whole, so that a page that is there has its tables.
+    """
+    page = Path(path)
+    made = html(output, tables_folder(page).name)
+    write_tables(shelf(output), tables_folder(page), output.study)
+    return write_text(page, made)
+
+
+def tables_folder(page: Path) -> Path:
+    """Return the folder of the tables of a page."""
+    return page.with_name(f"{page.stem}-tables")
+
+
+def html(output: Output, folder: str) -> str:
+    """Return the report as HTML; `folder` is where its tables are, seen from the page."""
+    study = output.study
+    return render(
+        "report.html.jinja",
+        title=title_of(study),
+        stamps=stamps(output),
+        sections=sections(output),
+        folder=quote(folder),
+        footer=f"fingerpost {output.provenance.code_version}".strip()
+        + f", seed {output.provenance.seed}, study {study.name}",
+    )
+
+
+def title_of(study: Study) -> str:
+    """Return a study's name as a title."""
+    words = study.name.replace("-", " ").replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
+def stamps(output: Output) -> tuple[Stamp, ...]:
+    """Return what must be read first: made-up records, and results that are not cleared."""
+    found = []
+    if output.provenance.synthetic:
+        text = "The records are made up. Nothing here is about real children."
+        found.append(Stamp("synthetic", "Synthetic.", text))
+    if output.clearance == "inside":
+        text = (
+            "These results have not passed disclosure control. They may not leave the room in "
+            "which the records are."
+        )
+        found.append(Stamp("inside", "Not cleared: inside.", text))
+    return tuple(found)
+
+
+def write_tables(named: dict[str, tuple[Table, ...]], folder: Path, study: Study) -> None:
+    """Write each table as a long CSV, and remove those that an earlier report left."""
+    for name, tables in named.items():
+        write_text(folder / f"{name}.csv", long_csv(tables, study))
+    # A table that has since been withheld must not stay behind.
+    for old in folder.glob("*.csv") if folder.is_dir() else ():
+        if old.stem not in named:
+            old.unlink()
+
+
+def write_index(reports: Iterable[tuple[Output, Path]], path: str | Path, *, title: str) -> Path:
+    """Write a page that leads to several reports, each with its answer and its picture.
+
+    reports: outputs with the paths of their pages, which must be written already.
+    """
+    page = Path(path)
+    entries = [entry(output, Path(report), page.parent) for output, report in reports]
+    absent = [Path(report).name for _, report in reports if not Path(report).is_file()]
+    if absent:
+        raise FingerpostError(
+            f"The index leads to {', '.join(absent)}, which is not there. Write the reports first."
+        )
+    return write_text(page, render("index.html.jinja", title=title, entries=entries))
+
+
+def entry(output: Output, report: Path, start: Path) -> Entry:
+    """Return one report as an index shows it."""
+    tables = triangulation_tables(output)
+    picture = None
+    if tables:
+        axis = triangulation.axis_words(output, tables[0])
+        picture = draw_triangulation(tables[0], unit=axis, headings=headings(output))
+    folder = relative(tables_folder(report), start)
+    return Entry(
+        title_of(output.study),
+        relative(report, start),
+        f"{folder}/triangulation.csv",
+        output.study.question,
+        answers(output),
+        "refused" if output.refusals else "answer",
+        stamps(output),
+        picture,
+    )
+
+
+def relative(path: Path, start: Path) -> str:
+    """Return a path as a link from a folder."""
+    return quote(Path(os.path.relpath(path.resolve(), start.resolve())).as_posix())
+
+
+def render(name: str, **values: object) -> str:
+    """Return a template filled in; everything is escaped but the style sheet and the pictures."""
+    folder = files("fingerpost.reports").joinpath("templates")
+    sources = {
+        each.name: each.read_text("utf-8")
+        for each in folder.iterdir()
+        if each.name.endswith(".jinja")
+    }
+    environment = jinja2.Environment(
+        loader=jinja2.DictLoader(sources),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    css = folder.joinpath("report.css").read_text("utf-8")
+    return environment.get_template(name).render(css=css, **values)

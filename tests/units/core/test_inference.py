@@ -1,0 +1,124 @@
+"""Inference written once: laws and independent formulae."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from fingerpost.core.estimand import Target, Term, pair
+from fingerpost.core.estimate import Estimate, Influence, Matrix, Replicates
+from fingerpost.core.inference import (
+    contrast,
+    covariance,
+    intervals,
+    joint_bands,
+    joint_covariance,
+    pool,
+    standard_errors,
+)
+
+
+def terms(q: int) -> tuple[Term, ...]:
+    return tuple(Term(f"y{i}", pair("b", "a"), Target("ate")) for i in range(q))
+
+
+def influential(sums: np.ndarray, units: np.ndarray | None = None, **more) -> Estimate:
+    units = np.arange(len(sums)) if units is None else units
+    spread = Influence(sums, units, **more)
+    return Estimate(terms(sums.shape[1]), np.zeros(sums.shape[1]), spread)
+
+
+@pytest.fixture
+def sums() -> np.ndarray:
+    return np.random.default_rng(0).standard_normal((40, 3))
+
+
+def test_influence_gives_the_sum_of_outer_products(sums: np.ndarray) -> None:
+    expected = sum(np.outer(row, row) for row in sums) * 40 / 39
+    assert covariance(influential(sums, correction=40 / 39)) == pytest.approx(expected)
+
+
+def test_influence_is_centred_within_strata(sums: np.ndarray) -> None:
+    strata = np.repeat([0, 1], 20)
+    away = np.concatenate([sums[:20] - sums[:20].mean(0), sums[20:] - sums[20:].mean(0)])
+    assert covariance(influential(sums, strata=strata)) == pytest.approx(away.T @ away)
+
+
+def test_replicates_give_their_sample_covariance(sums: np.ndarray) -> None:
+    estimate = Estimate(terms(3), np.zeros(3), Replicates(sums))
+    assert covariance(estimate) == pytest.approx(np.cov(sums.T))
+
+
+def test_a_contrast_of_an_estimate_has_the_variance_of_the_contrast(sums: np.ndarray) -> None:
+    weights = np.array([[1.0, -1.0, 0.0]])
+    for estimate in (
+        influential(sums),
+        Estimate(terms(3), np.zeros(3), Replicates(sums)),
+        Estimate(terms(3), np.zeros(3), Matrix(np.cov(sums.T)), extra=np.eye(3)),
+    ):
+        whole = covariance(estimate)
+        assert covariance(contrast(estimate, weights, terms(1))) == pytest.approx(
+            weights @ whole @ weights.T
+        )
+
+
+def test_intervals_use_t_where_degrees_of_freedom_are_finite() -> None:
+    estimate = Estimate(
+        terms(2), np.array([1.0, 1.0]), Matrix(np.eye(2)), df=np.array([7.3, np.inf])
+    )
+    found = intervals(estimate, 0.9)
+    assert found[0] == pytest.approx(stats.t.interval(0.9, 7.3, loc=1.0))
+    assert found[1] == pytest.approx(stats.norm.interval(0.9, loc=1.0))
+
+
+def test_joint_covariance_joins_by_unit(sums: np.ndarray) -> None:
+    """Two estimates on overlapping units: only the shared units make them covary."""
+    first = influential(sums[:30, :1], np.arange(30))
+    second = influential(sums[10:, 1:2], np.arange(10, 40))
+    joint = joint_covariance([first, second])
+    assert joint[0, 1] == pytest.approx(sums[10:30, 0] @ sums[10:30, 1])
+    assert np.diag(joint) == pytest.approx([(sums[:30, 0] ** 2).sum(), (sums[10:, 1] ** 2).sum()])
+
+
+def test_joint_covariance_is_unknown_where_nothing_is_shared(sums: np.ndarray) -> None:
+    other = Estimate(terms(1), np.zeros(1), Matrix(np.eye(1)))
+    joint = joint_covariance([influential(sums[:, :1]), other])
+    assert np.isnan(joint[0, 1])
+    assert joint[1, 1] == 1.0
+
+
+def test_joint_bands_of_one_term_are_its_interval_and_of_many_bonferroni_at_most() -> None:
+    one = Estimate(terms(1), np.zeros(1), Matrix(np.eye(1)))
+    bands = joint_bands(one, np.random.default_rng(1), draws=400_000)
+    assert bands[0, 1] == pytest.approx(stats.norm.ppf(0.975), abs=0.01)
+    five = Estimate(terms(5), np.zeros(5), Matrix(np.eye(5)))
+    reach = joint_bands(five, np.random.default_rng(1), draws=400_000)[0, 1]
+    sidak = stats.norm.ppf(0.5 + 0.95 ** (1 / 5) / 2)
+    assert reach == pytest.approx(sidak, abs=0.01)
+
+
+def test_pooling_follows_rubin_and_barnard_rubin() -> None:
+    """Worked by hand from Rubin (1987) and Barnard & Rubin (1999), Biometrika 86:948, eq. 3."""
+    values, within = np.array([1.0, 1.4, 1.2, 0.8, 1.1]), np.array([0.04, 0.05, 0.045, 0.04, 0.05])
+    estimates = [
+        Estimate(terms(1), np.array([v]), Matrix(np.array([[w]])))
+        for v, w in zip(values, within, strict=True)
+    ]
+    m, complete = 5, 30.0
+    between = values.var(ddof=1)
+    total = within.mean() + (1 + 1 / m) * between
+    gamma = (1 + 1 / m) * between / total
+    old = (m - 1) / gamma**2
+    seen = (complete + 1) / (complete + 3) * complete * (1 - gamma)
+    pooled = pool(estimates, complete)
+    assert pooled.value == pytest.approx([1.1])
+    assert standard_errors(pooled) == pytest.approx([np.sqrt(total)])
+    assert pooled.df == pytest.approx([1 / (1 / old + 1 / seen)])
+
+
+def test_pooling_identical_replicates_changes_nothing() -> None:
+    one = Estimate(terms(1), np.array([2.0]), Matrix(np.array([[0.25]])))
+    pooled = pool([one, one, one])
+    assert standard_errors(pooled) == pytest.approx([0.5])
+    assert pooled.df == pytest.approx([np.inf])

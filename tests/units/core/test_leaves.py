@@ -1,0 +1,59 @@
+"""Leaves are found by being there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import fingerpost
+from fingerpost.core import leaves
+from fingerpost.core.errors import UnknownLeaf
+from fingerpost.core.leaves import Engine, Estimator, Sensitivity
+
+ROOMS = {"estimators": Estimator, "sensitivity": Sensitivity, "engines": Engine}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_file_of_a_room_holds_one_descriptor(room: str) -> None:
+    folder = Path(fingerpost.__file__).parent / room
+    files = {path.stem for path in folder.glob("*.py") if not path.stem.startswith("_")}
+    assert files == set(leaves.menu(room, ROOMS[room]))
+
+
+def test_an_unknown_leaf_is_answered_with_the_nearest_and_the_menu() -> None:
+    with pytest.raises(UnknownLeaf, match=r'no "aiwp".*Did you mean "aipw"\?.*naive'):
+        leaves.load("estimators", "aiwp", Estimator)
+
+
+def test_listing_imports_no_leaf() -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; from fingerpost.core import leaves; leaves.names('estimators'); "
+        "assert not [m for m in sys.modules if m.startswith('fingerpost.estimators')]"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+TARGETS = {
+    # method decisions, section 1: what each leaf of this room can answer, and for how many arms.
+    "ipw": ({"ate", "att", "atu", "overlap", "received"}, True, "k"),
+    "ipw_ra": ({"ate", "att", "atu", "overlap", "received"}, True, "k"),
+    "g_formula": ({"ate", "att", "atu", "overlap", "received"}, True, "k"),
+    "aipw": ({"ate", "att", "atu", "overlap", "received"}, True, "k"),
+    "subclassification": ({"ate", "att", "atu", "overlap", "received"}, True, "k"),
+    "overlap": ({"overlap"}, True, "k"),
+    "regression": ({"conditional"}, True, "k"),
+    "naive": ({"association"}, True, "k"),
+}
+
+
+def test_descriptors_say_what_was_decided() -> None:
+    found = {
+        name: (set(leaf.targets), leaf.trimmed, leaf.levels)
+        for name, leaf in leaves.menu("estimators", Estimator).items()
+    }
+    assert found == TARGETS
+    assert leaves.load("estimators", "naive", Estimator).randomised == ("ate",)

@@ -1,0 +1,173 @@
+"""A whole run: laws that hold from the table to the finding."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from fingerpost.cohorts.table import read_records
+from fingerpost.core.errors import NotAnswerable, NotFitted
+from fingerpost.core.study import Guard, Study
+from fingerpost.release.clear import clear
+from fingerpost.studies.document import read_study
+from fingerpost.studies.run import run
+from suites.worlds import World
+
+STUDY = """
+study: world
+question: Does support change y?
+records: {table: world.csv, unit: child, clusters: {school: school}}
+arms: {column: arm, levels: {none: none, support: support, plan: plan}}
+outcomes: {y: {column: y, kind: continuous}}
+assignment: {observed: {given: [index, boy], cluster: school}}
+estimand: {contrast: [support, none], target: TARGETS, scale: difference}
+estimators: [naive, regression, ipw, ipw_ra, g_formula, aipw]
+release: {policy: none}
+"""
+
+
+def written(folder: Path, world: World, seed: int = 1, targets: str = "[ate, att]") -> Study:
+    """Write a world's children as a CSV file with its study, and read the study."""
+    cohort = world.draw(seed)
+    pl.DataFrame(
+        {
+            "child": cohort.unit,
+            "school": cohort.clusters["school"],
+            "arm": np.array(cohort.arms)[cohort.arm],
+            "y": cohort.outcomes["y"].value,
+            "index": cohort.covariates["index"].values,
+            "boy": np.array(["girl", "boy"])[cohort.covariates["boy"].values],
+        }
+    ).write_csv(folder / "world.csv")
+    (folder / "study.yaml").write_text(STUDY.replace("TARGETS", targets), encoding="utf-8")
+    return read_study(folder / "study.yaml")
+
+
+def records_of(study: Study, folder: Path, engine: str = "duckdb"):
+    return read_records(study.records, engine=engine, base=folder)
+
+
+def values(finding) -> dict[tuple[str, str], float]:
+    output = clear(finding)
+    return {(r.estimator, r.term.target.label()): r.value for r in output.results}
+
+
+def test_three_arms_recover_the_truth_from_a_file(tmp_path: Path) -> None:
+    world = World(n=5000)
+    study = written(tmp_path, world)
+    output = clear(run(study, records_of(study, tmp_path)))
+    assert output.status == "answered"
+    for result in output.results:
+        if result.term.target.causal:
+            assert abs(result.value - world.truth(result.term)) < 4.5 * result.se
+    assert {r.estimator for r in output.results} == set(study.estimators)
+
+
+def test_both_engines_give_the_same_numbers(tmp_path: Path) -> None:
+    study = written(tmp_path, World())
+    first = values(run(study, records_of(study, tmp_path)))
+    second = values(run(study, records_of(study, tmp_path, "polars")))
+    assert first == pytest.approx(second, rel=1e-12)
+
+
+def test_covariance_agrees_with_the_standard_errors_and_joins_leaves(tmp_path: Path) -> None:
+    study = written(tmp_path, World())
+    output = clear(run(study, records_of(study, tmp_path)))
+    joint = np.array(output.covariance, dtype=float)
+    errors = np.array([result.se for result in output.results])
+    assert np.sqrt(np.diag(joint)) == pytest.approx(errors)
+    assert np.isfinite(joint).all()
+    assert np.linalg.eigvalsh(joint).min() > -1e-9 * np.diag(joint).max()
+
+
+@pytest.mark.parametrize(
+    ("rule", "field"),
+    [
+        ("effective size", "refuse_effective_size"),
+        ("largest child", "refuse_child_share"),
+        ("largest cluster", "refuse_cluster_share"),
+        ("balance", "refuse_smd"),
+        ("outside support", "refuse_outside"),
+        ("children", "refuse_children"),
+        ("clusters", "refuse_clusters"),
+    ],
+)
+def test_a_threshold_just_over_or_under_what_is_measured_decides(
+    tmp_path: Path, rule: str, field: str
+) -> None:
+    """The same world, with one threshold on either side of what was measured."""
+    study = written(tmp_path, World(n=800, schools=40), targets="ate")
+    records = records_of(study, tmp_path)
+    tables = [table for table in run(study, records).tables if table.name == "guard"]
+    measured = [row["measured"] for row in tables[0].records() if row["rule"] == rule]
+    low = field in ("refuse_effective_size", "refuse_children", "refuse_clusters")
+    worst = min(measured) if low else max(measured)
+    step = max(abs(worst), 1e-3) * 1e-6
+    for side, refused in ((step if low else -step, True), (-step if low else step, False)):
+        told = replace(study, guard=replace(Guard(), **{field: worst + side}))
+        output = clear(run(told, records))
+        assert bool(output.refusals) is refused
+        causal = [r for r in output.results if r.term.target.causal]
+        assert bool(causal) is not refused
+
+
+def test_a_refused_target_is_answered_by_no_leaf_but_extrapolation_is_shown_apart(
+    tmp_path: Path,
+) -> None:
+    study = written(tmp_path, World(n=800, schools=40), targets="[ate, overlap]")
+    told = replace(study, guard=replace(Guard(), refuse_outside=-1.0))
+    output = clear(run(told, records_of(study, tmp_path)))
+    assert output.status == "partly refused"
+    kinds = {r.term.target.kind for r in output.results}
+    assert "ate" not in kinds
+    assert "overlap" in kinds
+    assert {r.estimator for r in output.extrapolations} == {"g_formula"}
+    assert [r.terms[0].target.kind for r in output.refusals] == ["ate"]
+    assert not any(t.name == "truncation" and t.tag("target") == "ate" for t in output.tables)
+
+
+def test_trimming_fits_again_on_who_stays(tmp_path: Path) -> None:
+    study = written(tmp_path, World(n=3000), targets="[ate, {trimmed: 0.15}]")
+    output = clear(run(study, records_of(study, tmp_path)))
+    sizes = {r.term.target.label(): r.n for r in output.results if r.estimator == "ipw"}
+    assert sizes["ate trimmed 0.15"] < sizes["ate"] == 3000
+    table = output.table("trim")
+    assert sum(table.column("kept")) == sizes["ate trimmed 0.15"]
+
+
+def test_asking_for_more_is_a_usage_error_that_names_the_leaves_that_can(tmp_path: Path) -> None:
+    study = written(tmp_path, World())
+    with pytest.raises(NotAnswerable, match=r"overlap cannot answer ate or att.*aipw"):
+        run(replace(study, estimators=("overlap",)), records_of(study, tmp_path))
+    with pytest.raises(NotAnswerable, match=r"none of the study's estimators answers"):
+        asked = written(tmp_path, World(), targets="[ate, overlap]")
+        run(replace(asked, estimators=("overlap", "naive")), records_of(asked, tmp_path))
+
+
+def test_a_covariate_that_tells_the_arm_is_named(tmp_path: Path) -> None:
+    study = written(tmp_path, World(n=500))
+    frame = pl.read_csv(tmp_path / "world.csv")
+    frame = frame.with_columns(
+        pl.when(pl.col("arm") == "none").then(-9.0).otherwise(pl.col("index")).alias("index")
+    )
+    frame = frame.with_columns(pl.col("index") + 0.001 * pl.int_range(pl.len()) % 7)
+    frame.write_csv(tmp_path / "world.csv")
+    with pytest.raises(NotFitted, match="index"):
+        run(study, records_of(study, tmp_path))
+
+
+def test_two_outcomes_seen_for_different_children_are_each_complete(tmp_path: Path) -> None:
+    study = written(tmp_path, World(n=2000))
+    frame = pl.read_csv(tmp_path / "world.csv")
+    gone = pl.when(pl.int_range(pl.len()) % 10 == 0).then(None).otherwise(pl.col("y"))
+    frame.with_columns(gone.alias("z")).write_csv(tmp_path / "world.csv")
+    second = replace(study.outcomes[0], name="z", column="z")
+    told = replace(study, outcomes=(study.outcomes[0], second))
+    output = clear(run(told, records_of(study, tmp_path)))
+    sizes = {r.term.outcome: r.n for r in output.results}
+    assert sizes == {"y": 2000, "z": 1800}
+    assert [(s.outcome, s.left) for s in output.flow.steps if s.outcome] == [("z", 200)]
