@@ -156,8 +156,8 @@ def same_target(first: Side, second: Side, question: tuple[Any, ...]) -> Iterato
                 if each["estimator"] in leaves:
                     yield Pair(question, (target, target), each, by_leaf[each["estimator"]])
         else:
-            for one in leading(ours) or [None]:
-                for other in leading(theirs) or [None]:
+            for one in leading(ours) or (None,):
+                for other in leading(theirs) or (None,):
                     yield Pair(question, (target, target), one, other, refused)
 
 

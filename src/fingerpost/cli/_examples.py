@@ -18,8 +18,8 @@ def example(name: str) -> Path:
     found = next((path for path in tried if path.is_file()), None)
     if found is None:
         raise FingerpostError(
-            f"The example study {name} did not come with this copy of fingerpost. Install it whole: "
-            "pip install --force-reinstall fingerpost"
+            f"The example study {name} did not come with this copy of fingerpost. "
+            "Install it whole: pip install --force-reinstall fingerpost"
         )
     return found
 
@@ -30,9 +30,6 @@ def real_data() -> tuple[Path | None, tuple[Path, ...]]:
     FINGERPOST_SHARED names the folder of real tables, or the one above it; else ../shared/data.
     """
     named = os.environ.get("FINGERPOST_SHARED")
-    if named:
-        roots = (Path(named), Path(named) / "data")
-    else:
-        roots = (Path("..") / "shared" / "data",)
+    roots = [Path(named), Path(named) / "data"] if named else [Path("..") / "shared" / "data"]
     tried = tuple(root / ECLSK for root in roots)
     return next((path for path in tried if path.is_dir()), None), tried

@@ -25,7 +25,7 @@ TYPERS_OWN = (typer.Exit, typer.Abort, typer.BadParameter, BrokenPipeError)
 class Verb(TyperCommand):
     """A command whose faults are told to people."""
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         """Run the command inside `Faults`."""
         asked = bool(ctx.find_root().params.get("debug")) or bool(os.environ.get(DEBUG))
         with Faults(debug=asked):
@@ -78,10 +78,8 @@ def told(error: BaseException) -> tuple[list[str], int]:
     if isinstance(error, ModuleNotFoundError):
         package = (error.name or "?").split(".")[0]
         if package != "fingerpost":
-            mend = (
-                "`pip install fingerpost` brings it; `fingerpost doctor` says what else is amiss."
-            )
-            return [f'The package "{package}" is not installed: {mend}'], FAULT
+            mend = "Mend it with: pip install --force-reinstall fingerpost"
+            return [f'The package "{package}" is not installed. {mend}'], FAULT
     return [bug(error)], BUG
 
 

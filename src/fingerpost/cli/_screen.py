@@ -19,9 +19,9 @@ def width() -> int:
     return min(WIDEST, max(40, shutil.get_terminal_size((WIDEST, 24)).columns))
 
 
-def labelled(label: str, paragraphs: Iterable[str]) -> str:
+def labelled(label: str, paragraphs: Iterable[str], margin: int = MARGIN) -> str:
     """Return paragraphs beside one label, with a hanging indent."""
-    first = f"{label:<{MARGIN}}"
+    first = f"{label:<{margin}}"
     lines = []
     for words in paragraphs:
         lines.append(
@@ -29,12 +29,12 @@ def labelled(label: str, paragraphs: Iterable[str]) -> str:
                 words,
                 width(),
                 initial_indent=first,
-                subsequent_indent=" " * MARGIN,
+                subsequent_indent=" " * margin,
                 break_on_hyphens=False,
                 break_long_words=False,
             )
         )
-        first = " " * MARGIN
+        first = " " * margin
     return "\n".join(lines)
 
 

@@ -58,8 +58,8 @@ def pointed(records: Records, path: Path | None) -> Records:
     if not whole.is_dir():
         if len(records.sources) > 1:
             raise FingerpostError(
-                f"--records {path}: the study stacks {len(records.sources)} tables, and this is one "
-                "file. Name the folder that holds them."
+                f"--records {path}: the study stacks {len(records.sources)} tables, and this is "
+                "one file. Name the folder that holds them."
             )
         return replace(records, sources=tuple(at(source, whole) for source in records.sources))
     return replace(records, sources=tuple(inside(source, whole) for source in records.sources))

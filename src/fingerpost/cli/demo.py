@@ -114,7 +114,7 @@ def finish(done: list[tuple[Output, Path]], out: Path, absent: str, seconds: flo
     from fingerpost.reports.write import write_index
 
     index = out / "index.html"
-    write_index(done, index, TITLE)
+    write_index(done, index, title=TITLE)
     parts = [labelled("Left out", [absent])] if absent else []
     parts.append(listed_lines("Wrote", [shown(path) for path in (index, *(p for _, p in done))]))
     parts.append(listed_lines("Took", [f"{seconds:.0f} s, {len(done)} studies"]))

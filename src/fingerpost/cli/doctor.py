@@ -161,7 +161,7 @@ def processors() -> Check:
 def threads() -> list[str]:
     """Return which linear algebra is used, with how many threads."""
     import numpy  # noqa: F401  (its library is only seen once it is loaded)
-    from threadpoolctl import threadpool_info
+    from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
 
     return [
         f"{pool['internal_api']} {pool.get('version') or ''} with {pool['num_threads']} threads"

@@ -35,7 +35,7 @@ def leaves(
     if room is None:
         from fingerpost.core.leaves import names
 
-        print("\n".join(labelled(each, [", ".join(names(each))]) for each in ROOMS))
+        print("\n".join(labelled(each, [", ".join(names(each))], 14) for each in ROOMS))
         return
     if room not in ROOMS:
         raise UsageError(
@@ -119,7 +119,8 @@ def estimator_facts(leaf: Estimator) -> Iterator[tuple[str, list[str]]]:
     yield (
         "Assumes",
         [
-            f"{each.name}: {each.words} ({f'see {each.diagnostic}' if each.diagnostic else 'untestable'})"
+            f"{each.name}: {each.words} "
+            + (f"(see {each.diagnostic})" if each.diagnostic else "(untestable)")
             for each in leaf.assumes
         ],
     )

@@ -22,8 +22,10 @@ study = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
 )
-for verb in (init, describe, run, compare):
-    study.command(cls=Verb)(verb)
+study.command(cls=Verb, short_help="Write a commented study file.")(init)
+study.command(cls=Verb, short_help="Print the protocol in words, or as SQL.")(describe)
+study.command(cls=Verb, short_help="Run a study and write its report.")(run)
+study.command(cls=Verb, short_help="Set two results side by side.")(compare)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -31,10 +33,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command(cls=Verb)(demo)
+app.command(cls=Verb, short_help="Real studies, a report each, in a minute.")(demo)
 app.add_typer(study, name="study")
-for verb in (leaves, doctor):
-    app.command(cls=Verb)(verb)
+app.command(cls=Verb, short_help="What each estimator and analysis can do.")(leaves)
+app.command(cls=Verb, short_help="What works on this machine.")(doctor)
 
 
 def print_version(asked: bool) -> None:

@@ -43,6 +43,13 @@ class Draft:
         """Whether the values are codes of levels."""
         return self.values.dtype.kind == "i"
 
+    @property
+    def handling(self) -> str:
+        """What is done where the covariate is missing, in words."""
+        if self.missing == "complete":
+            return "child left out"
+        return "a level of its own" if self.categorical else "mean and a flag"
+
     def take(self, keep: Mask) -> Draft:
         """Return the covariate of those who stay."""
         if keep.all():

@@ -129,7 +129,9 @@ def comparable(
     if dtype.is_numeric():
         code = canonical(value)
         if NUMBER.fullmatch(code):
-            return int(code) if WHOLE.fullmatch(code) else float(code)
+            # A whole number only for a column of whole numbers: engines compare like with like.
+            whole = dtype.is_integer() and WHOLE.fullmatch(code)
+            return int(code) if whole else float(code)
         held = "numbers"
     elif dtype in (nw.Date, nw.Datetime):
         if isinstance(value, str) and ISO_DATE.fullmatch(value):

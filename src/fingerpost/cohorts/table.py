@@ -58,7 +58,6 @@ __all__ = [
 
 # Two children cannot show how much an arm's children differ from one another.
 FEWEST_IN_ARM = 3
-HANDLING = {"complete": "child left out", "indicator": "mean and a flag"}
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -111,7 +110,7 @@ def build(study: Study, records: TableRecords) -> Built:
     keep, flow = complete(drafts, flow, rows.n)
     if not keep.any():
         raise Malformed([*faults, none_left(flow, records.words)])
-    missing = missing_table(study, {draft.name: draft.absent for draft in drafts}, rows=rows)
+    missing = missing_table(study, drafts, rows=rows)
     run, columns = filled(study, [draft.take(keep) for draft in drafts])
     cohort = assembled(run, rows, keep, columns, faults)
     if faults:
@@ -393,15 +392,14 @@ def roles_of(
     return found
 
 
-def missing_table(study: Study, absent: Mapping[str, Mask], *, rows: Gathered) -> Table:
+def missing_table(study: Study, drafts: Sequence[Draft], *, rows: Gathered) -> Table:
     """Return how often each covariate and outcome was missing, and what was done about it.
 
-    absent: covariate → (n,) whether it was missing, among the children whose exposure is one of the
-    arms, before any left for want of a covariate.
+    Counted among the children whose exposure is one of the arms, before any left for want of a
+    covariate.
     """
-    handling = {name: HANDLING[covariate_of(study, name).missing] for name in absent}
     entries = [
-        (name, "covariate", int(mask.sum()), handling[name]) for name, mask in absent.items()
+        (draft.name, "covariate", int(draft.absent.sum()), draft.handling) for draft in drafts
     ]
     for spec in study.outcomes:
         parts = {"outcome": spec.column, "person-time": spec.exposure, "event": spec.event}

@@ -45,7 +45,7 @@ def relation(connection: duckdb.DuckDBPyConnection, file: TableFile) -> duckdb.D
             return connection.sql(f"SELECT * FROM read_parquet([{files}], union_by_name = true)")
         if file.form == "duckdb":
             return attached(connection, file)
-        held = f"{file.name} as read"
+        held = f"{file.name} as stored {uuid4().hex}"
         connection.register(held, stata(file).to_arrow())
         return connection.table(name(held))
     except duckdb.Error as error:

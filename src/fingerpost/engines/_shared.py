@@ -165,7 +165,9 @@ def refuse_beyond_int64(frame: nw.LazyFrame, words: str) -> None:
     broad = [n for n, dtype in schema.items() if dtype in (nw.UInt64, nw.Int128, nw.UInt128)]
     if not broad:
         return
-    beyond = [(nw.col(name).cast(nw.Float64).abs() >= float(LARGEST)).any().alias(name) for name in broad]
+    beyond = [
+        (nw.col(name).cast(nw.Float64).abs() >= float(LARGEST)).any().alias(name) for name in broad
+    ]
     found = frame.select(*beyond).collect("polars").row(0)
     faults = [
         f'records: column "{name}" of {words} holds whole numbers beyond {LARGEST}. '

@@ -149,13 +149,13 @@ def refusals(output: Output) -> tuple[str, ...]:
 # ----------------------------------------------------------------------------- certainty
 def certainty(output: Output) -> str:
     """Return how sure the answer is and why: design, agreement, guard rails, sensitivity."""
-    parts = (
-        design(output),
-        *agreement(output),
-        guard_words(output),
-        *sensitivity(output),
-    )
-    return " ".join(part for part in parts if part)
+    return " ".join(reasons(output))
+
+
+def reasons(output: Output) -> tuple[str, ...]:
+    """Return the reasons for and against being sure, a sentence or two each."""
+    parts = (design(output), *agreement(output), guard_words(output), *sensitivity(output))
+    return tuple(part for part in parts if part)
 
 
 def design(output: Output) -> str:
@@ -204,7 +204,7 @@ def agreement_sentence(output: Output, found: Agreement) -> str:
     several = len({(each.term.outcome, each.term.words()) for each in output.agreements}) > 1
     what = f"{outcome_words(study, term.outcome)}, {term.words()}, " if several else ""
     who = f"for {what}{target_words(term)} the primary answers ({joined(found.estimators)})"
-    places = shared_places((low * unit.times, high * unit.times))
+    places = shared_places((low * unit.times, high * unit.times), 2)
     top = with_unit(high * unit.times, unit, places)
     span = f"run from {number(low * unit.times, places)} to {top}"
     if found.within is None or found.agree is None:

@@ -107,7 +107,6 @@ def _judge_arm(task: Task, name: str, weighted: Weighting, guard: Guard) -> list
     words = f"{children} children of arm {name} are worth {size:.1f} once weighted"
     enough = max(guard.warn_effective_size, guard.warn_effective_fraction * children)
     found = [
-        _low("effective size", SUPPORT, size, guard.refuse_effective_size, enough, words),
         _high(
             "largest child",
             POSITIVITY,
@@ -115,6 +114,7 @@ def _judge_arm(task: Task, name: str, weighted: Weighting, guard: Guard) -> list
             (guard.refuse_child_share, guard.warn_share),
             f"one child carries {100 * share:.1f}% of the weight of arm {name}",
         ),
+        _low("effective size", SUPPORT, size, guard.refuse_effective_size, enough, words),
     ]
     level = task.analysis.cluster
     held = largest_cluster_share(task.cohort, level, weight)

@@ -53,9 +53,12 @@ def opening(output: Output, tables: list[Table]) -> str:
 
 def largest(table: Table, column: str) -> float:
     """Return the largest distance in a column, whatever its sign."""
-    return max(
-        (abs(float(c)) for c in table.column(column) if isinstance(c, int | float)), default=0.0
-    )
+    return max(sizes(table, column), default=0.0)
+
+
+def sizes(table: Table, column: str) -> list[float]:
+    """Return the numbers of a column without their signs."""
+    return [abs(float(c)) for c in table.column(column) if isinstance(c, int | float)]
 
 
 def summary(output: Output, tables: list[Table]) -> Grid:
@@ -64,7 +67,7 @@ def summary(output: Output, tables: list[Table]) -> Grid:
     rows = []
     for table in tables:
         before, after = largest(table, "smd_before"), largest(table, "smd_after")
-        over = [abs(float(c)) for c in table.column("smd_after") if isinstance(c, int | float)]
+        over = sizes(table, "smd_after")
         label = str(table.tag("target") or captioned(table))
         rows.append(
             (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fingerpost.core.output import Output
 from fingerpost.core.protocol import overrides, protocol
-from fingerpost.reports.parts import Bullets, Section, Words, grid
+from fingerpost.reports.parts import Bullets, Part, Section, Words, grid
 from fingerpost.reports.phrases import counted
 
 TITLE = "The study as a trial"
@@ -21,11 +21,7 @@ def section(output: Output) -> Section:
         f"{table.context}"
     )
     changed = overrides(study)
-    parts = (Words(words), grid(table, caption=table.title))
+    parts: tuple[Part, ...] = (Words(words), grid(table, caption=table.title))
     if changed:
-        return Section(
-            "protocol",
-            TITLE,
-            (*parts, Words("Guard rails changed before the run:"), Bullets(changed)),
-        )
+        parts = (*parts, Words("Guard rails changed before the run:"), Bullets(changed))
     return Section("protocol", TITLE, parts)

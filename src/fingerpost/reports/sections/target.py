@@ -26,6 +26,11 @@ def data_sources(output: Output) -> str | None:
     return ", ".join(source.words() for source in output.study.records.sources) or None
 
 
+def children_counted(output: Output) -> str | None:
+    """Return how many of the rows read are analysed."""
+    return f"{whole(output.flow.remaining)} of {whole(output.flow.start)}"
+
+
 def arms_counted(output: Output) -> str | None:
     """Return how many children each arm has."""
     return ", ".join(f"{arm} {whole(count)}" for arm, count in output.flow.arms) or None
@@ -61,12 +66,7 @@ ITEMS: tuple[Item, ...] = (
     ("5", "Data sources", "provenance", data_sources),
 )
 RESULTS: tuple[Item, ...] = (
-    (
-        "8",
-        "Flow of children",
-        "flow",
-        lambda o: f"{whole(o.flow.remaining)} of {whole(o.flow.start)}",
-    ),
+    ("8", "Flow of children", "flow", children_counted),
     ("9", "Children at time zero, by arm", "balance", arms_counted),
     ("10", "Follow-up", "protocol", lambda o: o.study.follow_up or None),
     ("11", "Missing data", "missing", missing_counted),
@@ -96,9 +96,9 @@ def section(output: Output) -> Section:
     absent = sum(NOT_STATED in cells[2].text for cells in rows)
     words = [
         Words(
-            f"{len(rows) - absent} of {len(rows)} items of the TARGET statement (Cashin and others, "
-            f"2025; labels in our words) are located for “{output.study.name}”; {absent} are "
-            f"{NOT_STATED}."
+            f"{len(rows) - absent} of {len(rows)} items of the TARGET statement (Cashin and "
+            f"others, 2025; labels in our words) are located for “{output.study.name}”; "
+            f"{absent} are {NOT_STATED}."
         ),
         *scope(output),
     ]
@@ -142,12 +142,12 @@ def protocol_rows(output: Output) -> list[tuple[Entry, ...]]:
     """Return items 6a-h and 7a-h: the specification and the emulation of each component."""
     link = Entry("protocol", link="#protocol")
     found = protocol(output.study).records()
-    rows = []
+    rows: list[tuple[Entry, ...]] = []
     for name, label in (("specification", "specified"), ("emulation", "emulated")):
         for record in found:
             items = [part.strip() for part in str(record["item"]).split(",")]
             item = items[0] if name == "specification" else items[-1]
             said = str(record[name]) or NOT_STATED
-            short = said if len(said) <= 140 else f"{len(said.split())} words"
+            short = said if len(said) <= 140 else f"in the table, {len(said.split())} words"
             rows.append((Entry(item), Entry(f"{record['component']}, {label}"), Entry(short), link))
     return rows

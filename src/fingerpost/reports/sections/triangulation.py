@@ -15,8 +15,8 @@ from fingerpost.reports.words import agreement, agreement_range
 
 TITLE = "Do the answers agree?"
 KEY = (
-    "Filled circles are primary answers, hollow circles other answers; diamonds are set apart: they "
-    "are not effects on a target. An arrow means that the interval runs on."
+    "Filled circles are primary answers, hollow circles other answers; diamonds are set apart: "
+    "they are not effects on a target. An arrow means that the interval runs on."
 )
 
 
@@ -58,7 +58,7 @@ def agreement_grid(output: Output) -> Grid:
     for found in output.agreements:
         unit = unit_of(output.study, found.term)
         low, high = (end * unit.times for end in agreement_range(output, found))
-        places = shared_places((low, high))
+        places = shared_places((low, high), 2)
         ratio = found.term.scale == "ratio"
         apart = high / low if ratio and low > 0 else high - low
         allowed = None if found.within is None else found.within * unit.times

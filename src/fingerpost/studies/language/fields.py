@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from annotated_types import Ge, Gt, Lt
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     PlainValidator,
@@ -169,21 +169,21 @@ Flag = Annotated[bool, BeforeValidator(as_flag), accepts({"type": "boolean"})]
 Share = Annotated[
     float,
     BeforeValidator(as_number),
-    Gt(0),
-    Lt(0.5),
+    Field(gt=0, lt=0.5),
     accepts({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 0.5}),
 ]
 Level = Annotated[
     float,
     BeforeValidator(as_number),
-    Gt(0.5),
-    Lt(1),
+    Field(gt=0.5, lt=1),
     accepts({"type": "number", "exclusiveMinimum": 0.5, "exclusiveMaximum": 1}),
 ]
 Distance = Annotated[
-    float, BeforeValidator(as_number), Ge(0), accepts({"type": "number", "minimum": 0})
+    float, BeforeValidator(as_number), Field(ge=0), accepts({"type": "number", "minimum": 0})
 ]
-Seed = Annotated[int, BeforeValidator(as_whole), Ge(0), accepts({"type": "integer", "minimum": 0})]
+Seed = Annotated[
+    int, BeforeValidator(as_whole), Field(ge=0), accepts({"type": "integer", "minimum": 0})
+]
 Value = Annotated[Scalar, PlainValidator(as_value), accepts(SCALARS)]
 Words = Annotated[str, PlainValidator(as_words), accepts(FREE_WORDS)]
 Names = Annotated[
