@@ -8,7 +8,7 @@ TEST_ENV := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check style types imports docs units bench format lock clean
+.PHONY: help demo test check style types imports docs units bench picture format lock clean
 
 help:  ## print what there is
 	@printf 'fingerpost: make TARGET\n\n'
@@ -41,6 +41,9 @@ docs: $(VENV)/.stamp-test  ## build the manual into build/site (works without a 
 bench: $(VENV)/.stamp-bench  ## measure speed and memory against peers; writes benchmarks/RESULTS.md
 	$(BIN)/python benchmarks/run.py
 
+picture: $(VENV)/.stamp-demo  ## draw the README's picture again (needs the ECLS-K table)
+	$(BIN)/python scripts/picture.py
+
 format: $(VENV)/.stamp-test  ## put the code into the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -51,6 +54,8 @@ lock:  ## renew requirements/*.txt from pyproject.toml (needs uv)
 clean:  ## remove what was built (not the environment)
 	rm -rf build dist site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find src tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+$(VENV)/.stamp-test: requirements/data.txt
 
 # One stamp for each locked set; a new lock or new project file makes it stale.
 $(VENV)/.stamp-%: requirements/%.txt pyproject.toml scripts/setup.sh

@@ -9,9 +9,11 @@ compile() {
     shift
     uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
         --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
-        pyproject.toml requirements/build.in "$@" --output-file "requirements/$target.txt"
+        "$@" --output-file "requirements/$target.txt"
 }
 
-compile test --extra test --extra examples --extra docs
-compile bench --extra bench --extra examples --constraint requirements/test.txt
-compile demo --extra examples --constraint requirements/test.txt
+asked="pyproject.toml requirements/build.in"
+compile test $asked --extra test --extra examples --extra docs
+compile bench $asked --extra bench --extra examples --constraint requirements/test.txt
+compile demo $asked --extra examples --constraint requirements/test.txt
+compile data requirements/data.in --no-deps

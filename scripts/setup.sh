@@ -11,7 +11,7 @@ locked="requirements/$set_name.txt"
 venv=${VENV:-.venv}
 recent='import sys; sys.exit(sys.version_info < (3, 11))'
 
-if [ ! -f "$locked" ]; then
+if [ ! -f "$locked" ] || [ "$set_name" = data ]; then
     echo "No locked set $locked; there are: $(ls requirements/*.txt | tr '\n' ' ')" >&2
     exit 2
 fi
@@ -52,9 +52,15 @@ echo "Installing $locked into $venv"
 if command -v uv >/dev/null 2>&1; then
     uv pip install --quiet --python "$venv/bin/python" --require-hashes -r "$locked"
     uv pip install --quiet --python "$venv/bin/python" --no-deps --no-build-isolation -e .
+    if [ "$set_name" = test ]; then
+        uv pip install --quiet --python "$venv/bin/python" --no-deps --require-hashes -r requirements/data.txt
+    fi
 else
     "$venv/bin/python" -m pip --version >/dev/null 2>&1 || "$venv/bin/python" -m ensurepip --upgrade >/dev/null
     pip="$venv/bin/python -m pip install -qq --disable-pip-version-check"
     $pip --require-hashes -r "$locked"
     $pip --no-deps --no-build-isolation -e .
+    if [ "$set_name" = test ]; then
+        $pip --no-deps --require-hashes -r requirements/data.txt
+    fi
 fi

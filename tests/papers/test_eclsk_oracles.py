@@ -76,7 +76,7 @@ def weighted(task: Task) -> Weighted:
 
 def clustered(task: Task, influence: np.ndarray) -> float:
     """Standard error of influence summed by school, factor G/(G − 1)."""
-    sums = sum_by(task.cohort.clusters["school"], influence, 861)
+    sums = sum_by(task.cohort.clusters["school"], influence, n_groups=861)
     return float(np.sqrt(861 / 860 * (sums @ sums)))
 
 

@@ -65,7 +65,7 @@ FORMS = [as_csv, as_parquet, as_folder, as_duckdb, as_stata]
 
 
 def read(engine: str, *sources: TableSource, base: Path) -> tuple[nw.LazyFrame, ...]:
-    return load("engines", engine, Engine).read([table_file(one, base) for one in sources])
+    return load("engines", engine, kind=Engine).read([table_file(one, base) for one in sources])
 
 
 def values(frame: nw.LazyFrame) -> dict[str, list[object]]:
@@ -78,7 +78,7 @@ def test_there_are_two_engines_at_least():
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_an_engine_says_what_it_is(engine):
-    leaf = load("engines", engine, Engine)
+    leaf = load("engines", engine, kind=Engine)
     assert leaf.title and leaf.summary and leaf.reference and leaf.needs
 
 

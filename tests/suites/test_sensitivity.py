@@ -39,7 +39,7 @@ def rows(answer: Answer, name: str) -> list[dict]:
 
 
 def run(leaf: str, cohort, study, **options) -> Answer:
-    return load("sensitivity", leaf, Sensitivity).run(make_task(cohort, study, **options))
+    return load("sensitivity", leaf, kind=Sensitivity).run(make_task(cohort, study, **options))
 
 
 # -------------------- every leaf
@@ -47,7 +47,7 @@ def run(leaf: str, cohort, study, **options) -> Answer:
 
 @pytest.mark.parametrize("leaf", LEAVES)
 def test_a_leaf_describes_itself(leaf):
-    described = load("sensitivity", leaf, Sensitivity)
+    described = load("sensitivity", leaf, kind=Sensitivity)
     assert described.question.endswith("?")
     assert any(character.isdigit() for character in described.reference)
     module = __import__(f"fingerpost.sensitivity.{leaf}", fromlist=["__doc__"])
@@ -94,7 +94,7 @@ def test_the_order_of_children_does_not_matter(leaf):
 @pytest.mark.parametrize("leaf", LEAVES)
 def test_an_unknown_option_is_named_with_the_nearest(leaf):
     cohort, study, _ = world()
-    options = load("sensitivity", leaf, Sensitivity).options
+    options = load("sensitivity", leaf, kind=Sensitivity).options
     wrong = f"{options[0][0]}s"
     with pytest.raises(UsageError, match=f'no option "{wrong}".*Did you mean "{options[0][0]}"'):
         run(leaf, cohort, study, **{wrong: 1}, **OPTIONS.get(leaf, {}))

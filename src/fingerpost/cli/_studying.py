@@ -48,21 +48,25 @@ def answered(file: Path, choices: Choices, say: Say) -> Output:
 def pointed(records: Records, path: Path | None) -> Records:
     """Return where the records are, once --records has been heard.
 
-    A file stands for the study's one table; a folder is where its tables are looked for.
+    A file stands for the study's one table; a folder is where its tables are looked for, or, if it
+    holds Parquet files and none of them, the table itself.
     """
+    from fingerpost.core.study import TableSource
+
     if path is None:
         return records
     if not path.exists():
         raise FingerpostError(f"--records {path}: there is nothing at this path.")
     whole = path.resolve()
-    if not whole.is_dir():
-        if len(records.sources) > 1:
-            raise FingerpostError(
-                f"--records {path}: the study stacks {len(records.sources)} tables, and this is "
-                "one file. Name the folder that holds them."
-            )
-        return replace(records, sources=tuple(at(source, whole) for source in records.sources))
-    return replace(records, sources=tuple(inside(source, whole) for source in records.sources))
+    named = records.sources or (TableSource(),)
+    if whole.is_dir():
+        return replace(records, sources=tuple(inside(source, whole) for source in named))
+    if len(named) > 1:
+        raise FingerpostError(
+            f"--records {path}: the study stacks {len(named)} tables, and this is one file. "
+            "Name the folder that holds them."
+        )
+    return replace(records, sources=(at(named[0], whole),))
 
 
 def at(source: TableSource, path: Path) -> TableSource:
@@ -72,9 +76,15 @@ def at(source: TableSource, path: Path) -> TableSource:
 
 def inside(source: TableSource, folder: Path) -> TableSource:
     """Return a source looked for in a folder: at its path from there, or by its name alone."""
-    name = Path(source.path or source.file or "")
+    named = source.path or source.file
+    if not named:
+        return at(source, folder)
+    name = Path(named)
     tried = [folder / name, folder / (source.package or "") / name, folder / name.name]
-    return at(source, next((path for path in tried if path.exists()), tried[-1]))
+    found = next((path for path in tried if path.exists()), None)
+    if found is None:
+        found = folder if any(folder.rglob("*.parquet")) else tried[-1]
+    return at(source, found)
 
 
 def write_folder(output: Output, folder: Path) -> tuple[Path, ...]:
@@ -94,11 +104,11 @@ def write_folder(output: Output, folder: Path) -> tuple[Path, ...]:
 
 def told(output: Output) -> str:
     """Return the answer and how sure it is, as commands print them."""
-    from fingerpost.reports.words import answers, certainty
+    from fingerpost.reports.words import answers, reasons
 
     heading = f"{output.study.name}: {output.study.question}"
     parts = [heading, "", labelled("Answer", answers(output))]
-    parts += [labelled("How sure", [certainty(output)])]
+    parts += [labelled("How sure", reasons(output))]
     if output.clearance == "inside":
         parts.append(labelled("Stamp", ["not cleared: for the secure room only"]))
     return "\n".join(parts)

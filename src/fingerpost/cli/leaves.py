@@ -83,12 +83,12 @@ def in_full(room: str, name: str) -> str:
     from fingerpost.core.leaves import Engine, Estimator, Sensitivity
 
     if room == "estimators":
-        leaf = found.load(room, name, Estimator)
+        leaf = found.load(room, name, kind=Estimator)
         return page(name, leaf, list(estimator_facts(leaf)))
     if room == "sensitivity":
-        asked = found.load(room, name, Sensitivity)
+        asked = found.load(room, name, kind=Sensitivity)
         return page(name, asked, [("Question", [asked.question]), *options(asked.options)])
-    engine = found.load(room, name, Engine)
+    engine = found.load(room, name, kind=Engine)
     return page(name, engine, [("Needs", [engine.needs or "nothing more"])])
 
 

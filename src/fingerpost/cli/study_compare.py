@@ -94,7 +94,8 @@ def value(record: dict[str, Any] | None, *, refused: bool) -> str:
     places = shared_places((record["value"], *ends))
     if ends == (None, None):
         return number(record["value"], places)
-    low, high = (number(end, places) if end is not None else "∞" for end in ends)
+    low = number(ends[0], places) if ends[0] is not None else "−∞"
+    high = number(ends[1], places) if ends[1] is not None else "∞"
     return f"{number(record['value'], places)} ({low} to {high})"
 
 

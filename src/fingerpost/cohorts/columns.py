@@ -102,7 +102,7 @@ def drafted(
         faults.append(f"{what} holds {series.dtype}, which no model takes. Leave it out of given.")
         return None
     if spec.kind == "categorical" or (spec.kind is None and words_only(series)):
-        return coded(spec, series, faults)
+        return coded(spec, series, faults=faults)
     mend = "Correct the records."
     if spec.kind is None:
         mend = f"Correct the records, or declare covariates: {{{spec.name}: categorical}}."
@@ -118,7 +118,7 @@ def words_only(series: pl.Series) -> bool:
     return bool(np.isnan(values).all())
 
 
-def coded(spec: Covariate, series: pl.Series, faults: list[str]) -> Draft | None:
+def coded(spec: Covariate, series: pl.Series, *, faults: list[str]) -> Draft | None:
     """Return a categorical covariate; None, and a fault, where it has too many levels."""
     values, levels = codes(series)
     if len(levels) > MOST_LEVELS or 3 * len(levels) > max(len(series), 30):

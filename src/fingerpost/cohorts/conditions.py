@@ -81,7 +81,10 @@ def expression(condition: Condition, dtype: nw.dtypes.DType, *, place: str) -> n
         raise Malformed(f'{place}: {condition.test} on "{condition.column}" needs a value.')
     if condition.test in {"equals", "is_in"}:
         return membership(condition, dtype, place=place)
-    (bound,) = [comparable(value, dtype, condition, place) for value in values_of(condition)[:1]]
+    (bound,) = [
+        comparable(value, dtype, condition=condition, place=place)
+        for value in values_of(condition)[:1]
+    ]
     if dtype == nw.Datetime:
         column = column.dt.date()
     return {
@@ -99,7 +102,7 @@ def membership(condition: Condition, dtype: nw.dtypes.DType, *, place: str) -> n
     if dtype == nw.String:
         spelt = sorted({spelling for value in values for spelling in spellings(value)})
         return column == spelt[0] if len(spelt) == 1 else column.is_in(spelt)
-    bounds = [comparable(value, dtype, condition, place) for value in values]
+    bounds = [comparable(value, dtype, condition=condition, place=place) for value in values]
     if dtype == nw.Datetime:
         column = column.dt.date()
     return column == bounds[0] if len(bounds) == 1 else column.is_in(bounds)
@@ -122,7 +125,7 @@ def spellings(value: Scalar) -> set[str]:
 
 
 def comparable(
-    value: Scalar, dtype: nw.dtypes.DType, condition: Condition, place: str
+    value: Scalar, dtype: nw.dtypes.DType, *, condition: Condition, place: str
 ) -> int | float | str | date:
     """Return a value in the column's own type; Malformed where it has none."""
     held = "text"

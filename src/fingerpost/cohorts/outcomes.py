@@ -31,7 +31,7 @@ class Read:
     keep: Mask
 
 
-def outcome(spec: OutcomeSpec, read: Read, faults: list[str]) -> Outcome | None:
+def outcome(spec: OutcomeSpec, read: Read, *, faults: list[str]) -> Outcome | None:
     """Return an outcome of the children studied; None, and a fault, where it cannot be one.
 
     A child whose value, person-time or event is missing has no outcome, and stays.
@@ -58,8 +58,8 @@ def outcome(spec: OutcomeSpec, read: Read, faults: list[str]) -> Outcome | None:
             "Name another column, or widen the population."
         )
         return None
-    faults += [f"outcomes.{spec.name}: {fault}" for fault in value_faults(spec, parts, seen)]
-    return None if len(faults) > before else made(spec, parts, seen)
+    faults += [f"outcomes.{spec.name}: {fault}" for fault in value_faults(spec, parts, seen=seen)]
+    return None if len(faults) > before else made(spec, parts, seen=seen)
 
 
 def part(spec: OutcomeSpec, key: str, *, read: Read, faults: list[str]) -> Floats | None:
@@ -77,7 +77,7 @@ def part(spec: OutcomeSpec, key: str, *, read: Read, faults: list[str]) -> Float
     return None if values is None else values[read.keep]
 
 
-def made(spec: OutcomeSpec, parts: Mapping[str, Floats | None], seen: Mask) -> Outcome:
+def made(spec: OutcomeSpec, parts: Mapping[str, Floats | None], *, seen: Mask) -> Outcome:
     """Return the outcome; a value that was not seen is NaN."""
     value, event = parts["column"], parts["event"]
     assert value is not None
@@ -93,7 +93,7 @@ def made(spec: OutcomeSpec, parts: Mapping[str, Floats | None], seen: Mask) -> O
     )
 
 
-def value_faults(spec: OutcomeSpec, parts: Mapping[str, Floats | None], seen: Mask) -> list[str]:
+def value_faults(spec: OutcomeSpec, parts: Mapping[str, Floats | None], *, seen: Mask) -> list[str]:
     """Return what is wrong with the recorded values of one outcome."""
     value = parts["column"]
     assert value is not None
@@ -114,10 +114,10 @@ def value_faults(spec: OutcomeSpec, parts: Mapping[str, Floats | None], seen: Ma
             f'"{spec.column}" is the same for every child studied, so no arm can differ from '
             "another. Name another column."
         )
-    return faults + time_faults(spec, parts, seen)
+    return faults + time_faults(spec, parts, seen=seen)
 
 
-def time_faults(spec: OutcomeSpec, parts: Mapping[str, Floats | None], seen: Mask) -> list[str]:
+def time_faults(spec: OutcomeSpec, parts: Mapping[str, Floats | None], *, seen: Mask) -> list[str]:
     """Return what is wrong with person-time, entry and event of one outcome."""
     faults = []
     value, exposure = parts["column"], parts["exposure"]
@@ -143,10 +143,10 @@ def time_faults(spec: OutcomeSpec, parts: Mapping[str, Floats | None], seen: Mas
     return faults
 
 
-def order_faults(spec: OutcomeSpec, arms: Arms, read: Read) -> list[str]:
+def order_faults(spec: OutcomeSpec, arms: Arms, *, read: Read) -> list[str]:
     """Return a fault where an outcome was measured before the exposure."""
-    first = when(arms.date, arms.at, read)
-    second = when(spec.date, spec.at, read)
+    first = when(arms.date, arms.at, read=read)
+    second = when(spec.date, spec.at, read=read)
     if first is None or second is None:
         return []
     place = f"outcomes.{spec.name}"
@@ -165,7 +165,7 @@ def order_faults(spec: OutcomeSpec, arms: Arms, read: Read) -> list[str]:
     ]
 
 
-def when(column: str | None, at: Scalar | None, read: Read) -> tuple[Floats, str] | None:
+def when(column: str | None, at: Scalar | None, *, read: Read) -> tuple[Floats, str] | None:
     """Return when something was measured, by child or for all, and its kind; None if not said."""
     if column:
         return moments(read.table[column])

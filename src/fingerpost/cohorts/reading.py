@@ -93,15 +93,17 @@ def read_records(
     if not records.sources:
         raise Malformed("records: no table is named. Write records: {table: FILE}.")
     text = (records.unit,) if records.unit else ()
-    files = located(records.sources, base, text)
-    frames = load("engines", engine, Engine).read(files)
+    files = located(records.sources, base, text=text)
+    frames = load("engines", engine, kind=Engine).read(files)
     parts = tuple(Part(one, frame) for one, frame in zip(records.sources, frames, strict=True))
     frame, columns, dropped = stacked(parts)
     digest = tuple(item for file in files for item in file.digest())
     return TableRecords(frame, columns, digest, engine, parts, dropped, records, base)
 
 
-def located(sources: Sequence[TableSource], base: Path, text: tuple[str, ...]) -> list[TableFile]:
+def located(
+    sources: Sequence[TableSource], base: Path, *, text: tuple[str, ...]
+) -> list[TableFile]:
     """Return every source's file; all that are not there are named at once."""
     files: list[TableFile] = []
     faults: list[str] = []
@@ -130,7 +132,7 @@ def stacked(
     whole = [
         chosen(part).select(
             *[
-                alike(name, [schema[name] for schema in schemas], dict(part.source.set))
+                alike(name, [schema[name] for schema in schemas], constants=dict(part.source.set))
                 for name in common
             ],
             nw.lit(place, dtype=nw.Int64).alias(SOURCE),
@@ -162,7 +164,9 @@ def constant(name: str, value: Scalar) -> nw.Expr:
     return nw.lit(value if isinstance(value, float) else int(value), dtype=kind).alias(name)
 
 
-def alike(name: str, dtypes: Sequence[nw.dtypes.DType], constants: Mapping[str, Scalar]) -> nw.Expr:
+def alike(
+    name: str, dtypes: Sequence[nw.dtypes.DType], *, constants: Mapping[str, Scalar]
+) -> nw.Expr:
     """Return a column of one source in the one type that holds it in every source."""
     column = constant(name, constants[name]) if name in constants else nw.col(name)
     if all(dtype == dtypes[0] for dtype in dtypes):
@@ -202,4 +206,6 @@ def unknown(
     there = (
         f" There are: {listed(names)}." if len(names) <= 12 else f" It has {len(names)} columns."
     )
-    return f'{place}: there is no column "{column}" in {words}.{nearest(column, names)}{there}'
+    folded = {name.casefold(): name for name in reversed(names)}
+    near = nearest(folded.get(column.casefold(), column), names)
+    return f'{place}: there is no column "{column}" in {words}.{near}{there}'

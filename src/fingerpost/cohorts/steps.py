@@ -15,7 +15,7 @@ from fingerpost.cohorts.reading import TableRecords, expressions, read_records, 
 from fingerpost.core.errors import Malformed, listed
 from fingerpost.core.flow import Flow
 from fingerpost.core.study import Condition, Covariate, Study
-from fingerpost.engines._shared import int64
+from fingerpost.engines._shared import collected, int64
 
 # What SQL calls the table once sources have been chosen from and stacked.
 TABLE = '"the records"'
@@ -144,13 +144,13 @@ def walked(records: TableRecords, route: Sequence[Step]) -> Flow:
     for part in records.parts:
         if len(records.parts) == 1 and not part.source.where:
             break
-        counted = tally(part.frame, part.conditions())
+        counted = tally(part.frame, part.conditions(), words=part.words)
         start += counted[0]
         reasons = [f"{part.words}: {words(condition)}" for condition in part.source.where]
         entries += zip(reasons, lost(counted), strict=True)
     if records.dropped:
         entries.append((f"columns not in every source, not read: {listed(records.dropped)}", 0))
-    counted = tally(records.frame, [step.keep for step in route])
+    counted = tally(records.frame, [step.keep for step in route], words=records.words)
     flow = Flow(start or counted[0])
     for reason, left in entries:
         flow = flow.then(reason, left)
@@ -160,14 +160,14 @@ def walked(records: TableRecords, route: Sequence[Step]) -> Flow:
     return flow
 
 
-def tally(frame: nw.LazyFrame[Any], keeps: Sequence[nw.Expr]) -> list[int]:
+def tally(frame: nw.LazyFrame[Any], keeps: Sequence[nw.Expr], *, words: str) -> list[int]:
     """Return how many rows there are, and how many stay after each step in turn."""
     counts = [int64(nw.len()).alias("0")]
     kept: nw.Expr | None = None
     for place, keep in enumerate(keeps, start=1):
         kept = keep if kept is None else kept & keep
         counts.append(int64(nw.when(kept).then(nw.lit(1)).count()).alias(str(place)))
-    return [int(count) for count in frame.select(*counts).collect("polars").row(0)]
+    return [int(count) for count in collected(frame.select(*counts), words).row(0)]
 
 
 def lost(counted: Sequence[int]) -> list[int]:
@@ -227,7 +227,7 @@ def where(frame: nw.LazyFrame[Any], keeps: Sequence[nw.Expr]) -> str:
 def plain(clause: str) -> str:
     """Return one condition as people write it: DuckDB puts it in brackets and spells IN otherwise.
 
-    >>> plain("(contains([0, 1], \"sen\"))"), plain("((NOT (\"age\" IS NULL)))")
+    >>> plain('(contains([0, 1], "sen"))'), plain('((NOT ("age" IS NULL)))')
     ('"sen" IN (0, 1)', '"age" IS NOT NULL')
     """
     clause = clause.strip()

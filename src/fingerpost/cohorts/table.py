@@ -40,11 +40,11 @@ from fingerpost.core.cohort import Cohort
 from fingerpost.core.column import Column
 from fingerpost.core.errors import Malformed
 from fingerpost.core.flow import Flow
-from fingerpost.core.model import Factor, Models, ModelTerm
+from fingerpost.core.model import Factor, ModelTerm
 from fingerpost.core.outcome import Outcome
-from fingerpost.core.study import Study
+from fingerpost.core.study import SensitivitySpec, Study
 from fingerpost.core.table import Cell, Table
-from fingerpost.engines._shared import ROW
+from fingerpost.engines._shared import ROW, collected
 
 __all__ = [
     "Built",
@@ -96,7 +96,7 @@ def build(study: Study, records: TableRecords) -> Built:
     route = steps(study, records)
     flow = walked(records, route)
     refuse_none(flow, records.words)
-    rows = gathered(study, records, [step.keep for step in route])
+    rows = gathered(study, records, keeps=[step.keep for step in route])
     faults = unit_faults(study, rows)
     drafts = [
         draft
@@ -107,18 +107,18 @@ def build(study: Study, records: TableRecords) -> Built:
             )
         )
     ]
-    keep, flow = complete(drafts, flow, rows.n)
+    keep, flow = complete(drafts, flow, n=rows.n)
     if not keep.any():
         raise Malformed([*faults, none_left(flow, records.words)])
     missing = missing_table(study, drafts, rows=rows)
     run, columns = filled(study, [draft.take(keep) for draft in drafts])
-    cohort = assembled(run, rows, keep, columns, faults)
+    cohort = assembled(run, rows, keep=keep, columns=columns, faults=faults)
     if faults:
         raise Malformed(dict.fromkeys(faults))
     counts = np.bincount(cohort.arm, minlength=len(cohort.arms))
     shown = tuple(zip(cohort.arms, (int(count) for count in counts), strict=True))
     cohort = replace(cohort, flow=replace(flow, arms=shown))
-    return Built(cohort, run, missing, unit_keys(study, rows, keep))
+    return Built(cohort, run, missing, unit_keys(study, rows, keep=keep))
 
 
 def members(built: Built, cohort: Cohort | None = None) -> NDArray[np.str_]:
@@ -143,13 +143,13 @@ def none_left(flow: Flow, words: str) -> str:
     )
 
 
-def gathered(study: Study, records: TableRecords, keeps: Sequence[nw.Expr]) -> Gathered:
+def gathered(study: Study, records: TableRecords, *, keeps: Sequence[nw.Expr]) -> Gathered:
     """Return the rows that meet every step, in the order of their files."""
     columns = list(dict.fromkeys(column for column, _ in wanted(study)))
     stacked = len(records.parts) > 1
     places = [ROW, SOURCE] if stacked else [ROW]
     frame = records.frame.filter(*keeps).select(*places, *columns)
-    table: pl.DataFrame = frame.collect("polars").to_native()
+    table: pl.DataFrame = collected(frame, records.words)
     row = table[ROW].to_numpy()
     source = table[SOURCE].to_numpy() if stacked else np.zeros(len(row), dtype=np.int64)
     # Engines promise no order; most keep it, and then there is nothing to sort.
@@ -186,7 +186,7 @@ def unit_faults(study: Study, rows: Gathered) -> list[str]:
     return faults
 
 
-def unit_keys(study: Study, rows: Gathered, keep: Mask) -> NDArray[np.str_]:
+def unit_keys(study: Study, rows: Gathered, *, keep: Mask) -> NDArray[np.str_]:
     """Return (n,) the identifier of each child who stays, or its row's place in its file."""
     column = study.records.unit
     if column is not None:
@@ -199,7 +199,7 @@ def unit_keys(study: Study, rows: Gathered, keep: Mask) -> NDArray[np.str_]:
     return np.array([f"{places.words[source]} {row}" for source, row in pairs], dtype=np.str_)
 
 
-def complete(drafts: Sequence[Draft], flow: Flow, n: int) -> tuple[Mask, Flow]:
+def complete(drafts: Sequence[Draft], flow: Flow, *, n: int) -> tuple[Mask, Flow]:
     """Return who has every covariate that must be complete, and the flow with who has not.
 
     A child who lacks several is counted once, at the first in the order of `given`.
@@ -233,14 +233,29 @@ def filled(study: Study, drafts: Sequence[Draft]) -> tuple[Study, dict[str, Colu
         flags[draft.name] = seen.setdefault(key, f"{draft.name} missing")
         columns.setdefault(flags[draft.name], flag)
     given = tuple(columns)
-    models = Models(
-        flagged(study.models.exposure, flags),
-        flagged(study.models.outcome, flags),
-        study.models.by_arm,
-        study.models.interactions,
+    models = replace(
+        study.models,
+        exposure=flagged(study.models.exposure, flags),
+        outcome=flagged(study.models.outcome, flags),
     )
     assignment = replace(study.assignment, given=given)
-    return replace(study, assignment=assignment, models=models), columns
+    specs = tuple(without_flags(spec, flags) for spec in study.sensitivity)
+    run = replace(study, assignment=assignment, models=models, sensitivity=specs)
+    return run, columns
+
+
+def without_flags(spec: SensitivitySpec, flags: Mapping[str, str]) -> SensitivitySpec:
+    """Return a sensitivity analysis that leaves out, with covariates, the flags only they have."""
+    gone = spec.option("without")
+    if not isinstance(gone, tuple):
+        return spec
+    kept = {flag for name, flag in flags.items() if name not in gone}
+    extra = {flags[name]: None for name in gone if name in flags and flags[name] not in kept}
+    if not extra:
+        return spec
+    return replace(
+        spec, options=tuple(sorted({**dict(spec.options), "without": (*gone, *extra)}.items()))
+    )
 
 
 def flagged(
@@ -255,7 +270,7 @@ def flagged(
 
 
 def assembled(
-    study: Study, rows: Gathered, keep: Mask, columns: dict[str, Column], faults: list[str]
+    study: Study, rows: Gathered, *, keep: Mask, columns: dict[str, Column], faults: list[str]
 ) -> Cohort:
     """Return the cohort of those who stay; what is wrong with it is added to `faults`."""
     table, places = rows.table, rows.places
@@ -283,12 +298,12 @@ def assembled(
         unit=unit,
         arms=study.arms.names,
         arm=arm,
-        outcomes=outcomes_of(study, Read(table, places, keep), arm, faults),
+        outcomes=outcomes_of(study, Read(table, places, keep), arm=arm, faults=faults),
         covariates=columns,
         clusters=clusters,
-        strata=strata_of(study, rows, staying),
-        roles=roles_of(study, rows, staying, columns),
-        weight=weight_of(study, rows, keep, faults),
+        strata=strata_of(study, rows, staying=staying),
+        roles=roles_of(study, rows, staying=staying, columns=columns),
+        weight=weight_of(study, rows, keep=keep, faults=faults),
     )
 
 
@@ -328,13 +343,13 @@ def arm_faults(study: Study, arm: NDArray[np.int64]) -> list[str]:
 
 
 def outcomes_of(
-    study: Study, read: Read, arm: NDArray[np.int64], faults: list[str]
+    study: Study, read: Read, *, arm: NDArray[np.int64], faults: list[str]
 ) -> dict[str, Outcome]:
     """Return the outcomes by name; what is wrong with one is added to `faults`."""
     found = {}
     for spec in study.outcomes:
-        faults += order_faults(spec, study.arms, read)
-        one = outcome(spec, read, faults)
+        faults += order_faults(spec, study.arms, read=read)
+        one = outcome(spec, read, faults=faults)
         if one is None:
             continue
         found[spec.name] = one
@@ -348,7 +363,7 @@ def outcomes_of(
     return found
 
 
-def weight_of(study: Study, rows: Gathered, keep: Mask, faults: list[str]) -> Floats | None:
+def weight_of(study: Study, rows: Gathered, *, keep: Mask, faults: list[str]) -> Floats | None:
     """Return (n,) survey weights, None where the study names none."""
     column = study.records.weight
     if column is None:
@@ -368,7 +383,7 @@ def weight_of(study: Study, rows: Gathered, keep: Mask, faults: list[str]) -> Fl
     return values[keep]
 
 
-def strata_of(study: Study, rows: Gathered, staying: pl.Series) -> NDArray[np.int64] | None:
+def strata_of(study: Study, rows: Gathered, *, staying: pl.Series) -> NDArray[np.int64] | None:
     """Return (n,) codes of the strata within which a draw was made; None where there are none."""
     names: tuple[str, ...] = getattr(study.assignment, "strata", ())
     if not names:
@@ -381,7 +396,7 @@ def strata_of(study: Study, rows: Gathered, staying: pl.Series) -> NDArray[np.in
 
 
 def roles_of(
-    study: Study, rows: Gathered, staying: pl.Series, columns: Mapping[str, Column]
+    study: Study, rows: Gathered, *, staying: pl.Series, columns: Mapping[str, Column]
 ) -> dict[str, Column]:
     """Return the columns of subgroups and negative controls that are no covariates."""
     found = {}

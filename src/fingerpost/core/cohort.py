@@ -48,8 +48,10 @@ class Cohort:
         return len(self.arm)
 
     def cluster_codes(self, level: str | None) -> Codes:
-        """Return (n,) codes of the variance unit: the named level, or the child."""
-        return self.unit if level is None else self.clusters[level]
+        """Return (n,) codes of the variance unit: the named level, or the child (None, "child")."""
+        if level is None or (level == "child" and level not in self.clusters):
+            return self.unit
+        return self.clusters[level]
 
     def take(self, rows: NDArray[np.generic]) -> Cohort:
         """Return the cohort of the chosen rows (indices or a mask); codes keep their meaning."""

@@ -23,7 +23,7 @@ class Flow:
     steps: tuple[FlowStep, ...] = ()
     arms: tuple[tuple[str, int], ...] = ()
 
-    def then(self, reason: str, left: int, outcome: str | None = None) -> Flow:
+    def then(self, reason: str, left: int, *, outcome: str | None = None) -> Flow:
         """Return the flow with one more step.
 
         >>> Flow(10).then("no outcome", 3).steps[-1].remaining

@@ -77,7 +77,7 @@ def intervals(estimate: Estimate, level: float = 0.95) -> Array | None:
     return np.stack([estimate.value - reach, estimate.value + reach], axis=1)
 
 
-def contrast(estimate: Estimate, weights: Array, terms: tuple[Term, ...]) -> Estimate:
+def contrast(estimate: Estimate, weights: Array, *, terms: tuple[Term, ...]) -> Estimate:
     """Return linear combinations: weights (r, q) give r new terms. Influence is carried over."""
     weights = np.atleast_2d(weights)
     spread = estimate.spread

@@ -94,7 +94,7 @@ def names(room: str) -> tuple[str, ...]:
     return tuple(sorted(own + brought))
 
 
-def load(room: str, name: str, kind: type[D]) -> D:
+def load(room: str, name: str, *, kind: type[D]) -> D:
     """Return the one descriptor of `kind` in the leaf's module.
 
     Raises UnknownLeaf with the room's menu where no leaf bears the name.
@@ -117,4 +117,4 @@ def load(room: str, name: str, kind: type[D]) -> D:
 
 def menu(room: str, kind: type[D]) -> dict[str, D]:
     """Return every leaf of a room by name."""
-    return {name: load(room, name, kind) for name in names(room)}
+    return {name: load(room, name, kind=kind) for name in names(room)}

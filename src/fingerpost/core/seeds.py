@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
 
-def stream(digest: str, purpose: str, seed: int = 0) -> Generator:
+def stream(digest: str, purpose: str, *, seed: int = 0) -> Generator:
     """Return the generator of one study (by digest) for one named purpose.
 
     >>> a, b = stream("abc", "bootstrap"), stream("abc", "bootstrap")

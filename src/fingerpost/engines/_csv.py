@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fingerpost.core.errors import Malformed, listed
 
@@ -38,7 +38,7 @@ class CsvForm:
         )
         marks = ", ".join(text(mark) for mark in MISSING_MARKS)
         return (
-            f"read_csv({text(str(self.path))}, auto_detect = false, header = true, "
+            f"read_csv({pattern(self.path)}, auto_detect = false, header = true, "
             f"delim = {text(self.delimiter)}, quote = '\"', escape = '\"', nullstr = [{marks}], "
             f"columns = {{{columns}}})"
         )
@@ -65,6 +65,15 @@ def text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+def pattern(path: Path) -> str:
+    """Return a path as SQL text in which no letter stands for others.
+
+    >>> pattern(Path("pupils[1].csv"))
+    "'pupils[[]1].csv'"
+    """
+    return text(re.sub(r"([\[*?])", r"[\1]", str(path)))
+
+
 def name(value: str) -> str:
     """Return a string as an SQL name.
 
@@ -74,7 +83,7 @@ def name(value: str) -> str:
     return '"' + value.replace('"', '""') + '"'
 
 
-def csv_form(connection: duckdb.DuckDBPyConnection, path: Path, keep: Sequence[str]) -> CsvForm:
+def csv_form(connection: duckdb.DuckDBPyConnection, path: Path, *, keep: Sequence[str]) -> CsvForm:
     """Return how a CSV is written, having looked at every line of it.
 
     keep: columns that stay text. Raises Malformed where the file is not UTF-8, has no header, names
@@ -85,7 +94,7 @@ def csv_form(connection: duckdb.DuckDBPyConnection, path: Path, keep: Sequence[s
     delimiter = max(DELIMITERS, key=first.count)
     names = header_names(path, delimiter)
     form = CsvForm(path, delimiter, names)
-    return CsvForm(path, delimiter, names, column_types(connection, form, keep))
+    return CsvForm(path, delimiter, names, column_types(connection, form, keep=keep))
 
 
 def refuse_other_encodings(path: Path) -> None:
@@ -117,22 +126,28 @@ def header_line(path: Path) -> str:
 
 
 def header_names(path: Path, delimiter: str) -> tuple[str, ...]:
-    """Return the columns' names; one without a name is called by its place."""
+    """Return the columns' names; one without a name is called by its place.
+
+    SQL takes no notice of capitals: a name that differs from an earlier one only in these has its
+    place added, so that both columns can be named.
+    """
     with path.open(encoding="utf-8-sig", newline="") as handle:
         raw = [item.strip() for item in next(csv.reader(handle, delimiter=delimiter))]
-    names = tuple(item or f"column {place}" for place, item in enumerate(raw, start=1))
-    folded = [item.casefold() for item in names]
-    twice = sorted({item for item in names if folded.count(item.casefold()) > 1})
+    twice = sorted({item for item in raw if item and raw.count(item) > 1})
     if twice:
         raise Malformed(
-            f'records: "{path.name}" names a column twice (capitals do not distinguish): '
-            f"{listed(twice)}. Give each column a name of its own."
+            f'records: "{path.name}" names a column twice: {listed(twice)}. '
+            "Give each column a name of its own."
         )
-    return names
+    names: list[str] = []
+    for place, item in enumerate(raw, start=1):
+        taken = item.casefold() in {earlier.casefold() for earlier in names}
+        names.append(f"{item} (column {place})" if taken else item or f"column {place}")
+    return tuple(names)
 
 
 def column_types(
-    connection: duckdb.DuckDBPyConnection, form: CsvForm, keep: Sequence[str]
+    connection: duckdb.DuckDBPyConnection, form: CsvForm, *, keep: Sequence[str]
 ) -> tuple[str, ...]:
     """Return the type of each column, judged over the whole file.
 
@@ -155,14 +170,19 @@ def column_types(
     except duckdb.Error as error:
         raise Malformed(line_fault(form, str(error))) from error
     kinds = [
-        column_type(*row[place : place + 5]) if column not in keep else "VARCHAR"
+        "VARCHAR" if column in keep else column_type(row[place : place + 5])
         for column, place in zip(form.names, range(0, len(row), 5), strict=True)
     ]
     return tuple(kinds)
 
 
-def column_type(numbers: bool, whole: bool, largest: float, coded: bool, infinite: bool) -> str:
-    """Return the type of one column from what its values have in common."""
+def column_type(found: Sequence[Any]) -> str:
+    """Return the type of one column from what its values have in common.
+
+    found: whether all are numbers, whether all are whole, the largest, whether any is written as
+    a code, whether any is infinite.
+    """
+    numbers, whole, largest, coded, infinite = found
     if not numbers or coded:
         return "VARCHAR"
     if not whole or infinite:

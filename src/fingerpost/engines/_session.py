@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from fingerpost.core.errors import Malformed, listed, nearest
-from fingerpost.engines._csv import csv_form, name, text
+from fingerpost.engines._csv import csv_form, name, pattern, text
 from fingerpost.engines._shared import TableFile, fault_of, processors
 
 if TYPE_CHECKING:
@@ -39,9 +39,9 @@ def relation(connection: duckdb.DuckDBPyConnection, file: TableFile) -> duckdb.D
 
     try:
         if file.form == "csv":
-            return connection.sql(csv_form(connection, file.path, file.text).select())
+            return connection.sql(csv_form(connection, file.path, keep=file.text).select())
         if file.form == "parquet":
-            files = ", ".join(text(str(path)) for path in file.files)
+            files = ", ".join(pattern(path) for path in file.files)
             return connection.sql(f"SELECT * FROM read_parquet([{files}], union_by_name = true)")
         if file.form == "duckdb":
             return attached(connection, file)
@@ -49,7 +49,9 @@ def relation(connection: duckdb.DuckDBPyConnection, file: TableFile) -> duckdb.D
         connection.register(held, stata(file).to_arrow())
         return connection.table(name(held))
     except duckdb.Error as error:
-        raise fault_of(file.words, error, "Is it whole, and of the form its name says?") from error
+        raise fault_of(
+            file.words, error, mend="Is it whole, and of the form its name says?"
+        ) from error
 
 
 def attached(connection: duckdb.DuckDBPyConnection, file: TableFile) -> duckdb.DuckDBPyRelation:
@@ -84,5 +86,7 @@ def stata(file: TableFile) -> Any:
     try:
         frame, _ = pyreadstat.read_dta(str(file.path), output_format="polars")
     except (pyreadstat.ReadstatError, UnicodeDecodeError, ValueError) as error:
-        raise fault_of(file.words, error, "Save it as Stata 8 to 15, or as CSV UTF-8.") from error
+        raise fault_of(
+            file.words, error, mend="Save it as Stata 8 to 15, or as CSV UTF-8."
+        ) from error
     return frame

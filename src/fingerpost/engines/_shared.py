@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import narwhals as nw
 
@@ -168,7 +169,7 @@ def refuse_beyond_int64(frame: nw.LazyFrame, words: str) -> None:
     beyond = [
         (nw.col(name).cast(nw.Float64).abs() >= float(LARGEST)).any().alias(name) for name in broad
     ]
-    found = frame.select(*beyond).collect("polars").row(0)
+    found = collected(frame.select(*beyond), words).row(0)
     faults = [
         f'records: column "{name}" of {words} holds whole numbers beyond {LARGEST}. '
         "Store it as text."
@@ -177,6 +178,18 @@ def refuse_beyond_int64(frame: nw.LazyFrame, words: str) -> None:
     ]
     if faults:
         raise Malformed(faults)
+
+
+def collected(frame: nw.LazyFrame, words: str) -> Any:
+    """Return a lazy frame's rows as a Polars frame; Malformed where the file fails half-way."""
+    import duckdb
+    from polars.exceptions import PolarsError
+
+    try:
+        return frame.collect("polars").to_native()
+    except (duckdb.Error, PolarsError, nw.exceptions.ComputeError, OSError) as error:
+        mend = "Is the file whole, and is there memory for it?"
+        raise fault_of(words, error, mend=mend) from error
 
 
 def processors() -> int:
@@ -193,7 +206,7 @@ def distinct(names: list[str]) -> Iterator[str]:
         yield name if seen[name] == 1 else f"{name} {seen[name]}"
 
 
-def fault_of(words: str, error: Exception, mend: str) -> FingerpostError:
+def fault_of(words: str, error: Exception, *, mend: str) -> FingerpostError:
     """Return what a library said as one line that holds no value of a child."""
     kind = type(error).__name__
     return Malformed(f'records: "{words}" cannot be read ({kind}). {mend}')

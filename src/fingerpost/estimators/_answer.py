@@ -103,7 +103,7 @@ def largest_unit_share(task: Task, term: Term, weighted: bool = False) -> float:
     shares = []
     for name, _ in term.contrast:
         mine = weight * (cohort.arm == cohort.arms.index(name))
-        shares.append(float(sum_by(codes, mine, len(units)).max() / mine.sum()))
+        shares.append(float(sum_by(codes, mine, n_groups=len(units)).max() / mine.sum()))
     return max(shares)
 
 
@@ -117,7 +117,7 @@ def estimate(task: Task, found: Uncertain) -> Estimate:
     cohort, analysis = task.cohort, task.analysis
     level = analysis.cluster or "child"
     codes, units = recode(cohort.cluster_codes(analysis.cluster))
-    sums = sum_by(codes, found.influence, len(units))
+    sums = sum_by(codes, found.influence, n_groups=len(units))
     g, q = len(units), len(found.value)
     spread = Influence(sums, units, level, correction=g / max(g - 1, 1), note="G/(G − 1)")
     critical, interval = _critical(task, found, sums)
@@ -144,7 +144,7 @@ def _critical(task: Task, found: Uncertain, sums: Array) -> tuple[Array | None, 
     needs = (found.share > LARGE_SHARE) | (g < FEW_CLUSTERS)
     if not needs.any() or g < TOO_FEW_CLUSTERS:
         return None, (plain,) * len(needs)
-    generator = stream(task.analysis.digest, "score wild bootstrap", task.analysis.seed)
+    generator = stream(task.analysis.digest, "score wild bootstrap", seed=task.analysis.seed)
     drawn = wild_score_bootstrap(
         sums, level=task.analysis.level, draws=BOOTSTRAP_DRAWS, stream=generator
     )
@@ -166,7 +166,7 @@ def _means_table(task: Task, leaf: str, means: Mapping[tuple[object, int], Mean]
     g = len(units)
     rows = []
     for (target, arm), one in means.items():
-        sums = sum_by(codes, one.influence, g)
+        sums = sum_by(codes, one.influence, n_groups=g)
         se = float(np.sqrt(g / max(g - 1, 1) * (sums @ sums)))
         shown = None if g < TOO_FEW_CLUSTERS else se
         rows.append((leaf, target.label(), cohort.arms[arm], one.value, shown))  # type: ignore[attr-defined]

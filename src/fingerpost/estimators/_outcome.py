@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fingerpost.core.analysis import Task
-from fingerpost.core.errors import NotFitted
+from fingerpost.core.errors import Unanswerable
 from fingerpost.core.outcome import Outcome
 from fingerpost.estimators._models import (
     FAMILIES,
@@ -123,7 +123,7 @@ def _slope(expected: Array, kind: str) -> Array:
 
 def _usable(fitted: GlmFit, what: str) -> None:
     if fitted.separated or not fitted.converged:
-        raise NotFitted(
+        raise Unanswerable(
             f"{what}: the fit did not settle (a covariate tells the outcome for certain, or events "
             "are too few). Mend: use fewer terms in models: {outcome: …}, or merge rare levels."
         )

@@ -18,6 +18,8 @@ from fingerpost.kernels.glm import GlmFit, fit_multinomial, probabilities
 
 Array = NDArray[np.float64]
 
+FEW_VALUES = 20
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Score:
@@ -91,24 +93,18 @@ def _separation(cohort: Cohort, design: Design, fit: GlmFit) -> str:
 
 
 def _tells(cohort: Cohort, values: NDArray[Any]) -> bool:
-    """Return whether some value or cut of a column is found in one arm only."""
-    if len(np.unique(values[: 10 * cohort.n])) <= 20:
-        table = np.array(
-            [
-                [
-                    np.count_nonzero(cohort.arm[values == value] == a)
-                    for a in range(len(cohort.arms))
-                ]
-                for value in np.unique(values)
-            ]
-        )
-        return bool((table == 0).any())
-    inside = [values[cohort.arm == a] for a in range(len(cohort.arms))]
+    """Return whether some value (of few) or some cut (of many) is found in one arm only."""
+    distinct = np.unique(values)
+    arms = range(len(cohort.arms))
+    if len(distinct) <= FEW_VALUES:
+        found = [[np.any(cohort.arm[values == value] == a) for a in arms] for value in distinct]
+        return not np.all(found)
+    inside = [values[cohort.arm == a] for a in arms]
     return any(
         low.max() < high.min()
         for i, low in enumerate(inside)
         for j, high in enumerate(inside)
-        if i != j and len(low) and len(high)
+        if i != j
     )
 
 

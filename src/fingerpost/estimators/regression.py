@@ -11,7 +11,7 @@ import numpy as np
 
 from fingerpost.core.analysis import Task
 from fingerpost.core.answer import Answer
-from fingerpost.core.errors import NotFitted, UsageError
+from fingerpost.core.errors import Unanswerable, UsageError
 from fingerpost.core.leaves import Estimator
 from fingerpost.estimators._answer import Uncertain, estimate, largest_unit_share
 from fingerpost.estimators._assumptions import CAUSAL, KINDS, OUTCOME_MODEL
@@ -43,7 +43,7 @@ def run(task: Task) -> Answer:
         fitted = fit(design, y, family="poisson", weights=weight, offset=np.log(time))
         residual = weight * (y - mean(design, fitted) * time)
     if fitted.separated or not fitted.converged:
-        raise NotFitted("regression: the outcome model did not settle; use fewer terms.")
+        raise Unanswerable("regression: the outcome model did not settle; use fewer terms.")
     influence = residual[:, None] * times(design, fitted.bread.T @ weights)
     share = np.array([largest_unit_share(task, term) for term in task.terms])
     value = weights.T @ fitted.coefficients.ravel()

@@ -56,4 +56,4 @@ def group(
     w = np.ones(n) if weights is None else np.asarray(weights, dtype=np.float64)
     table = np.zeros((n, 0)) if values is None else np.asarray(values, dtype=np.float64)
     table = table.reshape(n, -1) * w[:, None]
-    return Cells(rows, sum_by(cell, w, size), sum_by(cell, table, size), cell)
+    return Cells(rows, sum_by(cell, w, n_groups=size), sum_by(cell, table, n_groups=size), cell)

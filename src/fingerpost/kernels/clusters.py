@@ -12,12 +12,12 @@ from fingerpost.core.errors import UsageError
 from fingerpost.kernels.arrays import Array, Codes, Numbers
 
 
-def sum_by(codes: Codes, rows: Numbers, n_groups: int) -> Array:
+def sum_by(codes: Codes, rows: Numbers, *, n_groups: int) -> Array:
     """Return the sums of rows within groups: (n_groups,) of (n,), or (n_groups, q) of (n, q).
 
     codes: (n,) integers from 0 to n_groups - 1; a group without rows has sum 0.
 
-    >>> sum_by(np.array([0, 2, 0]), np.array([1.0, 5.0, 2.0]), 3).tolist()
+    >>> sum_by(np.array([0, 2, 0]), np.array([1.0, 5.0, 2.0]), n_groups=3).tolist()
     [3.0, 0.0, 5.0]
     """
     if len(codes) and not 0 <= int(codes.min()) <= int(codes.max()) < n_groups:

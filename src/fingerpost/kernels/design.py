@@ -287,7 +287,7 @@ def check(design: Design, weights: Numbers | None = None) -> tuple[str, ...]:
     """
     with one_thread():
         found = moments(design, weights)
-        gram = standardised_gram(design, found, weights)
+        gram = standardised_gram(design, found, weights=weights)
     rows = np.zeros((design.p, design.p))
     dependent = []
     for j in range(design.p):
@@ -303,7 +303,7 @@ def check(design: Design, weights: Numbers | None = None) -> tuple[str, ...]:
     return tuple(dependent)
 
 
-def standardised_gram(design: Design, found: Moments, weights: Numbers | None) -> Array:
+def standardised_gram(design: Design, found: Moments, *, weights: Numbers | None = None) -> Array:
     """Return the (p, p) mean cross-products of the columns in standard units.
 
     Without a constant column nothing absorbs the means, so the columns are scaled, not centred.

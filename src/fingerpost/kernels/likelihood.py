@@ -117,7 +117,7 @@ class Likelihood:
         if self.family.quadratic:
             return nothing
         if self.design.n > 4 * SAMPLE:
-            # A penalty of one child bounds what a category that is rare in the sample can do.
+            # The penalty keeps a category that the sample lacks from leaving it singular.
             some = self.on(np.arange(0, self.design.n, self.design.n // SAMPLE))
             near, gentle = replace(some, penalty=self.penalty + found.deviation**2), 1e-4
         elif self.family.working is not None:

@@ -53,5 +53,5 @@ def scores_by(design: Design, values: Numbers, *, codes: Codes, n_groups: int) -
         for place in range(q):
             part = block * table[lo:hi, place, None]
             columns = slice(place * design.p, (place + 1) * design.p)
-            out[:, columns] += sum_by(codes[lo:hi], part, n_groups)
+            out[:, columns] += sum_by(codes[lo:hi], part, n_groups=n_groups)
     return out

@@ -32,7 +32,7 @@ LABELS_WIDE, LABELS_NARROW = 250, 130
 LINE = 14
 STEPS = 60
 MOST_LABELS = 12
-CURVES = 6
+CURVES = 9
 Grid = dict[tuple[float, float], float]
 
 
@@ -205,8 +205,8 @@ def chart(
         .mark_line(color=GREY, strokeWidth=1.2)
         .encode(**encoded),
         base.transform_filter("datum.zero").mark_line(color=INK, strokeWidth=3).encode(**encoded),
-        *named(names, x, y),
         *benchmark_layers(marks, ends, {"x": x, "y": y}, room),
+        *named(names, x, y),
     ]
     return alt.layer(*layers).properties(width=plot, height=HEIGHT)
 

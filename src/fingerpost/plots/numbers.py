@@ -87,10 +87,10 @@ def plain(value: float | None) -> str:
     return signed(shown.rstrip("0").rstrip(".") if "." in shown else shown)
 
 
-def shared_places(values: Iterable[float | None], digits: int = 3) -> int:
+def shared_places(values: Iterable[float | None]) -> int:
     """Return the decimals at which an estimate and its limits are shown alike.
 
-    The widest distance between them is shown in `digits` significant digits.
+    The widest distance between them is shown in three significant digits.
 
     >>> shared_places([-5.8336, -8.09, -3.58]), shared_places([1794.3, 550.6, 3038.1])
     (2, 0)
@@ -99,7 +99,7 @@ def shared_places(values: Iterable[float | None], digits: int = 3) -> int:
     if not finite:
         return 0
     width = max(finite) - min(finite)
-    return decimals(width, digits) if width > 0 else decimals(finite[0])
+    return decimals(width if width > 0 else finite[0])
 
 
 def interval(lo: float | None, hi: float | None, places: int | None = None) -> str:

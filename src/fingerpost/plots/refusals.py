@@ -8,7 +8,7 @@ from fingerpost.plots.numbers import percent, plain
 
 def plainest(rules: tuple[Broken, ...]) -> Broken | None:
     """Return the broken rule that is easiest to grasp: a child's share of the weight, if any."""
-    shares = [rule for rule in rules if "share" in rule.rule]
+    shares = [rule for rule in rules if "child" in rule.rule and "children" not in rule.rule]
     return next(iter(shares or rules), None)
 
 

@@ -32,7 +32,7 @@ from fingerpost.plots.refusals import broken_words, plainest
 COLUMNS = ("target", "estimator", "piece", "value", "lo", "hi", "role", "words")
 KINDS = ("label", "label", "number", "number", "number", "number", "label", "label")
 FIGURES_WIDTH = 200
-LABELS_WIDE, LABELS_NARROW = 170, 140
+LABELS_WIDE, LABELS_NARROW = 170, 180
 
 
 def tables(output: Output) -> tuple[Table, ...]:
@@ -148,15 +148,19 @@ def finite_ends(rows: Sequence[dict[str, Any]], *, ratio: bool) -> list[float]:
     return [end for end in ends if math.isfinite(end) and (end > 0 or not ratio)]
 
 
-def draw_triangulation(table: Table, *, unit: str, headings: dict[str, str]) -> Picture:
+def draw_triangulation(
+    table: Table, *, unit: str, headings: dict[str, str], within: str = ""
+) -> Picture:
     """Return the picture of one question.
 
-    unit: words for the axis. headings: what each target's group is called.
+    unit: words for the axis. headings: what each target's group is called. within: what sets the
+    picture's name apart on a page that shows several studies.
     """
     rows, ratio = table.records(), table.tag("scale") == "ratio"
     title = f"{table.title}: every answer on one axis"
+    tags = "-".join(str(value) for _, value in table.tags)
     return picture(
-        f"triangulation-{slug('-'.join(str(value) for _, value in table.tags))}",
+        f"triangulation-{slug(f'{within}-{tags}')}",
         lambda width: chart(rows, width, ratio=ratio, unit=unit, headings=headings),
         title=title,
         description=described(rows, ratio=ratio, headings=headings),

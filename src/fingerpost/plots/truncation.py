@@ -29,7 +29,7 @@ def draw_truncation(table: Table, *, unit: str, about: str) -> Picture | None:
         f"truncation-{slug('-'.join(str(value) for _, value in table.tags))}",
         lambda width: chart(rows, width, unit),
         title=f"Estimate as weights are capped, for {about}",
-        description=f"The estimate by the percentage of weights capped at each end: {path}.",
+        description=f"The estimate by the percentage of each arm's weights capped: {path}.",
         source=table.name,
     )
 
@@ -41,7 +41,7 @@ def chart(rows: Rows, width: int, unit: str) -> Drawing:
     x = alt.X(
         "percentile:Q",
         scale=alt.Scale(padding=36, nice=False),
-        axis=alt.Axis(title="weights capped at this percentile from each end", tickCount=5),
+        axis=alt.Axis(title="% of each arm's weights capped, largest first", tickCount=5),
     )
     y = alt.Y(
         "estimate:Q",

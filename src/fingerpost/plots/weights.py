@@ -23,7 +23,7 @@ from fingerpost.plots._theme import (
 )
 from fingerpost.plots.numbers import percent, whole
 
-LABELS_WIDE, LABELS_NARROW = 230, 150
+LABELS_WIDE, LABELS_NARROW = 230, 170
 FIGURES = 200
 
 

@@ -133,7 +133,7 @@ def _covariance(estimates: list[Estimate]) -> tuple[tuple[float | None, ...], ..
 
 
 def _sensitive(answer: Answer, level: float) -> tuple[str, tuple[Table, ...], tuple[Result, ...]]:
-    controls = ()
+    controls: tuple[Result, ...] = ()
     if answer.estimate is not None:
         controls = results_of(answer.leaf, answer.estimate, level, "control")
     return answer.leaf, answer.tables, controls

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from fingerpost.core.table import Cell, Table
 from fingerpost.plots._theme import Picture
-from fingerpost.plots.numbers import ABSENT, number, percent, whole
+from fingerpost.plots.numbers import ABSENT, percent, plain, whole
 
 MOST_ROWS = 60
+LONG_LABEL = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,16 @@ def heading_of(column: str) -> str:
         "lo": "From",
         "hi": "To",
         "of": "Probability of",
+        "se_kind": "Kind of SE",
+        "adjusted_se": "Adjusted SE",
+        "e_value": "E-value",
+        "e_value_limit": "E-value of the limit",
+        "outside_share": "Outside support",
+        "effective_first": "Effective size, first arm",
+        "effective_second": "Effective size, second arm",
+        "largest": "Largest weight",
+        "largest_share": "Largest share of a child",
+        "largest_cluster_share": "Largest share of a cluster",
     }
     if column in special:
         return special[column]
@@ -123,28 +135,74 @@ def entry(cell: Cell, kind: str) -> Entry:
         return Entry(percent(float(cell)), numeric=True)
     if kind == "count" or isinstance(cell, int):
         return Entry(whole(cell), numeric=True)
-    return Entry(number(cell), numeric=True)
+    return Entry(plain(cell), numeric=True)
 
 
 def grid(table: Table, *, caption: str = "", csv: str = "", most: int = MOST_ROWS) -> Grid:
-    """Return a table as it is shown; rows beyond `most` are in the file alone, and it says so."""
-    rows = tuple(
-        tuple(entry(cell, kind) for cell, kind in zip(row, table.kinds, strict=True))
-        for row in table.rows[:most]
-    )
-    note = table.note
+    """Return a table as it is shown; rows beyond `most` are in the file alone, and it says so.
+
+    A long label that is the same in every row is said once, beneath.
+    """
+    said = repeated(table)
+    kept = [at for at, name in enumerate(table.columns) if name not in said]
+    rows = tuple(tuple(entry(row[at], table.kinds[at]) for at in kept) for row in table.rows[:most])
+    notes = [table.context, table.note]
+    notes += [f"{heading_of(name)}: {text}." for name, text in said.items()]
     if len(table.rows) > most:
-        note = f"{note} The first {most} of {len(table.rows):,} rows; all are in the file.".strip()
+        notes.append(f"The first {most} of {len(table.rows):,} rows; all are in the file.")
     return Grid(
         caption or captioned(table),
-        tuple(heading_of(name) for name in table.columns),
+        tuple(heading_of(table.columns[at]) for at in kept),
         rows,
         csv or table.name,
-        note,
+        " ".join(note for note in notes if note),
     )
+
+
+def repeated(table: Table) -> dict[str, str]:
+    """Return every column of labels that says one long thing in every row."""
+    found = {}
+    for name, kind in zip(table.columns, table.kinds, strict=True):
+        cells = set(table.column(name))
+        only = next(iter(cells)) if len(cells) == 1 and len(table.rows) > 1 else None
+        if kind == "label" and isinstance(only, str) and len(only) > LONG_LABEL:
+            found[name] = only
+    return found
 
 
 def captioned(table: Table) -> str:
     """Return a table's title with what its tags say."""
     tags = ", ".join(str(value) for _, value in table.tags if value is not None)
     return f"{table.title}: {tags}" if tags else table.title
+
+
+def stacked(tables: Sequence[Table]) -> Table:
+    """Return tables of one name as one: tags on which they differ become columns of labels."""
+    first = tables[0]
+    names = list(dict.fromkeys(name for table in tables for name, _ in table.tags))
+    vary = [
+        name
+        for name in names
+        if name not in first.columns and len({table.tag(name) for table in tables}) > 1
+    ]
+    return replace(
+        first,
+        columns=(*vary, *first.columns),
+        kinds=(*("label",) * len(vary), *first.kinds),
+        rows=tuple(
+            (*(table.tag(name) for name in vary), *row) for table in tables for row in table.rows
+        ),
+        counts=(),
+        clusters=(),
+        shares=(),
+        tags=tuple((name, value) for name, value in first.tags if name not in vary),
+    )
+
+
+def grids(tables: Iterable[Table]) -> list[Grid]:
+    """Return tables as they are shown, those of one name and columns stacked into one."""
+    grouped: dict[tuple[str, tuple[str, ...]], list[Table]] = {}
+    for table in tables:
+        if table.rows:
+            grouped.setdefault((table.name, table.columns), []).append(table)
+    return [grid(stacked(found)) for found in grouped.values()]

@@ -86,7 +86,7 @@ def with_unit(value: float, unit: Unit, places: int | None = None) -> str:
 def target_words(term: Term) -> str:
     """Return whom a number is for, in words.
 
-    >>> from fingerpost.core.estimand import pair
+    >>> from fingerpost.core.estimand import Target, pair
     >>> target_words(Term("maths", pair("services", "none"), Target("att")))
     'the children who received services'
     """

@@ -136,18 +136,23 @@ def refused(refusal: Refusal) -> list[Record]:
 
 
 def agreements(output: Output) -> list[Record]:
-    """Return how far the primary answers of each term lie apart."""
+    """Return how far the primary answers of each term lie apart, on the scale of the estimates."""
     return [
         {
             **asked(found.term),
             "estimators": list(found.estimators),
-            "lo": finite(found.lo),
-            "hi": finite(found.hi),
+            "lo": finite(natural(found.term, found.lo)),
+            "hi": finite(natural(found.term, found.hi)),
             "within": finite(found.within),
             "agree": found.agree,
         }
         for found in output.agreements
     ]
+
+
+def natural(term: Term, value: float) -> float:
+    """Return a number of an agreement, a logarithm on the ratio scale, as results hold it."""
+    return math.exp(value) if term.scale == "ratio" else value
 
 
 def by_name(tables: Iterable[Table]) -> dict[str, list[Record]]:

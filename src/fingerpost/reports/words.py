@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 
 from fingerpost.core.agreement import Agreement
 from fingerpost.core.estimand import Term
 from fingerpost.core.output import Output, Result
 from fingerpost.core.refusal import Refusal
 from fingerpost.core.table import Cell, Table
-from fingerpost.plots.numbers import number, percent, pieces, plain, shared_places, whole
+from fingerpost.plots.numbers import decimals, number, percent, pieces, plain, shared_places, whole
 from fingerpost.plots.refusals import broken_words, plainest
 from fingerpost.reports.phrases import (
     counted,
@@ -27,6 +28,7 @@ from fingerpost.reports.phrases import (
 )
 
 NO_ANSWER = "No leaf of this study gives a causal answer."
+MOST_WARNINGS = 3
 Question = tuple[str, str]
 
 
@@ -125,12 +127,10 @@ def refusal_headline(output: Output, refusal: Refusal) -> str:
     more = len(refusal.rules) - 1
     also = f", and {counted(more, 'other rule')} {'is' if more == 1 else 'are'} broken"
     name = outcome_words(output.study, term.outcome)
-    return sentence(
-        f"We cannot tell what {term.words()} does to {name} for {whom}: "
-        f"{broken_words(reason)}{also if more else ''}"
-        if reason
-        else f"We cannot tell what {term.words()} does to {name} for {whom}"
-    )
+    arms = [arm for arm, _ in term.contrast]
+    unlike = f"between {arms[0]} and {arms[1]}" if len(arms) == 2 else f"in {term.words()}"
+    told = f"We cannot tell how {name} differs {unlike} for {whom}"
+    return sentence(f"{told}: {broken_words(reason)}{also if more else ''}" if reason else told)
 
 
 def refusals(output: Output) -> tuple[str, ...]:
@@ -204,7 +204,7 @@ def agreement_sentence(output: Output, found: Agreement) -> str:
     several = len({(each.term.outcome, each.term.words()) for each in output.agreements}) > 1
     what = f"{outcome_words(study, term.outcome)}, {term.words()}, " if several else ""
     who = f"for {what}{target_words(term)} the primary answers ({joined(found.estimators)})"
-    places = shared_places((low * unit.times, high * unit.times), 2)
+    places = decimals(max(abs(low), abs(high)) * unit.times)
     top = with_unit(high * unit.times, unit, places)
     span = f"run from {number(low * unit.times, places)} to {top}"
     if found.within is None or found.agree is None:
@@ -223,7 +223,11 @@ def agreement_range(output: Output, found: Agreement) -> tuple[float, float]:
         for result in output.results
         if result.term == found.term and result.estimator in found.estimators
     ]
-    return (min(values), max(values)) if values else (found.lo, found.hi)
+    if values:
+        return min(values), max(values)
+    # Agreement is judged on the scale of the estimates, the logarithm for ratios.
+    ends = (found.lo, found.hi)
+    return (math.exp(ends[0]), math.exp(ends[1])) if found.term.scale == "ratio" else ends
 
 
 def guard_words(output: Output) -> str:
@@ -238,12 +242,29 @@ def guard_words(output: Output) -> str:
     if not rows:
         judged = sum(len(table.rows) for table in output.tables if table.name == "guard")
         return f"None of the {judged} guard rails judged warns of an answer." if judged else ""
-    table, row = rows[0]
-    first = (
-        f"{row.get('rule')} for target {table.tag('target') or 'asked'} was "
-        f"{bare(row.get('measured'))} against {bare(row.get('threshold'))}"
+    told = [
+        f"{warned_whom(output, table)}, {rule_words(row)}" for table, row in rows[:MOST_WARNINGS]
+    ]
+    more = len(rows) - len(told)
+    rest = f"; and {counted(more, 'other')}" if more else ""
+    return sentence(
+        f"{counted(len(rows), 'guard rail')} warn{'s' * (len(rows) == 1)}: {'; '.join(told)}{rest}"
     )
-    return sentence(f"{counted(len(rows), 'guard rail')} warn{'s' * (len(rows) == 1)}: {first}")
+
+
+def warned_whom(output: Output, table: Table) -> str:
+    """Return whom a guard table is about."""
+    label = table.tag("target")
+    found = [each.term for each in output.results if each.term.target.label() == label]
+    return f"for {target_words(found[0])}" if found else f"for target {label}"
+
+
+def rule_words(row: dict[str, Cell]) -> str:
+    """Return one judged rule in words, with its threshold."""
+    threshold = bare(row.get("threshold"))
+    if row.get("words"):
+        return f"{row['words']} (warned of at {threshold})"
+    return f"{row.get('rule')} is {bare(row.get('measured'))} (warned of at {threshold})"
 
 
 def shown(cell: Cell | None) -> str:
@@ -275,12 +296,20 @@ def is_refused(
 ) -> bool:
     """Return whether a target is refused, for the outcome and contrast where they are named."""
     return any(
-        term.target.label() == target
+        target in (term.target.label(), received_label(term))
         and outcome in (None, term.outcome)
         and contrast in (None, term.words())
         for refusal in output.refusals
         for term in refusal.terms
     )
+
+
+def received_label(term: Term) -> str:
+    """Return the target's short name with the arm spelt out, as standardised means carry it."""
+    at = {"att": 0, "atu": 1}.get(term.target.kind)
+    if at is None or len(term.contrast) <= at:
+        return term.target.label()
+    return replace(term.target, kind="received", arm=term.contrast[at][0]).label()
 
 
 def sensitivity_tables(output: Output, name: str) -> tuple[Table, ...]:
@@ -360,12 +389,12 @@ def e_value_words(output: Output) -> str:
 
 
 def negative_control_words(output: Output) -> str:
-    """Return what the negative control says, by the first estimator that answered it."""
+    """Return what the negative control says of answers that adjust for something."""
     rows = [
         row
         for table in sensitivity_tables(output, "negative_control")
         for row in table.records()
-        if isinstance(row.get("estimate"), int | float)
+        if isinstance(row.get("estimate"), int | float) and row.get("target") != "association"
     ]
     if not rows:
         return ""
@@ -383,8 +412,8 @@ def negative_control_words(output: Output) -> str:
     value = number(float(estimate), places) if isinstance(estimate, int | float) else "–"
     return sentence(
         f"on the negative control, which provision cannot change, {len(fired)} of "
-        f"{counted(len(rows), 'answer')} {'differs' if len(fired) == 1 else 'differ'} from nothing "
-        f"(first, {row.get('estimator')}: {value}, {limits})"
+        f"{counted(len(rows), 'adjusted answer')} {'differs' if len(fired) == 1 else 'differ'} "
+        f"from nothing ({row.get('estimator')}, {row.get('target')}: {value}, {limits})"
     )
 
 

@@ -150,22 +150,26 @@ def write_index(reports: Iterable[tuple[Output, Path]], path: str | Path, *, tit
     reports: outputs with the paths of their pages, which must be written already.
     """
     page = Path(path)
-    entries = [entry(output, Path(report), page.parent) for output, report in reports]
-    absent = [Path(report).name for _, report in reports if not Path(report).is_file()]
+    listed = [(output, Path(report)) for output, report in reports]
+    absent = [report.name for _, report in listed if not report.is_file()]
     if absent:
         raise FingerpostError(
             f"The index leads to {', '.join(absent)}, which is not there. Write the reports first."
         )
+    entries = [
+        entry(output, report, start=page.parent, within=f"study-{at}")
+        for at, (output, report) in enumerate(listed, start=1)
+    ]
     return write_text(page, render("index.html.jinja", title=title, entries=entries))
 
 
-def entry(output: Output, report: Path, start: Path) -> Entry:
-    """Return one report as an index shows it."""
+def entry(output: Output, report: Path, *, start: Path, within: str) -> Entry:
+    """Return one report as an index in folder `start` shows it, its identifiers set apart."""
     tables = triangulation_tables(output)
     picture = None
     if tables:
         axis = triangulation.axis_words(output, tables[0])
-        picture = draw_triangulation(tables[0], unit=axis, headings=headings(output))
+        picture = draw_triangulation(tables[0], unit=axis, headings=headings(output), within=within)
     folder = relative(tables_folder(report), start)
     return Entry(
         title_of(output.study),

@@ -13,7 +13,7 @@ from fingerpost.core.answer import Answer
 from fingerpost.core.errors import Unanswerable
 from fingerpost.core.estimand import Term
 from fingerpost.core.leaves import Estimator
-from fingerpost.core.model import Models, without
+from fingerpost.core.model import without
 from fingerpost.core.refusal import Broken, Refusal
 from fingerpost.core.study import Study
 from fingerpost.core.table import Table
@@ -52,12 +52,11 @@ def analysis_of(study: Study, given: tuple[str, ...] | None = None) -> Analysis:
     chosen = study.given if given is None else given
     dropped = tuple(name for name in study.given if name not in chosen)
     models = study.models
-    kept = Models(
-        None if models.exposure is None else without(models.exposure, dropped),
-        None if models.outcome is None else without(models.outcome, dropped),
-        models.by_arm,
-        tuple(name for name in models.interactions if name not in dropped),
-        models.firth,
+    kept = replace(
+        models,
+        exposure=None if models.exposure is None else without(models.exposure, dropped),
+        outcome=None if models.outcome is None else without(models.outcome, dropped),
+        interactions=tuple(name for name in models.interactions if name not in dropped),
     )
     return Analysis(
         chosen, kept, study.assignment, study.cluster, study.level, study.digest(), study.seed
@@ -91,10 +90,12 @@ def answer_outcome(
 
 def judge(study: Study, task: Task, wanted: Iterable[tuple[Term, ...]]) -> tuple[Judgement, ...]:
     """Return the judgement of every asked term that some leaf answers; a trimmed target is judged
-    on who stays. wanted: the terms that each leaf answers."""
+    on who stays. wanted: the terms that each leaf answers.
+    """
     covariates = indicators(task.cohort, task.analysis.given)
     answered = {term for terms in wanted for term in terms}
-    found, tasks = [], {}
+    found: list[Judgement] = []
+    tasks: dict[float, Task] = {}
     for term in (term for term in task.terms if term in answered):
         counts = guard.judge_counts(task, term, study.guard)
         own = task

@@ -216,15 +216,15 @@ def _levels(cohort: Cohort, name: str) -> list[tuple[str, NDArray[np.bool_]]]:
     """Return the levels of a covariate and who has them; a numeric one by its distinct values, or
     by quarters where there are more than six.
     """
-    column = cohort.covariates[name]
+    column = cohort.covariates[name] if name in cohort.covariates else cohort.roles[name]
     if column.categorical:
         return [(level, column.values == code) for code, level in enumerate(column.levels)]
     values = np.asarray(column.values, dtype=float)
-    distinct = np.unique(values)
+    distinct = np.unique(values[np.isfinite(values)])
     if len(distinct) <= 6:
         return [(f"{value:g}", values == value) for value in distinct]
-    cuts = np.quantile(values, [0.25, 0.5, 0.75])
-    quarter = np.searchsorted(cuts, values, side="right")
+    cuts = np.nanquantile(values, [0.25, 0.5, 0.75])
+    quarter = np.where(np.isfinite(values), np.searchsorted(cuts, values, side="right"), -1)
     return [(f"quarter {at + 1}", quarter == at) for at in range(4)]
 
 
@@ -353,10 +353,14 @@ def trim_tables(
         for arm, (children, stay) in zip(cohort.arms, counts, strict=True)
     ]
     smallest = min(stay for _, stay in counts)
-    described: list[tuple[Cell, ...]] = [
-        (name, float(np.mean(column.values)), float(np.mean(column.values[kept])))
+    numeric = {
+        name: np.asarray(column.values, dtype=float)
         for name, column in cohort.covariates.items()
         if not column.categorical
+    }
+    described: list[tuple[Cell, ...]] = [
+        (name, float(np.mean(values)), float(np.mean(values[kept])))
+        for name, values in numeric.items()
     ]
     unfitted = _not_refitted(full, term, kept)
     estimates: list[tuple[Cell, ...]] = [

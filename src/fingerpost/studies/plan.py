@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from fingerpost.core import leaves
+from fingerpost.core.assignment import Randomised
 from fingerpost.core.errors import NotAnswerable, listed
 from fingerpost.core.estimand import Target, Term
 from fingerpost.core.leaves import Estimator
 from fingerpost.core.study import Study
 
+SIMPLE = "simple"
 SUMMARIES = {"continuous": "mean", "binary": "risk", "count": "rate", "time": "risk"}
 
 
 def estimators(study: Study) -> dict[str, Estimator]:
     """Return the study's estimators by name, in its order."""
-    return {name: leaves.load("estimators", name, Estimator) for name in study.estimators}
+    return {name: leaves.load("estimators", name, kind=Estimator) for name in study.estimators}
 
 
 def asked(study: Study, outcome: str) -> tuple[Term, ...]:
@@ -50,6 +52,11 @@ def check(study: Study) -> None:
     faults: list[str] = []
     found = estimators(study)
     levels = len(study.arms.names)
+    if isinstance(study.assignment, Randomised) and study.assignment.design != SIMPLE:
+        faults.append(
+            f'assignment.randomised.design: "{study.assignment.design}" is not analysed here; '
+            f"only {SIMPLE} is."
+        )
     for spec in study.outcomes:
         terms = asked(study, spec.name)
         for name, leaf in found.items():
@@ -76,14 +83,16 @@ def _leaf_faults(
         targets = listed(dict.fromkeys(term.target.kind for term in terms))
         faults.append(
             f"estimators: {name} cannot answer {targets} on scale {study.estimand.scale}; "
-            f"it answers {listed(leaf.targets)} on scale {listed(leaf.scales)}. {_leaves_that_can(terms)}"
+            f"it answers {listed(leaf.targets)} on scale {listed(leaf.scales)}. "
+            f"{_leaves_that_can(terms)}"
         )
     return faults
 
 
 def _term_faults(study: Study, found: dict[str, Estimator], terms: tuple[Term, ...]) -> list[str]:
     """Return a fault for every asked target that no leaf of the study answers; a study of
-    associations and coefficients alone asks for no target."""
+    associations and coefficients alone asks for no target.
+    """
     faults: list[str] = []
     if not any(one.target.causal for leaf in found.values() for one in answers(leaf, study, terms)):
         return faults
@@ -112,7 +121,8 @@ def able(test: Callable[[Estimator], bool]) -> list[str]:
 
 def primary(study: Study) -> tuple[str, ...]:
     """Return the primary leaves: as declared, or every leaf that claims a causal target, or, where
-    none does, every leaf."""
+    none does, every leaf.
+    """
     if study.primary:
         return study.primary
     found = estimators(study)

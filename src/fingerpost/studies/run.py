@@ -6,19 +6,16 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 import fingerpost
-from fingerpost.cohorts.table import Built, TableRecords, build
+from fingerpost.cohorts.table import Built, TableRecords, build, members
 from fingerpost.core import leaves
 from fingerpost.core.agreement import Agreement
 from fingerpost.core.analysis import Fits, Task
 from fingerpost.core.answer import Answer
 from fingerpost.core.cohort import Cohort
-from fingerpost.core.errors import Malformed
 from fingerpost.core.estimand import Term
 from fingerpost.core.finding import Finding
 from fingerpost.core.flow import Flow
@@ -45,7 +42,8 @@ def run(study: Study, records: TableRecords, *, say: Say = lambda words: None) -
     """
     plan.check(study)
     say("reading records")
-    built = build(resolve(study, records.columns), records)
+    # The digest is of the study as written: filling missing covariates adds flags to `given`.
+    registered, built = study.digest(), build(resolve(study, records.columns), records)
     study, cohort = built.study, built.cohort
     parts: list[tuple[Task, Answered]] = []
     sensitivity: list[Answer] = []
@@ -65,8 +63,8 @@ def run(study: Study, records: TableRecords, *, say: Say = lambda words: None) -
         primary=plan.primary(study),
         agreements=agreements(study, answers),
         flow=replace(flow, arms=_by_arm(cohort)),
-        members=cohort.unit,
-        provenance=provenance(study, records),
+        members=members(built),
+        provenance=provenance(study, registered, records=records),
     )
 
 
@@ -87,7 +85,7 @@ class Kept:
             self._by_mask[key] = (cohort, Fits())
         missing = int(np.count_nonzero(~mask))
         if missing:
-            flow = flow.then(f"{outcome} was not recorded", missing, outcome)
+            flow = flow.then(f"{outcome} was not recorded", missing, outcome=outcome)
         cohort, fits = self._by_mask[key]
         terms = plan.asked(self._study, outcome)
         return Task(cohort, terms, analysis_of(self._study), fits), flow
@@ -118,7 +116,7 @@ def _sensitive(
     study: Study, task: Task, answered: Answered, spec: SensitivitySpec, say: Say
 ) -> Answer:
     say(f"{task.terms[0].outcome}: {spec.leaf}")
-    leaf = leaves.load("sensitivity", spec.leaf, Sensitivity)
+    leaf = leaves.load("sensitivity", spec.leaf, kind=Sensitivity)
 
     def refit(
         cohort: Cohort, given: tuple[str, ...], terms: tuple[Term, ...] | None
@@ -157,7 +155,7 @@ def agreements(study: Study, answers: tuple[Answer, ...]) -> tuple[Agreement, ..
     return tuple(found)
 
 
-def provenance(study: Study, records: TableRecords) -> Provenance:
+def provenance(study: Study, registered: str, *, records: TableRecords) -> Provenance:
     """Return digests and versions of what was computed from what, by what."""
     from importlib.metadata import PackageNotFoundError, version
 
@@ -168,7 +166,7 @@ def provenance(study: Study, records: TableRecords) -> Provenance:
         except PackageNotFoundError:
             continue
     return Provenance(
-        study.digest(),
+        registered,
         records.digest,
         fingerpost.__version__,
         code_digest(),
@@ -187,10 +185,3 @@ def code_digest() -> str:
         found.update(path.relative_to(root).as_posix().encode())
         found.update(path.read_bytes())
     return found.hexdigest()
-
-
-def members(finding: Finding) -> NDArray[Any]:
-    """Return the keys of the children analysed, for the room's own differencing checks."""
-    if finding.members is None:
-        raise Malformed("this finding holds no member keys")
-    return finding.members

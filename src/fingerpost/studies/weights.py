@@ -123,7 +123,7 @@ def largest_cluster_share(cohort: Cohort, level: str | None, weight: Array) -> f
     if level is None:
         return None
     codes, units = recode(cohort.cluster_codes(level))
-    return float(sum_by(codes, weight, len(units)).max() / weight.sum())
+    return float(sum_by(codes, weight, n_groups=len(units)).max() / weight.sum())
 
 
 def mean_of(column: Array, weight: Array) -> float:

@@ -321,6 +321,23 @@ def test_covariates_missing_together_share_a_flag(tmp_path):
     assert made.study.given == ("age", "age missing", "need", "ses")
 
 
+@pytest.mark.parametrize(
+    ("gone", "meant"),
+    [
+        (("need",), ("need",)),
+        (("ses",), ("ses",)),
+        (("age", "ses"), ("age", "ses", "age missing")),
+    ],
+)
+def test_what_a_negative_control_leaves_out_goes_with_its_flag(tmp_path, gone, meant):
+    table = columns()
+    table["ses"][2] = table["age"][2] = None
+    spec = SensitivitySpec("negative_control", (("outcome", "reading"), ("without", gone)))
+    study = replace(STUDY, missing="indicator", sensitivity=(spec,))
+    (found,) = built(tmp_path, table, study).study.sensitivity
+    assert found.option("without") == meant and found.option("outcome") == "reading"
+
+
 def test_a_level_nobody_has_left_is_no_level(tmp_path):
     table = columns()
     table["need"][0] = "autism"
@@ -552,6 +569,11 @@ BAD: dict[str, tuple[Change, Study, list[str]]] = {
         lambda table: None,
         replace(STUDY, assignment=Observed(("age", "sess"), "school")),
         ["assignment.given", 'no column "sess"', "pupils.csv", 'Did you mean "ses"'],
+    ),
+    "a covariate in other capitals": (
+        lambda table: None,
+        replace(STUDY, assignment=Observed(("AGE", "ses"), "school")),
+        ["assignment.given", 'no column "AGE"', 'Did you mean "age"'],
     ),
     "an unknown outcome": (
         lambda table: None,

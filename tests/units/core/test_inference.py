@@ -58,7 +58,7 @@ def test_a_contrast_of_an_estimate_has_the_variance_of_the_contrast(sums: np.nda
         Estimate(terms(3), np.zeros(3), Matrix(np.cov(sums.T)), extra=np.eye(3)),
     ):
         whole = covariance(estimate)
-        assert covariance(contrast(estimate, weights, terms(1))) == pytest.approx(
+        assert covariance(contrast(estimate, weights, terms=terms(1))) == pytest.approx(
             weights @ whole @ weights.T
         )
 

@@ -23,7 +23,7 @@ def test_every_file_of_a_room_holds_one_descriptor(room: str) -> None:
 
 def test_an_unknown_leaf_is_answered_with_the_nearest_and_the_menu() -> None:
     with pytest.raises(UnknownLeaf, match=r'no "aiwp".*Did you mean "aipw"\?.*naive'):
-        leaves.load("estimators", "aiwp", Estimator)
+        leaves.load("estimators", "aiwp", kind=Estimator)
 
 
 def test_listing_imports_no_leaf() -> None:
@@ -56,4 +56,4 @@ def test_descriptors_say_what_was_decided() -> None:
         for name, leaf in leaves.menu("estimators", Estimator).items()
     }
     assert found == TARGETS
-    assert leaves.load("estimators", "naive", Estimator).randomised == ("ate",)
+    assert leaves.load("estimators", "naive", kind=Estimator).randomised == ("ate",)

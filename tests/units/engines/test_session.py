@@ -28,7 +28,7 @@ def file(tmp_path):
 
 def read(engine: str, table: str | None, base):
     source = TableSource(path="school.duckdb", table=table)
-    (frame,) = load("engines", engine, Engine).read([table_file(source, base)])
+    (frame,) = load("engines", engine, kind=Engine).read([table_file(source, base)])
     return frame
 
 

@@ -12,7 +12,7 @@ import pytest
 from fingerpost.core.errors import Malformed, MissingExtra
 from fingerpost.core.leaves import Engine, load, names
 from fingerpost.core.study import TableSource
-from fingerpost.engines._shared import locate, table_file
+from fingerpost.engines._shared import collected, locate, table_file
 
 
 def test_a_relative_path_starts_at_the_base(tmp_path):
@@ -87,7 +87,32 @@ def test_whole_numbers_too_large_are_refused(engine, tmp_path):
     )
     file = table_file(TableSource(path="t.parquet"), tmp_path)
     with pytest.raises(Malformed, match=r'column "id".*beyond 9223372036854775807.*as text'):
-        load("engines", engine, Engine).read([file])
+        load("engines", engine, kind=Engine).read([file])
+
+
+@pytest.mark.parametrize("engine", names("engines"))
+@pytest.mark.parametrize("name", ["pupils[1].csv", "what?*.csv", "St John's.csv"])
+def test_no_letter_of_a_path_stands_for_others(engine, name, tmp_path):
+    (tmp_path / name).write_text("a\n1\n", encoding="utf-8")
+    (tmp_path / "pupils1.csv").write_text("a\n2\n", encoding="utf-8")
+    (table,) = load("engines", engine, kind=Engine).read(
+        [table_file(TableSource(path=name), tmp_path)]
+    )
+    assert table.collect("polars").row(0) == (1, 1)
+
+
+@pytest.mark.parametrize("engine", names("engines"))
+def test_a_file_that_fails_half_way_is_one_plain_line(engine, tmp_path):
+    path = tmp_path / "t.parquet"
+    pl.DataFrame({"a": list(range(50_000))}).write_parquet(path, compression="zstd")
+    body = bytearray(path.read_bytes())
+    body[4:400] = b"\xff" * 396
+    path.write_bytes(bytes(body))
+    (table,) = load("engines", engine, kind=Engine).read(
+        [table_file(TableSource(path="t.parquet"), tmp_path)]
+    )
+    with pytest.raises(Malformed, match=r'"t\.parquet" cannot be read .*Is the file whole'):
+        collected(table, "t.parquet")
 
 
 @pytest.mark.parametrize("engine", names("engines"))
@@ -96,6 +121,6 @@ def test_a_broken_file_is_one_plain_line(engine, name, tmp_path):
     (tmp_path / name).write_bytes(b"this is no such file" * 300)
     file = table_file(TableSource(path=name), tmp_path)
     with pytest.raises(Malformed) as caught:
-        load("engines", engine, Engine).read([file])
+        load("engines", engine, kind=Engine).read([file])
     (line,) = caught.value.problems
     assert name in line and "\n" not in line

@@ -21,15 +21,17 @@ ROWS = RANDOM.normal(size=(N, 3))
 
 def test_sums_are_those_of_a_loop_over_groups():
     wanted = np.array([ROWS[np.equal(CODES, code)].sum(axis=0) for code in range(42)])
-    np.testing.assert_allclose(sum_by(CODES, ROWS, 42), wanted, atol=1e-9)
-    np.testing.assert_allclose(sum_by(CODES, ROWS[:, 1], 42), wanted[:, 1], atol=1e-9)
-    np.testing.assert_allclose(sum_by(CODES.astype(np.int8), ROWS > 0, 42).sum(), (ROWS > 0).sum())
+    np.testing.assert_allclose(sum_by(CODES, ROWS, n_groups=42), wanted, atol=1e-9)
+    np.testing.assert_allclose(sum_by(CODES, ROWS[:, 1], n_groups=42), wanted[:, 1], atol=1e-9)
+    np.testing.assert_allclose(
+        sum_by(CODES.astype(np.int8), ROWS > 0, n_groups=42).sum(), (ROWS > 0).sum()
+    )
 
 
 def test_codes_outside_the_groups_are_refused():
     for codes in (np.array([0, 3]), np.array([-1, 0])):
         with pytest.raises(UsageError, match="between 0 and 2"):
-            sum_by(codes, np.ones(2), 3)
+            sum_by(codes, np.ones(2), n_groups=3)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +95,7 @@ def test_scores_within_groups_follow_the_order_of_a_multinomials_parameters():
     design = Terms({"a": Column(ROWS[:, 0])}, linear(("a",)))
     found = scores_by(design, ROWS[:, 1:], codes=CODES, n_groups=40)
     x = design.block(0, N)
-    wanted = np.hstack([sum_by(CODES, x * ROWS[:, [place]], 40) for place in (1, 2)])
+    wanted = np.hstack([sum_by(CODES, x * ROWS[:, [place]], n_groups=40) for place in (1, 2)])
     np.testing.assert_allclose(found, wanted, atol=1e-9)
     np.testing.assert_allclose(
         scores_by(design, ROWS[:, 1], codes=CODES, n_groups=40), wanted[:, :2], atol=1e-9

@@ -145,6 +145,9 @@ def test_check_is_not_misled_by_units_or_by_means_far_from_zero():
     date = 1.2e9 + RANDOM.normal(0.0, 3e7, N)
     design = Dense(np.column_stack([np.ones(N), date, AGE * 1e-9]), ("intercept", "date", "dose"))
     assert check(design) == ()
+    year = 2008.0 + RANDOM.normal(size=N)  # its square is one part in ten million of its own
+    square = Dense(np.column_stack([np.ones(N), year, year**2]), ("intercept", "year", "year^2"))
+    assert check(square) == ()
     polynomial = Dense(np.column_stack([AGE**d for d in range(5)]), tuple("01234"))
     assert check(polynomial) == ()
 

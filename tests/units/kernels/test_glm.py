@@ -221,6 +221,53 @@ def test_large_counts_and_large_offsets_need_no_luck_to_start():
     np.testing.assert_allclose(score / y.sum(), 0.0, atol=1e-10)
 
 
+def test_large_counts_take_few_passes():
+    design = DESIGN.take(np.arange(N))
+    y = RANDOM.poisson(1e6 * np.exp(0.7 * X[:, 1])).astype(float)
+    fitted = fit(design, y, family="poisson")
+    assert fitted.converged and fitted.iterations <= 7
+
+
+@pytest.mark.parametrize("name", ["logit", "poisson"])
+@pytest.mark.parametrize("every", [100, 3000, 30_000])
+@pytest.mark.parametrize("share", [0.9, 0.02])
+def test_a_category_that_misleads_the_sample_is_fitted_all_the_same(name, every, share):
+    rows = 120_000
+    step = rows // 25_000
+    place = np.arange(rows)
+    rare = place % every < 2 * step
+    y = (RANDOM.random(rows) < 0.3) * 1.0
+    # In the strided sample the category has no event, as if it were separated.
+    y[rare] = (place[rare] % step != 0) & (RANDOM.random(rare.sum()) < share)
+    y[1] = 1.0
+    design = Dense(np.column_stack([np.ones(rows), rare]), ("intercept", "rare"))
+    fitted = fit(design, y, family=name)
+    assert fitted.converged and not fitted.separated and fitted.iterations <= 9
+    assert mean(design, fitted)[0] == pytest.approx(y[rare].mean(), rel=1e-9)
+    assert mean(design, fitted)[-1] == pytest.approx(y[~rare].mean(), rel=1e-9)
+
+
+@pytest.mark.parametrize("name", ["linear", "logit", "poisson"])
+def test_a_column_far_from_zero_is_fitted_as_if_it_were_centred(name):
+    date = 1.5e9 + 10.0 * X[:, 2]
+    far = np.column_stack([X[:, 1], date, 3.0 * np.ones(N)])
+    near = np.column_stack([X[:, 1], 10.0 * X[:, 2], 3.0 * np.ones(N)])
+    names = ("need", "date", "three")
+    one, other = (fit(Dense(x, names), Y[name], family=name) for x in (far, near))
+    np.testing.assert_allclose(one.coefficients[:2], other.coefficients[:2], rtol=1e-6)
+    np.testing.assert_allclose(one.bread[:2, :2], other.bread[:2, :2], rtol=1e-6)
+    # The intercept of the far column follows from the shift, and so does its variance.
+    shift = np.array([0.0, -1.5e9 / 3.0, 1.0])
+    assert one.coefficients[2] == pytest.approx(shift @ other.coefficients, rel=1e-6)
+    assert one.bread[2, 2] == pytest.approx(shift @ other.bread @ shift, rel=1e-6)
+
+
+def test_rows_of_next_to_no_weight_can_be_separated_too():
+    design, y = separated_by_two()
+    weights = np.where(design.array[:, 1] == 1, 1e-18, 1.0)
+    assert fit(design, y, family="logit", weights=weights).separated
+
+
 def test_ridge_is_sklearns_penalty_on_columns_in_standard_units():
     z = RANDOM.normal(size=(N, 3))
     z = (z - z.mean(axis=0)) / z.std(axis=0)

@@ -25,6 +25,13 @@ def test_one_stream_gives_one_answer_and_scale_and_order_of_terms_do_not_matter(
     np.testing.assert_allclose(first[::-1], turned, rtol=1e-12)
 
 
+def test_a_constant_added_to_every_sum_is_taken_off_first():
+    sums = stream().normal(size=(15, 2))
+    first = wild_score_bootstrap(sums, level=0.95, draws=999, stream=stream(2))
+    moved = wild_score_bootstrap(sums + 30.0, level=0.95, draws=999, stream=stream(2))
+    np.testing.assert_allclose(moved, first, rtol=1e-9)
+
+
 def test_the_statistic_is_the_t_of_the_drawn_sums():
     sums = stream().normal(size=(13, 2))
     weights = wild_weights(4, 13, stream=stream(3))

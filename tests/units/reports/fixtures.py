@@ -426,7 +426,7 @@ def provenance_of(study: Study, shape: Shape, **more: object) -> Provenance:
     return Provenance(**{**told, **more})  # type: ignore[arg-type]
 
 
-def refused(shape: Shape = Shape(), **more: object) -> Output:  # noqa: B008
+def refused(shape: Shape = Shape(), **more: object) -> Output:
     """The trap: the ATE is refused, other targets are answered."""
     study, ask = study_of(shape), contrast_of(shape)
     term = Term(shape.outcome, ask, ATE)
@@ -457,7 +457,7 @@ def refused(shape: Shape = Shape(), **more: object) -> Output:  # noqa: B008
             Broken("smd", "exposure model", 6.97, 0.25),
             Broken("outside", "positivity", 0.326, 0.10),
         ),
-        "Ask for the children who received services (att), for overlap, or trim.",
+        f"Ask for the children who received {shape.arms[1]} (att), for overlap, or trim.",
     )
     told: dict[str, object] = {
         "study": study,
@@ -493,7 +493,7 @@ def refused(shape: Shape = Shape(), **more: object) -> Output:  # noqa: B008
         "flow": Flow(shape.children + 908, (), tuple((arm, 300) for arm in shape.arms))
         .then(f"{shape.given[-1]} missing", 812)
         .then(f"{shape.given[-2]} missing", 96)
-        .then(f"{shape.outcome} not observed", 0, shape.outcome),
+        .then(f"{shape.outcome} not observed", 0, outcome=shape.outcome),
         "provenance": provenance_of(study, shape),
     }
     return Output(**{**told, **more})  # type: ignore[arg-type]

@@ -67,9 +67,7 @@ def test_effective_size_refuses_below_30(size: float, verdict: str) -> None:
     assert verdict_of(cohort, weights_of(cohort, weight), "effective size") == verdict
 
 
-def test_effective_size_warns_by_number_or_fraction_but_no_fraction_refuses() -> (
-    None
-):
+def test_effective_size_warns_by_number_or_fraction_but_no_fraction_refuses() -> None:
     cohort = cohort_of(150, 10)
     assert (
         verdict_of(cohort, weights_of(cohort, with_effective_size(150, 100.1)), "effective size")

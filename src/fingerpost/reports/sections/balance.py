@@ -5,8 +5,8 @@ from __future__ import annotations
 from fingerpost.core.output import Output
 from fingerpost.core.table import Table
 from fingerpost.plots.love import REFUSE, WARN, draw_love
-from fingerpost.plots.numbers import number
-from fingerpost.reports.parts import Entry, Figure, Grid, Part, Section, Words, captioned, grid
+from fingerpost.plots.numbers import ABSENT, number, plain, whole
+from fingerpost.reports.parts import Entry, Figure, Grid, Part, Section, Words, captioned
 from fingerpost.reports.phrases import counted, headings, target_phrase
 from fingerpost.reports.words import outcomes_words, target_refused
 
@@ -29,8 +29,8 @@ def section(output: Output) -> Section:
             Words(f"The first {MOST_PICTURES} of {len(tables)} are drawn; all are in the file.")
         )
     baseline = output.table("baseline")
-    if baseline:
-        parts.append(grid(baseline))
+    if baseline and baseline.rows:
+        parts.append(by_arm(baseline))
     return Section("balance", TITLE, tuple(parts))
 
 
@@ -81,3 +81,29 @@ def summary(output: Output, tables: list[Table]) -> Grid:
         )
     columns = ("Target", "Contrast", "Largest before", "Largest after", "Over 0.1", "Over 0.25")
     return Grid("Largest distances to the target", columns, tuple(rows), "balance")
+
+
+def by_arm(table: Table) -> Grid:
+    """Return the children at time zero: a row a covariate, mean and standard deviation by arm."""
+    found: dict[tuple[str, str], dict[str, Entry]] = {}
+    children: dict[str, int] = {}
+    for row in table.records():
+        name = (str(row["covariate"]), str(row["level"] or ""))
+        mean, sd = row["mean"], row["sd"]
+        shown = ABSENT if mean is None else plain(float(mean))
+        shown = shown if sd is None else f"{shown} ({plain(float(sd))})"
+        found.setdefault(name, {})[str(row["arm"])] = Entry(shown, numeric=True)
+        if isinstance(row["children"], int):
+            children[str(row["arm"])] = row["children"]
+    arms = list(dict.fromkeys(str(row["arm"]) for row in table.records()))
+    heads = tuple(f"{arm} ({whole(children.get(arm))})" for arm in arms)
+    blank = Entry(ABSENT, numeric=True)
+    rows = tuple(
+        (
+            Entry(f"{name} = {level}" if level else name),
+            *(cells.get(arm, blank) for arm in arms),
+        )
+        for (name, level), cells in found.items()
+    )
+    note = "Means, with standard deviations in brackets; shares (0-1) for levels of a category."
+    return Grid(table.title, ("Covariate", *heads), rows, table.name, note)

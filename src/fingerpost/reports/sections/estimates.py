@@ -4,28 +4,20 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
+from dataclasses import replace
 
 from fingerpost.core.output import Output, RegionResult, Result
-from fingerpost.plots.numbers import ABSENT, number, pieces, whole
-from fingerpost.reports.parts import Entry, Grid, Heading, Part, Section, Words, grid
-from fingerpost.reports.phrases import counted, places_of, unit_of
+from fingerpost.plots.numbers import ABSENT, number, pieces, plain, whole
+from fingerpost.plots.triangulation import target_order
+from fingerpost.reports.parts import Entry, Grid, Heading, Part, Section, Words, grids
+from fingerpost.reports.phrases import counted, joined, outcome_words, places_of, unit_of
 from fingerpost.reports.tables import EFFECTS, EXTRAPOLATION, parted, raw_unit, term_key
 from fingerpost.reports.words import outcomes_words
 
 TITLE = "The estimates"
-COLUMNS = (
-    "Leaf",
-    "Outcome",
-    "Contrast",
-    "Target",
-    "Estimate and interval",
-    "SE",
-    "Interval by",
-    "df",
-    "Children",
-    "Clusters",
-    "Warnings",
-)
+SUMMARIES = {"mean": "means", "risk": "risks", "rate": "rates", "quantile": "quantiles"}
+COLUMNS = ("Target", "Leaf", "Estimate and interval", "SE", "df", "Children", "Clusters")
 
 
 def section(output: Output) -> Section:
@@ -34,11 +26,10 @@ def section(output: Output) -> Section:
     apart = [result for result in output.results if not result.term.target.causal]
     words = (
         f"{counted(len(causal), 'estimate')} of effects on {outcomes_words(output)}, and "
-        f"{len(apart)} set apart. Estimates are per 100 children where an outcome is yes or no; "
-        "the file holds every number in full."
+        f"{len(apart)} set apart. The file holds every number in full."
     )
     parts: list[Part] = [Words(words)]
-    parts += results_grid(output, causal, "Effects, by whom they are for")
+    parts += results_grid(output, causal, "Effects")
     parts += regions_grid(output)
     if apart:
         parts += [
@@ -55,34 +46,73 @@ def section(output: Output) -> Section:
 
 
 def results_grid(
-    output: Output, results: list[Result] | tuple[Result, ...], caption: str, csv: str = "estimates"
+    output: Output, results: Iterable[Result], caption: str, csv: str = "estimates"
 ) -> list[Part]:
-    """Return results as a table whose intervals can be read back, or nothing."""
-    rows = tuple(result_row(output, result) for result in results)
-    return [Grid(caption, COLUMNS, rows, csv)] if rows else []
+    """Return results as one table a question, whose intervals can be read back."""
+    grouped: dict[str, list[Result]] = {}
+    for result in in_target_order(output, results):
+        grouped.setdefault(question_words(output, result), []).append(result)
+    return [
+        Grid(
+            f"{caption}: {question}",
+            COLUMNS,
+            tuple(result_row(output, result) for result in found),
+            csv,
+            beneath(found),
+        )
+        for question, found in grouped.items()
+    ]
+
+
+def in_target_order(output: Output, results: Iterable[Result]) -> list[Result]:
+    """Return results by target, as the study asks for them; within a target in their order."""
+    found = list(results)
+    order = target_order(output, [result.term.target.label() for result in found])
+    return sorted(found, key=lambda result: order[result.term.target.label()])
+
+
+def question_words(output: Output, result: Result) -> str:
+    """Return what a table of results is about: outcome, contrast, scale and unit."""
+    term, unit = result.term, unit_of(output.study, result.term)
+    scale = f"{term.scale} of {SUMMARIES.get(term.summary, term.summary)}"
+    horizon = "" if term.horizon is None else f", at {term.horizon:g}"
+    words = "" if term.scale == "ratio" or not unit.words else f", {unit.words}"
+    return f"{outcome_words(output.study, term.outcome)}, {term.words()}, {scale}{words}{horizon}"
+
+
+def beneath(results: list[Result]) -> str:
+    """Return what stands under a table of results: how intervals were made, and every warning."""
+    made: dict[str, list[str]] = {}
+    for result in results:
+        if result.interval:
+            made.setdefault(result.interval, []).append(result.estimator)
+    alike = len(made) == 1
+    told = [
+        f"Intervals{'' if alike else ' of ' + joined(list(dict.fromkeys(names)))}: {how}."
+        for how, names in made.items()
+    ]
+    warned: dict[str, list[str]] = {}
+    for result in results:
+        for text in result.warnings:
+            warned.setdefault(f"{result.term.target.label()}: {text}", []).append(result.estimator)
+    told += [f"Warning, {text} ({joined(names)})." for text, names in warned.items()]
+    return " ".join(told)
 
 
 def result_row(output: Output, result: Result) -> tuple[Entry, ...]:
     """Return one result as a row."""
     term = result.term
+    whom = [term.target.label(), f"among {term.subgroup}" if term.subgroup else ""]
+    whom += [f"at exposure time {term.exposure_time:g}" if term.exposure_time is not None else ""]
     name = f"{result.estimator} (primary)" if result.primary else result.estimator
-    target = term.target.label()
-    more = [f"horizon {term.horizon:g}" if term.horizon is not None else ""]
-    more += [f"among {term.subgroup}" if term.subgroup else ""]
-    more += [f"time {term.exposure_time:g}" if term.exposure_time is not None else ""]
-    scale = f"{term.summary} {term.scale}"
     return (
+        Entry(", ".join(part for part in whom if part)),
         Entry(name),
-        Entry(", ".join(part for part in (f"{term.outcome} ({scale})", *more) if part)),
-        Entry(term.words()),
-        Entry(target),
         value_entry(output, result),
         se_entry(output, result),
-        Entry(result.interval),
-        Entry(ABSENT if result.df is None else number(result.df), numeric=True),
+        Entry(plain(result.df), numeric=True),
         Entry(ABSENT if result.n is None else whole(result.n), numeric=True),
         Entry(ABSENT if result.clusters is None else whole(result.clusters), numeric=True),
-        Entry("; ".join(result.warnings) or ABSENT),
     )
 
 
@@ -114,7 +144,7 @@ def value_entry(output: Output, result: Result) -> Entry:
         ("level", exact(result.level)),
         ("bounded", bounded(result.lo, result.hi)),
     )
-    return Entry(f"{shown} {unit.words}".strip(), True, attributes)
+    return Entry(shown, True, attributes)
 
 
 def exact(value: float | None) -> str:
@@ -172,7 +202,7 @@ def outcome_grids(output: Output) -> list[Part]:
         for part in parted(output, table)
         if part.name == table.name
     ]
-    return [grid(table) for table in shown]
+    return list(grids(shown))
 
 
 def extrapolations(output: Output) -> list[Part]:
@@ -196,5 +226,4 @@ def extrapolations(output: Output) -> list[Part]:
         ),
         *results_grid(output, output.extrapolations, "Model extrapolation", EXTRAPOLATION),
     ]
-    parts += [grid(t, caption=f"Model extrapolation: {t.title}") for t in gone]
-    return parts
+    return [*parts, *grids(replace(t, title=f"Model extrapolation: {t.title}") for t in gone)]

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fingerpost.core.output import Output
 from fingerpost.core.table import Table
 from fingerpost.plots.numbers import number, percent
 from fingerpost.plots.overlap import draw_overlap
 from fingerpost.plots.truncation import draw_truncation
 from fingerpost.plots.weights import draw_weights
-from fingerpost.reports.parts import Figure, Part, Section, Words, grid
+from fingerpost.reports.parts import Figure, Part, Section, Words, grid, grids, stacked
 from fingerpost.reports.phrases import counted, headings, outcome_unit_words, target_phrase
-from fingerpost.reports.words import outcomes_words, target_refused
+from fingerpost.reports.words import outcomes_words, shown, target_refused
 
 TITLE = "Could every child have been in every arm?"
+MOST_PICTURES = 6
 
 
 def section(output: Output) -> Section:
@@ -22,10 +25,10 @@ def section(output: Output) -> Section:
     picture = draw_weights(weights, headings(output))
     if picture:
         parts.append(Figure(picture))
-    parts += [grid(table) for table in weights]
-    parts += [grid(table) for table in output.tables if table.name == "overlap_subgroups"]
-    parts += [grid(table) for table in output.tables if table.name == "guard"]
-    parts += [grid(table) for table in output.tables if table.name in ("trim", "trim_who")]
+    for name in ("weights", "overlap_subgroups"):
+        parts += grids(table for table in output.tables if table.name == name)
+    parts += guard_rails(output)
+    parts += grids(table for table in output.tables if table.name in ("trim", "trim_who"))
     parts += truncation(output, refused=False)
     return Section("overlap", TITLE, tuple(parts))
 
@@ -48,37 +51,57 @@ def opening(output: Output, weights: list[Table]) -> str:
         if isinstance(share, int | float)
         else ""
     )
+    size, children = float(row["effective_size"] or 0), row.get("children")
     return (
-        f"The fewest children's worth of an arm is {number(float(row['effective_size'] or 0))} "
-        f"({row['arm']}, for {target_phrase(output, table.tag('target'))}){carried}."
+        f"The smallest effective size is {number(size)} of {shown(children)} children in arm "
+        f"{row['arm']}, for {target_phrase(output, table.tag('target'))}{carried}."
     )
 
 
 def histograms(output: Output) -> list[Part]:
     """Return a histogram of the probability of each arm; with two arms one says it all."""
     parts: list[Part] = []
-    for table in output.tables:
-        if table.name == "overlap":
+    for table in [each for each in output.tables if each.name == "overlap"][:MOST_PICTURES]:
+        if table.rows:
             arms = list(dict.fromkeys(str(cell) for cell in table.column("of")))
             firsts = [contrast[0][0] for contrast in output.study.estimand.contrasts]
             two = len(arms) == 2
-            shown = [arm for arm in arms if arm in firsts[:1]] or arms[-1:] if two else arms
-            pictures = [draw_overlap(table, arm) for arm in shown]
+            drawn = ([arm for arm in arms if arm in firsts[:1]] or arms[-1:]) if two else arms
+            pictures = [draw_overlap(table, arm) for arm in drawn]
             parts += [Figure(picture) for picture in pictures if picture]
     return parts
 
 
+def guard_rails(output: Output) -> list[Part]:
+    """Return every guard rail that warns or refuses; how many pass is said, all are in the file."""
+    tables = [table for table in output.tables if table.name == "guard" and table.rows]
+    if not tables:
+        return []
+    whole_table = stacked(tables)
+    at = whole_table.columns.index("verdict")
+    rows = tuple(row for row in whole_table.rows if row[at] != "ok")
+    passed = len(whole_table.rows) - len(rows)
+    note = f"{passed} of {counted(len(whole_table.rows), 'guard rail')} pass; all are in the file."
+    found = grid(replace(whole_table, rows=rows, note=note))
+    if not rows:
+        return [Words(f"Guard rails: {note}")]
+    return [replace(found, caption="Guard rails that warn or refuse")]
+
+
 def truncation(output: Output, *, refused: bool) -> list[Part]:
     """Return truncation paths, of answered or of refused targets."""
+    tables = [
+        table
+        for table in output.tables
+        if table.name == "truncation" and target_refused(output, table) == refused
+    ]
     parts: list[Part] = []
-    for table in output.tables:
-        if table.name != "truncation" or target_refused(output, table) != refused:
-            continue
+    for table in tables[:MOST_PICTURES]:
         about = target_phrase(output, table.tag("target"))
-        unit = outcome_unit_words(output.study, str(table.tag("outcome") or ""))
+        ratio = table.tag("scale") == "ratio"
+        unit = "ratio" if ratio else outcome_unit_words(output.study, str(table.tag("outcome")))
         picture = draw_truncation(table, unit=unit, about=about)
         note = table.note or "A path, never an answer: capping weights changes whom it is for."
         if picture:
             parts.append(Figure(picture, note))
-        parts.append(grid(table))
-    return parts
+    return [*parts, *grids(tables)]

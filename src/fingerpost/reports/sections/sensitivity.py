@@ -5,10 +5,10 @@ from __future__ import annotations
 from fingerpost.core.output import Output
 from fingerpost.core.table import Table
 from fingerpost.plots.contour import draw_contour
-from fingerpost.reports.parts import Figure, Heading, Part, Section, Words, grid
-from fingerpost.reports.phrases import joined, outcome_unit_words
+from fingerpost.reports.parts import Figure, Heading, Part, Section, Words, grids
+from fingerpost.reports.phrases import joined, outcome_unit_words, sentence
 from fingerpost.reports.sections.estimates import results_grid
-from fingerpost.reports.words import outcomes_words, sensitivity
+from fingerpost.reports.words import outcomes_words, sensitivity, shown
 
 TITLE = "What if the assumptions fail?"
 
@@ -23,9 +23,9 @@ def section(output: Output) -> Section:
     for leaf in leaves:
         tables = [t for name, found, _ in output.sensitivity if name == leaf for t in found]
         controls = [r for name, _, found in output.sensitivity if name == leaf for r in found]
-        parts.append(Heading(leaf.replace("_", " "), f"sensitivity-{leaf}"))
+        parts.append(Heading(sentence(leaf.replace("_", " "))[:-1], f"sensitivity-{leaf}"))
         parts += contours(output, tables)
-        parts += [grid(table) for table in tables if table.name != "contour" and table.rows]
+        parts += grids(table for table in tables if table.name != "contour")
         parts += results_grid(output, controls, "Estimates of controls", f"controls_{leaf}")
         if not any(table.rows for table in tables) and not controls:
             asked = joined([spec.name for spec in output.study.outcomes])
@@ -44,6 +44,11 @@ def contours(output: Output, tables: list[Table]) -> list[Part]:
         unit = outcome_unit_words(output.study, str(table.tag("outcome") or ""))
         picture = draw_contour(table, same[0] if same else None, unit=unit)
         if picture:
-            note = f"Adjusted estimates in {unit}. The bold line: no difference would be left."
+            corner = min(table.rows, key=lambda row: (float(str(row[0])), float(str(row[1]))))
+            note = (
+                f"Adjusted estimates in {unit}; {shown(corner[2])} with no unrecorded cause. The "
+                "bold line: no difference would be left. Diamonds: an unrecorded cause as strong "
+                "as the covariate named."
+            )
             parts.append(Figure(picture, note))
     return parts

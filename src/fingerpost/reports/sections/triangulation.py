@@ -6,7 +6,7 @@ import math
 
 from fingerpost.core.output import Output
 from fingerpost.core.table import Table
-from fingerpost.plots.numbers import number, plain, shared_places
+from fingerpost.plots.numbers import decimals, number, plain
 from fingerpost.plots.triangulation import draw_triangulation
 from fingerpost.reports.parts import Entry, Figure, Grid, Part, Section, Words
 from fingerpost.reports.phrases import counted, headings, joined, outcome_words, unit_of
@@ -58,7 +58,7 @@ def agreement_grid(output: Output) -> Grid:
     for found in output.agreements:
         unit = unit_of(output.study, found.term)
         low, high = (end * unit.times for end in agreement_range(output, found))
-        places = shared_places((low, high), 2)
+        places = decimals(max(abs(low), abs(high)))
         ratio = found.term.scale == "ratio"
         apart = high / low if ratio and low > 0 else high - low
         allowed = None if found.within is None else found.within * unit.times

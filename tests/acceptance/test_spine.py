@@ -1,0 +1,204 @@
+"""The commands of the first issue, through the installed command line, in processes of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sysconfig
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from fingerpost.reports.results import schema
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMAND = Path(sysconfig.get_path("scripts")) / "fingerpost"
+ECLSK = "eclsk_special_education/eclsk_c.csv"
+DEMO_SECONDS = 90
+
+
+def run(*words: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a folder that holds the examples."""
+    return subprocess.run(
+        [str(COMMAND), *words],
+        cwd=folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    """Return a folder with the examples, as a checkout has."""
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    return tmp_path
+
+
+def whole(folder: Path) -> None:
+    """Check that a folder holds a report, its tables and results that meet the schema."""
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert page.rstrip().endswith("</html>")
+    assert "<script" not in page
+    results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    jsonschema.validate(results, schema())
+    tables = list((folder / "report-tables").glob("*.csv"))
+    assert tables and all(table.stat().st_size for table in tables)
+    assert {path.name for path in folder.iterdir()} == {
+        "report.html",
+        "results.json",
+        "report-tables",
+    }
+
+
+def said(done: subprocess.CompletedProcess[str]) -> None:
+    """Check that a run printed answer, certainty, paths and the next command, and no traceback."""
+    assert "Traceback" not in done.stdout + done.stderr
+    for words in ("Answer", "How sure", "Wrote", "Next"):
+        assert f"\n{words} " in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("study", "name"),
+    [
+        ("examples/nhefs/study.yaml", "nhefs"),
+        ("examples/lalonde/trial.yaml", "trial"),
+        ("examples/lalonde/study.yaml", "survey"),
+    ],
+)
+def test_study_run(here, study, name):
+    done = run("study", "run", study, "--json", "n.json", "--out", f"build/{name}", folder=here)
+    assert done.returncode == 0, done.stderr
+    said(done)
+    whole(here / "build" / name)
+    written = (here / "n.json").read_bytes()
+    assert written == (here / "build" / name / "results.json").read_bytes()
+
+
+@pytest.mark.real_data
+def test_study_run_on_special_education(here, shared_file: Callable[[str], Path]):
+    done = run(
+        *("study", "run", "examples/eclsk/study.yaml", "--records", str(shared_file(ECLSK))),
+        *("--json", "e.json", "--out", "build/eclsk"),
+        folder=here,
+    )
+    assert done.returncode == 0, done.stderr
+    said(done)
+    whole(here / "build" / "eclsk")
+    first = done.stdout.split("Answer", 1)[1].lstrip()
+    assert first.startswith("We cannot tell")
+    assert "91.0%" in first.split("\n\n")[0]
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("{maths: {column: C6R4MSCL", "{reading: {column: C6R4RSCL"),
+        ("[C5R4RSCL, C5R4MSCL, C6R4RSCL]", "[C5R4RSCL, C5R4MSCL, C6R4RSCL, WKSESL]"),
+        (
+            "{column: F5SPECS, levels: {0: none, 1: services}}",
+            "{column: P1FIRKDG, levels: {0: none, 1: services}}",
+        ),
+    ],
+    ids=["outcome", "covariates", "exposure"],
+)
+def test_the_study_changed_by_hand_still_runs(here, shared_file, old, new):
+    study = here / "examples" / "eclsk" / "study.yaml"
+    text = study.read_text(encoding="utf-8")
+    assert old in text
+    text = text.replace(old, new)
+    # What is no covariate any more cannot be a benchmark, an outcome no covariate.
+    text = text.replace("[C5R4RSCL, C5R4MSCL, C6R4RSCL]", "[C5R4RSCL, C5R4MSCL, C6R4MSCL]")
+    text = text.replace("benchmarks: [MIRT, WKSESL]", "benchmarks: [MIRT]")
+    if "C6R4RSCL, kind" not in text:
+        text = text.replace("[C5R4RSCL, C5R4MSCL, C6R4MSCL", "[C5R4RSCL, C5R4MSCL, C6R4RSCL")
+    study.write_text(text, encoding="utf-8")
+    done = run(
+        *("study", "run", str(study), "--records", str(shared_file(ECLSK)), "--out", "other"),
+        folder=here,
+    )
+    assert done.returncode in (0, 4), done.stderr
+    said(done)
+    whole(here / "other")
+
+
+def test_describe_in_words_and_as_sql(here):
+    words = run("study", "describe", "examples/nhefs/study.yaml", folder=here)
+    assert words.returncode == 0
+    assert "weight gain" in words.stdout and "Made alike on" in words.stdout
+    sql = run("study", "describe", "examples/nhefs/study.yaml", "--sql", folder=here)
+    assert sql.returncode == 0
+    assert "SELECT" in sql.stdout and "wt82_71" in sql.stdout
+
+
+def test_doctor(here):
+    done = run("doctor", folder=here)
+    assert done.returncode == 0, done.stdout
+    assert "BROKEN" not in done.stdout
+
+
+@pytest.mark.slow
+def test_demo(here, tmp_path):
+    """Real studies, a report each, an index, in time; what is not here is named."""
+    began = time.monotonic()
+    done = run("demo", folder=here)
+    assert done.returncode == 0, done.stderr
+    said(done)
+    assert time.monotonic() - began <= DEMO_SECONDS
+    folder = here / "build" / "demo"
+    index = (folder / "index.html").read_text(encoding="utf-8")
+    assert "Left out" in done.stdout and "ECLS-K" in done.stdout
+    for name in ("nhefs", "lalonde-trial", "lalonde-survey"):
+        whole(folder / name)
+        assert f'href="{name}/report.html"' in index
+    assert "trial beside the survey" in done.stdout
+
+
+def test_two_runs_give_the_same_numbers(here):
+    found = []
+    for name in ("one", "other"):
+        study = "examples/lalonde/trial.yaml"
+        done = run("study", "run", study, "--out", name, "--seed", "3", folder=here)
+        assert done.returncode == 0, done.stderr
+        found.append((here / name / "results.json").read_bytes())
+    assert found[0] == found[1]
+
+
+def test_a_stop_from_the_keyboard_leaves_nothing(here):
+    process = subprocess.Popen(
+        [str(COMMAND), "study", "run", "examples/nhefs/study.yaml", "--out", "stopped"],
+        cwd=here,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    assert "reading records" in process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    printed, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert "Stopped" in errors
+    assert printed == ""
+    assert not (here / "stopped").exists()
+
+
+def test_output_may_be_cut_short(here):
+    """A reader that closes the pipe (`| head -1`) ends the command without a traceback."""
+    command = f"{COMMAND} leaves estimators aipw | head -1"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command],
+        cwd=here,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
