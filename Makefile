@@ -8,7 +8,7 @@ TEST_ENV := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check style types imports docs units bench picture format lock clean
+.PHONY: help demo test check style types imports docs units bench picture manual format lock clean
 
 help:  ## print what there is
 	@printf 'fingerpost: make TARGET\n\n'
@@ -43,6 +43,9 @@ bench: $(VENV)/.stamp-bench  ## measure speed and memory against peers; writes b
 
 picture: $(VENV)/.stamp-demo  ## draw the README's picture again (needs the ECLS-K table)
 	$(BIN)/python scripts/picture.py
+
+manual: $(VENV)/.stamp-demo  ## write the manual's pages on estimators and sensitivity again
+	$(BIN)/python scripts/manual.py
 
 format: $(VENV)/.stamp-test  ## put the code into the house style
 	$(BIN)/ruff check --fix .

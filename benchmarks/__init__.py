@@ -1,1 +1,1 @@
-"""How fast, how large and how trustworthy: speed against peers, and coverage where truth is known."""
+"""How fast and how large, against peers; how trustworthy, where the truth is known."""

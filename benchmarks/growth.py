@@ -8,10 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.benchmark import OWN, benchmark_named
+from benchmarks.benchmark import OWN
 from benchmarks.store import Key, Summary
 
-TASKS = ("logit", "multinomial", "ipw", "ipw_ra", "g_formula")
+NAMES = {
+    "logit": "logit",
+    "multinomial": "multinomial",
+    "ipw": "IPW",
+    "ipw_ra": "IPW-RA",
+    "g_formula": "g-formula",
+}
+TASKS = tuple(NAMES)
 CHILDREN = (10_000, 31_623, 100_000, 316_228, 1_000_000)
 COVARIATES = (10, 20, 40, 80)
 ARMS = (2, 3, 4, 5, 6)
@@ -36,8 +43,8 @@ def keys(setting: str, largest: int) -> list[Key]:
     for task in TASKS:
         found += [Key(task, OWN, n, setting) for n in CHILDREN if n <= largest]
         found += [Key(task, OWN, MIDDLE, setting, p=p) for p in COVARIATES]
-        found += [Key(task, OWN, MIDDLE, setting, k=k) for k in ARMS if k > 2 or task != "logit"]
-    return [key for key in dict.fromkeys(found) if key.task != "logit" or key.k == 3]
+        found += [Key(task, OWN, MIDDLE, setting, k=k) for k in ARMS if task != "logit"]
+    return list(dict.fromkeys(found))
 
 
 def points(found: dict[Key, Summary], setting: str) -> list[Point]:
@@ -46,7 +53,7 @@ def points(found: dict[Key, Summary], setting: str) -> list[Point]:
     for key, own in found.items():
         if key.task not in TASKS or key.tool != OWN or key.setting != setting:
             continue
-        name = benchmark_named(key.task).title
+        name = NAMES[key.task]
         if (key.p, key.k) == (20, 3):
             out.append(Point(name, "n", key.n, own.cpu))
         if key.n == MIDDLE and key.k == 3:
@@ -100,27 +107,42 @@ def chart(found: list[Point]) -> dict[str, object]:
     """Return the Vega-Lite chart: one panel a kind of growth, one line a task."""
     import altair as alt
 
-    steep = slopes(found)
-    order = list(dict.fromkeys(point.task for point in found))
-    panels = []
-    for axis, words in AXES.items():
-        own = [point for point in found if point.axis == axis]
-        rows = [{"task": p.task, "size": p.size, "cpu": p.cpu} for p in own]
-        ticks = sorted({point.size for point in own})
-        if axis == "n":
-            ticks = [tick for tick in ticks if str(tick).strip("10") == ""]
-        base = alt.Chart(alt.Data(values=rows)).encode(
-            x=alt.X("size:Q", title=words)
-            .scale(type="log", nice=False)
-            .axis(values=ticks, format=",", grid=True),
-            y=alt.Y("cpu:Q", title="CPU seconds").scale(type="log").axis(format="~g", tickCount=6),
-            color=alt.Color("task:N", sort=order, title="task, slope"),
-            shape=alt.Shape("task:N", sort=order, title="task, slope"),
-        )
-        lines = base.mark_line() + base.mark_point(filled=True, size=55)
-        said = [f"{task}: {steep[task, axis]:.2f}" for task in order if (task, axis) in steep]
-        title = alt.TitleParams(f"More {words}", subtitle=["slopes:", *said], anchor="start")
-        panels.append(lines.properties(width=230, height=260, title=title))
+    panels = [panel(found, axis) for axis in AXES]
     whole = alt.hconcat(*panels).configure(font="sans-serif").configure_view(stroke=None)
     spec: dict[str, object] = whole.to_dict()
     return spec
+
+
+def panel(found: list[Point], axis: str) -> object:
+    """Return the lines along one axis, their slopes above them."""
+    import altair as alt
+
+    steep, order = slopes(found), [name for name in NAMES.values()]
+    own = [point for point in found if point.axis == axis]
+    ticks = sorted({point.size for point in own})
+    if axis == "n":
+        ticks = [tick for tick in ticks if set(str(tick)) == {"1", "0"}]
+    x = alt.X("size:Q", title=AXES[axis]).scale(type="log", nice=False, padding=8)
+    y = alt.Y("cpu:Q", title="CPU seconds").scale(type="log", nice=False, domain=span(found))
+    lines = (
+        alt.Chart(alt.Data(values=[{"task": p.task, "size": p.size, "cpu": p.cpu} for p in own]))
+        .mark_line()
+        .encode(
+            x=x.axis(values=ticks, format="~s" if axis == "n" else "d"),
+            y=y.axis(values=[10.0**power for power in range(-3, 3)], format="~g"),
+            color=alt.Color("task:N", title="task").scale(domain=order),
+        )
+    )
+    points = lines.mark_point(filled=True, size=60).encode(
+        shape=alt.Shape("task:N", title="task").scale(domain=order)
+    )
+    said = [f"{task}: slope {steep[task, axis]:.2f}" for task in order if (task, axis) in steep]
+    said += [""] * (len(order) - len(said))
+    title = alt.TitleParams(f"More {AXES[axis]}", subtitle=said, anchor="start")
+    return (lines + points).properties(width=220, height=260, title=title)
+
+
+def span(found: list[Point]) -> list[float]:
+    """Return the range of CPU seconds that all panels show."""
+    every = [point.cpu for point in found]
+    return [min(every) / 1.5, max(every) * 1.5]

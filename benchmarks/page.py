@@ -56,9 +56,9 @@ KEY = (
     "CPU is user and system seconds of the fit alone, median (least to most) over runs that each "
     "had a process of their own; starting Python, imports and bringing the data into the tool's "
     "form are left out. Extra memory is the peak while it ran less what was held before, the most "
-    "of the runs. Peers are given one BLAS thread, at which they use the least CPU (with two, "
-    "threads that wait are counted as working); fingerpost runs as it comes. `× own` is CPU "
-    "against the first line of the same size.\n"
+    "of the runs. `× own` is CPU against the first line of the same size. Peers are given one BLAS "
+    "thread, at which they use the least CPU; on a busy machine threads that wait are counted as "
+    "working, which is what the setting `free threads` shows. fingerpost runs as it comes.\n"
 )
 
 
@@ -68,8 +68,8 @@ def made(context: Context) -> str:
         f"{date.today():%d %B %Y}; `{context.command}`. {machine()}; {context.load}. "
         f"Python {platform.python_version()}, {', '.join(packages())}.",
         "",
-        "Made-up children: 20 covariates (10 normal, 10 yes or no), 3 arms drawn from a multinomial "
-        "logit, negative binomial counts, schools of 250 children on average.",
+        "Made-up children: 20 covariates (10 normal, 10 yes or no), 3 arms drawn from a "
+        "multinomial logit, negative binomial counts, schools of 250 children on average.",
         "",
         *(f"- Setting **{name}**: {words}" for name, words in context.settings.items()),
         "",

@@ -1,10 +1,10 @@
 """Speed and memory against peers: `make bench`.
 
-    python benchmarks/run.py [--quick] [--only TASK] [--resume]
+    python benchmarks/run.py [--quick] [--only TASK] [--runs N] [--resume | --page]
 
 A full run writes benchmarks/RESULTS.md, growth.svg and growth.csv; --quick (smaller, once, one
 setting) and --only write to build/bench. TASK: one of the modules of benchmarks/tasks, `study` or
-`growth`. --resume goes on where a run was stopped.
+`growth`. --resume goes on where a run was stopped; --page writes from what was measured so far.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ from benchmarks import data, growth, page, study  # noqa: E402
 from benchmarks.benchmark import OWN, TASKS, benchmark_named  # noqa: E402
 from benchmarks.store import Key, Record, Store  # noqa: E402
 
-STANDS, NATIVE = "as it stands", "native"
+STANDS, NATIVE, FREE = "as it stands", "native", "free threads"
+LARGE = 1_000_000  # the size of every setting but the first
+THREADED = ("logit", "multinomial", "poisson")  # measured also with as many threads as peers like
 TOLD_TO_BLAS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 LONGEST = 1_800  # seconds after which a measurement is given up
@@ -46,21 +48,21 @@ class Plan:
 def settings() -> dict[str, str]:
     """Return the settings in words: the environment, and the same without what BLAS is told."""
     told = [f"{name}={os.environ[name]}" for name in TOLD_TO_BLAS if name in os.environ]
-    if not told:
-        return {STANDS: "nothing is told to OpenBLAS, which chooses its kernels for the machine."}
-    return {
-        STANDS: f"{', '.join(told)}.",
-        NATIVE: f"{', '.join(TOLD_TO_BLAS)} unset: OpenBLAS chooses its kernels for the machine.",
-    }
+    free = "OpenBLAS chooses its kernels for the machine"
+    out = {STANDS: f"{', '.join(told)}." if told else f"{free}: nothing is told to it."}
+    if told:
+        out[NATIVE] = f"{', '.join(TOLD_TO_BLAS)} unset: {free}."
+    out[FREE] = f'as "{STANDS}", but peers may use as many BLAS threads as they like.'
+    return out
 
 
 def environment(setting: str, tool: str) -> dict[str, str]:
-    """Return the environment of a measurement; peers get one BLAS thread."""
+    """Return the environment of a measurement; peers get one BLAS thread unless they are free."""
     out = dict(os.environ)
     if setting == NATIVE:
         for name in TOLD_TO_BLAS:
             out.pop(name, None)
-    if not tool.startswith(OWN):
+    if setting != FREE and not tool.startswith(OWN):
         out.update(dict.fromkeys(THREADS, "1"))
     return out
 
@@ -72,7 +74,7 @@ def keys(plan: Plan) -> list[Key]:
         for setting in plan.settings
         for n in plan.sizes
         for task in plan.tasks
-        if task in TASKS
+        if task in TASKS and measured_in(setting, task, n)
         for tool in benchmark_named(task).tools
     ]
     first = next(iter(plan.settings))
@@ -80,8 +82,15 @@ def keys(plan: Plan) -> list[Key]:
         found += growth.keys(first, max(plan.sizes))
     if page.STUDY in plan.tasks:
         large = [n for n in plan.sizes if n >= 100_000]
-        found += [Key(page.STUDY, OWN, n, setting) for setting in plan.settings for n in large]
+        found += [Key(page.STUDY, OWN, n, first) for n in large]
     return list(dict.fromkeys(found))
+
+
+def measured_in(setting: str, task: str, n: int) -> bool:
+    """Return whether a task of a size is measured in a setting."""
+    if setting == STANDS:
+        return True
+    return n == LARGE and (setting == NATIVE or task in THREADED)
 
 
 def one(key: Key, number: int, folder: Path) -> Record:
@@ -143,6 +152,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="n up to 100,000, one run")
     parser.add_argument("--only", choices=(*TASKS, "growth", page.STUDY), help="one task")
     parser.add_argument("--runs", type=int, default=3, help="runs a measurement (default 3)")
+    parser.add_argument("--page", action="store_true", help="write from what is kept; measure not")
     parser.add_argument("--resume", action="store_true", help="go on where a run was stopped")
     return parser.parse_args()
 
@@ -158,15 +168,17 @@ def main() -> None:
     """Measure, then write the page, the table and the picture."""
     asked = arguments()
     plan = read_plan(asked)
-    command = " ".join(["python benchmarks/run.py", *sys.argv[1:]])
+    told = [word for word in sys.argv[1:] if word not in ("--page", "--resume")]
+    command = " ".join(["python benchmarks/run.py", *told])
     context = page.Context(command, plan.settings, load())
     plan.folder.mkdir(parents=True, exist_ok=True)
     store = Store(plan.folder / "measurements.jsonl")
-    if asked.resume:
+    if asked.resume or asked.page:
         store.read()
     else:
         store.path.unlink(missing_ok=True)
-    measure(plan, store)
+    if not asked.page:
+        measure(plan, store)
     whole = not asked.quick and not asked.only
     out = ROOT / "benchmarks" if whole else plan.folder
     found = store.summaries()

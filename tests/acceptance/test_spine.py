@@ -1,4 +1,4 @@
-"""The commands of the first issue, through the installed command line, in processes of their own."""
+"""The commands of the first issue, through the installed command line, each in its own process."""
 
 from __future__ import annotations
 

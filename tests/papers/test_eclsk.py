@@ -10,6 +10,7 @@ Points to 5e-4, standard errors to 1e-3.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sysconfig
 from collections.abc import Callable
@@ -185,3 +186,16 @@ def test_the_refusal_is_in_the_first_lines(run):
     page = (folder / "report" / "report.html").read_text(encoding="utf-8")
     body = page.split("<body", 1)[1]
     assert body.index("We cannot tell") < body.index("the children who received services")
+
+
+def words_of(picture: str) -> set[str]:
+    """Return the texts of an SVG."""
+    return set(re.findall(r">([^<>]+)</text>", picture))
+
+
+def test_the_picture_of_the_readme_shows_these_answers(run):
+    _, _, folder = run
+    drawn = (ROOT / "docs/assets/triangulation-eclsk.svg").read_text(encoding="utf-8")
+    page = (folder / "report" / "report.html").read_text(encoding="utf-8")
+    assert len(words_of(drawn)) > 30
+    assert words_of(drawn) <= words_of(page), "run `make picture`"

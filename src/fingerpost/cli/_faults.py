@@ -66,10 +66,10 @@ class Faults:
 
 def told(error: BaseException) -> tuple[list[str], int]:
     """Return the lines a reader sees for an error, and the exit code."""
+    if stopped(error):
+        return ["Stopped. Nothing is half-written."], STOPPED
     if isinstance(error, FingerpostError):
         return [" ".join(problem.split()) for problem in error.problems], error.exit_code
-    if isinstance(error, KeyboardInterrupt):
-        return ["Stopped. Nothing was written."], STOPPED
     if isinstance(error, MemoryError):
         return ["The machine ran out of memory. Give it more, or study fewer children."], FAULT
     if isinstance(error, OSError) and error.strerror:
@@ -81,6 +81,17 @@ def told(error: BaseException) -> tuple[list[str], int]:
             mend = "Mend it with: pip install --force-reinstall fingerpost"
             return [f'The package "{package}" is not installed. {mend}'], FAULT
     return [bug(error)], BUG
+
+
+def stopped(error: BaseException) -> bool:
+    """Return whether a person stopped the command, also where a library wrapped that."""
+    seen: BaseException | None = error
+    while seen is not None:
+        # DuckDB turns a stop during its work into an error of its own that names it.
+        if isinstance(seen, KeyboardInterrupt) or KeyboardInterrupt.__name__ in str(seen):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
 
 
 def bug(error: BaseException) -> str:

@@ -9,7 +9,7 @@ import typer
 
 from fingerpost.cli._folder import check_writable
 from fingerpost.cli._screen import listed_lines, progress, shown
-from fingerpost.cli._studying import RESULTS, Choices, answered, told, write_folder, wrote
+from fingerpost.cli._studying import REPORT, Choices, answered, told, write_folder, wrote
 
 ALL_REFUSED = 4
 
@@ -70,11 +70,14 @@ def run(
         paths = (*paths, write_results(output, json_file))
     print(told(output))
     print(wrote(paths))
-    print(listed_lines("Next", [following(folder)]))
+    print(listed_lines("Next", following(folder)))
     if output.status == "refused":
         raise typer.Exit(ALL_REFUSED)
 
 
-def following(folder: Path) -> str:
-    """Return the command that most readers want next."""
-    return f"fingerpost study compare {shown(folder / RESULTS)} OTHER/{RESULTS}"
+def following(folder: Path) -> tuple[str, str]:
+    """Return what most readers want next: the report, and the command for another opinion."""
+    return (
+        f"open {shown(folder / REPORT)} in a browser",
+        f"fingerpost study compare {shown(folder)} ANOTHER_FOLDER",
+    )

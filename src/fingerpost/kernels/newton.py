@@ -12,7 +12,7 @@ from fingerpost.kernels.arrays import Array
 
 SINGULAR = 1e-13  # least pivot of the information in correlation form
 MOVING = 0.5  # a linear predictor that still moves by this much a step is on its way to infinity
-LEAP = 5.0  # a greater movement leaves the region in which the curvature means anything
+FAIR = 0.1  # of the slope's promise; a Newton step near the maximum keeps half of it
 SETTLED = 1e-3  # the greatest movement of any row just before the last step
 GAIN = 1e-3  # log-likelihood, in units of one child, that no longer counts as a gain
 MEMORY = 8  # steps remembered where the information is not quite the Hessian
@@ -103,7 +103,7 @@ def maximise(
         if settled and change <= tolerance:
             # The last step is free and squares what error is left.
             return Optimum(at + step, inverse, here.value + gain / 2, True, count, False)
-        ahead, step = advance(evaluate, here, at=at, step=step, most=np.inf if quadratic else LEAP)
+        ahead, step = advance(evaluate, here, at=at, step=step)
         stuck = stuck + 1 if ahead.movement > MOVING and gain < GAIN * unit else 0
         upon = inverse_of(ahead.information)
         if stuck >= STUCK or upon is None:
@@ -133,21 +133,20 @@ def ascent(inverse: Array, gradient: Array, *, secants: list[tuple[Array, Array]
 
 
 def advance(
-    evaluate: Callable[[Array, Array], Pass], here: Pass, *, at: Array, step: Array, most: float
+    evaluate: Callable[[Array, Array], Pass], here: Pass, *, at: Array, step: Array
 ) -> tuple[Pass, Array]:
-    """Return the pass after a step and that step.
-
-    It is shortened to move no linear predictor by more than `most`, and then halved until the
-    likelihood does not fall.
-    """
-    slack = 1e-9 * abs(here.value)  # rounding of a sum over many rows
+    """Return the pass after a step, halved until it gains a fair part of its promise, and it."""
     ahead = evaluate(at + step, step)
-    if ahead.movement > most:
-        step = step * (most / ahead.movement)
-        ahead = evaluate(at + step, step)
     for _ in range(40):
-        if np.isfinite(ahead.value) and ahead.value >= here.value - slack:
+        if enough(here, ahead, step=step):
             break
         step = step / 2
         ahead = evaluate(at + step, step)
     return ahead, step
+
+
+def enough(here: Pass, ahead: Pass, *, step: Array) -> bool:
+    """Whether the value rose by a fair part of what the slope promised (Armijo's rule)."""
+    slack = 1e-9 * abs(here.value)  # rounding of a sum over many rows
+    least = here.value + FAIR * float(here.gradient @ step) - slack
+    return bool(np.isfinite(ahead.value) and ahead.value >= least)

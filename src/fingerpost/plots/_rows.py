@@ -18,12 +18,14 @@ GAP = 10
 class Row:
     """One row's label; `note` stands under it in grey.
 
-    kind: `label`, or what runs across the whole picture: `heading` (bold), `across`.
+    kind: `label`, or what runs across the whole picture: `heading` (bold), `across`. beside: lines
+    of text that stand at the right, for which the row must be high enough.
     """
 
     label: str
     note: str = ""
     kind: str = "label"
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,20 @@ class Sheet:
         return alt.layer(*layers)
 
 
+def beside(rows: Sequence[Row], sheet: Sheet) -> alt.Chart:
+    """Return the lines that stand at the right of each row's plot."""
+    lines: Rows = [
+        {"y": middle + LINE_HEIGHT * (at - (len(row.beside) - 1) / 2), "text": text}
+        for row, middle in zip(rows, sheet.middles, strict=True)
+        for at, text in enumerate(row.beside)
+    ]
+    return (
+        alt.Chart(data(lines))
+        .mark_text(align="left", baseline="middle", fontSize=TEXT, color=INK)
+        .encode(x=alt.value(sheet.plot + 12), y=sheet.y, text="text:N")
+    )
+
+
 def wrapped(text: str, pixels: float) -> list[str]:
     """Return the text in lines that are no wider than so many pixels; words break if they must.
 
@@ -116,7 +132,7 @@ def place(rows: Sequence[Row], width: int, *, left: int, right: int, least: int 
         texts = [(text, row.kind) for text in wrapped(row.label, room)]
         texts += [(text, "note") for text in (wrapped(row.note, room) if row.note else [])]
         top += GAP if row.kind == "heading" and top else 0
-        height = max(least, LINE_HEIGHT * len(texts) + GAP)
+        height = max(least, LINE_HEIGHT * max(len(texts), len(row.beside)) + GAP)
         first = top + height / 2 - LINE_HEIGHT * (len(texts) - 1) / 2
         lines += [(first + LINE_HEIGHT * at, text, kind) for at, (text, kind) in enumerate(texts)]
         middles.append(top + height / 2)

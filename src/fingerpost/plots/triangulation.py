@@ -11,14 +11,13 @@ import altair as alt
 from fingerpost.core.estimand import Target
 from fingerpost.core.output import Output
 from fingerpost.core.table import Cell, Table
-from fingerpost.plots._rows import Row, Sheet, place
+from fingerpost.plots._rows import Row, Sheet, beside, place, wrapped
 from fingerpost.plots._theme import (
     BLUE,
     GREY,
     INK,
     ORANGE,
     RIGHT,
-    TEXT,
     Drawing,
     Picture,
     Rows,
@@ -26,12 +25,23 @@ from fingerpost.plots._theme import (
     picture,
     slug,
 )
-from fingerpost.plots.numbers import interval, number, shared_places
+from fingerpost.plots.numbers import interval, number, pieces, shared_places
 from fingerpost.plots.refusals import broken_words, plainest
 
 COLUMNS = ("target", "estimator", "piece", "value", "lo", "hi", "role", "words")
 KINDS = ("label", "label", "number", "number", "number", "number", "label", "label")
 FIGURES_WIDTH = 200
+LEAST_TICKS = 3
+# From far apart to near: the first list that puts enough of them on the axis is used.
+RATIO_TICKS = (
+    (0.0001, 0.001, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0),
+    (0.01, 0.1, 0.5, 1.0, 2.0, 10.0, 100.0),
+    (0.2, 0.5, 1.0, 2.0, 5.0),
+    (0.25, 0.5, 0.67, 0.8, 1.0, 1.25, 1.5, 2.0, 4.0),
+    (0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.15, 1.2),
+    (0.96, 0.97, 0.98, 0.99, 1.0, 1.01, 1.02, 1.03, 1.04),
+    (0.99, 0.995, 1.0, 1.005, 1.01),
+)
 LABELS_WIDE, LABELS_NARROW = 170, 180
 
 
@@ -91,10 +101,12 @@ def refused_rows(output: Output, question: tuple[str, str, str]) -> list[tuple[C
 def answered_rows(output: Output, question: tuple[str, str, str]) -> list[tuple[Cell, ...]]:
     """Return one row for each estimate, each piece of a region, and each known truth."""
     rows: list[tuple[Cell, ...]] = []
+    # Where the study names no leaf as primary, every one with a causal target is.
+    named = any(result.primary for result in output.results)
     for result in output.results:
         term = result.term
         if (term.outcome, term.words(), term.scale) == question:
-            role = "primary" if result.primary else "other"
+            role = "primary" if result.primary or not named else "other"
             role = role if term.target.causal else "apart"
             name = (
                 result.estimator
@@ -135,6 +147,21 @@ def domain(rows: Sequence[dict[str, Any]], *, ratio: bool) -> tuple[float, float
         lo, hi = min(lo, *others), max(hi, *others)
     pad = 0.06 * (hi - lo)
     return (math.exp(lo - pad), math.exp(hi + pad)) if ratio else (lo - pad, hi + pad)
+
+
+def ratio_ticks(lo: float, hi: float) -> list[float]:
+    """Return round ratios within an axis, even in the logarithm and 1 among them.
+
+    >>> ratio_ticks(0.7, 1.4)
+    [0.8, 1.0, 1.25]
+    >>> ratio_ticks(0.03, 9)
+    [0.1, 0.5, 1.0, 2.0]
+    """
+    for steps in RATIO_TICKS:
+        found = [tick for tick in steps if lo <= tick <= hi]
+        if len(found) >= LEAST_TICKS:
+            return found
+    return [1.0]
 
 
 def place_on(value: float, ratio: bool) -> float:
@@ -208,7 +235,8 @@ def chart(
     lo, hi = domain(rows, ratio=ratio)
     scale = alt.Scale(domain=[lo, hi], type="log" if ratio else "linear", nice=False, zero=False)
     title = f"{unit} (log scale)" if ratio else unit
-    axis = alt.X("x:Q", scale=scale, axis=alt.Axis(title=title, tickCount=5 if wide else 4))
+    ticks = {"values": ratio_ticks(lo, hi)} if ratio else {"tickCount": 5 if wide else 4}
+    axis = alt.X("x:Q", scale=scale, axis=alt.Axis(title=title, **ticks))
     null = {"x": 1.0 if ratio else 0.0}
     layers = [
         alt.Chart(data([null])).mark_rule(color=INK, strokeWidth=1.5).encode(x=axis),
@@ -216,7 +244,7 @@ def chart(
         *marks(drawn, (lo, hi), axis=axis, sheet=sheet),
     ]
     if wide:
-        layers.append(figures(drawn, sheet))
+        layers.append(beside([row for row, _ in entries], sheet))
     return alt.layer(*layers).properties(width=sheet.plot, height=sheet.height)
 
 
@@ -233,33 +261,25 @@ def listed_rows(
             if found[0]["role"] == "refused":
                 entries.append((Row(f"refused: {found[0]['words']}", kind="across"), []))
                 continue
-            note = "" if wide else "; ".join(shown_figures(row) for row in found)
-            entries.append((Row(name, note=note), found))
+            words = figures(found)
+            at_right = tuple(wrapped(words, FIGURES_WIDTH - 12)) if wide else ()
+            entries.append((Row(name, note="" if wide else words, beside=at_right), found))
     return entries
 
 
-def shown_figures(row: dict[str, Any]) -> str:
-    """Return a row's value and limits as they stand beside it."""
+def figures(found: Sequence[dict[str, Any]]) -> str:
+    """Return what stands beside one estimator: its value with its limits, or its set."""
+    row = found[0]
     places = shared_places((row["value"], row["lo"], row["hi"]))
+    value = number(row["value"], places)
     if row["role"] == "truth":
-        return number(row["value"], places)
-    limits = interval(row["lo"], row["hi"], places)
-    if row["value"] is None:
-        return limits
-    return f"{number(row['value'], places)} ({limits})"
-
-
-def figures(drawn: Rows, sheet: Sheet) -> alt.Chart:
-    """Return each row's figures at the right of the plot."""
-    lines: dict[float, list[str]] = {}
-    for row in drawn:
-        lines.setdefault(row["y"], []).append(shown_figures(row))
-    rows: Rows = [{"y": y, "text": "; ".join(texts)} for y, texts in lines.items()]
-    return (
-        alt.Chart(data(rows))
-        .mark_text(align="left", baseline="middle", fontSize=TEXT)
-        .encode(x=alt.value(sheet.plot + 12), y=sheet.y, text="text:N")
-    )
+        return value
+    if row["piece"] is not None:
+        parts = tuple((each["lo"], each["hi"]) for each in found if not math.isnan(each["lo"]))
+        return pieces(parts) if row["value"] is None else f"{value} in {pieces(parts)}"
+    if row["lo"] is None and row["hi"] is None:
+        return f"{value} (no interval)"
+    return f"{value} ({interval(row['lo'], row['hi'], places)})"
 
 
 def marks(drawn: Rows, ends: tuple[float, float], *, axis: alt.X, sheet: Sheet) -> list[Drawing]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from fingerpost.core.table import Cell, Table
 from fingerpost.plots._theme import Picture
-from fingerpost.plots.numbers import ABSENT, percent, plain, whole
+from fingerpost.plots.numbers import ABSENT, decimals, number, percent, plain, whole
 
 MOST_ROWS = 60
 LONG_LABEL = 24
+MOST_UNLIKE, MOST_PLACES = 2, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +125,8 @@ def heading_of(column: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def entry(cell: Cell, kind: str) -> Entry:
-    """Return a cell of a table as it is shown."""
+def entry(cell: Cell, kind: str, places: int | None = None) -> Entry:
+    """Return a cell of a table as it is shown; `places` are the decimals of its column."""
     if cell is None:
         return Entry(ABSENT, numeric=kind in ("count", "number", "share"))
     if isinstance(cell, bool):
@@ -135,7 +137,21 @@ def entry(cell: Cell, kind: str) -> Entry:
         return Entry(percent(float(cell)), numeric=True)
     if kind == "count" or isinstance(cell, int):
         return Entry(whole(cell), numeric=True)
-    return Entry(plain(cell), numeric=True)
+    return Entry(plain(cell) if places is None else number(cell, places), numeric=True)
+
+
+def places_of_column(cells: Iterable[Cell]) -> int | None:
+    """Return the decimals at which a column is shown alike; None where its numbers differ too much
+    in size for that.
+    """
+    values = [cell for cell in cells if isinstance(cell, float) and math.isfinite(cell)]
+    needed = [decimals(value) for value in values if value != 0]
+    if not needed or max(needed) - min(needed) > MOST_UNLIKE or max(needed) > MOST_PLACES:
+        return None
+    places = max(needed)
+    while places and all(round(value, places) == round(value, places - 1) for value in values):
+        places -= 1
+    return places
 
 
 def grid(table: Table, *, caption: str = "", csv: str = "", most: int = MOST_ROWS) -> Grid:
@@ -145,7 +161,11 @@ def grid(table: Table, *, caption: str = "", csv: str = "", most: int = MOST_ROW
     """
     said = repeated(table)
     kept = [at for at, name in enumerate(table.columns) if name not in said]
-    rows = tuple(tuple(entry(row[at], table.kinds[at]) for at in kept) for row in table.rows[:most])
+    places = {at: places_of_column(row[at] for row in table.rows) for at in kept}
+    rows = tuple(
+        tuple(entry(row[at], table.kinds[at], places[at]) for at in kept)
+        for row in table.rows[:most]
+    )
     notes = [table.context, table.note]
     notes += [f"{heading_of(name)}: {text}." for name, text in said.items()]
     if len(table.rows) > most:

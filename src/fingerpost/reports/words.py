@@ -11,8 +11,14 @@ from fingerpost.core.estimand import Term
 from fingerpost.core.output import Output, Result
 from fingerpost.core.refusal import Refusal
 from fingerpost.core.table import Cell, Table
-from fingerpost.plots.numbers import decimals, number, percent, pieces, plain, shared_places, whole
+from fingerpost.plots.numbers import decimals, number, percent, pieces, plain, whole
 from fingerpost.plots.refusals import broken_words, plainest
+from fingerpost.reports.controls import (
+    any_fired,
+    confounded,
+    negative_control_words,
+    sensitivity_tables,
+)
 from fingerpost.reports.phrases import (
     counted,
     effect,
@@ -92,7 +98,8 @@ def told_in_full(output: Output, result: Result, *, after_refusal: bool) -> str:
     link = "the answer is: " if after_refusal else ""
     clause = effect(output.study, result)
     first = sentence(f"for {whom}, {link}{clause}, by {result.estimator}")
-    return f"{first} {judgement(output.study, result)}".strip()
+    meant = confounded(output, result) or judgement(output.study, result)
+    return f"{first} {meant}".strip()
 
 
 def told_in_short(output: Output, found: list[Result]) -> str:
@@ -154,7 +161,11 @@ def certainty(output: Output) -> str:
 
 def reasons(output: Output) -> tuple[str, ...]:
     """Return the reasons for and against being sure, a sentence or two each."""
-    parts = (design(output), *agreement(output), guard_words(output), *sensitivity(output))
+    control = negative_control_words(output)
+    others = [text for text in sensitivity(output) if text != control]
+    # A negative control that fired outweighs all else, so it is told first.
+    first, last = ((control,), ()) if any_fired(output) else ((), (control,))
+    parts = (*first, design(output), *agreement(output), guard_words(output), *others, *last)
     return tuple(part for part in parts if part)
 
 
@@ -312,13 +323,6 @@ def received_label(term: Term) -> str:
     return replace(term.target, kind="received", arm=term.contrast[at][0]).label()
 
 
-def sensitivity_tables(output: Output, name: str) -> tuple[Table, ...]:
-    """Return the tables of that name which sensitivity analyses drew up."""
-    return tuple(
-        table for _, tables, _ in output.sensitivity for table in tables if table.name == name
-    )
-
-
 def sensitivity(output: Output) -> tuple[str, ...]:
     """Return what the sensitivity analyses say, a sentence each."""
     parts = (robustness_words(output), e_value_words(output), negative_control_words(output))
@@ -386,43 +390,6 @@ def e_value_words(output: Output) -> str:
     if isinstance(limit, int | float):
         text += f"; to move its interval to no difference, {shown(float(limit))}"
     return sentence(text)
-
-
-def negative_control_words(output: Output) -> str:
-    """Return what the negative control says of answers that adjust for something."""
-    rows = [
-        row
-        for table in sensitivity_tables(output, "negative_control")
-        for row in table.records()
-        if isinstance(row.get("estimate"), int | float) and row.get("target") != "association"
-    ]
-    if not rows:
-        return ""
-    row = rows[0]
-    fired = [each for each in rows if not holds_zero(each)]
-    places = shared_places(
-        value if isinstance(value, float) else None
-        for value in (row.get("estimate"), row.get("lo"), row.get("hi"))
-    )
-    limits = " to ".join(
-        number(end, places) if isinstance(end, int | float) else "unbounded"
-        for end in (row.get("lo"), row.get("hi"))
-    )
-    estimate = row.get("estimate")
-    value = number(float(estimate), places) if isinstance(estimate, int | float) else "–"
-    return sentence(
-        f"on the negative control, which provision cannot change, {len(fired)} of "
-        f"{counted(len(rows), 'adjusted answer')} {'differs' if len(fired) == 1 else 'differ'} "
-        f"from nothing ({row.get('estimator')}, {row.get('target')}: {value}, {limits})"
-    )
-
-
-def holds_zero(row: dict[str, Cell]) -> bool:
-    """Return whether a row's interval holds zero; an open or missing end holds it."""
-    lo, hi = row.get("lo"), row.get("hi")
-    below = not isinstance(lo, int | float) or lo <= 0
-    above = not isinstance(hi, int | float) or hi >= 0
-    return below and above
 
 
 # --------------------------------------------------------------------------- limitations

@@ -51,6 +51,7 @@ SECTIONS = (
     target,
     provenance,
 )
+ACRONYMS = frozenset({"sen", "send", "ehcp", "ks1", "ks2", "nhefs"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,21 +103,25 @@ def tables_folder(page: Path) -> Path:
 def html(output: Output, folder: str) -> str:
     """Return the report as HTML; `folder` is where its tables are, seen from the page."""
     study = output.study
-    return render(
-        "report.html.jinja",
-        title=title_of(study),
-        stamps=stamps(output),
-        sections=sections(output),
-        folder=quote(folder),
-        footer=f"fingerpost {output.provenance.code_version}".strip()
-        + f", seed {output.provenance.seed}, study {study.name}",
-    )
+    made_by = f"fingerpost {output.provenance.code_version}".strip()
+    values: dict[str, object] = {
+        "title": title_of(study),
+        "stamps": stamps(output),
+        "sections": sections(output),
+        "folder": quote(folder),
+        "footer": f"{made_by}, seed {output.provenance.seed}, study {study.name}",
+    }
+    return render("report.html.jinja", values)
 
 
 def title_of(study: Study) -> str:
     """Return a study's name as a title."""
-    words = study.name.replace("-", " ").replace("_", " ")
-    return words[:1].upper() + words[1:]
+    words = [
+        word.upper() if word in ACRONYMS else word
+        for word in study.name.replace("-", " ").replace("_", " ").split()
+    ]
+    title = " ".join(words)
+    return title[:1].upper() + title[1:]
 
 
 def stamps(output: Output) -> tuple[Stamp, ...]:
@@ -160,7 +165,7 @@ def write_index(reports: Iterable[tuple[Output, Path]], path: str | Path, *, tit
         entry(output, report, start=page.parent, within=f"study-{at}")
         for at, (output, report) in enumerate(listed, start=1)
     ]
-    return write_text(page, render("index.html.jinja", title=title, entries=entries))
+    return write_text(page, render("index.html.jinja", {"title": title, "entries": entries}))
 
 
 def entry(output: Output, report: Path, *, start: Path, within: str) -> Entry:
@@ -188,8 +193,8 @@ def relative(path: Path, start: Path) -> str:
     return quote(Path(os.path.relpath(path.resolve(), start.resolve())).as_posix())
 
 
-def render(name: str, **values: object) -> str:
-    """Return a template filled in; everything is escaped but the style sheet and the pictures."""
+def render(name: str, values: dict[str, object]) -> str:
+    """Return a template filled in with named values; everything is escaped but the style sheet and the pictures."""
     folder = files("fingerpost.reports").joinpath("templates")
     sources = {
         each.name: each.read_text("utf-8")
@@ -204,4 +209,4 @@ def render(name: str, **values: object) -> str:
         lstrip_blocks=True,
     )
     css = folder.joinpath("report.css").read_text("utf-8")
-    return environment.get_template(name).render(css=css, **values)
+    return environment.get_template(name).render({**values, "css": css})

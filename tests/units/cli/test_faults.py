@@ -41,6 +41,15 @@ def test_a_stop_from_the_keyboard_is_one_line(capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_a_stop_that_a_library_wrapped_is_a_stop_all_the_same(capsys):
+    wrapped = Malformed("cannot be read")
+    wrapped.__cause__ = KeyboardInterrupt()
+    assert caught(wrapped) == STOPPED
+    assert caught(RuntimeError("the query failed: KeyboardInterrupt")) == STOPPED
+    assert caught(RuntimeError("the query failed")) == BUG
+    assert capsys.readouterr().err.count("Stopped") == 2
+
+
 def test_a_fault_of_the_disk_names_the_path(capsys):
     assert caught(PermissionError(13, "Permission denied", "/there/report.html")) == FAULT
     said = capsys.readouterr().err

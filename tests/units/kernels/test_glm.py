@@ -194,9 +194,9 @@ def test_a_fit_that_starts_from_a_sample_is_the_fit_of_all_rows():
     design = Dense(np.column_stack([x, rare]), ("intercept", "a", "b", "rare"))
     y = (RANDOM.random(rows) < 1 / (1 + np.exp(-x[:, 1] - 0.5 * rare))).astype(float)
     theirs = sm.Logit(y, design.array).fit(disp=0, method="newton", tol=1e-12)
-    np.testing.assert_allclose(
-        fit(design, y, family="logit").coefficients, theirs.params, rtol=1e-7, atol=1e-9
-    )
+    ours = fit(design, y, family="logit")
+    np.testing.assert_allclose(ours.coefficients, theirs.params, rtol=1e-7, atol=1e-9)
+    assert ours.iterations <= 5
     count = RANDOM.poisson(np.exp(x[:, 1] + 2.0)).astype(float)
     theirs = sm.GLM(count, design.array, family=sm.families.Poisson()).fit(tol=1e-12)
     ours = fit(design, count, family="poisson")
@@ -229,10 +229,10 @@ def test_large_counts_take_few_passes():
 
 
 @pytest.mark.parametrize("name", ["logit", "poisson"])
-@pytest.mark.parametrize("every", [100, 3000, 30_000])
+@pytest.mark.parametrize("every", [300, 3000, 30_000])
 @pytest.mark.parametrize("share", [0.9, 0.02])
 def test_a_category_that_misleads_the_sample_is_fitted_all_the_same(name, every, share):
-    rows = 120_000
+    rows = 400_000
     step = rows // 25_000
     place = np.arange(rows)
     rare = place % every < 2 * step

@@ -44,6 +44,20 @@ def test_steps_that_overshoot_are_halved():
     assert min(values[1:]) < values[0], "the first full step should have been one too far"
 
 
+def test_a_leap_from_where_the_curvature_is_next_to_nothing_is_cut_short():
+    def share(parameters: np.ndarray, step: np.ndarray) -> Pass:
+        """890 of 1,000 children with an event; at -10 the full step is to about +20,000."""
+        mean = 1 / (1 + np.exp(-parameters))
+        value = 890 * parameters[0] - 1000 * np.logaddexp(0.0, parameters[0])
+        bend = 1000 * mean * (1 - mean)
+        return Pass(value, 890 - 1000 * mean, np.diag(bend), bend[0], abs(step[0]))
+
+    with np.errstate(over="ignore"):
+        found = maximise(share, np.array([-10.0]), tolerance=1e-8)
+    assert found.converged and not found.separated and found.iterations < 15
+    assert found.parameters[0] == pytest.approx(np.log(890 / 110))
+
+
 def test_an_information_without_inverse_stops_at_once():
     def flat(parameters: np.ndarray, step: np.ndarray) -> Pass:
         return Pass(0.0, np.ones(2), np.ones((2, 2)), 1.0, 0.0)

@@ -453,7 +453,7 @@ def refused(shape: Shape = Shape(), **more: object) -> Output:
         (term,),
         (
             Broken("effective_size", "positivity", 1.2, 30.0),
-            Broken("child_share", "positivity", 0.9096 - s / 100, 0.10),
+            Broken("child_share", "positivity", 0.9096 - s / 10, 0.10),
             Broken("smd", "exposure model", 6.97, 0.25),
             Broken("outside", "positivity", 0.326, 0.10),
         ),

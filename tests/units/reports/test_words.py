@@ -153,6 +153,20 @@ def test_a_negative_control_that_holds_zero_does_not_fire():
     assert "0 of 1 adjusted answer differ from nothing" in certainty(held)
 
 
+def test_an_answer_whose_own_control_fires_is_not_read_as_an_effect():
+    """The same leaf finds a difference where there can be none: neither harm nor improvement."""
+    output = refused()
+    leaf, (table,), none = output.sensitivity[-1]
+    tags = (("outcome", "MIRT"), ("contrast", "services v none"))
+    fired = ("ipw", "att", -1.9, 0.4, -2.7, -1.1, "an effect where there can be none")
+    held = ("ipw", "att", -0.1, 0.4, -0.9, 0.7, "no sign of confounding")
+    for row, doubted in ((fired, True), (held, False)):
+        tables = (replace(table, rows=(row,), tags=tags),)
+        told = answer(replace(output, sensitivity=((leaf, tables, none),)))
+        assert ("not to be read as an effect" in told) is doubted
+        assert ("so this is a harm" in told) is not doubted
+
+
 def test_guard_rails_that_warn_are_counted():
     assert "1 guard rail warns" in certainty(refused())
     assert "None of the 2 guard rails judged warns" in certainty(clean())

@@ -7,7 +7,7 @@ from fingerpost.core.table import Table
 from fingerpost.plots.love import REFUSE, WARN, draw_love
 from fingerpost.plots.numbers import ABSENT, number, plain, whole
 from fingerpost.reports.parts import Entry, Figure, Grid, Part, Section, Words, captioned
-from fingerpost.reports.phrases import counted, headings, target_phrase
+from fingerpost.reports.phrases import counted, headings, joined, target_phrase
 from fingerpost.reports.words import outcomes_words, target_refused
 
 TITLE = "Are the arms alike?"
@@ -43,11 +43,13 @@ def opening(output: Output, tables: list[Table]) -> str:
             "nothing was weighted, or the table was withheld."
         )
     good = sum(largest(table, "smd_after") <= WARN for table in tables)
+    least = min(largest(table, "smd_after") for table in tables)
+    arms = joined(output.study.arms.names) or "the arms"
     return (
-        f"{given[:1].upper()}{given[1:]} {'is' if len(output.study.given) == 1 else 'are'} to be "
-        f"made alike between arms. After weighting, no covariate lies more than {WARN} standard "
-        f"deviations from the target in {good} of {counted(len(tables), 'balance table')}; the "
-        f"smallest largest distance is {number(min(largest(t, 'smd_after') for t in tables))}."
+        f"Children of {arms} are to be made alike in {given}, so that {outcomes_words(output)} can "
+        f"be compared. In {good} of {counted(len(tables), 'balance table')} no covariate lies more "
+        f"than {WARN} standard deviations from the target after weighting; at best the largest "
+        f"distance is {number(least)}."
     )
 
 

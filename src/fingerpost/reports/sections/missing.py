@@ -6,7 +6,7 @@ from fingerpost.core.output import Output
 from fingerpost.plots.missing import draw_missing
 from fingerpost.plots.numbers import percent, whole
 from fingerpost.reports.parts import Figure, Part, Section, Words, grid
-from fingerpost.reports.phrases import counted
+from fingerpost.reports.phrases import counted, joined
 from fingerpost.reports.words import outcomes_words
 
 TITLE = "What was missing"
@@ -16,16 +16,21 @@ def section(output: Output) -> Section:
     """Return the missing values of each variable, and how each was handled."""
     table = output.table("missing")
     if table is None or not table.rows:
-        words = f"No table of missing values came with this output for {outcomes_words(output)}."
+        words = (
+            f"No table of missing values came with this output, for {outcomes_words(output)} or "
+            f"the {counted(len(output.study.given), 'covariate')}."
+        )
         return Section("missing", TITLE, (Words(words),))
     rows = [row for row in table.records() if row["missing"]]
+    arms = joined(output.study.arms.names) or "any arm"
     parts: list[Part] = []
     if rows:
         worst = max(rows, key=lambda row: float(row["share"] or 0))
         parts.append(
             Words(
-                f"{counted(len(rows), 'variable')} of {len(table.rows)} had missing values; most "
-                f"in {worst['variable']}: {percent(float(worst['share'] or 0))} "
+                f"{counted(len(rows), 'variable')} of {len(table.rows)} had missing values among "
+                f"the children eligible for {arms}; most in {worst['variable']}: "
+                f"{percent(float(worst['share'] or 0))} "
                 f"({whole(float(worst['missing'] or 0))} children), handled by {worst['handling']}."
             )
         )
@@ -33,7 +38,7 @@ def section(output: Output) -> Section:
         parts.append(
             Words(
                 f"None of {counted(len(table.rows), 'variable')} had a missing value among the "
-                f"children eligible, {outcomes_words(output)} among them."
+                f"children eligible for {arms}, {outcomes_words(output)} among them."
             )
         )
     picture = draw_missing(table)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from fingerpost.core.output import Output
 from fingerpost.core.table import Table
 from fingerpost.plots.contour import draw_contour
-from fingerpost.reports.parts import Figure, Heading, Part, Section, Words, grids
-from fingerpost.reports.phrases import joined, outcome_unit_words, sentence
+from fingerpost.reports.parts import Figure, Heading, Part, Section, Words, grids, heading_of
+from fingerpost.reports.phrases import counted, joined, outcome_unit_words
 from fingerpost.reports.sections.estimates import results_grid
 from fingerpost.reports.words import outcomes_words, sensitivity, shown
 
@@ -17,13 +17,16 @@ def section(output: Output) -> Section:
     """Return what each sensitivity analysis says, with its tables and its picture."""
     leaves = list(dict.fromkeys(leaf for leaf, _, _ in output.sensitivity))
     if not leaves:
-        none = f"No sensitivity analysis of {outcomes_words(output)} was asked for."
+        none = (
+            f"No sensitivity analysis was asked for: {counted(len(output.results), 'estimate')} of "
+            f"{outcomes_words(output)} stand as they are."
+        )
         return Section("sensitivity", TITLE, (Words(none),))
     parts: list[Part] = [Words(text) for text in sensitivity(output)]
     for leaf in leaves:
         tables = [t for name, found, _ in output.sensitivity if name == leaf for t in found]
         controls = [r for name, _, found in output.sensitivity if name == leaf for r in found]
-        parts.append(Heading(sentence(leaf.replace("_", " "))[:-1], f"sensitivity-{leaf}"))
+        parts.append(Heading(heading_of(leaf), f"sensitivity-{leaf}"))
         parts += contours(output, tables)
         parts += grids(table for table in tables if table.name != "contour")
         parts += results_grid(output, controls, "Estimates of controls", f"controls_{leaf}")

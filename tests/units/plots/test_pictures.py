@@ -1,0 +1,313 @@
+"""Pictures: nothing cut, nothing over another, every word large enough, and true to its table."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import math
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+
+from fingerpost.core.flow import Flow
+from fingerpost.core.table import Table
+from fingerpost.plots import _theme
+from fingerpost.plots._theme import Picture
+from fingerpost.plots.contour import curve, draw_contour, refined
+from fingerpost.plots.flow import draw_flow
+from fingerpost.plots.love import draw_love
+from fingerpost.plots.missing import draw_missing
+from fingerpost.plots.numbers import number
+from fingerpost.plots.overlap import draw_overlap
+from fingerpost.plots.triangulation import chart, domain, draw_triangulation, tables
+from fingerpost.plots.truncation import draw_truncation
+from fingerpost.plots.weights import draw_weights
+from fingerpost.reports.phrases import headings
+from fingerpost.reports.words import sensitivity_tables
+from units.plots.geometry import Box, parse
+from units.reports.fixtures import (
+    LONG,
+    OUTPUTS,
+    Shape,
+    clean,
+    ratio,
+    refused,
+    regions,
+    synthetic,
+    three_arms,
+)
+
+LEAST_SIZE = 12
+
+
+def named(output: object, name: str) -> list[Table]:
+    return [table for table in output.tables if table.name == name]  # type: ignore[attr-defined]
+
+
+def triangulations(make: Callable[[], object]) -> Iterator[Picture]:
+    output = make()
+    for table in tables(output):  # type: ignore[arg-type]
+        yield draw_triangulation(table, unit="outcome, points", headings=headings(output))  # type: ignore[arg-type]
+
+
+def drawn() -> Iterator[Picture | None]:
+    """Every kind of picture, from every fixture that has something unusual for it."""
+    for make in OUTPUTS.values():
+        yield from triangulations(make)
+    trap, three = refused(), three_arms()
+    for table in named(trap, "balance"):
+        yield draw_love(table, about="children who received services")
+    yield draw_love(named(clean(), "balance")[0])
+    yield draw_weights(named(trap, "weights"), headings(trap))
+    yield draw_overlap(named(trap, "overlap")[0], "services")
+    for arm in three.study.arms.names:
+        yield draw_overlap(named(three, "overlap")[0], arm)
+    for table in named(trap, "truncation"):
+        yield draw_truncation(table, unit="IRT points", about="children who received services")
+    (contour,) = sensitivity_tables(trap, "contour")
+    (benchmarks,) = sensitivity_tables(trap, "benchmarks")
+    yield draw_contour(contour, benchmarks, unit="IRT points")
+    yield draw_contour(contour, None, unit="IRT points")
+    yield draw_flow(trap.flow)
+    yield draw_flow(Flow(12).then("no arm recorded", 12))
+    yield draw_missing(named(trap, "missing")[0])
+
+
+@pytest.fixture(scope="module")
+def pictures() -> list[Picture]:
+    """Every picture, drawn with Altair's own checks on."""
+    checked = pytest.MonkeyPatch()
+    checked.setattr(_theme, "debug_mode", lambda _: contextlib.nullcontext())
+    found = [picture for picture in drawn() if picture is not None]
+    checked.undo()
+    return found
+
+
+def sizes(pictures: list[Picture]) -> Iterator[tuple[str, str]]:
+    for picture in pictures:
+        yield f"{picture.name} wide", picture.wide
+        yield f"{picture.name} narrow", picture.narrow
+
+
+def unlike(boxes: list[Box]) -> list[Box]:
+    """Boxes without the halo that stands under a label of the same words and place."""
+    return list({(box.text, round(box.left), round(box.top)): box for box in boxes}.values())
+
+
+def test_no_text_is_cut(pictures):
+    for name, svg in sizes(pictures):
+        width, height, boxes = parse(svg)
+        assert boxes, name
+        cut = [box.text for box in boxes if not box.inside(width, height)]
+        assert cut == [], name
+
+
+def test_no_text_lies_over_another(pictures):
+    for name, svg in sizes(pictures):
+        _, _, boxes = parse(svg)
+        pairs = itertools.combinations(unlike(boxes), 2)
+        over = [(a.text, b.text) for a, b in pairs if a.overlaps(b)]
+        assert over == [], name
+
+
+def test_text_is_large_enough_and_stays_text(pictures):
+    for name, svg in sizes(pictures):
+        _, _, boxes = parse(svg)
+        assert min(box.size for box in boxes) >= LEAST_SIZE, name
+        assert not any("…" in box.text for box in boxes), name
+
+
+def test_pictures_keep_to_their_width(pictures):
+    for picture in pictures:
+        assert parse(picture.wide)[0] <= _theme.WIDE + 24, picture.name
+        assert parse(picture.narrow)[0] <= _theme.NARROW + 24, picture.name
+
+
+def test_every_picture_has_a_title_and_words_of_its_own(pictures):
+    for name, svg in sizes(pictures):
+        assert svg.count("<title ") == 1, name
+        assert svg.count("<desc ") == 1, name
+        assert len(re.search(r"<desc [^>]*>([^<]*)</desc>", svg).group(1)) > 40, name
+        assert len(re.findall("aria-", svg)) == 1, name
+
+
+def test_the_background_is_white(pictures):
+    for name, svg in sizes(pictures):
+        assert re.search(r'<rect [^>]*fill="white"', svg), name
+
+
+def test_the_same_table_gives_the_same_picture():
+    first, second = (next(triangulations(refused)) for _ in range(2))
+    assert first == second
+
+
+# ------------------------------------------------------------------------- triangulation
+def scales_of(spec: object) -> Iterator[dict[str, object]]:
+    """Every scale in a chart's specification."""
+    if isinstance(spec, dict):
+        if isinstance(spec.get("scale"), dict):
+            yield spec["scale"]
+        for child in spec.values():
+            yield from scales_of(child)
+    elif isinstance(spec, list):
+        for child in spec:
+            yield from scales_of(child)
+
+
+def test_a_log_axis_is_never_widened():
+    (table,) = tables(ratio())
+    spec = chart(table.records(), 860, ratio=True, unit="ratio", headings={}).to_dict()
+    logs = [scale for scale in scales_of(spec) if scale.get("type") == "log"]
+    assert logs
+    assert all(scale["nice"] is False for scale in logs)
+    ends = {tuple(scale["domain"]) for scale in logs}
+    assert len(ends) == 1
+
+
+@pytest.mark.parametrize("make", [refused, clean, ratio, three_arms, regions, synthetic])
+def test_the_axis_holds_every_causal_interval_and_no_difference(make):
+    for table in tables(make()):
+        is_ratio = table.tag("scale") == "ratio"
+        rows = table.records()
+        lo, hi = domain(rows, ratio=is_ratio)
+        assert lo < (1 if is_ratio else 0) < hi
+        for row in rows:
+            ends = [row[key] for key in ("value", "lo", "hi")]
+            if row["role"] in ("primary", "other", "truth"):
+                assert all(lo < e < hi for e in ends if e is not None and math.isfinite(e))
+
+
+def test_an_association_far_away_does_not_squeeze_the_effects():
+    (table,) = tables(refused())
+    far = tuple(
+        (*row[:3], -900.0, -910.0, -890.0, *row[6:]) if row[6] == "apart" else row
+        for row in table.rows
+    )
+    lo, hi = domain(replace(table, rows=far).records(), ratio=False)
+    near = [row for row in table.records() if row["role"] in ("primary", "other")]
+    spread = max(row["hi"] for row in near) - min(row["lo"] for row in near)
+    assert hi - lo < 2.5 * spread
+
+
+def test_a_refused_target_is_a_row_with_its_reason():
+    picture = next(triangulations(refused))
+    words = " ".join(box.text for box in parse(picture.wide)[2])
+    assert "refused: one child carries 91% of an arm's weight" in words
+    assert "All children (ate)" in words
+    assert "refused" in picture.description
+
+
+def test_every_estimate_is_written_beside_its_point():
+    output = refused()
+    words = " ".join(box.text for box in parse(next(triangulations(refused)).wide)[2])
+    for result in output.results:
+        assert number(result.value, 2) in words
+
+
+def test_primary_answers_are_filled_and_others_are_not():
+    output = refused()
+    picture = next(triangulations(refused))
+    filled = len(re.findall(rf'fill="{_theme.BLUE}"[^>]*/>', picture.wide))
+    assert filled == sum(result.primary for result in output.results)
+
+
+# -------------------------------------------------------------------------- other pictures
+def test_a_love_plot_names_all_of_34_covariates(pictures):
+    found = [picture for picture in pictures if picture.name.startswith("love-maths")]
+    assert len(found) == 3
+    for picture in found:
+        for svg in (picture.wide, picture.narrow):
+            words = "".join(box.text for box in parse(svg)[2]).replace(" ", "")
+            for name in (*Shape().given, *LONG):
+                assert name.replace(" ", "") in words
+
+
+def test_a_love_plot_counts_what_passes_the_line():
+    table = Table(
+        "balance",
+        "Balance",
+        ("covariate", "smd_before", "smd_after"),
+        ("label", "number", "number"),
+        (("age", 0.3, -0.02), ("sex", -0.2, 0.12), ("fsm", 0.05, 0.01)),
+    )
+    told = draw_love(table).description
+    assert "before weighting, 2 of 3 covariates lie more than 0.1" in told
+    assert "after weighting, 1 of 3 covariates lie more than 0.1" in told
+    assert "largest distance is 0.300" in told
+
+
+def test_curves_of_the_contour_are_where_the_formula_says():
+    """Cinelli & Hazlett (2020), equation 8: bias = se √(df) √(y d / (1 − d))."""
+    estimate, se, df = -7.0751, 0.8317, 7326.0
+    (contour,) = sensitivity_tables(refused(), "contour")
+    grid = {(d, y): left for d, y, left in contour.rows}
+    ends = (0.3, 0.35)
+    for level in (-5.0, 0.0, 5.0):
+        points = curve(refined(grid, ends), level, ends)
+        assert len(points) > 40
+        for point in points:
+            bias = se * math.sqrt(df * point["y"] * point["d"] / (1 - point["d"]))
+            assert estimate + bias == pytest.approx(level, abs=0.02 * abs(estimate))
+
+
+def test_the_zero_line_passes_through_the_robustness_value():
+    """At equal shares the line of no difference lies at the robustness value (equation 13)."""
+    f = 8.507 / math.sqrt(7326.0)
+    value = 0.5 * (math.sqrt(f**4 + 4 * f**2) - f**2)
+    (contour,) = sensitivity_tables(refused(), "contour")
+    grid = {(d, y): left for d, y, left in contour.rows}
+    points = curve(refined(grid, (0.2, 0.2)), 0.0, (0.2, 0.2))
+    nearest = min(points, key=lambda point: abs(point["d"] - point["y"]))
+    assert nearest["d"] == pytest.approx(value, abs=0.003)
+
+
+def test_benchmarks_are_named_in_full():
+    (contour,) = sensitivity_tables(refused(), "contour")
+    (benchmarks,) = sensitivity_tables(refused(), "benchmarks")
+    picture = draw_contour(contour, benchmarks, unit="IRT points")
+    words = "".join(box.text for box in parse(picture.narrow)[2]).replace(" ", "")
+    for row in benchmarks.records():
+        assert f"{row['covariate']}×{row['times']:g}" in words
+
+
+def test_weights_tell_effective_sizes():
+    output = refused()
+    picture = draw_weights(named(output, "weights"), headings(output))
+    words = " ".join(box.text for box in parse(picture.wide)[2])
+    assert "1.2 of 429 (0.3%)" in words
+    assert "1,019 of 6,933 (15%)" in words
+
+
+def test_nothing_missing_gives_no_picture():
+    assert draw_missing(named(clean(), "missing")[0]) is None
+    assert draw_flow(Flow()) is None
+
+
+# --------------------------------------------------------------------------------- colours
+def contrast(first: str, second: str) -> float:
+    """WCAG 2.2, contrast ratio of two sRGB colours."""
+    return max(ratio_of(first, second), ratio_of(second, first))
+
+
+def ratio_of(first: str, second: str) -> float:
+    return (luminance(first) + 0.05) / (luminance(second) + 0.05)
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize(
+    "colour", [_theme.INK, _theme.GREY, _theme.BLUE, _theme.ORANGE, _theme.TEAL]
+)
+def test_colours_are_dark_enough_for_text(colour):
+    assert contrast(colour, "#ffffff") >= 4.5
+
+
+def test_the_two_main_colours_differ_in_lightness():
+    """So that they are told apart in grey and by colour-blind readers."""
+    assert contrast(_theme.BLUE, _theme.ORANGE) >= 1.9

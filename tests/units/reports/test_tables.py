@@ -1,0 +1,123 @@
+"""The files beside a report: long, in full, with units, and never an effect of a refused target."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import replace
+
+import pytest
+
+from fingerpost.core.table import Table
+from fingerpost.reports.parts import grid, places_of_column, stacked
+from fingerpost.reports.tables import long_csv, parted, shelf
+from units.reports.fixtures import ATE, ATT, OUTPUTS, Shape, clean, refused, truncation_table
+
+
+def read(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_every_number_of_every_table_is_filed_in_full(name):
+    output = OUTPUTS[name]()
+    for file, tables in shelf(output).items():
+        lines = read(long_csv(tables, output.study))
+        if not lines or "value" not in lines[0]:
+            continue
+        numbers = sum(
+            kind not in ("label", "flag")
+            for table in tables
+            for kind in table.kinds
+            for _ in table.rows
+        )
+        assert len(lines) == numbers, file
+        assert all(line["unit"] for line in lines if line["value"]), file
+
+
+def test_numbers_read_back_bit_for_bit():
+    table = Table("t", "T", ("arm", "mean"), ("label", "number"), (("a", 0.1 + 0.2), ("b", 1e-17)))
+    assert [float(line["value"]) for line in read(long_csv((table,), refused().study))] == [
+        0.1 + 0.2,
+        1e-17,
+    ]
+
+
+def test_tables_of_one_name_share_a_file_and_keep_their_tags():
+    lines = read(long_csv(shelf(refused())["balance"], refused().study))
+    assert {line["target"] for line in lines} == {"ate", "att", "ate trimmed 0.01"}
+    assert {line["unit"] for line in lines if line["quantity"] == "smd_after"} == {
+        "standard deviations"
+    }
+
+
+def test_a_cell_that_holds_a_comma_or_a_quote_survives():
+    table = Table("t", "T", ("arm", "n"), ("label", "count"), (('a, "b"', 3),))
+    (line,) = read(long_csv((table,), refused().study))
+    assert (line["arm"], line["value"], line["unit"]) == ('a, "b"', "3", "children")
+
+
+def test_effects_of_refused_targets_are_parted_from_the_rest():
+    output = refused()
+    apart = truncation_table(Shape(), ATE, (1.0, 2.0, 3.0, 4.0))
+    kept = truncation_table(Shape(), ATT, (1.0, 2.0, 3.0, 4.0))
+    assert [t.name for t in parted(output, apart)] == ["model_extrapolation_truncation"]
+    assert [t.name for t in parted(output, kept)] == ["truncation"]
+    assert [t.name for t in parted(clean(), apart)] == ["truncation"]
+
+
+def test_the_arm_spelt_out_is_known_for_the_refused_target():
+    """`received services` is `att` of services v none: refused together."""
+    output = refused()
+    refusal = replace(output.refusals[0], terms=tuple(t.on(ATT) for t in output.refusals[0].terms))
+    means = Table(
+        "means",
+        "Means",
+        ("estimator", "target", "arm", "mean"),
+        ("label", "label", "label", "number"),
+        (("ipw", "received services", "none", 1.0), ("ipw", "received none", "none", 2.0)),
+        tags=(("outcome", "maths"),),
+    )
+    found = parted(replace(output, refusals=(refusal,)), means)
+    assert [(t.name, len(t.rows)) for t in found] == [
+        ("means", 1),
+        ("model_extrapolation_means", 1),
+    ]
+    assert found[1].rows[0][1] == "received services"
+
+
+def test_stacking_keeps_every_row_and_names_what_differs():
+    tables = [t for t in refused().tables if t.name == "weights"]
+    one = stacked(tables)
+    assert one.columns[0] == "target"
+    assert len(one.rows) == sum(len(t.rows) for t in tables)
+    assert one.tag("outcome") == "maths"
+
+
+def test_a_long_label_that_never_changes_is_said_once():
+    words = "the same long explanation in every row"
+    table = Table("t", "T", ("arm", "how"), ("label", "label"), (("a", words), ("b", words)))
+    shown = grid(table)
+    assert shown.columns == ("Arm",)
+    assert words in shown.note
+
+
+def test_rows_left_out_of_the_page_are_said_to_be_in_the_file():
+    table = Table("t", "T", ("n",), ("count",), tuple((at,) for at in range(100)))
+    shown = grid(table, most=10)
+    assert len(shown.rows) == 10
+    assert "The first 10 of 100 rows; all are in the file." in shown.note
+
+
+@pytest.mark.parametrize(
+    ("cells", "places"),
+    [
+        ((1.5, 2.25), 2),
+        ((30.0, 100.0), 0),
+        ((0.1, 0.25), 2),
+        ((0.00001, 5.0), None),
+        ((None, "x"), None),
+    ],
+)
+def test_a_column_is_shown_at_one_number_of_decimals(cells, places):
+    assert places_of_column(cells) == places
