@@ -33,7 +33,7 @@ imports: $(VENV)/.stamp-test
 	$(BIN)/lint-imports
 
 units: $(VENV)/.stamp-test  ## the tests only
-	$(TEST_ENV) $(BIN)/python -m pytest -n $(WORKERS) --durations=10
+	$(TEST_ENV) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --durations=10
 
 docs: $(VENV)/.stamp-test  ## build the manual into build/site (works without a network)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

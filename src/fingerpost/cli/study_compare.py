@@ -14,6 +14,13 @@ from fingerpost.cli._comparing import Comparison, Pair
 from fingerpost.cli._folder import check_writable
 from fingerpost.cli._screen import labelled, listed_lines, shown, table
 
+# What must hold before answers for different targets may be set side by side.
+CAUTION = (
+    "these answers are for different children, so they may differ though both are right. A draw "
+    "makes every group alike: beside a trial, an answer for those who received an arm is the "
+    "nearest to its answer for all."
+)
+
 
 def compare(
     first: Annotated[Path, typer.Argument(metavar="A.json", help="Results of one study.")],
@@ -52,7 +59,7 @@ def in_words(found: Comparison) -> str:
         parts += ["", "Same outcome, contrast and target", pair_table(found.pairs)]
     if found.near:
         parts += ["", "Same outcome and contrast, different targets", pair_table(found.near)]
-        parts.append(labelled("Caution", [caution(found)]))
+        parts.append(labelled("Caution", [CAUTION]))
     if not found.pairs and not found.near:
         parts += ["", "No question is answered by both studies."]
     parts += alone_lines(found)
@@ -104,15 +111,6 @@ def number(value: float | None, places: int | None = None) -> str:
     from fingerpost.plots.numbers import number as plainly
 
     return plainly(value, places)
-
-
-def caution(found: Comparison) -> str:
-    """Return what must hold before answers for different targets may be set side by side."""
-    return (
-        "these answers are for different children, so they may differ though both are right. A "
-        "draw makes every group alike: beside a trial, an answer for those who received an arm "
-        "is the nearest to its answer for all."
-    )
 
 
 def alone_lines(found: Comparison) -> list[str]:

@@ -108,8 +108,8 @@ def largest_unit_share(task: Task, term: Term, weighted: bool = False) -> float:
 
 
 def estimate(task: Task, found: Uncertain) -> Estimate:
-    """Return the estimate with clustered influence, factor G/(G − 1), and the interval that the
-    number of clusters allows (method decisions, section 2).
+    """Return the estimate with clustered influence, factor G/(G − 1) where a level is named, and
+    the interval that the number of clusters allows (method decisions, section 2).
 
     G < 10: no standard error and no interval. G < 50, or one unit with more than a tenth of an
     arm's weight: score wild bootstrap. Otherwise the normal.
@@ -119,7 +119,8 @@ def estimate(task: Task, found: Uncertain) -> Estimate:
     codes, units = recode(cohort.cluster_codes(analysis.cluster))
     sums = sum_by(codes, found.influence, n_groups=len(units))
     g, q = len(units), len(found.value)
-    spread = Influence(sums, units, level, correction=g / max(g - 1, 1), note="G/(G − 1)")
+    correction, note = factor(analysis.cluster, g)
+    spread = Influence(sums, units, level, correction=correction, note=note)
     critical, interval = _critical(task, found, sums)
     few = g < TOO_FEW_CLUSTERS
     return Estimate(
@@ -137,10 +138,17 @@ def estimate(task: Task, found: Uncertain) -> Estimate:
     )
 
 
+def factor(cluster: str | None, g: int) -> tuple[float, str]:
+    """Return the small-sample factor and its name: none where children stand for themselves."""
+    return (1.0, "") if cluster is None else (g / max(g - 1, 1), "G/(G − 1)")
+
+
 def _critical(task: Task, found: Uncertain, sums: Array) -> tuple[Array | None, tuple[str, ...]]:
     """Return critical values where the bootstrap is needed, and the interval's name by term."""
     g, level = len(sums), task.analysis.cluster or "child"
-    plain = f"normal, influence summed by {level}, G/(G − 1)"
+    note = factor(task.analysis.cluster, g)[1]
+    by = f"influence summed by {level}{', ' * bool(note)}{note}"
+    plain = f"normal, {by}"
     needs = (found.share > LARGE_SHARE) | (g < FEW_CLUSTERS)
     if not needs.any() or g < TOO_FEW_CLUSTERS:
         return None, (plain,) * len(needs)
@@ -149,7 +157,7 @@ def _critical(task: Task, found: Uncertain, sums: Array) -> tuple[Array | None, 
         sums, level=task.analysis.level, draws=BOOTSTRAP_DRAWS, stream=generator
     )
     normal = _normal(task.analysis.level)
-    name = f"score wild bootstrap, influence summed by {level}, G/(G − 1)"
+    name = f"score wild bootstrap, {by}"
     return np.where(needs, drawn, normal), tuple(name if need else plain for need in needs)
 
 
@@ -167,7 +175,7 @@ def _means_table(task: Task, leaf: str, means: Mapping[tuple[object, int], Mean]
     rows = []
     for (target, arm), one in means.items():
         sums = sum_by(codes, one.influence, n_groups=g)
-        se = float(np.sqrt(g / max(g - 1, 1) * (sums @ sums)))
+        se = float(np.sqrt(factor(analysis.cluster, g)[0] * (sums @ sums)))
         shown = None if g < TOO_FEW_CLUSTERS else se
         rows.append((leaf, target.label(), cohort.arms[arm], one.value, shown))  # type: ignore[attr-defined]
     return means_table(task.terms[0].outcome, rows, cohort.n)

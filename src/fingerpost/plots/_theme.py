@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 from xml.sax.saxutils import escape
 
 import altair as alt
 import vl_convert
 from altair.utils.schemapi import debug_mode
+
+from fingerpost.plots.picture import Picture
 
 # Drawn twice rather than scaled, so that text keeps its size on a narrow screen.
 WIDE, NARROW = 860, 440
@@ -58,21 +59,6 @@ THEME: dict[str, Any] = {
         "text": {"font": FONT, "fontSize": TEXT, "color": INK},
     },
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One picture at two widths, with its words and the name of the table it was drawn from.
-
-    name: unique within a page. wide, narrow: SVG documents. source: a CSV beside the page.
-    """
-
-    name: str
-    title: str
-    description: str
-    source: str
-    wide: str
-    narrow: str
 
 
 def picture(

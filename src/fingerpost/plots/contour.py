@@ -18,13 +18,13 @@ from fingerpost.plots._theme import (
     ORANGE,
     SMALL,
     Drawing,
-    Picture,
     Rows,
     data,
     picture,
     slug,
 )
 from fingerpost.plots.numbers import number, percent, plain
+from fingerpost.plots.picture import Picture
 
 HEIGHT = 380
 AXIS_ROOM = 84

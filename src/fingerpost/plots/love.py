@@ -12,13 +12,13 @@ from fingerpost.plots._theme import (
     ORANGE,
     RIGHT,
     Drawing,
-    Picture,
     Rows,
     data,
     picture,
     slug,
 )
 from fingerpost.plots.numbers import number, plain
+from fingerpost.plots.picture import Picture
 
 WARN, REFUSE = 0.10, 0.25
 WHEN = (("smd_before", "before weighting"), ("smd_after", "after weighting"))
@@ -32,7 +32,7 @@ def draw_love(table: Table, *, about: str = "") -> Picture:
     return picture(
         f"love-{slug('-'.join(str(value) for _, value in table.tags))}",
         lambda width: chart(found, width),
-        title=f"Balance of {len(table.rows)} covariates{of}",
+        title=f"Balance of {counted(table)}{of}",
         description=described(table),
         source=table.name,
     )
@@ -57,11 +57,18 @@ def described(table: Table) -> str:
         if values:
             over = sum(value > WARN for value in values)
             parts.append(
-                f"{words}, {over} of {len(values)} covariates lie more than {plain(WARN)} from the "
+                f"{words}, {over} of {len(values)} lie more than {plain(WARN)} from the "
                 f"target and the largest distance is {number(max(values))}"
             )
     lines = f"Lines at {plain(WARN)} (warning) and {plain(REFUSE)} (refusal) standard deviations."
-    return f"Standardised mean differences to the target: {'; '.join(parts)}. {lines}"
+    what = counted(table)
+    return f"Standardised mean differences of {what} to the target: {'; '.join(parts)}. {lines}"
+
+
+def counted(table: Table) -> str:
+    """Return how many rows there are; a category has one for each of its levels."""
+    levels = any(" = " in str(cell) for cell in table.column("covariate"))
+    return f"{len(table.rows)} covariates{' and levels' if levels else ''}"
 
 
 def chart(found: Rows, width: int) -> Drawing:

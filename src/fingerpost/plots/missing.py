@@ -6,8 +6,9 @@ import altair as alt
 
 from fingerpost.core.table import Table
 from fingerpost.plots._rows import Row, place
-from fingerpost.plots._theme import BLUE, INK, TEXT, Drawing, Picture, Rows, data, picture
+from fingerpost.plots._theme import BLUE, INK, TEXT, Drawing, Rows, data, picture
 from fingerpost.plots.numbers import percent, whole
+from fingerpost.plots.picture import Picture
 
 LABELS_WIDE, LABELS_NARROW = 330, 190
 FIGURES = 150

@@ -11,13 +11,13 @@ from fingerpost.plots._theme import (
     TEAL,
     TEXT,
     Drawing,
-    Picture,
     Rows,
     data,
     picture,
     slug,
 )
 from fingerpost.plots.numbers import percent, whole
+from fingerpost.plots.picture import Picture
 
 HEIGHT = 90
 AXIS_ROOM = 74

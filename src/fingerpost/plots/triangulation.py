@@ -19,13 +19,13 @@ from fingerpost.plots._theme import (
     ORANGE,
     RIGHT,
     Drawing,
-    Picture,
     Rows,
     data,
     picture,
     slug,
 )
 from fingerpost.plots.numbers import interval, number, pieces, shared_places
+from fingerpost.plots.picture import Picture
 from fingerpost.plots.refusals import broken_words, plainest
 
 COLUMNS = ("target", "estimator", "piece", "value", "lo", "hi", "role", "words")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import altair as alt
 
 from fingerpost.core.table import Table
-from fingerpost.plots._theme import BLUE, TEXT, Drawing, Picture, Rows, data, picture, slug
+from fingerpost.plots._theme import BLUE, TEXT, Drawing, Rows, data, picture, slug
 from fingerpost.plots.numbers import number, shared_places
+from fingerpost.plots.picture import Picture
 
 HEIGHT = 190
 AXIS_ROOM = 90

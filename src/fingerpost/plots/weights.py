@@ -15,13 +15,13 @@ from fingerpost.plots._theme import (
     RIGHT,
     TEXT,
     Drawing,
-    Picture,
     Rows,
     data,
     picture,
     slug,
 )
 from fingerpost.plots.numbers import percent, whole
+from fingerpost.plots.picture import Picture
 
 LABELS_WIDE, LABELS_NARROW = 230, 170
 FIGURES = 200

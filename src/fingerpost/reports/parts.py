@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from fingerpost.core.table import Cell, Table
-from fingerpost.plots._theme import Picture
 from fingerpost.plots.numbers import ABSENT, decimals, number, percent, plain, whole
+from fingerpost.plots.picture import Picture
 
 MOST_ROWS = 60
 LONG_LABEL = 24

@@ -277,7 +277,7 @@ def judgement(study: Study, result: Result) -> str:
     verb = "an improvement" if good else "a harm"
     doubt = "" if study.assignment.randomised else ", as far as the assumptions hold"
     side = sentence(better).removesuffix(".")
-    return f"{side} {name} is better, so this is {verb}{doubt}.{matters(study, result)}"
+    return f"{side} is better for {name}, so this is {verb}{doubt}.{matters(study, result)}"
 
 
 def compatible(study: Study, result: Result) -> str:

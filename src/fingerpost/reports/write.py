@@ -15,7 +15,7 @@ from fingerpost.core.errors import FingerpostError
 from fingerpost.core.output import Output
 from fingerpost.core.study import Study
 from fingerpost.core.table import Table
-from fingerpost.plots._theme import Picture
+from fingerpost.plots.picture import Picture
 from fingerpost.plots.triangulation import draw_triangulation
 from fingerpost.reports.files import write_text
 from fingerpost.reports.parts import Section
@@ -194,7 +194,7 @@ def relative(path: Path, start: Path) -> str:
 
 
 def render(name: str, values: dict[str, object]) -> str:
-    """Return a template filled in with named values; everything is escaped but the style sheet and the pictures."""
+    """Return a template filled in; everything is escaped but the style sheet and the pictures."""
     folder = files("fingerpost.reports").joinpath("templates")
     sources = {
         each.name: each.read_text("utf-8")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fingerpost.core.analysis import Analysis, Fits, Task
 from fingerpost.core.answer import Answer
-from fingerpost.core.errors import Unanswerable
+from fingerpost.core.errors import NotFitted, Unanswerable
 from fingerpost.core.estimand import Term
 from fingerpost.core.leaves import Estimator
 from fingerpost.core.model import without
@@ -110,10 +110,25 @@ def judge(study: Study, task: Task, wanted: Iterable[tuple[Term, ...]]) -> tuple
         if any(one.verdict == guard.REFUSE for one in counts):
             found.append(Judgement(term, own, Verdict(term, counts), None, shown))
             continue
-        weighted = weighting(own, term, study.guard.outside_below)
+        weighted = _weighted(own, term, study)
+        if isinstance(weighted, NotFitted):
+            rule = guard.unfitted(str(weighted))
+            found.append(Judgement(term, own, Verdict(term, (*counts, rule)), None, shown))
+            continue
         rules = guard.judge_weights(own, weighted, shown, study.guard)
         found.append(Judgement(term, own, Verdict(term, (*counts, *rules)), weighted, shown))
     return tuple(found)
+
+
+def _weighted(task: Task, term: Term, study: Study) -> Weighting | NotFitted:
+    """Return the weights of a term; after trimming, the fault of a score that cannot be fitted to
+    who stays, which bars that target alone. Untrimmed, such a fault ends the study."""
+    try:
+        return weighting(task, term, study.guard.outside_below)
+    except NotFitted as fault:
+        if term.target.trim is None:
+            raise
+        return fault
 
 
 def trimmed(task: Task, below: float) -> Task:

@@ -162,6 +162,12 @@ def _judged(
     return Judged(broken, verdict, limits[1])
 
 
+def unfitted(words: str) -> Judged:
+    """Return the rule that a trimmed target breaks where its score cannot be fitted again."""
+    broken = Broken("score", POSITIVITY, float("nan"), float("nan"), f"after trimming, {words}")
+    return Judged(broken, REFUSE)
+
+
 def refusal(verdict: Verdict, term: Term) -> Refusal:
     """Return the refusal of a term whose rules refuse."""
     rules = tuple(one.broken for one in verdict.judged if one.verdict == REFUSE)

@@ -14,13 +14,13 @@ import pytest
 from fingerpost.core.flow import Flow
 from fingerpost.core.table import Table
 from fingerpost.plots import _theme
-from fingerpost.plots._theme import Picture
 from fingerpost.plots.contour import curve, draw_contour, refined
 from fingerpost.plots.flow import draw_flow
 from fingerpost.plots.love import draw_love
 from fingerpost.plots.missing import draw_missing
 from fingerpost.plots.numbers import number
 from fingerpost.plots.overlap import draw_overlap
+from fingerpost.plots.picture import Picture
 from fingerpost.plots.triangulation import chart, domain, draw_triangulation, tables
 from fingerpost.plots.truncation import draw_truncation
 from fingerpost.plots.weights import draw_weights
@@ -233,8 +233,8 @@ def test_a_love_plot_counts_what_passes_the_line():
         (("age", 0.3, -0.02), ("sex", -0.2, 0.12), ("fsm", 0.05, 0.01)),
     )
     told = draw_love(table).description
-    assert "before weighting, 2 of 3 covariates lie more than 0.1" in told
-    assert "after weighting, 1 of 3 covariates lie more than 0.1" in told
+    assert "before weighting, 2 of 3 lie more than 0.1" in told
+    assert "after weighting, 1 of 3 lie more than 0.1" in told
     assert "largest distance is 0.300" in told
 
 

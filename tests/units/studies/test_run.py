@@ -171,3 +171,19 @@ def test_two_outcomes_seen_for_different_children_are_each_complete(tmp_path: Pa
     sizes = {r.term.outcome: r.n for r in output.results}
     assert sizes == {"y": 2000, "z": 1800}
     assert [(s.outcome, s.left) for s in output.flow.steps if s.outcome] == [("z", 200)]
+
+
+def test_a_score_that_trimming_breaks_bars_that_target_alone(tmp_path: Path) -> None:
+    """Among those who stay after trimming, `rare` is found in one arm only."""
+    study = written(tmp_path, World(n=3000), targets="[ate, {trimmed: 0.22}]")
+    frame = pl.read_csv(tmp_path / "world.csv")
+    far = (pl.col("index").abs() > 1.2) & (pl.int_range(pl.len()) % 2 == 0)
+    near = (pl.col("index").abs() < 0.4) & (pl.col("arm") == "support")
+    rare = pl.when(far | (near & (pl.int_range(pl.len()) % 5 == 0))).then(1).otherwise(0)
+    frame.with_columns(rare.alias("rare")).write_csv(tmp_path / "world.csv")
+    given = replace(study.assignment, given=(*study.given, "rare"))
+    output = clear(run(replace(study, assignment=given), records_of(study, tmp_path)))
+    refused = {r.terms[0].target.label(): r.rules[0].words for r in output.refusals}
+    assert list(refused) == ["ate trimmed 0.22"]
+    assert refused["ate trimmed 0.22"].startswith("after trimming, exposure model")
+    assert {r.term.target.label() for r in output.results if r.term.target.causal} == {"ate"}
