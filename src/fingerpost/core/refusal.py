@@ -11,7 +11,7 @@ from fingerpost.core.estimand import Term
 class Broken:
     """One rule that is broken, or one that is near: what was measured against which threshold.
 
-    direction: `below` where the measured value must not exceed the threshold, else `above`.
+    measured, threshold: NaN where the rule is not a number; `words` then say what was found.
     """
 
     rule: str

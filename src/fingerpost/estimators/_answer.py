@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fingerpost.core.analysis import Task
 from fingerpost.core.answer import Answer
 from fingerpost.core.errors import Unanswerable
-from fingerpost.core.estimand import Term
+from fingerpost.core.estimand import Target, Term
 from fingerpost.core.estimate import Estimate, Influence
 from fingerpost.core.seeds import stream
 from fingerpost.core.table import Table
@@ -58,10 +58,10 @@ def answer_from_means(
     weight one variance unit holds.
     """
     cohort = task.cohort
-    means: dict[tuple[object, int], Mean] = {}
+    means: dict[tuple[Target, int], Mean] = {}
     for term in task.terms:
         for name, _ in term.contrast:
-            key = (tilt_key(term), cohort.arms.index(name))
+            key = (spelt_out(term), cohort.arms.index(name))
             if key not in means:
                 means[key] = mean(term, key[1])
     columns = [_combine(task, term, means) for term in task.terms]
@@ -74,11 +74,16 @@ def answer_from_means(
     return Answer(leaf, estimate=estimate(task, found), tables=(table,))
 
 
-def _combine(task: Task, term: Term, means: Mapping[tuple[object, int], Mean]) -> Mean:
+def spelt_out(term: Term) -> Target:
+    """Return a term's target with its arm named and its trim kept: what a mean is of."""
+    return replace(tilt_key(term), trim=term.target.trim)
+
+
+def _combine(task: Task, term: Term, means: Mapping[tuple[Target, int], Mean]) -> Mean:
     """Return a contrast of means: a sum, or of logarithms on the ratio scale."""
     value, influence = 0.0, np.zeros(task.cohort.n)
     for name, weight in term.contrast:
-        one = means[(tilt_key(term), task.cohort.arms.index(name))]
+        one = means[(spelt_out(term), task.cohort.arms.index(name))]
         if term.scale == "ratio":
             if one.value <= 0:
                 raise Unanswerable(
@@ -167,7 +172,7 @@ def _normal(level: float) -> float:
     return float(ndtri(0.5 + level / 2))
 
 
-def _means_table(task: Task, leaf: str, means: Mapping[tuple[object, int], Mean]) -> Table:
+def _means_table(task: Task, leaf: str, means: Mapping[tuple[Target, int], Mean]) -> Table:
     """Return the standardised means by target and arm."""
     cohort, analysis = task.cohort, task.analysis
     codes, units = recode(cohort.cluster_codes(analysis.cluster))
@@ -177,7 +182,7 @@ def _means_table(task: Task, leaf: str, means: Mapping[tuple[object, int], Mean]
         sums = sum_by(codes, one.influence, n_groups=g)
         se = float(np.sqrt(factor(analysis.cluster, g)[0] * (sums @ sums)))
         shown = None if g < TOO_FEW_CLUSTERS else se
-        rows.append((leaf, target.label(), cohort.arms[arm], one.value, shown))  # type: ignore[attr-defined]
+        rows.append((leaf, target.label(), cohort.arms[arm], one.value, shown))
     return means_table(task.terms[0].outcome, rows, cohort.n)
 
 

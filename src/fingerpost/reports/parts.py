@@ -53,6 +53,9 @@ class Entry:
     link: str = ""
 
 
+MOST_OPEN = 16  # rows; a longer table that holds no answer is folded
+
+
 @dataclass(frozen=True, slots=True)
 class Grid:
     """A table as it is shown; the first column names the row. csv: the file it is also in."""
@@ -63,6 +66,12 @@ class Grid:
     csv: str = ""
     note: str = ""
     kind: ClassVar[str] = "grid"
+
+    @property
+    def folded(self) -> bool:
+        """Whether the table is long and holds no answer, so that a reader opens it at will."""
+        answers = any(entry.attributes for row in self.rows for entry in row)
+        return len(self.rows) > MOST_OPEN and not answers
 
 
 @dataclass(frozen=True, slots=True)

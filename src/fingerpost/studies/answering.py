@@ -122,7 +122,8 @@ def judge(study: Study, task: Task, wanted: Iterable[tuple[Term, ...]]) -> tuple
 
 def _weighted(task: Task, term: Term, study: Study) -> Weighting | NotFitted:
     """Return the weights of a term; after trimming, the fault of a score that cannot be fitted to
-    who stays, which bars that target alone. Untrimmed, such a fault ends the study."""
+    who stays, which bars that target alone. Untrimmed, such a fault ends the study.
+    """
     try:
         return weighting(task, term, study.guard.outside_below)
     except NotFitted as fault:

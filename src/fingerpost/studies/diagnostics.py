@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from fingerpost.core.analysis import Task
 from fingerpost.core.cohort import Cohort
 from fingerpost.core.estimand import Term
+from fingerpost.core.leaves import Estimator
 from fingerpost.core.table import Cell, Table
 from fingerpost.estimators._outcome import outcome_of, survey_weight
 from fingerpost.estimators._score import score, tilt
@@ -336,6 +338,29 @@ def outcomes(cohort: Cohort) -> Table:
         rows,
         counts=tuple(int(str(row[3])) for row in rows),
         context="Nothing is adjusted for here.",
+    )
+
+
+def assumptions(leaves: Mapping[str, Estimator]) -> Table:
+    """Return what each of a study's leaves assumes, and which diagnostic tests it."""
+    rows: list[tuple[Cell, ...]] = [
+        (name, leaf.title, one.name, one.words, one.diagnostic or "untestable")
+        for name, leaf in leaves.items()
+        for one in leaf.assumes
+    ]
+    return _tagged(
+        "assumptions",
+        "What each answer assumes",
+        (
+            ("estimator", "label"),
+            ("title", "label"),
+            ("assumption", "label"),
+            ("words", "label"),
+            ("tested_by", "label"),
+        ),
+        rows,
+        counts=(None,) * len(rows),
+        context="Where answers disagree, they differ in these.",
     )
 
 

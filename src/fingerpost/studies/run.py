@@ -102,6 +102,7 @@ def _common_tables(built: Built) -> tuple[Table, ...]:
         diagnostics.baseline(cohort, indicators(cohort, study.given)),
         diagnostics.outcomes(cohort),
         built.missing,
+        diagnostics.assumptions(plan.estimators(study)),
     )
 
 

@@ -32,7 +32,24 @@ def section(output: Output) -> Section:
         parts.append(Figure(picture, KEY + (truth if output.truth else "")))
     if output.agreements:
         parts.append(agreement_grid(output))
+    assumed = output.table("assumptions")
+    if assumed is not None:
+        parts.append(assumptions_grid(assumed))
     return Section("triangulation", TITLE, tuple(parts))
+
+
+def assumptions_grid(table: Table) -> Grid:
+    """Return each assumption once, with the leaves that make it and what tests it."""
+    makers: dict[tuple[str, str, str], list[str]] = {}
+    for row in table.records():
+        key = (str(row["assumption"]), str(row["words"]), str(row["tested_by"]))
+        makers.setdefault(key, []).append(str(row["estimator"]))
+    rows = tuple(
+        (Entry(name), Entry(words), Entry(joined(leaves)), Entry(tested))
+        for (name, words, tested), leaves in makers.items()
+    )
+    columns = ("Assumption", "In words", "Leaves that make it", "Tested by")
+    return Grid("What each answer assumes", columns, rows, "assumptions")
 
 
 def opening(output: Output, leaves: list[str]) -> str:
