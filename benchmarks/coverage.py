@@ -11,6 +11,7 @@ parts are there (with other than 2,000 worlds: to build/coverage/COVERAGE.md).
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 import time
 from dataclasses import dataclass, replace
@@ -172,13 +173,22 @@ def one_world(part: Part, asked: list[Cell], seed: int) -> np.ndarray:
     return out
 
 
+@cache
+def version() -> str:
+    """Return eight letters that change with the code that answers or draws."""
+    found = hashlib.sha256()
+    rooms = [ROOT / "src" / "fingerpost" / room for room in ("core", "kernels", "estimators")]
+    files = [path for room in rooms for path in sorted(room.rglob("*.py"))]
+    for path in (*files, ROOT / "tests" / "suites" / "worlds.py"):
+        found.update(path.read_bytes())
+    return found.hexdigest()[:8]
+
+
 def measure(part: Part, worlds: int, folder: Path) -> np.ndarray:
-    """Return (worlds, cells, 4), going on from what is kept in the folder."""
+    """Return (worlds, cells, 4), going on from what the same code left in the folder."""
     asked = cells(part)
-    kept = folder / f"{part.name}.npy"
+    kept = folder / f"{part.name}-{version()}.npy"
     done = np.load(kept) if kept.exists() else np.empty((0, len(asked), 4))
-    if done.shape[1] != len(asked):
-        sys.exit(f"{kept.name} holds other cells than are asked now: delete it and run again.")
     began, fresh = time.process_time(), 0
     while len(done) < worlds:
         first = len(done)
@@ -338,6 +348,7 @@ def main() -> None:
     asked = parser.parse_args()
     folder = ROOT / "build" / "coverage"
     folder.mkdir(parents=True, exist_ok=True)
+    version()  # of the code as it was loaded: it may be edited while worlds are drawn
     chosen = [part for part in parts() if asked.only in (None, part.name)]
     found = {}
     for part in chosen:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ LARGE = 1_000_000  # the size of every setting but the first
 THREADED = ("logit", "multinomial", "poisson")  # measured also with as many threads as peers like
 TOLD_TO_BLAS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+FOLDER = ROOT / "build" / "bench"
+KEPT = "measurements.jsonl"
 LONGEST = 1_800  # seconds after which a measurement is given up
 
 
@@ -59,6 +62,7 @@ def settings() -> dict[str, str]:
 def environment(setting: str, tool: str) -> dict[str, str]:
     """Return the environment of a measurement; peers get one BLAS thread unless they are free."""
     out = dict(os.environ)
+    out["PYTHONPATH"] = str(FOLDER / "code")
     if setting == NATIVE:
         for name in TOLD_TO_BLAS:
             out.pop(name, None)
@@ -131,6 +135,18 @@ def measure(plan: Plan, store: Store) -> None:
         print(f"{done}/{len(wanted)} {key.setting} | {key.task} | {key.tool} | {size}: {cost}")
 
 
+def begin(folder: Path) -> None:
+    """Forget the last run; copy the package and note the load.
+
+    What is measured is the copy, so that work on the package meanwhile cannot mix two versions.
+    """
+    (folder / KEPT).unlink(missing_ok=True)
+    shutil.rmtree(folder / "code", ignore_errors=True)
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "src", folder / "code", ignore=ignored)
+    (folder / "load.txt").write_text(load(), encoding="utf-8")
+
+
 def read_plan(asked: argparse.Namespace) -> Plan:
     """Return the plan that the arguments ask for."""
     every = (*TASKS, "growth", page.STUDY)
@@ -142,7 +158,7 @@ def read_plan(asked: argparse.Namespace) -> Plan:
         1 if asked.quick else asked.runs,
         chosen,
         (asked.only,) if asked.only else every,
-        ROOT / "build" / "bench",
+        FOLDER,
     )
 
 
@@ -169,16 +185,16 @@ def main() -> None:
     asked = arguments()
     plan = read_plan(asked)
     told = [word for word in sys.argv[1:] if word not in ("--page", "--resume")]
-    command = " ".join(["python benchmarks/run.py", *told])
-    context = page.Context(command, plan.settings, load())
     plan.folder.mkdir(parents=True, exist_ok=True)
-    store = Store(plan.folder / "measurements.jsonl")
-    if asked.resume or asked.page:
-        store.read()
-    else:
-        store.path.unlink(missing_ok=True)
+    if not (asked.resume or asked.page):
+        begin(plan.folder)
+    store = Store(plan.folder / KEPT)
+    store.read()
     if not asked.page:
         measure(plan, store)
+    command = " ".join(["python benchmarks/run.py", *told])
+    busy = (plan.folder / "load.txt").read_text(encoding="utf-8")
+    context = page.Context(command, plan.settings, busy)
     whole = not asked.quick and not asked.only
     out = ROOT / "benchmarks" if whole else plan.folder
     found = store.summaries()

@@ -30,14 +30,18 @@ class Fits:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """Covariates, working models, level of clustering, level of intervals, a leaf's own options."""
+    """Covariates, working models, level of clustering, level of intervals, a leaf's own options.
+
+    stream: names the study's random numbers, with `seed`; not its digest, so that a change of
+    wording changes no number.
+    """
 
     given: tuple[str, ...]
     models: Models = Models()
     assignment: Assignment = Observed()
     cluster: str | None = None
     level: float = 0.95
-    digest: str = ""
+    stream: str = ""
     seed: int = 0
     options: Mapping[str, object] = field(default_factory=dict)
 

@@ -26,6 +26,11 @@ class Observed:
         """Whether a draw assigned the arms."""
         return False
 
+    @property
+    def strata(self) -> tuple[str, ...]:
+        """Nothing was drawn, so nothing was drawn within strata."""
+        return ()
+
 
 @dataclass(frozen=True, slots=True)
 class Randomised:

@@ -59,13 +59,26 @@ class RegionResult:
 
 
 @dataclass(frozen=True, slots=True)
+class SensitivityResult:
+    """What one sensitivity analysis found: tables, results (role `control`), regions, and what it
+    could not answer.
+    """
+
+    leaf: str
+    tables: tuple[Table, ...] = ()
+    results: tuple[Result, ...] = ()
+    regions: tuple[RegionResult, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Output:
     """A finding after the release gate.
 
     status: `answered`, `partly refused` or `refused`. clearance: `inside` (not cleared), `public`
     or `cleared`. covariance: joint, by index of `results` (role answer), None where two results
-    share no variance unit. controls: results of sensitivity analyses by leaf. truth: (term, value)
-    where the records are synthetic.
+    share no variance unit. refusals: of targets, which no leaf answers; leaf_refusals: of one leaf,
+    where others answer. truth: (term, value) where the records are synthetic.
     """
 
     study: Study
@@ -79,9 +92,10 @@ class Output:
     extrapolations: tuple[Result, ...]
     agreements: tuple[Agreement, ...]
     tables: tuple[Table, ...]
-    sensitivity: tuple[tuple[str, tuple[Table, ...], tuple[Result, ...]], ...]
+    sensitivity: tuple[SensitivityResult, ...]
     flow: Flow
     provenance: Provenance
+    leaf_refusals: tuple[Refusal, ...] = ()
     withheld: tuple[Withheld, ...] = ()
     truth: tuple[tuple[Term, float], ...] = ()
 

@@ -23,8 +23,12 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Terms that no leaf may answer on these records, and why."""
+    """Terms that may not be answered on these records, and why.
+
+    leaf: the one leaf that has no answer, where others may; None where no leaf may answer.
+    """
 
     terms: tuple[Term, ...]
     rules: tuple[Broken, ...]
     mend: str
+    leaf: str | None = None

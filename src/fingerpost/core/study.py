@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 
 from fingerpost.core.assignment import Assignment, Observed
 from fingerpost.core.estimand import Estimand
@@ -12,6 +12,7 @@ from fingerpost.core.measure import Measure
 from fingerpost.core.model import Models
 
 Scalar = str | int | float | bool
+LANGUAGE = 1  # of the canonical form; raised only if a default changes its meaning
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +207,25 @@ class Study:
         return self.assignment.cluster
 
     def digest(self) -> str:
-        """Return the SHA-256 of the canonical JSON of the study."""
-        text = json.dumps(asdict(self), sort_keys=True, ensure_ascii=False, default=str)
+        """Return the SHA-256 of the canonical JSON of all that the study says.
+
+        Fields left at their defaults are not part of it, so that a later version with more fields
+        gives a registered study the same digest; LANGUAGE changes if a default ever does.
+        """
+        said = {"language": LANGUAGE, "study": _said(self)}
+        text = json.dumps(said, sort_keys=True, ensure_ascii=False, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _said(value: object) -> object:
+    """Return a value as plain data, with only the fields that differ from their defaults."""
+    if is_dataclass(value) and not isinstance(value, type):
+        told: dict[str, object] = {"is": type(value).__name__}
+        for each in fields(value):
+            own = getattr(value, each.name)
+            if each.default is MISSING or own != each.default:
+                told[each.name] = _said(own)
+        return told
+    if isinstance(value, tuple):
+        return [_said(item) for item in value]
+    return value

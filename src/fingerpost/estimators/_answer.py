@@ -157,7 +157,7 @@ def _critical(task: Task, found: Uncertain, sums: Array) -> tuple[Array | None, 
     needs = (found.share > LARGE_SHARE) | (g < FEW_CLUSTERS)
     if not needs.any() or g < TOO_FEW_CLUSTERS:
         return None, (plain,) * len(needs)
-    generator = stream(task.analysis.digest, "score wild bootstrap", seed=task.analysis.seed)
+    generator = stream(task.analysis.stream, "score wild bootstrap", seed=task.analysis.seed)
     drawn = wild_score_bootstrap(
         sums, level=task.analysis.level, draws=BOOTSTRAP_DRAWS, stream=generator
     )

@@ -31,7 +31,7 @@ class ArmModel:
     mean: (n,) expected outcome (per unit of exposure time) under the arm. slope: (n,) its
     derivative in the linear predictor. predict: (n, p) design under the arm. design: (n, p) of
     the fit; residual: (n,) weight × (y − fitted), zero for children outside the fit, so that a
-    child's score is residual × row of `design`. weight: (n,) weights of the fit. bread: (p, p).
+    child's score is residual × row of `design`. bread: (p, p).
     """
 
     mean: Array
@@ -67,7 +67,8 @@ def arm_models(
     fit is made once.
     """
     models = task.analysis.models
-    name = ("outcome", task.terms[0].outcome, outcome_terms(task), models.by_arm, key)
+    form = (outcome_terms(task), models.by_arm, models.interactions)
+    name = ("outcome", task.terms[0].outcome, form, key)
     make = _by_arm if models.by_arm else _pooled
     return task.fits.once(name, lambda: make(task, weights))
 

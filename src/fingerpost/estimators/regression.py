@@ -11,7 +11,7 @@ import numpy as np
 
 from fingerpost.core.analysis import Task
 from fingerpost.core.answer import Answer
-from fingerpost.core.errors import Unanswerable, UsageError
+from fingerpost.core.errors import Unanswerable
 from fingerpost.core.leaves import Estimator
 from fingerpost.estimators._answer import Uncertain, estimate, largest_unit_share
 from fingerpost.estimators._assumptions import CAUSAL, KINDS, OUTCOME_MODEL
@@ -55,9 +55,9 @@ def run(task: Task) -> Answer:
 
 
 def never_negative(values: Array) -> Array:
-    """Return the values; raise UsageError where a ratio has no meaning for them."""
+    """Return the values; raise Unanswerable where a ratio has no meaning for them."""
     if len(values) and float(values.min()) < 0:
-        raise UsageError(
+        raise Unanswerable(
             "regression: a ratio needs an outcome that is never negative; "
             "this one has negative values. Mend: estimand: {scale: difference}."
         )

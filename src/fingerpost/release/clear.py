@@ -11,7 +11,7 @@ from fingerpost.core.estimand import Term
 from fingerpost.core.estimate import Estimate
 from fingerpost.core.finding import Finding
 from fingerpost.core.inference import intervals, joint_covariance, standard_errors
-from fingerpost.core.output import Output, RegionResult, Result
+from fingerpost.core.output import Output, RegionResult, Result, SensitivityResult
 from fingerpost.core.table import Table
 from fingerpost.release.policies import policy
 
@@ -25,10 +25,6 @@ def clear(finding: Finding, *, release: str | None = None) -> Output:
     chosen = policy(release or study.release)
     answered = [answer for answer in finding.answers if answer.estimate is not None]
     results = tuple(result for answer in answered for result in _results(finding, answer))
-    refusals = (
-        *finding.refusals,
-        *(refusal for answer in finding.answers for refusal in answer.refusals),
-    )
     return Output(
         study=study,
         status=status(finding, results),
@@ -41,7 +37,8 @@ def clear(finding: Finding, *, release: str | None = None) -> Output:
             for answer in finding.answers
             for region in answer.regions
         ),
-        refusals=refusals,
+        refusals=finding.refusals,
+        leaf_refusals=tuple(r for answer in finding.answers for r in answer.refusals),
         extrapolations=tuple(
             result
             for answer in finding.answers
@@ -60,7 +57,9 @@ def status(finding: Finding, results: tuple[Result, ...]) -> str:
     """Return `answered`, `partly refused`, or `refused` where no primary result was given."""
     answered = [result for result in results if result.primary and np.isfinite(result.value)]
     regions = [region for answer in finding.answers for region in answer.regions]
-    refused = bool(finding.refusals) or any(answer.refusals for answer in finding.answers)
+    refused = bool(finding.refusals) or any(
+        answer.refusals for answer in finding.answers if answer.leaf in finding.primary
+    )
     if not answered and not regions:
         return "refused"
     return "partly refused" if refused else "answered"
@@ -132,8 +131,12 @@ def _covariance(estimates: list[Estimate]) -> tuple[tuple[float | None, ...], ..
     )
 
 
-def _sensitive(answer: Answer, level: float) -> tuple[str, tuple[Table, ...], tuple[Result, ...]]:
-    controls: tuple[Result, ...] = ()
-    if answer.estimate is not None:
-        controls = results_of(answer.leaf, answer.estimate, level, "control")
-    return answer.leaf, answer.tables, controls
+def _sensitive(answer: Answer, level: float) -> SensitivityResult:
+    estimate = answer.estimate
+    return SensitivityResult(
+        answer.leaf,
+        answer.tables,
+        () if estimate is None else results_of(answer.leaf, estimate, level=level, role="control"),
+        tuple(RegionResult(answer.leaf, region) for region in answer.regions),
+        answer.refusals,
+    )

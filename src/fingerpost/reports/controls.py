@@ -12,9 +12,7 @@ Row = dict[str, Cell]
 
 def sensitivity_tables(output: Output, name: str) -> tuple[Table, ...]:
     """Return the tables of that name which sensitivity analyses drew up."""
-    return tuple(
-        table for _, tables, _ in output.sensitivity for table in tables if table.name == name
-    )
+    return tuple(table for one in output.sensitivity for table in one.tables if table.name == name)
 
 
 def adjusted(output: Output) -> list[tuple[Table, Row]]:

@@ -38,6 +38,7 @@ def results(output: Output) -> Record:
         "covariance": [[finite(cell) for cell in row] for row in output.covariance],
         "regions": [region(item) for item in output.regions],
         "refusals": [record for refusal in output.refusals for record in refused(refusal)],
+        "leaf_refusals": [each for refusal in output.leaf_refusals for each in refused(refusal)],
         "extrapolations": [estimate(result) for result in output.extrapolations],
         "agreement": agreements(output),
         "diagnostics": by_name(output.tables),
@@ -130,6 +131,7 @@ def refused(refusal: Refusal) -> list[Record]:
             "target": target,
             "rules": rules,
             "mend": refusal.mend,
+            "leaf": refusal.leaf,
         }
         for outcome, contrast, target in questions
     ]
@@ -179,16 +181,17 @@ def plain(cell: str | int | float | bool | None) -> str | int | float | bool | N
 
 
 def sensitivity(output: Output) -> dict[str, Record]:
-    """Return every sensitivity analysis by leaf: its tables and its control estimates."""
-    tables: dict[str, list[Table]] = {}
-    controls: dict[str, list[Record]] = {}
-    for leaf, drawn, control in output.sensitivity:
-        tables.setdefault(leaf, []).extend(drawn)
-        controls.setdefault(leaf, []).extend(estimate(result) for result in control)
-    return {
-        leaf: {"tables": by_name(drawn), "controls": controls[leaf]}
-        for leaf, drawn in tables.items()
-    }
+    """Return every sensitivity analysis by leaf: tables, control estimates, what was refused."""
+    found: dict[str, Record] = {}
+    for leaf in dict.fromkeys(one.leaf for one in output.sensitivity):
+        mine = [one for one in output.sensitivity if one.leaf == leaf]
+        found[leaf] = {
+            "tables": by_name([table for one in mine for table in one.tables]),
+            "controls": [estimate(result) for one in mine for result in one.results],
+            "regions": [region(item) for one in mine for item in one.regions],
+            "refusals": [each for one in mine for r in one.refusals for each in refused(r)],
+        }
+    return found
 
 
 def flow(output: Output) -> Record:

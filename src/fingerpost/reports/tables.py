@@ -80,14 +80,14 @@ def shelf(output: Output) -> dict[str, tuple[Table, ...]]:
     }
     extrapolated = estimates_table(output, output.extrapolations, EXTRAPOLATION)
     named[EXTRAPOLATION] = [extrapolated]
-    drawn = [table for _, tables, _ in output.sensitivity for table in tables]
+    drawn = [table for one in output.sensitivity for table in one.tables]
     for table in (*output.tables, *drawn):
         for part in parted(output, table):
             named.setdefault(part.name, []).append(part)
-    for leaf, _, controls in output.sensitivity:
-        if controls:
-            name = f"controls_{leaf}"
-            named.setdefault(name, []).append(estimates_table(output, controls, name))
+    for one in output.sensitivity:
+        if one.results:
+            name = f"controls_{one.leaf}"
+            named.setdefault(name, []).append(estimates_table(output, one.results, name))
     return {name: tuple(tables) for name, tables in named.items() if any(t.rows for t in tables)}
 
 

@@ -59,7 +59,7 @@ def analysis_of(study: Study, given: tuple[str, ...] | None = None) -> Analysis:
         interactions=tuple(name for name in models.interactions if name not in dropped),
     )
     return Analysis(
-        chosen, kept, study.assignment, study.cluster, study.level, study.digest(), study.seed
+        chosen, kept, study.assignment, study.cluster, study.level, study.name, study.seed
     )
 
 
@@ -195,8 +195,13 @@ def _run(name: str, leaf: Estimator, task: Task) -> Answer:
     try:
         return leaf.run(task)
     except Unanswerable as fault:
-        rule = Broken("no answer", guard.SUPPORT, float("nan"), float("nan"), str(fault))
-        return Answer(name, refusals=(Refusal(task.terms, (rule,), "See the rule."),))
+        return unanswered(name, task.terms, fault=fault)
+
+
+def unanswered(name: str, terms: tuple[Term, ...], *, fault: Unanswerable) -> Answer:
+    """Return the answer of a leaf that found it has none; the fault says why, and the mend."""
+    rule = Broken("no answer", "this leaf can answer", float("nan"), float("nan"), str(fault))
+    return Answer(name, refusals=(Refusal(terms, (rule,), "", leaf=name),))
 
 
 def _tables(

@@ -63,7 +63,7 @@ def judge_counts(task: Task, term: Term, guard: Guard) -> tuple[Judged, ...]:
     level = task.analysis.cluster
     for name, _ in term.contrast:
         rows = cohort.arm == cohort.arms.index(name)
-        children = int(rows.sum())
+        children = len(np.unique(cohort.unit[rows]))
         words = f"{children} children in arm {name}"
         found.append(_low("children", SUPPORT, children, guard.refuse_children, None, words))
         if level is not None:

@@ -57,6 +57,11 @@ def check(study: Study) -> None:
             f'assignment.randomised.design: "{study.assignment.design}" is not analysed here; '
             f"only {SIMPLE} is."
         )
+    if study.assignment.strata:
+        faults.append(
+            f"assignment.randomised.strata: a draw within {listed(study.assignment.strata)} is not "
+            f"a {SIMPLE} one, and is not analysed here: arms may differ in who was drawn."
+        )
     for spec in study.outcomes:
         terms = asked(study, spec.name)
         for name, leaf in found.items():

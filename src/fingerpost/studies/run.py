@@ -16,6 +16,7 @@ from fingerpost.core.agreement import Agreement
 from fingerpost.core.analysis import Fits, Task
 from fingerpost.core.answer import Answer
 from fingerpost.core.cohort import Cohort
+from fingerpost.core.errors import Unanswerable
 from fingerpost.core.estimand import Term
 from fingerpost.core.finding import Finding
 from fingerpost.core.flow import Flow
@@ -25,7 +26,7 @@ from fingerpost.core.study import SensitivitySpec, Study
 from fingerpost.core.table import Table
 from fingerpost.sensitivity._task import SensitivityTask
 from fingerpost.studies import diagnostics, plan
-from fingerpost.studies.answering import Answered, analysis_of, answer_outcome
+from fingerpost.studies.answering import Answered, analysis_of, answer_outcome, unanswered
 from fingerpost.studies.document import resolve
 from fingerpost.studies.weights import indicators
 
@@ -48,11 +49,11 @@ def run(study: Study, records: TableRecords, *, say: Say = lambda words: None) -
     parts: list[tuple[Task, Answered]] = []
     sensitivity: list[Answer] = []
     flow, kept = cohort.flow, Kept(study, cohort)
-    for spec in study.outcomes:
-        task, flow = kept.task(spec.name, flow)
+    for outcome in study.outcomes:
+        task, flow = kept.task(outcome.name, flow)
         answered = answer_outcome(study, task, say)
         parts.append((task, answered))
-        sensitivity += _sensitivity(study, cohort, task, answered, say)
+        sensitivity += [_sensitive(study, task, answered, spec, say) for spec in study.sensitivity]
     answers = tuple(answer for _, part in parts for answer in part.answers)
     return Finding(
         study,
@@ -106,13 +107,6 @@ def _common_tables(built: Built) -> tuple[Table, ...]:
     )
 
 
-def _sensitivity(
-    study: Study, whole: Cohort, task: Task, answered: Answered, say: Say
-) -> list[Answer]:
-    """Run every sensitivity leaf on one outcome's children and answers."""
-    return [_sensitive(study, task, answered, spec, say) for spec in study.sensitivity]
-
-
 def _sensitive(
     study: Study, task: Task, answered: Answered, spec: SensitivitySpec, say: Say
 ) -> Answer:
@@ -127,11 +121,13 @@ def _sensitive(
         refused = (Answer("guard", refusals=found.refusals),) if found.refusals else ()
         return (*found.answers, *refused)
 
-    return leaf.run(
-        SensitivityTask(
-            study, task.cohort, answered.answers, refit, dict(spec.options), study.level
-        )
+    told = SensitivityTask(
+        study, task.cohort, answered.answers, refit, dict(spec.options), study.level
     )
+    try:
+        return leaf.run(told)
+    except Unanswerable as fault:
+        return unanswered(spec.leaf, task.terms, fault=fault)
 
 
 def agreements(study: Study, answers: tuple[Answer, ...]) -> tuple[Agreement, ...]:

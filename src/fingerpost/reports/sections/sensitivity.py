@@ -15,7 +15,7 @@ TITLE = "What if the assumptions fail?"
 
 def section(output: Output) -> Section:
     """Return what each sensitivity analysis says, with its tables and its picture."""
-    leaves = list(dict.fromkeys(leaf for leaf, _, _ in output.sensitivity))
+    leaves = list(dict.fromkeys(one.leaf for one in output.sensitivity))
     if not leaves:
         none = (
             f"No sensitivity analysis was asked for: {counted(len(output.results), 'estimate')} of "
@@ -24,8 +24,8 @@ def section(output: Output) -> Section:
         return Section("sensitivity", TITLE, (Words(none),))
     parts: list[Part] = [Words(text) for text in sensitivity(output)]
     for leaf in leaves:
-        tables = [t for name, found, _ in output.sensitivity if name == leaf for t in found]
-        controls = [r for name, _, found in output.sensitivity if name == leaf for r in found]
+        tables = [t for one in output.sensitivity if one.leaf == leaf for t in one.tables]
+        controls = [r for one in output.sensitivity if one.leaf == leaf for r in one.results]
         parts.append(Heading(heading_of(leaf), f"sensitivity-{leaf}"))
         parts += contours(output, tables)
         parts += grids(table for table in tables if table.name != "contour")

@@ -53,7 +53,7 @@ def effects_counted(output: Output) -> str | None:
 
 def sensitivity_named(output: Output) -> str | None:
     """Return the sensitivity analyses that were run."""
-    return ", ".join(dict.fromkeys(leaf for leaf, _, _ in output.sensitivity)) or None
+    return ", ".join(dict.fromkeys(one.leaf for one in output.sensitivity)) or None
 
 
 ITEMS: tuple[Item, ...] = (
