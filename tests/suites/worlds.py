@@ -123,4 +123,4 @@ def term(
 
 def task(cohort: Cohort, *terms: Term, given: tuple[str, ...] = GIVEN) -> Task:
     """Return a task clustered by school."""
-    return Task(cohort, terms, Analysis(given, cluster="school", digest="test"))
+    return Task(cohort, terms, Analysis(given, cluster="school", stream="test"))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, timedelta
 
 import narwhals as nw
 
 from fingerpost.core.errors import Malformed, listed
+from fingerpost.core.moment import EPOCH, NUMBER, moment
 from fingerpost.core.study import Condition, Scalar
 
-NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
 WHOLE = re.compile(r"\s*[+-]?\d+\s*")
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 TRUTH = {"true": "1", "false": "0"}
@@ -25,6 +25,9 @@ LEAVES = {
     "recorded": "is not recorded",
     "missing": "is recorded",
 }
+
+MEMBERSHIP = frozenset({"equals", "is_in"})
+PRESENCE = frozenset({"recorded", "missing"})
 
 
 def canonical(value: Scalar) -> str:
@@ -71,41 +74,42 @@ def expression(condition: Condition, dtype: nw.dtypes.DType, *, place: str) -> n
     compared with the value.
     """
     column = nw.col(condition.column)
-    if condition.test in {"recorded", "missing"}:
+    bounds = compared(condition, dtype, place=place)
+    if not bounds:
         return column.is_null() if condition.test == "missing" else ~column.is_null()
+    if dtype == nw.Datetime:
+        column = column.dt.date()
+    if condition.test in MEMBERSHIP:
+        return column == bounds[0] if len(bounds) == 1 else column.is_in(bounds)
+    return {
+        "at_least": column >= bounds[0],
+        "at_most": column <= bounds[0],
+        "below": column < bounds[0],
+        "above": column > bounds[0],
+    }[condition.test]
+
+
+def compared(
+    condition: Condition, dtype: nw.dtypes.DType, *, place: str
+) -> tuple[int | float | str | date, ...]:
+    """Return what a column of this type is compared with: one bound, the members, or nothing.
+
+    Raises Malformed as `expression` does.
+    """
+    if condition.test in PRESENCE:
+        return ()
     if condition.test not in LEAVES:
         raise Malformed(
             f'{place}: "{condition.test}" is no test. Allowed: {listed(sorted(LEAVES))}.'
         )
-    if not values_of(condition):
-        raise Malformed(f'{place}: {condition.test} on "{condition.column}" needs a value.')
-    if condition.test in {"equals", "is_in"}:
-        return membership(condition, dtype, place=place)
-    (bound,) = [
-        comparable(value, dtype, condition=condition, place=place)
-        for value in values_of(condition)[:1]
-    ]
-    if dtype == nw.Datetime:
-        column = column.dt.date()
-    return {
-        "at_least": column >= bound,
-        "at_most": column <= bound,
-        "below": column < bound,
-        "above": column > bound,
-    }[condition.test]
-
-
-def membership(condition: Condition, dtype: nw.dtypes.DType, *, place: str) -> nw.Expr:
-    """Return whether the column is one of the condition's values, whichever way they are stored."""
-    column = nw.col(condition.column)
     values = values_of(condition)
-    if dtype == nw.String:
-        spelt = sorted({spelling for value in values for spelling in spellings(value)})
-        return column == spelt[0] if len(spelt) == 1 else column.is_in(spelt)
-    bounds = [comparable(value, dtype, condition=condition, place=place) for value in values]
-    if dtype == nw.Datetime:
-        column = column.dt.date()
-    return column == bounds[0] if len(bounds) == 1 else column.is_in(bounds)
+    if not values:
+        raise Malformed(f'{place}: {condition.test} on "{condition.column}" needs a value.')
+    if condition.test not in MEMBERSHIP:
+        values = values[:1]
+    elif dtype == nw.String:
+        return tuple(sorted({spelling for value in values for spelling in spellings(value)}))
+    return tuple(comparable(value, dtype, condition=condition, place=place) for value in values)
 
 
 def spellings(value: Scalar) -> set[str]:
@@ -124,6 +128,23 @@ def spellings(value: Scalar) -> set[str]:
     return spelt
 
 
+def day_of(value: Scalar, test: str) -> date | None:
+    """Return the day that bounds a column of dates; None where the value is no date.
+
+    A month or year in text bounds with its last day where later days are left out or asked for,
+    else with its first; it equals no day.
+
+    >>> day_of("2002-09", "at_least"), day_of("2002-09", "at_most")
+    (datetime.date(2002, 9, 1), datetime.date(2002, 9, 30))
+    """
+    found = moment(value)
+    if found is None or found.kind != "date":
+        return None
+    if test in {"equals", "is_in"} and found.first != found.last:
+        return None
+    return EPOCH + timedelta(found.last if test in {"at_most", "above"} else found.first)
+
+
 def comparable(
     value: Scalar, dtype: nw.dtypes.DType, *, condition: Condition, place: str
 ) -> int | float | str | date:
@@ -137,8 +158,9 @@ def comparable(
             return int(code) if whole else float(code)
         held = "numbers"
     elif dtype in (nw.Date, nw.Datetime):
-        if isinstance(value, str) and ISO_DATE.fullmatch(value):
-            return date.fromisoformat(value)
+        day = day_of(value, condition.test)
+        if day is not None:
+            return day
         held = "dates"
     elif dtype == nw.String and isinstance(value, str) and ISO_DATE.fullmatch(value):
         # Dates written year-month-day sort as text.

@@ -9,8 +9,9 @@ import numpy as np
 import polars as pl
 
 from fingerpost.cohorts.columns import children, measured
-from fingerpost.cohorts.values import Floats, Mask, Places, moment, moments
+from fingerpost.cohorts.values import Floats, Mask, Places, moments
 from fingerpost.core.errors import listed
+from fingerpost.core.moment import moment
 from fingerpost.core.outcome import KINDS, Outcome
 from fingerpost.core.study import Arms, OutcomeSpec, Scalar
 
@@ -29,6 +30,18 @@ class Read:
     table: Mapping[str, pl.Series]
     places: Places
     keep: Mask
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class When:
+    """The first and last day on which something was measured, by child or for all: `Moment`s.
+
+    kind: `date`, `number`, or `text` where it is neither.
+    """
+
+    first: Floats
+    last: Floats
+    kind: str
 
 
 def outcome(spec: OutcomeSpec, read: Read, *, faults: list[str]) -> Outcome | None:
@@ -150,13 +163,12 @@ def order_faults(spec: OutcomeSpec, arms: Arms, *, read: Read) -> list[str]:
     if first is None or second is None:
         return []
     place = f"outcomes.{spec.name}"
-    (early, early_kind), (late, late_kind) = first, second
-    if early_kind != late_kind or "text" in (early_kind, late_kind):
+    if first.kind != second.kind or "text" in (first.kind, second.kind):
         return [
             f"{place}: when the exposure and the outcome were measured cannot be compared "
-            f"({early_kind} and {late_kind}). Give both as dates (YYYY-MM-DD) or both as numbers."
+            f"({first.kind} and {second.kind}). Give both as dates (YYYY-MM-DD) or both as numbers."
         ]
-    before = np.broadcast_to(late < early, read.keep.shape) & read.keep
+    before = np.broadcast_to(second.last < first.first, read.keep.shape) & read.keep
     if not before.any():
         return []
     return [
@@ -165,11 +177,14 @@ def order_faults(spec: OutcomeSpec, arms: Arms, *, read: Read) -> list[str]:
     ]
 
 
-def when(column: str | None, at: Scalar | None, *, read: Read) -> tuple[Floats, str] | None:
-    """Return when something was measured, by child or for all, and its kind; None if not said."""
+def when(column: str | None, at: Scalar | None, *, read: Read) -> When | None:
+    """Return when something was measured, by child or for all; None if not said."""
     if column:
-        return moments(read.table[column])
+        values, kind = moments(read.table[column])
+        return When(values, values, kind)
     if at is None:
         return None
-    value, kind = moment(at)
-    return np.array(value), kind
+    one = moment(at)
+    if one is None:
+        return When(np.array(np.nan), np.array(np.nan), "text")
+    return When(np.array(one.first), np.array(one.last), one.kind)

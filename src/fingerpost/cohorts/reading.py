@@ -10,10 +10,10 @@ from typing import Any
 import narwhals as nw
 
 from fingerpost.cohorts.conditions import expression
-from fingerpost.core.errors import Malformed, listed, nearest
+from fingerpost.core.errors import Malformed, nearest
 from fingerpost.core.leaves import Engine, load
 from fingerpost.core.study import Condition, Records, Scalar, TableSource
-from fingerpost.engines._shared import ROW, TableFile, table_file
+from fingerpost.engines._shared import ROW, TableFile, distinct, table_file
 
 SOURCE = "(source)"
 
@@ -97,7 +97,10 @@ def read_records(
     frames = load("engines", engine, kind=Engine).read(files)
     parts = tuple(Part(one, frame) for one, frame in zip(records.sources, frames, strict=True))
     frame, columns, dropped = stacked(parts)
-    digest = tuple(item for file in files for item in file.digest())
+    digests = [item for file in files for item in file.digest()]
+    # Stacked sources may bear one name; each keeps an entry of its own.
+    called = distinct([name for name, _ in digests])
+    digest = tuple(zip(called, (found for _, found in digests), strict=True))
     return TableRecords(frame, columns, digest, engine, parts, dropped, records, base)
 
 
@@ -169,11 +172,15 @@ def alike(
 ) -> nw.Expr:
     """Return a column of one source in the one type that holds it in every source."""
     column = constant(name, constants[name]) if name in constants else nw.col(name)
+    held = in_common(dtypes)
+    return column if held is None else column.cast(held)
+
+
+def in_common(dtypes: Sequence[nw.dtypes.DType]) -> nw.dtypes.DType | None:
+    """Return the type to which every source's column is cast; None where all are of one type."""
     if all(dtype == dtypes[0] for dtype in dtypes):
-        return column
-    if all(dtype.is_numeric() for dtype in dtypes):
-        return column.cast(nw.Float64)
-    return column.cast(nw.String)
+        return None
+    return nw.Float64() if all(dtype.is_numeric() for dtype in dtypes) else nw.String()
 
 
 def expressions(
@@ -185,9 +192,10 @@ def expressions(
 ) -> tuple[nw.Expr, ...]:
     """Return conditions as expressions; Malformed with every fault."""
     built, faults = [], []
+    names = [name for name in schema if name not in (ROW, SOURCE)]
     for condition in conditions:
         if condition.column not in schema:
-            faults.append(unknown(condition.column, place, columns=schema, words=words))
+            faults.append(unknown(condition.column, place, columns=names, words=words))
             continue
         try:
             built.append(expression(condition, schema[condition.column], place=place))
@@ -198,14 +206,12 @@ def expressions(
     return tuple(built)
 
 
-def unknown(
-    column: str, place: str, *, columns: dict[str, nw.dtypes.DType] | Sequence[str], words: str
-) -> str:
-    """Return the fault of a column that is not there, with the nearest that is."""
-    names = [name for name in columns if name not in (ROW, SOURCE)]
-    there = (
-        f" There are: {listed(names)}." if len(names) <= 12 else f" It has {len(names)} columns."
-    )
-    folded = {name.casefold(): name for name in reversed(names)}
-    near = nearest(folded.get(column.casefold(), column), names)
-    return f'{place}: there is no column "{column}" in {words}.{near}{there}'
+def unknown(column: str, place: str, *, columns: Sequence[str], words: str) -> str:
+    """Return the fault of a column that is not there, with the nearest that is.
+
+    The columns are not listed: where a file has no header their names are a child's values.
+    """
+    folded = {name.casefold(): name for name in reversed(columns)}
+    near = nearest(folded.get(column.casefold(), column), columns)
+    held = f" It has {len(columns)} columns."
+    return f'{place}: there is no column "{column}" in {words}.{near}{held}'

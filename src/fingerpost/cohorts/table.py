@@ -24,13 +24,13 @@ from fingerpost.cohorts.columns import (
 from fingerpost.cohorts.conditions import canonical
 from fingerpost.cohorts.outcomes import Read, order_faults, outcome
 from fingerpost.cohorts.reading import SOURCE, TableRecords, read_records
+from fingerpost.cohorts.sql import steps_sql
 from fingerpost.cohorts.steps import (
     check_columns,
     complete_reason,
     covariate_of,
     extras,
     steps,
-    steps_sql,
     walked,
     wanted,
 )
@@ -42,7 +42,7 @@ from fingerpost.core.errors import Malformed
 from fingerpost.core.flow import Flow
 from fingerpost.core.model import Factor, ModelTerm
 from fingerpost.core.outcome import Outcome
-from fingerpost.core.study import SensitivitySpec, Study
+from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
 from fingerpost.engines._shared import ROW, collected
 
@@ -231,7 +231,8 @@ def filled(study: Study, drafts: Sequence[Draft]) -> tuple[Study, dict[str, Colu
             continue
         key = fingerprint(flag.values.astype(np.float64))
         flags[draft.name] = seen.setdefault(key, f"{draft.name} missing")
-        columns.setdefault(flags[draft.name], flag)
+        shared = columns.get(flags[draft.name], flag)
+        columns[flags[draft.name]] = replace(shared, flag_of=(*shared.flag_of, draft.name))
     given = tuple(columns)
     models = replace(
         study.models,
@@ -239,23 +240,7 @@ def filled(study: Study, drafts: Sequence[Draft]) -> tuple[Study, dict[str, Colu
         outcome=flagged(study.models.outcome, flags),
     )
     assignment = replace(study.assignment, given=given)
-    specs = tuple(without_flags(spec, flags) for spec in study.sensitivity)
-    run = replace(study, assignment=assignment, models=models, sensitivity=specs)
-    return run, columns
-
-
-def without_flags(spec: SensitivitySpec, flags: Mapping[str, str]) -> SensitivitySpec:
-    """Return a sensitivity analysis that leaves out, with covariates, the flags only they have."""
-    gone = spec.option("without")
-    if not isinstance(gone, tuple):
-        return spec
-    kept = {flag for name, flag in flags.items() if name not in gone}
-    extra = {flags[name]: None for name in gone if name in flags and flags[name] not in kept}
-    if not extra:
-        return spec
-    return replace(
-        spec, options=tuple(sorted({**dict(spec.options), "without": (*gone, *extra)}.items()))
-    )
+    return replace(study, assignment=assignment, models=models), columns
 
 
 def flagged(

@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from fingerpost.cohorts.conditions import ISO_DATE, NUMBER, TRUTH, canonical
+from fingerpost.cohorts.conditions import TRUTH, canonical
+from fingerpost.core.moment import NUMBER
 from fingerpost.core.study import Scalar
 
 Floats = NDArray[np.float64]
@@ -121,17 +122,3 @@ def moments(series: pl.Series) -> tuple[Floats, str]:
     if wrong is not None:
         return values, "text"
     return values, "date" if series.dtype in (pl.Date, pl.Datetime) else "number"
-
-
-def moment(value: Scalar) -> tuple[float, str]:
-    """Return one moment and its kind, as `moments` does.
-
-    >>> moment("1970-01-03"), moment(2002), moment("spring")
-    ((2.0, 'date'), (2002.0, 'number'), (nan, 'text'))
-    """
-    if isinstance(value, str):
-        if ISO_DATE.fullmatch(value):
-            return float((date.fromisoformat(value) - date(1970, 1, 1)).days), "date"
-        if not NUMBER.fullmatch(value):
-            return float("nan"), "text"
-    return float(value), "number"

@@ -14,10 +14,12 @@ class Column:
 
     values: (n,) float64 in the unit of the records, or integer codes into `levels`.
     levels: names of the categories, the first being the reference; empty where it is numeric.
+    flag_of: names of the covariates whose missing values this column flags; empty where it is none.
     """
 
     values: NDArray[np.generic]
     levels: tuple[str, ...] = ()
+    flag_of: tuple[str, ...] = ()
 
     @property
     def categorical(self) -> bool:
@@ -26,4 +28,4 @@ class Column:
 
     def take(self, rows: NDArray[np.generic]) -> Column:
         """Return the column of the chosen rows (indices or a mask)."""
-        return Column(self.values[rows], self.levels)
+        return Column(self.values[rows], self.levels, self.flag_of)

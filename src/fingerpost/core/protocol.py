@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from fingerpost.core.assignment import Randomised
-from fingerpost.core.estimand import TARGETS, Contrast, Target, contrast_words
+from fingerpost.core.estimand import contrast_words
 from fingerpost.core.model import ModelTerm
 from fingerpost.core.study import Condition, Guard, OutcomeSpec, Study
 from fingerpost.core.table import Table
+from fingerpost.core.words import article, counted, target_words
+from fingerpost.core.words import listing as listing
 
 NOT_STATED = "not stated by the authors"
 COMPONENTS = (
@@ -69,25 +71,6 @@ def protocol(study: Study) -> Table:
         context="What the trial that answers the question would do, and what was done here.",
         note="This was a trial: the last column says how it was run." if trial else "",
     )
-
-
-def listing(words: tuple[str, ...] | list[str]) -> str:
-    """Return words as an English list with `and`.
-
-    >>> listing(["age", "sex", "need"])
-    'age, sex and need'
-    """
-    items = list(words)
-    return " and ".join((", ".join(items[:-1]), items[-1])) if len(items) > 1 else "".join(items)
-
-
-def counted(number: int, what: str) -> str:
-    """Return a number of things.
-
-    >>> counted(1, "covariate"), counted(34, "covariate")
-    ('1 covariate', '34 covariates')
-    """
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def condition_words(condition: Condition) -> str:
@@ -178,11 +161,6 @@ def drawn(study: Study) -> str:
     return f"drawn by {article(study.assignment.design)} design, {what} by {what}{within}"
 
 
-def article(word: str) -> str:
-    """Return a word with its indefinite article."""
-    return f"an {word}" if word[:1].lower() in "aeiou" else f"a {word}"
-
-
 def made_alike(study: Study) -> str:
     """Return the covariates on which arms are made alike."""
     if study.all_but is not None:
@@ -259,23 +237,6 @@ def outcome_columns(study: Study) -> str:
         more += f", event {spec.event}" if spec.event else ""
         said.append(f"{spec.name}: column {spec.column}, {spec.kind}{more}")
     return "; ".join(said)
-
-
-def target_words(target: Target, contrast: Contrast) -> str:
-    """Return whom an effect is for.
-
-    >>> target_words(Target("att", trim=0.01), (("services", 1.0), ("none", -1.0)))
-    'children who received services, of those whose every arm has a probability of 0.01 or more'
-    """
-    words = TARGETS[target.kind]
-    arms = [arm for arm, _ in contrast]
-    received = {"att": arms[0], "atu": arms[-1], "received": target.arm}.get(target.kind)
-    if received is not None:
-        words = f"children who received {received}"
-    if target.trim is None:
-        return words
-    among = "children" if target.kind == "ate" else f"{words}, of those"
-    return f"{among} whose every arm has a probability of {target.trim:g} or more"
 
 
 def for_whom(study: Study) -> tuple[str, ...]:

@@ -130,10 +130,12 @@ class Guard:
     refuse_outside: float = 0.10
     refuse_children: float = 20
     refuse_clusters: float = 5
+    refuse_events: float = 1
     warn_effective_size: float = 100.0
     warn_effective_fraction: float = 0.20
     warn_share: float = 0.05
     warn_smd: float = 0.10
+    warn_events: float = 10
     warn_outside: float = 0.02
     outside_below: float = 0.01
     overrides: tuple[str, ...] = ()

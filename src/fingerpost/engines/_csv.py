@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fingerpost.core.errors import Malformed, listed
+from fingerpost.core.errors import Malformed
+from fingerpost.engines._header import Header, refuse_data, refuse_numbers
 
 if TYPE_CHECKING:
     import duckdb
@@ -87,13 +88,17 @@ def csv_form(connection: duckdb.DuckDBPyConnection, path: Path, *, keep: Sequenc
     """Return how a CSV is written, having looked at every line of it.
 
     keep: columns that stay text. Raises Malformed where the file is not UTF-8, has no header, names
-    a column twice, or has lines with more or fewer fields than the header.
+    a column twice, or has lines with more or fewer fields than the header. No fault repeats a field
+    of the first line, which is a child's where the header was forgotten.
     """
     refuse_other_encodings(path)
     first = header_line(path)
     delimiter = max(DELIMITERS, key=first.count)
-    names = header_names(path, delimiter)
+    header = header_fields(path, delimiter)
+    refuse_numbers(header)
+    names = header_names(header)
     form = CsvForm(path, delimiter, names)
+    refuse_data(header, alike=fields_alike(connection, form, header))
     return CsvForm(path, delimiter, names, column_types(connection, form, keep=keep))
 
 
@@ -109,7 +114,7 @@ def refuse_other_encodings(path: Path) -> None:
                 line = lines + block[: error.start].count(b"\n")
                 raise Malformed(
                     f'records: "{path.name}" is not UTF-8 (line {line}). Save it as CSV UTF-8.'
-                ) from error
+                ) from None
             lines += block.count(b"\n")
 
 
@@ -125,18 +130,29 @@ def header_line(path: Path) -> str:
     return first
 
 
-def header_names(path: Path, delimiter: str) -> tuple[str, ...]:
+def header_fields(path: Path, delimiter: str) -> Header:
+    """Return the fields of the first line, without the blanks around them."""
+    with path.open(encoding="utf-8-sig", newline="") as handle:
+        fields = next(csv.reader(handle, delimiter=delimiter))
+    return Header(path.name, tuple(field.strip() for field in fields))
+
+
+def header_names(header: Header) -> tuple[str, ...]:
     """Return the columns' names; one without a name is called by its place.
 
     SQL takes no notice of capitals: a name that differs from an earlier one only in these has its
     place added, so that both columns can be named.
     """
-    with path.open(encoding="utf-8-sig", newline="") as handle:
-        raw = [item.strip() for item in next(csv.reader(handle, delimiter=delimiter))]
-    twice = sorted({item for item in raw if item and raw.count(item) > 1})
+    raw = header.fields
+    first = {item: place for place, item in reversed(list(enumerate(raw, start=1)))}
+    twice = [
+        f"columns {first[item]} and {place}"
+        for place, item in enumerate(raw, start=1)
+        if item and first[item] != place
+    ]
     if twice:
         raise Malformed(
-            f'records: "{path.name}" names a column twice: {listed(twice)}. '
+            f'records: "{header.file}" gives one name to {"; to ".join(twice)}. '
             "Give each column a name of its own."
         )
     names: list[str] = []
@@ -144,6 +160,44 @@ def header_names(path: Path, delimiter: str) -> tuple[str, ...]:
         taken = item.casefold() in {earlier.casefold() for earlier in names}
         names.append(f"{item} (column {place})" if taken else item or f"column {place}")
     return tuple(names)
+
+
+def fields_alike(
+    connection: duckdb.DuckDBPyConnection, form: CsvForm, header: Header
+) -> tuple[bool, ...]:
+    """Return for each field of the header whether it is like the values below it.
+
+    It is so where the same text stands below it, where half of the values or more are that text
+    with other digits, and where it is empty though there are values, save in the first column:
+    tables of statistics packages leave the rows' numbers without a name.
+    """
+    parts = []
+    for place, (column, field) in enumerate(zip(form.names, header.fields, strict=True)):
+        value = name(column)
+        if not field:
+            parts.append("false" if place == 0 else f"count({value}) > 0")
+            continue
+        tests = [f"coalesce(bool_or({value} = {text(field)}), false)"]
+        if re.search("[0-9]", field):
+            other = "[0-9]+".join(re.escape(part) for part in re.split("[0-9]+", field))
+            like = f"count(*) FILTER (regexp_full_match({value}, {text(other)}))"
+            tests.append(f"count({value}) > 0 AND 2 * {like} >= count({value})")
+        parts.append(" OR ".join(tests))
+    return tuple(bool(found) for found in looked_at(connection, form, parts))
+
+
+def looked_at(
+    connection: duckdb.DuckDBPyConnection, form: CsvForm, parts: Sequence[str]
+) -> Sequence[Any]:
+    """Return aggregates over every line, all columns being read as text."""
+    import duckdb
+
+    source = form.scan(["VARCHAR"] * len(form.names))
+    try:
+        return connection.execute(f"SELECT {', '.join(parts)} FROM {source}").fetchall()[0]
+    except duckdb.Error as error:
+        # What DuckDB says quotes the line: it is read for its number, and not passed on.
+        raise Malformed(line_fault(form, str(error))) from None
 
 
 def column_types(
@@ -154,8 +208,6 @@ def column_types(
     A column is text unless every recorded value is a number; leading zeros and more than 15 digits
     make an identifier, which is text too.
     """
-    import duckdb
-
     parts = []
     for column in form.names:
         value, number = name(column), f"TRY_CAST({name(column)} AS DOUBLE)"
@@ -164,11 +216,7 @@ def column_types(
         parts.append(f"coalesce(max(abs({number})) FILTER (isfinite({number})), 0)")
         parts.append(f"coalesce(bool_or(regexp_matches({value}, '^\\s*[+-]?0[0-9]|_')), false)")
         parts.append(f"coalesce(bool_or(isinf({number})), false)")
-    source = form.scan(["VARCHAR"] * len(form.names))
-    try:
-        row = connection.execute(f"SELECT {', '.join(parts)} FROM {source}").fetchall()[0]
-    except duckdb.Error as error:
-        raise Malformed(line_fault(form, str(error))) from error
+    row = looked_at(connection, form, parts)
     kinds = [
         "VARCHAR" if column in keep else column_type(row[place : place + 5])
         for column, place in zip(form.names, range(0, len(row), 5), strict=True)

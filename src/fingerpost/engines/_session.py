@@ -2,35 +2,62 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import tempfile
-from pathlib import Path
+import weakref
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from fingerpost.core.errors import Malformed, listed, nearest
+from fingerpost.core.errors import FingerpostError, Malformed, listed, nearest
 from fingerpost.engines._csv import csv_form, name, pattern, text
 from fingerpost.engines._shared import TableFile, fault_of, processors
 
 if TYPE_CHECKING:
     import duckdb
 
+# The variable that says where DuckDB puts what does not fit in memory.
+SPILL = "FINGERPOST_TMP"
+
 
 def connect() -> duckdb.DuckDBPyConnection:
-    """Return a DuckDB session in memory that spills to disk and never looks for the network."""
+    """Return a DuckDB session in memory that spills to disk and never looks for the network.
+
+    What it spills is removed when the session, and every table read through it, is let go.
+    """
     import duckdb
 
     # An in-memory session does not spill unless it is told where.
-    spill = Path(tempfile.gettempdir()) / f"fingerpost-{uuid4().hex}"
-    return duckdb.connect(
+    spill = spill_folder()
+    connection = duckdb.connect(
         ":memory:",
         config={
             "threads": processors(),
             "memory_limit": "60%",
-            "temp_directory": str(spill),
+            "temp_directory": spill,
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
         },
     )
+    # A relation keeps its session; without either, or at the end of the process, the folder goes.
+    weakref.finalize(connection, shutil.rmtree, spill, ignore_errors=True)
+    return connection
+
+
+def spill_folder() -> str:
+    """Return a new folder that only this user can read, in FINGERPOST_TMP or the machine's own.
+
+    Raises FingerpostError where FINGERPOST_TMP names no folder that can be written to.
+    """
+    named = os.environ.get(SPILL)
+    try:
+        return tempfile.mkdtemp(prefix="fingerpost-", dir=named or None)
+    except OSError as error:
+        where = f"{SPILL} ({named})" if named else "the folder of temporary files"
+        raise FingerpostError(
+            f"{where} cannot be written to ({error.strerror}). Let {SPILL} name a folder of your "
+            "own that exists: what does not fit in memory is put there for the length of a run."
+        ) from None
 
 
 def relation(connection: duckdb.DuckDBPyConnection, file: TableFile) -> duckdb.DuckDBPyRelation:
@@ -51,7 +78,7 @@ def relation(connection: duckdb.DuckDBPyConnection, file: TableFile) -> duckdb.D
     except duckdb.Error as error:
         raise fault_of(
             file.words, error, mend="Is it whole, and of the form its name says?"
-        ) from error
+        ) from None
 
 
 def attached(connection: duckdb.DuckDBPyConnection, file: TableFile) -> duckdb.DuckDBPyRelation:
@@ -88,5 +115,5 @@ def stata(file: TableFile) -> Any:
     except (pyreadstat.ReadstatError, UnicodeDecodeError, ValueError) as error:
         raise fault_of(
             file.words, error, mend="Save it as Stata 8 to 15, or as CSV UTF-8."
-        ) from error
+        ) from None
     return frame

@@ -50,8 +50,12 @@ class TableFile:
     text: tuple[str, ...] = ()
 
     def digest(self) -> tuple[tuple[str, str], ...]:
-        """Return (file name, SHA-256) of each file."""
-        return tuple((file.name, sha256(file)) for file in self.files)
+        """Return (file name, SHA-256) of each file; of a folder's files, the path inside it."""
+        return tuple((self.called(file), sha256(file)) for file in self.files)
+
+    def called(self, file: Path) -> str:
+        """Return what a digest calls a file: partitions of a folder often share their names."""
+        return file.name if file == self.path else file.relative_to(self.path).as_posix()
 
 
 def sha256(path: Path) -> str:
@@ -189,7 +193,8 @@ def collected(frame: nw.LazyFrame, words: str) -> Any:
         return frame.collect("polars").to_native()
     except (duckdb.Error, PolarsError, nw.exceptions.ComputeError, OSError) as error:
         mend = "Is the file whole, and is there memory for it?"
-        raise fault_of(words, error, mend=mend) from error
+        # Without its cause: what a library says may quote a child's values.
+        raise fault_of(words, error, mend=mend) from None
 
 
 def processors() -> int:

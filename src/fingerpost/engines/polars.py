@@ -38,7 +38,7 @@ def scan(file: TableFile) -> pl.LazyFrame:
             )
             lazy.collect_schema()
         except pl.exceptions.PolarsError as error:
-            raise fault_of(file.words, error, mend="Is it whole, and truly Parquet?") from error
+            raise fault_of(file.words, error, mend="Is it whole, and truly Parquet?") from None
         return lazy
     with connect() as connection:
         whole = nw.from_native(relation(connection, file)).collect("polars").to_native()

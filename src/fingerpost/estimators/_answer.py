@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,33 +10,31 @@ from numpy.typing import NDArray
 
 from fingerpost.core.analysis import Task
 from fingerpost.core.answer import Answer
+from fingerpost.core.cohort import Codes
 from fingerpost.core.errors import Unanswerable
 from fingerpost.core.estimand import Target, Term
 from fingerpost.core.estimate import Estimate, Influence
-from fingerpost.core.seeds import stream
 from fingerpost.core.table import Table
-from fingerpost.estimators._outcome import survey_weight
-from fingerpost.estimators._score import tilt, tilt_key
+from fingerpost.estimators._few import Few, few_clusters, unit_shares
+from fingerpost.estimators._score import tilt_key
 from fingerpost.estimators._standardise import Mean, Recipe, standardised_mean
 from fingerpost.kernels.clusters import recode, sum_by
-from fingerpost.kernels.wild import wild_score_bootstrap
 
 Array = NDArray[np.float64]
 FEW_CLUSTERS = 50
 TOO_FEW_CLUSTERS = 10
 LARGE_SHARE = 0.10
-BOOTSTRAP_DRAWS = 1999
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Uncertain:
-    """q values with influence by child (n, q); share: (q,) the largest share of an arm's weight
-    that one variance unit holds.
+    """q values with influence by child (n, q). weighted: whether the score weights the children,
+    which decides what share of an arm's weight a variance unit holds.
     """
 
     value: Array
     influence: Array
-    share: Array
+    weighted: bool
 
 
 def standardise(task: Task, leaf: str, recipe: Recipe) -> Answer:
@@ -68,7 +66,7 @@ def answer_from_means(
     found = Uncertain(
         np.array([column.value for column in columns]),
         np.stack([column.influence for column in columns], axis=1),
-        np.array([largest_unit_share(task, term, weighted) for term in task.terms]),
+        weighted,
     )
     table = _means_table(task, leaf, means)
     return Answer(leaf, estimate=estimate(task, found), tables=(table,))
@@ -98,49 +96,57 @@ def _combine(task: Task, term: Term, means: Mapping[tuple[Target, int], Mean]) -
     return Mean(value, influence)
 
 
-def largest_unit_share(task: Task, term: Term, weighted: bool = False) -> float:
-    """Return the largest share of an arm's weight (tilted, if `weighted`) of one variance unit."""
-    cohort = task.cohort
-    codes, units = recode(cohort.cluster_codes(task.analysis.cluster))
-    weight = survey_weight(task)
-    if weighted:
-        weight = weight * tilt(task, term).weights[np.arange(cohort.n), cohort.arm]
-    shares = []
-    for name, _ in term.contrast:
-        mine = weight * (cohort.arm == cohort.arms.index(name))
-        shares.append(float(sum_by(codes, mine, n_groups=len(units)).max() / mine.sum()))
-    return max(shares)
-
-
 def estimate(task: Task, found: Uncertain) -> Estimate:
     """Return the estimate with clustered influence, factor G/(G − 1) where a level is named, and
-    the interval that the number of clusters allows (method decisions, section 2).
+    the interval that the number of clusters allows (method decisions, section 2; decision 0005).
 
     G < 10: no standard error and no interval. G < 50, or one unit with more than a tenth of an
-    arm's weight: score wild bootstrap. Otherwise the normal.
+    arm's weight: leverage-corrected sums, and the larger of t and score wild bootstrap. Otherwise
+    the normal.
     """
     cohort, analysis = task.cohort, task.analysis
-    level = analysis.cluster or "child"
     codes, units = recode(cohort.cluster_codes(analysis.cluster))
-    sums = sum_by(codes, found.influence, n_groups=len(units))
     g, q = len(units), len(found.value)
+    level = analysis.cluster or "child"
     correction, note = factor(analysis.cluster, g)
+    few = needs_few(task, found, codes=codes, count=g)
+    sums, critical, df = sum_by(codes, found.influence, n_groups=g), None, None
+    by = f"influence summed by {level}{', ' * bool(note)}{note}"
+    words = f"normal, {by}"
+    if g < TOO_FEW_CLUSTERS:
+        words = f"none: {g} clusters are fewer than {TOO_FEW_CLUSTERS}"
+    elif few is not None:
+        sums, critical, df = few.sums, few.critical, few.df
+        correction, note = 1.0, "leverage-corrected"
+        words = f"score wild bootstrap, at least t; {note} influence summed by {level}"
     spread = Influence(sums, units, level, correction=correction, note=note)
-    critical, interval = _critical(task, found, sums)
-    few = g < TOO_FEW_CLUSTERS
     return Estimate(
         task.terms,
         found.value,
-        None if few else spread,
+        None if g < TOO_FEW_CLUSTERS else spread,
+        df=df,
         n=np.full(q, cohort.n),
         arm_n=np.tile(np.bincount(cohort.arm, minlength=len(cohort.arms)), (q, 1)),
         arms=cohort.arms,
         clusters=np.full(q, g),
         critical=critical,
-        interval=(f"none: {g} clusters are fewer than {TOO_FEW_CLUSTERS}",) * q
-        if few
-        else interval,
+        interval=(words,) * q,
     )
+
+
+def needs_few(task: Task, found: Uncertain, *, codes: Codes, count: int) -> Few | None:
+    """Return what few clusters need, or None where there are many and none is large."""
+    if count < TOO_FEW_CLUSTERS:
+        return None
+    shares = [
+        unit_shares(task, term, weighted=found.weighted, codes=codes, count=count)
+        for term in task.terms
+    ]
+    compared = [[task.cohort.arms.index(name) for name, _ in term.contrast] for term in task.terms]
+    largest = max(float(share[:, own].max()) for share, own in zip(shares, compared, strict=True))
+    if count >= FEW_CLUSTERS and largest <= LARGE_SHARE:
+        return None
+    return few_clusters(task, found.influence, codes=codes, shares=shares)
 
 
 def factor(cluster: str | None, g: int) -> tuple[float, str]:
@@ -148,55 +154,25 @@ def factor(cluster: str | None, g: int) -> tuple[float, str]:
     return (1.0, "") if cluster is None else (g / max(g - 1, 1), "G/(G − 1)")
 
 
-def _critical(task: Task, found: Uncertain, sums: Array) -> tuple[Array | None, tuple[str, ...]]:
-    """Return critical values where the bootstrap is needed, and the interval's name by term."""
-    g, level = len(sums), task.analysis.cluster or "child"
-    note = factor(task.analysis.cluster, g)[1]
-    by = f"influence summed by {level}{', ' * bool(note)}{note}"
-    plain = f"normal, {by}"
-    needs = (found.share > LARGE_SHARE) | (g < FEW_CLUSTERS)
-    if not needs.any() or g < TOO_FEW_CLUSTERS:
-        return None, (plain,) * len(needs)
-    generator = stream(task.analysis.stream, "score wild bootstrap", seed=task.analysis.seed)
-    drawn = wild_score_bootstrap(
-        sums, level=task.analysis.level, draws=BOOTSTRAP_DRAWS, stream=generator
-    )
-    normal = _normal(task.analysis.level)
-    name = f"score wild bootstrap, {by}"
-    return np.where(needs, drawn, normal), tuple(name if need else plain for need in needs)
-
-
-def _normal(level: float) -> float:
-    from scipy.special import ndtri
-
-    return float(ndtri(0.5 + level / 2))
-
-
 def _means_table(task: Task, leaf: str, means: Mapping[tuple[Target, int], Mean]) -> Table:
-    """Return the standardised means by target and arm."""
+    """Return the standardised means by target and arm; the children behind each are its arm's."""
     cohort, analysis = task.cohort, task.analysis
     codes, units = recode(cohort.cluster_codes(analysis.cluster))
-    g = len(units)
-    rows = []
+    g, children = len(units), np.bincount(cohort.arm, minlength=len(cohort.arms))
+    rows, counts = [], []
     for (target, arm), one in means.items():
         sums = sum_by(codes, one.influence, n_groups=g)
         se = float(np.sqrt(factor(analysis.cluster, g)[0] * (sums @ sums)))
         shown = None if g < TOO_FEW_CLUSTERS else se
         rows.append((leaf, target.label(), cohort.arms[arm], one.value, shown))
-    return means_table(task.terms[0].outcome, rows, cohort.n)
-
-
-def means_table(
-    outcome: str, rows: Sequence[tuple[str, str, str, float, float | None]], n: int
-) -> Table:
-    """Return the table of arm means: estimator, target, arm, mean, standard error."""
+        counts.append(int(children[arm]))
     return Table(
         "means",
         "Standardised means",
         ("estimator", "target", "arm", "mean", "se"),
         ("label", "label", "label", "number", "number"),
         tuple(rows),
-        counts=(n,) * len(rows),
-        tags=(("outcome", outcome),),
+        counts=tuple(counts),
+        tags=(("outcome", task.terms[0].outcome),),
         context="What each arm's outcome would be on average in the target, by estimator.",
     )

@@ -11,12 +11,6 @@ from fingerpost.core.analysis import Task
 from fingerpost.core.answer import Answer
 from fingerpost.core.estimate import Influence
 from fingerpost.core.table import Table
-from fingerpost.estimators._answer import (
-    FEW_CLUSTERS,
-    LARGE_SHARE,
-    TOO_FEW_CLUSTERS,
-    largest_unit_share,
-)
 from fingerpost.estimators._outcome import outcome_of, person_time, survey_weight
 from fingerpost.kernels.clusters import recode
 from fingerpost.kernels.design import Design
@@ -63,9 +57,7 @@ def least_squares_spread(
     if found is None or found.spread is None or task.terms[0].scale != "difference":
         return answer
     codes, units = recode(task.cohort.cluster_codes(cluster))
-    large = max(largest_unit_share(task, term) for term in task.terms) > LARGE_SHARE
-    needed = len(units) < FEW_CLUSTERS or (large and len(units) <= MOST_CLUSTERS)
-    if len(units) < TOO_FEW_CLUSTERS or not needed:
+    if found.critical is None or len(units) > MOST_CLUSTERS:
         return answer
     chosen = arm_weights(task) if weights is None else weights
     fitted = clustered_least_squares(

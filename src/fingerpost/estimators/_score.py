@@ -84,7 +84,7 @@ def _separation(cohort: Cohort, design: Design, fit: GlmFit) -> str:
     telling = [name for name, column in cohort.covariates.items() if _tells(cohort, column.values)]
     if not telling:
         size = np.abs(np.atleast_2d(fit.coefficients.T)).max(axis=0)
-        telling = [design.names[int(np.argmax(size[1:])) + 1]]
+        telling = [design.told[int(np.argmax(size[1:])) + 1]]
     return (
         f"exposure model: the arm is told for certain by {', '.join(telling[:5])} (separation), so "
         "children of the other arm cannot be compared. Mend: leave it out of `given`, merge its "

@@ -13,7 +13,7 @@ from fingerpost.core.analysis import Task
 from fingerpost.core.answer import Answer
 from fingerpost.core.errors import Unanswerable
 from fingerpost.core.leaves import Estimator
-from fingerpost.estimators._answer import Uncertain, estimate, largest_unit_share
+from fingerpost.estimators._answer import Uncertain, estimate
 from fingerpost.estimators._assumptions import CAUSAL, KINDS, OUTCOME_MODEL
 from fingerpost.estimators._least_squares import (
     Array,
@@ -45,9 +45,10 @@ def run(task: Task) -> Answer:
     if fitted.separated or not fitted.converged:
         raise Unanswerable("regression: the outcome model did not settle; use fewer terms.")
     influence = residual[:, None] * times(design, fitted.bread.T @ weights)
-    share = np.array([largest_unit_share(task, term) for term in task.terms])
     value = weights.T @ fitted.coefficients.ravel()
-    answer = Answer("regression", estimate=estimate(task, Uncertain(value, influence, share)))
+    answer = Answer(
+        "regression", estimate=estimate(task, Uncertain(value, influence, weighted=False))
+    )
     if not linear:
         return answer
     x = dense(design)

@@ -34,6 +34,10 @@ class Design(Protocol):
     def names(self) -> tuple[str, ...]:
         """Names of the p columns."""
 
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The p columns as a fault may name them: no level, which may be a child's own words."""
+
     def block(self, lo: int, hi: int) -> Array:
         """Return rows lo to hi, (hi - lo, p), contiguous by row or by column; read only."""
 
@@ -57,6 +61,11 @@ class Dense:
                 "it needs two dimensions and one name per column."
             )
         object.__setattr__(self, "array", array)
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The p columns as a fault may name them: by their names, which the caller gave."""
+        return self.names
 
     @property
     def n(self) -> int:
@@ -100,6 +109,7 @@ class Terms:
     intercept: bool = True
     knots: Mapping[tuple[str, int], Array] = field(default_factory=dict)
     names: tuple[str, ...] = field(init=False)
+    told: tuple[str, ...] = field(init=False, repr=False)
     copied: tuple[tuple[int, Array], ...] = field(init=False, repr=False)
     made: tuple[tuple[int, ModelTerm], ...] = field(init=False, repr=False)
 
@@ -115,6 +125,7 @@ class Terms:
                 knots[place] = knots_at(values, factor.knots, name=factor.name)
         object.__setattr__(self, "knots", knots)
         names = ["intercept"] * self.intercept
+        told = list(names)
         copied: list[tuple[int, Array]] = []
         made: list[tuple[int, ModelTerm]] = []
         for term in self.terms:
@@ -124,7 +135,9 @@ class Terms:
             else:
                 copied.append((len(names), measured))
             names += term_names(term, self.columns)
+            told += term_names(term, self.columns, levels=False)
         object.__setattr__(self, "names", tuple(names))
+        object.__setattr__(self, "told", tuple(told))
         # Most columns are measured values: they are copied straight, which halves a block's cost.
         object.__setattr__(self, "copied", tuple(copied))
         object.__setattr__(self, "made", tuple(made))
@@ -231,20 +244,22 @@ def factor_values(
     return numeric(column, rows)[:, None]
 
 
-def factor_names(factor: Factor, column: Column) -> list[str]:
-    """Return one name per column of the factor."""
+def factor_names(factor: Factor, column: Column, *, levels: bool = True) -> list[str]:
+    """Return one name per column of the factor; levels: whether the names say which level."""
     if factor.kind == "spline":
         return [f"{factor.words()} {place}" for place in range(1, factor.knots)]
     if factor.kind == "plain" and column.categorical:
+        if not levels:
+            return [f"a level of {factor.name}"] * (len(column.levels) - 1)
         return [f"{factor.name} = {level}" for level in column.levels[1:]]
     return [factor.words()]
 
 
-def term_names(term: ModelTerm, columns: Mapping[str, Column]) -> list[str]:
+def term_names(term: ModelTerm, columns: Mapping[str, Column], *, levels: bool = True) -> list[str]:
     """Return one name per column of the term, the last factor running fastest."""
     names = [""]
     for factor in term.factors:
-        own = factor_names(factor, columns[factor.name])
+        own = factor_names(factor, columns[factor.name], levels=levels)
         names = [f"{left} × {right}" if left else right for left in names for right in own]
     return names
 
@@ -278,7 +293,7 @@ def moments(design: Design, weights: Numbers | None = None) -> Moments:
         sums += w @ away
         np.square(away, out=away)
         squares += w @ away
-    refuse_infinite(design.names, squares)
+    refuse_infinite(design.told, squares)
     centre = sums / total
     deviation = np.sqrt(np.maximum(squares / total - centre**2, 0.0))
     flat = np.flatnonzero((squares == 0.0) & (first != 0.0))
@@ -290,17 +305,18 @@ def refuse_infinite(names: tuple[str, ...], sums: Array) -> None:
     bad = [name for name, total in zip(names, sums, strict=True) if not np.isfinite(total)]
     if bad:
         raise NotFitted(
-            f"{', '.join(bad)}: missing or infinite values. Every value of a covariate must be a "
-            "finite number; say in the study how missing values are handled."
+            f"{', '.join(dict.fromkeys(bad))}: missing or infinite values. Every value of a "
+            "covariate must be a finite number; say in the study how missing values are handled."
         )
 
 
 def check(design: Design, weights: Numbers | None = None) -> tuple[str, ...]:
     """Return the names of columns that are constant or linear combinations of earlier ones.
 
-    The first constant column stands for the intercept and is not named. A column is a combination
-    where less than 1e-10 of its variance is left after the earlier columns (Cholesky of the
-    correlation matrix, column by column).
+    They are named as a fault may name them, each once: "a level of need" stands for any number of
+    its levels. The first constant column stands for the intercept and is not named. A column
+    is a combination where less than 1e-10 of its variance is left after the earlier columns
+    (Cholesky of the correlation matrix, column by column).
 
     >>> x = np.array([1.0, 2.0, 4.0, 8.0])
     >>> check(Dense(np.column_stack([np.ones(4), x, 3 - 2 * x]), ("intercept", "age", "again")))
@@ -316,12 +332,12 @@ def check(design: Design, weights: Numbers | None = None) -> tuple[str, ...]:
             continue
         left = float(gram[j, j] - rows[j] @ rows[j])
         if left < COLLINEAR:
-            dependent.append(design.names[j])
+            dependent.append(design.told[j])
             continue
         later = slice(j + 1, design.p)
         rows[later, j] = (gram[later, j] - rows[later] @ rows[j]) / np.sqrt(left)
         rows[j, j] = np.sqrt(left)
-    return tuple(dependent)
+    return tuple(dict.fromkeys(dependent))
 
 
 def standardised_gram(design: Design, found: Moments, *, weights: Numbers | None = None) -> Array:

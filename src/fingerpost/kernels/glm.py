@@ -19,6 +19,7 @@ from fingerpost.kernels.families import (
 )
 from fingerpost.kernels.likelihood import FAR, Likelihood
 from fingerpost.kernels.newton import Singular, maximise
+from fingerpost.kernels.products import times
 
 TOLERANCE = 1e-8  # in units of the linear predictor
 
@@ -211,20 +212,10 @@ def singular_message(dependent: tuple[str, ...]) -> str:
     )
 
 
-def linear_predictor(design: Design, fitted: GlmFit) -> Array:
-    """Return the linear predictor without offset: (n,), or (n, k - 1) for a multinomial."""
-    coefficients = fitted.coefficients
-    out = np.empty((design.n, *coefficients.shape[1:]))
-    with one_thread():
-        for lo, hi in spans(design.n, block_rows(design.p)):
-            out[lo:hi] = design.block(lo, hi) @ coefficients
-    return out
-
-
 def mean(design: Design, fitted: GlmFit, *, offset: Numbers | None = None) -> Array:
     """Return the (n,) fitted means of a linear, logit or poisson model."""
     family = family_named(fitted.family)
-    out = linear_predictor(design, fitted)
+    out = times(design, fitted.coefficients)
     if offset is not None:
         out += offset
     for lo, hi in spans(design.n, block_rows(0)):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import combinations
+
 import numpy as np
 
 from fingerpost.core.errors import TooFew
@@ -48,21 +51,19 @@ def shares(weights: Numbers) -> Array:
     return np.asarray(wide / total)
 
 
-def distribution_distance(
-    first: Numbers, second: Numbers, *, first_weights: Numbers, second_weights: Numbers
-) -> float:
-    """Return the Kolmogorov-Smirnov distance between two weighted samples, from 0 to 1.
+def distribution_distance(values: Numbers, weights: Sequence[Numbers]) -> float:
+    """Return the largest Kolmogorov-Smirnov distance between two of k weightings of the same
+    values, from 0 to 1; two samples are their values put together, each weighted 0 in the other.
 
-    >>> one = np.ones(2)
-    >>> younger, older = np.array([5.0, 6.0]), np.array([6.0, 7.0])
-    >>> distribution_distance(younger, older, first_weights=one, second_weights=one)
+    values: (n,). weights: k vectors (n,), none negative. Raises TooFew for a weighting of nobody.
+
+    >>> ages = np.array([5.0, 6.0, 6.0, 7.0])
+    >>> distribution_distance(ages, [np.array([1, 1, 0, 0]), np.array([0, 0, 1, 1])])
     0.5
     """
-    values = np.concatenate([first, second]).astype(np.float64)
-    masses = np.concatenate([shares(first_weights), -shares(second_weights)])
     order = np.argsort(values, kind="stable")
-    ordered = values[order]
-    gap = np.cumsum(masses[order])
+    ordered = np.asarray(values)[order]
     # Tied values jump together: only the last of each tie is a point of the distribution.
     last = np.append(ordered[1:] != ordered[:-1], True)
-    return float(np.abs(gap[last]).max())
+    steps = [np.cumsum(shares(weight)[order])[last] for weight in weights]
+    return max(float(np.abs(one - other).max()) for one, other in combinations(steps, 2))

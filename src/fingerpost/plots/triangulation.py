@@ -10,6 +10,7 @@ import altair as alt
 
 from fingerpost.core.estimand import Target
 from fingerpost.core.output import Output
+from fingerpost.core.reasons import broken_words, plainest
 from fingerpost.core.table import Cell, Table
 from fingerpost.plots._rows import Row, Sheet, beside, place, wrapped
 from fingerpost.plots._theme import (
@@ -26,7 +27,6 @@ from fingerpost.plots._theme import (
 )
 from fingerpost.plots.numbers import interval, number, pieces, shared_places
 from fingerpost.plots.picture import Picture
-from fingerpost.plots.refusals import broken_words, plainest
 
 COLUMNS = ("target", "estimator", "piece", "value", "lo", "hi", "role", "words")
 KINDS = ("label", "label", "number", "number", "number", "number", "label", "label")

@@ -33,12 +33,18 @@ POLICIES = {
 }
 
 
+# Names that studies may give already, of policies that are to come.
+RESERVED = ("ons_srs",)
+
+
 def policy(name: str) -> Policy:
     """Return a policy by name; raises UsageError with the menu.
 
     >>> policy("none").clearance
     'public'
     """
+    if name in RESERVED:
+        raise UsageError(f"release.policy: {name} is not built yet; use {listed(POLICIES)}.")
     if name not in POLICIES:
         raise UsageError(
             f'release.policy: "{name}" is not a policy here.{nearest(name, POLICIES)} '

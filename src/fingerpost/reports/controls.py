@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fingerpost.core.output import Output, Result
 from fingerpost.core.table import Cell, Table
+from fingerpost.core.words import counted, sentence
 from fingerpost.plots.numbers import number, shared_places
-from fingerpost.reports.phrases import counted, sentence
 
 Row = dict[str, Cell]
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fingerpost.core.estimand import Term
 from fingerpost.core.output import Output, Result
 from fingerpost.core.study import OutcomeSpec, Study
 from fingerpost.core.table import Cell
+from fingerpost.core.words import sentence, target_words
 from fingerpost.plots.numbers import number, percent, shared_places
 
 PER_HUNDRED = {"risk", "survival"}
@@ -23,32 +23,6 @@ class Unit:
 
     words: str
     times: float = 1.0
-
-
-def joined(words: Sequence[str]) -> str:
-    """Return words as an English list with 'and'.
-
-    >>> joined(["ipw", "aipw", "naive"])
-    'ipw, aipw and naive'
-    """
-    if len(words) < 2:
-        return "".join(words)
-    return f"{', '.join(words[:-1])} and {words[-1]}"
-
-
-def sentence(text: str) -> str:
-    """Return the text with a capital at its start and one full stop at its end."""
-    text = text.strip()
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
-
-
-def counted(count: int, one: str, several: str = "") -> str:
-    """Return a count with its noun.
-
-    >>> counted(1, "child", "children"), counted(7362, "child", "children")
-    ('1 child', '7,362 children')
-    """
-    return f"{count:,} {one if count == 1 else several or one + 's'}"
 
 
 def spec_of(study: Study, outcome: str) -> OutcomeSpec | None:
@@ -83,32 +57,15 @@ def with_unit(value: float, unit: Unit, places: int | None = None) -> str:
     return f"{number(value, places)} {unit.words}".strip()
 
 
-def target_words(term: Term) -> str:
-    """Return whom a number is for, in words.
+def whom(term: Term) -> str:
+    """Return whom a number is for, within a sentence.
 
     >>> from fingerpost.core.estimand import Target, pair
-    >>> target_words(Term("maths", pair("services", "none"), Target("att")))
+    >>> whom(Term("maths", pair("services", "none"), Target("att")))
     'the children who received services'
     """
-    target = term.target
-    arms = [arm for arm, _ in term.contrast]
-    words = {
-        "ate": "all children of the study",
-        "att": f"the children who received {arms[0] if arms else 'the first arm'}",
-        "atu": f"the children who received {arms[1] if len(arms) > 1 else 'the second arm'}",
-        "received": f"the children who received {target.arm}",
-        "overlap": "the children whose arm was in doubt",
-        "compliers": "the children whose arm the instrument moves",
-        "cutoff": "the children at the cut-off",
-        "matched": "the children for whom a match was found",
-        "incremental": f"all children, the odds of provision multiplied by {target.delta:g}"
-        if target.delta is not None
-        else "all children, the odds of provision multiplied",
-        "conditional": "no named group (a coefficient given the covariates)",
-        "association": "no named group (the difference as observed)",
-    }.get(target.kind, target.label())
-    if target.trim is not None:
-        words += f" whose every arm had a probability of at least {target.trim:g}"
+    words = target_words(term.target, term.contrast)
+    words = f"the {words}" if words.startswith("children") else words
     return words if term.subgroup is None else f"{words}, among {term.subgroup}"
 
 
@@ -119,7 +76,7 @@ def target_heading(term: Term) -> str:
         "overlap": "Children whose arm was in doubt",
         "association": "As observed, nothing adjusted for",
         "conditional": "Coefficient given the covariates",
-    }.get(term.target.kind) or sentence(target_words(term)).removesuffix(".").removeprefix("The ")
+    }.get(term.target.kind) or sentence(whom(term)).removesuffix(".").removeprefix("The ")
     if term.target.kind == "ate" and term.target.trim is not None:
         words = "Children with overlap"
     return f"{words[:1].upper()}{words[1:]} ({term.target.label()})"

@@ -11,12 +11,13 @@ from dataclasses import replace
 from fingerpost.core.estimand import Term
 from fingerpost.core.output import Output, RegionResult, Result
 from fingerpost.core.protocol import protocol
+from fingerpost.core.reasons import broken_words
 from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
 from fingerpost.plots import triangulation
 from fingerpost.plots.flow import flow_table
 from fingerpost.reports.phrases import Unit, unit_of
-from fingerpost.reports.words import is_refused, target_refused
+from fingerpost.reports.refusals import is_refused, leaf_words, target_refused
 
 # Tables of effects: of a refused target they may stand only under "Model extrapolation".
 EFFECTS = ("truncation", "means", "trim_estimates")
@@ -32,6 +33,7 @@ TERM_COLUMNS = (
     "subgroup",
     "exposure_time",
 )
+REFUSED = ("outcome", "contrast", "target")
 UNITS = {
     "smd": "standard deviations",
     "pair": "standard deviations",
@@ -74,6 +76,7 @@ def shelf(output: Output) -> dict[str, tuple[Table, ...]]:
         "estimates": [estimates_table(output, output.results, "estimates")],
         "regions": [regions_table(output.regions)],
         "refusals": [refusals_table(output)],
+        "leaf_refusals": [leaf_refusals_table(output)],
         "triangulation": list(triangulation_tables(output)),
         "flow": [flow_table(output.flow)],
         "protocol": [protocol(output.study)],
@@ -194,15 +197,14 @@ def refusals_table(output: Output) -> Table:
     return Table(
         "refusals",
         "What cannot be told from these records",
-        ("outcome", "contrast", "target", "rule", "assumption", "mend", "measured", "threshold"),
-        (*("label",) * 6, "number", "number"),
+        (*REFUSED, "rule", "assumption", "words", "mend", "measured", "threshold"),
+        (*("label",) * 7, "number", "number"),
         tuple(
             (
-                term.outcome,
-                term.words(),
-                term.target.label(),
+                *asked_cells(term),
                 rule.rule,
                 rule.assumption,
+                broken_words(rule),
                 refusal.mend,
                 rule.measured,
                 rule.threshold,
@@ -212,6 +214,28 @@ def refusals_table(output: Output) -> Table:
             for rule in refusal.rules
         ),
     )
+
+
+def leaf_refusals_table(output: Output) -> Table:
+    """Return what one leaf has no answer for, where others may have, a row a leaf and term."""
+    rows = [
+        (refusal.leaf, *asked_cells(term), leaf_words(refusal))
+        for refusal in output.leaf_refusals
+        for term in refusal.terms
+    ]
+    return Table(
+        "leaf_refusals",
+        "Leaves without an answer of their own",
+        ("leaf", *REFUSED, "why"),
+        ("label",) * 5,
+        tuple(dict.fromkeys(rows)),
+        context="The target is not refused: other leaves may answer it.",
+    )
+
+
+def asked_cells(term: Term) -> tuple[Cell, ...]:
+    """Return the outcome, contrast and target of a term."""
+    return term.outcome, term.words(), term.target.label()
 
 
 def triangulation_tables(output: Output) -> tuple[Table, ...]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import replace
 
 from fingerpost.core.agreement import Agreement
 from fingerpost.core.estimand import Term
 from fingerpost.core.output import Output, Result
+from fingerpost.core.protocol import overrides
+from fingerpost.core.reasons import limit_words
 from fingerpost.core.refusal import Refusal
 from fingerpost.core.table import Cell, Table
+from fingerpost.core.words import counted, listing, sentence
 from fingerpost.plots.numbers import decimals, number, percent, pieces, plain, whole
-from fingerpost.plots.refusals import broken_words, plainest
 from fingerpost.reports.controls import (
     any_fired,
     confounded,
@@ -20,17 +21,22 @@ from fingerpost.reports.controls import (
     sensitivity_tables,
 )
 from fingerpost.reports.phrases import (
-    counted,
     effect,
-    joined,
     judgement,
     outcome_words,
     places_of,
     primary_of,
-    sentence,
-    target_words,
     unit_of,
+    whom,
     with_unit,
+)
+from fingerpost.reports.refusals import (
+    leaf_refusals,
+    refusal_headline,
+    refusals,
+    sensitivity_refusals,
+    target_refused,
+    unanswered,
 )
 
 NO_ANSWER = "No leaf of this study gives a causal answer."
@@ -54,10 +60,13 @@ def answers(output: Output) -> tuple[str, ...]:
 
 
 def questions(output: Output) -> tuple[Question, ...]:
-    """Return every (outcome, contrast) that was answered or refused, in the study's order."""
+    """Return every (outcome, contrast) that was answered, refused or left without an answer, in
+    the study's order.
+    """
     terms = [result.term for result in primary_of(output)]
     terms += [item.region.term for item in output.regions]
-    terms += [term for refusal in output.refusals for term in refusal.terms]
+    refused = (*output.refusals, *output.leaf_refusals)
+    terms += [term for refusal in refused for term in refusal.terms if term.target.causal]
     seen = dict.fromkeys((term.outcome, term.words()) for term in terms)
     order = {spec.name: at for at, spec in enumerate(output.study.outcomes)}
     return tuple(sorted(seen, key=lambda question: order.get(question[0], len(order))))
@@ -67,6 +76,9 @@ def answer_to(output: Output, question: Question) -> str:
     """Return the answer to one question: what cannot be told first, then what can."""
     parts = [refusal_headline(output, r) for r in output.refusals if asks(r, question)]
     found = [r for r in primary_of(output) if (r.term.outcome, r.term.words()) == question]
+    asked = {target: at for at, target in enumerate(output.study.estimand.targets)}
+    # The first target that is answered, by the first leaf that answers it.
+    found.sort(key=lambda result: asked.get(result.term.target, len(asked)))
     regions = [
         item
         for item in output.regions
@@ -77,11 +89,12 @@ def answer_to(output: Output, question: Question) -> str:
         parts.append(told_in_short(output, found))
     parts += [
         sentence(
-            f"for {target_words(item.region.term)} the values not rejected are "
+            f"for {whom(item.region.term)} the values not rejected are "
             f"{pieces(item.region.pieces)} ({item.region.method})"
         )
         for item in regions
     ]
+    parts += unanswered(output, question)
     if not parts:
         parts.append(NO_ANSWER)
     return " ".join(part for part in parts if part)
@@ -94,10 +107,9 @@ def asks(refusal: Refusal, question: Question) -> bool:
 
 def told_in_full(output: Output, result: Result, *, after_refusal: bool) -> str:
     """Return one result as a sentence, with what it means for good and harm."""
-    whom = target_words(result.term)
     link = "the answer is: " if after_refusal else ""
     clause = effect(output.study, result)
-    first = sentence(f"for {whom}, {link}{clause}, by {result.estimator}")
+    first = sentence(f"for {whom(result.term)}, {link}{clause}, by {result.estimator}")
     meant = confounded(output, result) or judgement(output.study, result)
     return f"{first} {meant}".strip()
 
@@ -110,7 +122,7 @@ def told_in_short(output: Output, found: list[Result]) -> str:
         if result.term in told:
             continue
         told.add(result.term)
-        parts.append(f"for {target_words(result.term)}: {in_short(output, result)}")
+        parts.append(f"for {whom(result.term)}: {in_short(output, result)}")
     return sentence("; ".join(parts)) if parts else ""
 
 
@@ -125,34 +137,6 @@ def in_short(output: Output, result: Result) -> str:
     return f"{value} ({low} to {high})"
 
 
-# ------------------------------------------------------------------------------ refusals
-def refusal_headline(output: Output, refusal: Refusal) -> str:
-    """Return a refusal in a sentence: for whom nothing can be told, and the plainest reason."""
-    term = refusal.terms[0]
-    whom = joined(list(dict.fromkeys(target_words(each) for each in refusal.terms)))
-    reason = plainest(refusal.rules)
-    more = len(refusal.rules) - 1
-    also = f", and {counted(more, 'other rule')} {'is' if more == 1 else 'are'} broken"
-    name = outcome_words(output.study, term.outcome)
-    arms = [arm for arm, _ in term.contrast]
-    unlike = f"between {arms[0]} and {arms[1]}" if len(arms) == 2 else f"in {term.words()}"
-    told = f"We cannot tell how {name} differs {unlike} for {whom}"
-    return sentence(f"{told}: {broken_words(reason)}{also if more else ''}" if reason else told)
-
-
-def refusals(output: Output) -> tuple[str, ...]:
-    """Return every refusal in full: each rule that is broken, and the mend."""
-    found = []
-    for refusal in output.refusals:
-        term = refusal.terms[0]
-        whom = joined(list(dict.fromkeys(target_words(each) for each in refusal.terms)))
-        reasons = "; ".join(broken_words(rule) for rule in refusal.rules)
-        name = outcome_words(output.study, term.outcome)
-        text = f"{name}, {term.words()}, for {whom}: {reasons or 'no rule is named'}"
-        found.append(f"{sentence(text)} {sentence(refusal.mend)}" if refusal.mend else text)
-    return tuple(found)
-
-
 # ----------------------------------------------------------------------------- certainty
 def certainty(output: Output) -> str:
     """Return how sure the answer is and why: design, agreement, guard rails, sensitivity."""
@@ -165,7 +149,9 @@ def reasons(output: Output) -> tuple[str, ...]:
     others = [text for text in sensitivity(output) if text != control]
     # A negative control that fired outweighs all else, so it is told first.
     first, last = ((control,), ()) if any_fired(output) else ((), (control,))
-    parts = (*first, design(output), *agreement(output), guard_words(output), *others, *last)
+    judged = (guard_words(output), changed_words(output), *leaf_refusals(output))
+    parts = (*first, design(output), *agreement(output), *judged, *others, *last)
+    parts += sensitivity_refusals(output)
     return tuple(part for part in parts if part)
 
 
@@ -193,7 +179,7 @@ def design(output: Output) -> str:
 
 def outcomes_words(output: Output) -> str:
     """Return the outcomes of a study as a list in words."""
-    return joined([outcome_words(output.study, spec.name) for spec in output.study.outcomes]) or (
+    return listing([outcome_words(output.study, spec.name) for spec in output.study.outcomes]) or (
         "the outcome"
     )
 
@@ -214,7 +200,7 @@ def agreement_sentence(output: Output, found: Agreement) -> str:
     unit = unit_of(study, term)
     several = len({(each.term.outcome, each.term.words()) for each in output.agreements}) > 1
     what = f"{outcome_words(study, term.outcome)}, {term.words()}, " if several else ""
-    who = f"for {what}{target_words(term)} the primary answers ({joined(found.estimators)})"
+    who = f"for {what}{whom(term)} the primary answers ({listing(found.estimators)})"
     places = decimals(max(abs(low), abs(high)) * unit.times)
     top = with_unit(high * unit.times, unit, places)
     span = f"run from {number(low * unit.times, places)} to {top}"
@@ -267,15 +253,23 @@ def warned_whom(output: Output, table: Table) -> str:
     """Return whom a guard table is about."""
     label = table.tag("target")
     found = [each.term for each in output.results if each.term.target.label() == label]
-    return f"for {target_words(found[0])}" if found else f"for target {label}"
+    return f"for {whom(found[0])}" if found else f"for target {label}"
 
 
 def rule_words(row: dict[str, Cell]) -> str:
     """Return one judged rule in words, with its threshold."""
-    threshold = bare(row.get("threshold"))
-    if row.get("words"):
-        return f"{row['words']} (warned of at {threshold})"
-    return f"{row.get('rule')} is {bare(row.get('measured'))} (warned of at {threshold})"
+    threshold = row.get("threshold")
+    limit = float(threshold) if isinstance(threshold, int | float) else math.nan
+    return f"{row['words']} {limit_words(str(row['rule']), limit, 'warned of')}".strip()
+
+
+def changed_words(output: Output) -> str:
+    """Return which guard rails the study changed before the run; empty where none."""
+    changed = overrides(output.study)
+    if not changed:
+        return ""
+    count = counted(len(changed), "guard-rail threshold")
+    return sentence(f"the study changed {count} before the run: {'; '.join(changed)}")
 
 
 def shown(cell: Cell | None) -> str:
@@ -290,37 +284,6 @@ def shown(cell: Cell | None) -> str:
 def bare(cell: Cell | None) -> str:
     """Return a number without zeros at its end, or the cell as words."""
     return plain(float(cell)) if isinstance(cell, int | float) else shown(cell)
-
-
-def target_refused(output: Output, table: Table) -> bool:
-    """Return whether a table describes a target that is refused."""
-    return is_refused(
-        output,
-        target=table.tag("target"),
-        outcome=table.tag("outcome"),
-        contrast=table.tag("contrast"),
-    )
-
-
-def is_refused(
-    output: Output, *, target: Cell, outcome: Cell = None, contrast: Cell = None
-) -> bool:
-    """Return whether a target is refused, for the outcome and contrast where they are named."""
-    return any(
-        target in (term.target.label(), received_label(term))
-        and outcome in (None, term.outcome)
-        and contrast in (None, term.words())
-        for refusal in output.refusals
-        for term in refusal.terms
-    )
-
-
-def received_label(term: Term) -> str:
-    """Return the target's short name with the arm spelt out, as standardised means carry it."""
-    at = {"att": 0, "atu": 1}.get(term.target.kind)
-    if at is None or len(term.contrast) <= at:
-        return term.target.label()
-    return replace(term.target, kind="received", arm=term.contrast[at][0]).label()
 
 
 def sensitivity(output: Output) -> tuple[str, ...]:
@@ -388,7 +351,8 @@ def e_value_words(output: Output) -> str:
         f"{shown(row.get('e_value'))} (E-value)"
     )
     if isinstance(limit, int | float):
-        text += f"; to move its interval to no difference, {shown(float(limit))}"
+        moved = f"to move its interval to no difference, {shown(float(limit))}"
+        text += f"; {moved if limit > 1 else 'its interval holds no difference as it is'}"
     return sentence(text)
 
 
@@ -408,7 +372,8 @@ def limitations(output: Output) -> tuple[str, ...]:
         )
     alone = [result for result in output.results if result.lo is None and result.hi is None]
     if alone:
-        found.append(f"{counted(len(alone), 'estimate')} of {len(output.results)} has no interval.")
+        every = counted(len(output.results), "estimate")
+        found.append(f"{len(alone)} of {every} {'has' if len(alone) == 1 else 'have'} no interval.")
     found += [
         f"Withheld under policy {item.policy}: {item.what} ({item.rule})."
         for item in output.withheld
@@ -424,7 +389,7 @@ def warned(output: Output) -> tuple[str, ...]:
             grouped.setdefault((result.term, text), []).append(result.estimator)
     return tuple(
         f"{outcome_words(output.study, term.outcome)}, {term.words()}, {term.target.label()} "
-        f"({joined(list(dict.fromkeys(names)))}): {text}"
+        f"({listing(list(dict.fromkeys(names)))}): {text}"
         for (term, text), names in grouped.items()
     )
 

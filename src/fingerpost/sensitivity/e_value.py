@@ -36,7 +36,7 @@ import numpy as np
 from fingerpost.core.answer import Answer
 from fingerpost.core.cohort import Cohort
 from fingerpost.core.errors import UsageError
-from fingerpost.core.estimand import Term
+from fingerpost.core.estimand import Target, Term
 from fingerpost.core.estimate import Estimate
 from fingerpost.core.inference import intervals
 from fingerpost.core.leaves import Sensitivity
@@ -197,26 +197,39 @@ def standard_deviation(outcome: Outcome, weight: np.ndarray | None) -> float:
     return float(np.sqrt(np.average((outcome.value - mean) ** 2, weights=weight)))
 
 
-def arm_means(answer: Answer, term: Term, value: float) -> tuple[float, float] | None:
+def mean_target(term: Term) -> Target:
+    """Return the target whose standardised means a term contrasts, as tables of means label it.
+
+    The effect on those who received the first arm (att) or the second (atu) is of the means of the
+    children who received that arm.
+
+    >>> att = Term("score", (("support", 1.0), ("none", -1.0)), Target("att"))
+    >>> mean_target(att).label()
+    'received support'
+    """
+    place = {"att": 0, "atu": -1}.get(term.target.kind)
+    if place is None:
+        return term.target
+    return Target("received", arm=term.contrast[place][0], trim=term.target.trim)
+
+
+def arm_means(answer: Answer, term: Term) -> tuple[float, float] | None:
     """Return the standardised means of the contrast's two arms, or None where none are given.
 
-    They are believed only where they differ by the estimate itself; means of the term's own target
-    come first.
+    They are those of this estimator, the term's outcome and its target.
     """
     (first, _), (second, _) = sorted(term.contrast, key=lambda part: -part[1])
-    groups: dict[Cell, dict[Cell, Cell]] = {}
-    for table in answer.tables:
-        if table.name == "means" and dict(table.tags).get("outcome", term.outcome) == term.outcome:
-            for line in table.records():
-                target = line.get("target", dict(table.tags).get("target"))
-                groups.setdefault(target, {})[line["arm"]] = line["mean"]
-    own = term.target.label()
-    for target in sorted(groups, key=lambda name: name != own):
-        a, b = groups[target].get(first), groups[target].get(second)
-        if not (isinstance(a, int | float) and isinstance(b, int | float)):
-            continue
-        if math.isclose(a - b, value, rel_tol=1e-6, abs_tol=1e-9):
-            return float(a), float(b)
+    key = (answer.leaf, mean_target(term).label())
+    found = {
+        line["arm"]: line["mean"]
+        for table in answer.tables
+        if table.name == "means" and dict(table.tags).get("outcome") == term.outcome
+        for line in table.records()
+        if (line["estimator"], line["target"]) == key
+    }
+    a, b = found.get(first), found.get(second)
+    if isinstance(a, int | float) and isinstance(b, int | float):
+        return float(a), float(b)
     return None
 
 
@@ -237,7 +250,7 @@ def ratio_of(task: SensitivityTask, answer: Answer, at: int) -> Ratio:
         sd = standard_deviation(outcome, task.cohort.weight)
         return standardised_ratio(value, limits, sd=sd)
     if outcome.kind in ("binary", "count"):
-        return means_ratio(arm_means(answer, term, value), limits, summary=term.summary)
+        return means_ratio(arm_means(answer, term), limits, summary=term.summary)
     return Ratio(None, None, None, f"not computable for a {term.summary} of this kind of outcome")
 
 

@@ -110,7 +110,7 @@ def column_outcome(column: Column, name: str) -> Outcome:
 def prepare(task: SensitivityTask) -> Control:
     """Return the control, with the children who have it and the covariates that stay.
 
-    A flag of missingness leaves with its covariate.
+    A flag of missing values leaves once every covariate that it flags has left.
     """
     name = task.spec_options.get("outcome")
     if not isinstance(name, str):
@@ -122,7 +122,8 @@ def prepare(task: SensitivityTask) -> Control:
     gone = as_names(task.spec_options.get("without", ()), "negative_control: without")
     check_names(gone, task.study.given, where="negative_control: without")
     out = {name, *gone}
-    out |= {f"{one} missing" for one in out}
+    flags = {one: set(column.flag_of) for one, column in task.cohort.covariates.items()}
+    out |= {one for one, flagged in flags.items() if flagged and flagged <= out}
     cohort = replace(task.cohort, outcomes={name: outcome})
     if outcome.observed is not None:
         cohort = cohort.take(np.flatnonzero(outcome.observed))

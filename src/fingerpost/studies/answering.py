@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fingerpost.core.analysis import Analysis, Fits, Task
 from fingerpost.core.answer import Answer
+from fingerpost.core.column import Column
 from fingerpost.core.errors import NotFitted, Unanswerable
 from fingerpost.core.estimand import Term
 from fingerpost.core.leaves import Estimator
@@ -49,18 +50,54 @@ def analysis_of(study: Study, given: tuple[str, ...] | None = None) -> Analysis:
     """Return what leaves are told; `given` may be fewer covariates than the study's, whose terms
     then leave the working models too.
     """
-    chosen = study.given if given is None else given
-    dropped = tuple(name for name in study.given if name not in chosen)
-    models = study.models
+    whole = Analysis(
+        study.given,
+        study.models,
+        study.assignment,
+        study.cluster,
+        study.level,
+        study.name,
+        study.seed,
+    )
+    return whole if given is None else narrowed(whole, given)
+
+
+def narrowed(analysis: Analysis, given: tuple[str, ...]) -> Analysis:
+    """Return the analysis with fewer covariates, without the model terms that use the others."""
+    dropped = tuple(name for name in analysis.given if name not in given)
+    models = analysis.models
     kept = replace(
         models,
         exposure=None if models.exposure is None else without(models.exposure, dropped),
         outcome=None if models.outcome is None else without(models.outcome, dropped),
         interactions=tuple(name for name in models.interactions if name not in dropped),
     )
-    return Analysis(
-        chosen, kept, study.assignment, study.cluster, study.level, study.name, study.seed
-    )
+    return replace(analysis, given=given, models=kept)
+
+
+def part_of(task: Task, rows: NDArray[np.bool_]) -> Task:
+    """Return the task of some of its children, to be fitted afresh.
+
+    A covariate that is the same for all of them tells nothing there, and leaves the models; so does
+    a level that none of them has.
+    """
+    cohort = task.cohort.take(np.flatnonzero(rows))
+    found = {name: _used_levels(column) for name, column in cohort.covariates.items()}
+    cohort = replace(cohort, covariates=found)
+    given = tuple(name for name in task.analysis.given if _varies(cohort.covariates[name]))
+    return replace(task, cohort=cohort, analysis=narrowed(task.analysis, given), fits=Fits())
+
+
+def _used_levels(column: Column) -> Column:
+    """Return a categorical column without the levels that no child has."""
+    if not column.categorical:
+        return column
+    used, codes = np.unique(column.values, return_inverse=True)
+    return replace(column, values=codes, levels=tuple(column.levels[int(at)] for at in used))
+
+
+def _varies(column: Column) -> bool:
+    return bool(len(column.values)) and bool((column.values != column.values[0]).any())
 
 
 def answer_outcome(
@@ -73,13 +110,7 @@ def answer_outcome(
     """Judge every asked term on the task's cohort, then run every leaf on what may be answered."""
     found = plan.estimators(study)
     judged = judge(study, task, [plan.answers(leaf, study, task.terms) for leaf in found.values()])
-    guarded = [leaf for leaf in found.values() if leaf.guard != "exempt"]
-    refusals = tuple(
-        guard.refusal(one.verdict, one.term)
-        for one in judged
-        if one.verdict.refused
-        and any(one.term in plan.answers(leaf, study, task.terms) for leaf in guarded)
-    )
+    refusals = tuple(guard.refusal(one.verdict, one.term) for one in judged if one.verdict.refused)
     answers: list[Answer] = []
     for name, leaf in found.items():
         say(f"{task.terms[0].outcome}: {name}")
@@ -136,7 +167,7 @@ def trimmed(task: Task, below: float) -> Task:
     """Return the task of the children whose every arm has probability ≥ `below`; everything,
     the score too, is fitted again on them.
     """
-    return replace(task, cohort=task.cohort.take(stays(task, below)), fits=Fits())
+    return part_of(task, stays(task, below))
 
 
 def stays(task: Task, below: float) -> NDArray[np.bool_]:
@@ -157,14 +188,15 @@ def _ask(
         one = verdicts.get(term)
         own = task if one is None else one.task
         _, clear, refused = groups.setdefault(id(own), (own, [], []))
-        barred = one is not None and one.verdict.refused and leaf.guard != "exempt"
+        barred = one is not None and one.verdict.refused
         (refused if barred else clear).append(term)
     found = []
     for own, clear, refused in groups.values():
         told = replace(own, analysis=replace(own.analysis, options=options))
         if clear:
             answer = _run(name, leaf, replace(told, terms=tuple(clear)))
-            found.append(replace(answer, warnings=_warnings(leaf, clear, verdicts)))
+            warnings = _warnings(study, told, terms=clear, verdicts=verdicts)
+            found.append(replace(answer, warnings=warnings))
         if refused and leaf.extrapolates and _can_be_fitted(refused, verdicts):
             beyond = _run(name, leaf, replace(told, terms=tuple(refused)))
             found.append(Answer(name, extrapolated=beyond.estimate, refusals=beyond.refusals))
@@ -172,17 +204,21 @@ def _ask(
 
 
 def _warnings(
-    leaf: Estimator, terms: list[Term], verdicts: dict[Term, Judgement]
+    study: Study, task: Task, *, terms: list[Term], verdicts: dict[Term, Judgement]
 ) -> tuple[tuple[Term, str], ...]:
-    """Return the guard rails' warnings of the terms that a leaf answered."""
-    if leaf.guard == "exempt":
-        return ()
-    return tuple(
-        (term, words)
-        for term in terms
-        if term in verdicts
-        for words in verdicts[term].verdict.warnings
-    )
+    """Return the guard rails' warnings of the terms that a leaf answered.
+
+    An association or a coefficient is refused by no rule, but carries, as warnings, what the counts
+    of children, clusters and events say.
+    """
+    found = []
+    for term in terms:
+        if term in verdicts:
+            found += [(term, words) for words in verdicts[term].verdict.warnings]
+        else:
+            counts = guard.judge_counts(task, term, study.guard)
+            found += [(term, one.broken.words) for one in counts if one.verdict != guard.OK]
+    return tuple(found)
 
 
 def _can_be_fitted(terms: list[Term], verdicts: dict[Term, Judgement]) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,23 +11,30 @@ from fingerpost.core.analysis import Task
 from fingerpost.core.cohort import Cohort
 from fingerpost.core.estimand import Term
 from fingerpost.core.leaves import Estimator
+from fingerpost.core.outcome import Outcome
 from fingerpost.core.table import Cell, Table
-from fingerpost.estimators._outcome import outcome_of, survey_weight
+from fingerpost.estimators._outcome import outcome_of, person_time, survey_weight
 from fingerpost.estimators._score import score, tilt
+from fingerpost.kernels.weighted import (
+    distribution_distance,
+    effective_size,
+    weighted_mean,
+    weighted_variance,
+)
 from fingerpost.studies.guard import term_tags
 from fingerpost.studies.weights import (
     Indicators,
     Weighting,
     differences,
-    effective_size,
+    indicators,
     largest_cluster_share,
-    mean_of,
     pair_differences,
 )
 
 Array = NDArray[np.float64]
 BINS = 20
 TRUNCATION = (0.0, 0.5, 1.0, 2.5, 5.0)
+FIRST_FIT = "weights of the first fit"
 
 
 def _tagged(
@@ -93,19 +99,13 @@ def balance(task: Task, weighted: Weighting, covariates: Indicators) -> Table:
     )
 
 
-def _shapes(column: Array, weights: dict[str, Array] | Any) -> tuple[float | None, float]:
+def _shapes(column: Array, weights: Mapping[str, Array]) -> tuple[float | None, float]:
     """Return the largest variance ratio and Kolmogorov–Smirnov distance over pairs of arms."""
     arms = list(weights.values())
-    variances = [mean_of((column - mean_of(column, weight)) ** 2, weight) for weight in arms]
+    variances = [float(weighted_variance(column, weight)) for weight in arms]
     low = min(variances)
     ratio = max(variances) / low if low > 0 else None
-    order = np.argsort(column, kind="stable")
-    last = np.append(np.diff(column[order]) != 0, True)
-    steps = [(np.cumsum(weight[order]) / weight.sum())[last] for weight in arms]
-    distance = max(
-        float(np.abs(first - second).max()) for i, first in enumerate(steps) for second in steps[:i]
-    )
-    return ratio, distance
+    return ratio, distribution_distance(column, arms)
 
 
 def weights_table(task: Task, weighted: Weighting) -> Table:
@@ -183,16 +183,10 @@ def overlap_subgroups(task: Task, subgroups: tuple[str, ...], below: float) -> T
     for name in subgroups:
         for level, member in _levels(cohort, name):
             for a, arm in enumerate(cohort.arms):
-                rows.append(
-                    (
-                        name,
-                        level,
-                        arm,
-                        int(np.count_nonzero(member & (cohort.arm == a))),
-                        float(np.mean(smallest[member] < below)) if member.any() else None,
-                        float(np.quantile(smallest[member], 0.01)) if member.any() else None,
-                    )
-                )
+                own = smallest[member & (cohort.arm == a)]
+                outside = float(np.mean(own < below)) if len(own) else None
+                low = float(np.quantile(own, 0.01)) if len(own) else None
+                rows.append((name, level, arm, len(own), outside, low))
     if not rows:
         return None
     return _tagged(
@@ -235,14 +229,13 @@ def truncation(task: Task, term: Term, weighted: Weighting) -> Table:
     changes whom the answer is for.
     """
     outcome = outcome_of(task)
-    time = 1.0 if outcome.exposure is None else outcome.exposure
     rows: list[tuple[Cell, ...]] = []
     for percentile in TRUNCATION:
         means, sizes = [], []
         for weight in weighted.own.values():
             cap = np.quantile(weight[weight > 0], 1 - percentile / 100)
             capped = np.minimum(weight, cap)
-            means.append(float(capped @ outcome.value) / float((capped * time).sum()))
+            means.append(_mean_under(outcome, capped))
             sizes.append(effective_size(capped))
         rows.append((percentile, _contrast_of(term, means), *sizes[:2]))
     smallest = min(int(np.count_nonzero(weight)) for weight in weighted.own.values())
@@ -263,6 +256,12 @@ def truncation(task: Task, term: Term, weighted: Weighting) -> Table:
     )
 
 
+def _mean_under(outcome: Outcome, weight: Array) -> float:
+    """Return the weighted mean of an outcome: of a rate, over person-time."""
+    time = person_time(outcome)
+    return float(weighted_mean(outcome.value / time, weight * time))
+
+
 def _contrast_of(term: Term, means: list[float]) -> float | None:
     weights = [weight for _, weight in term.contrast]
     if term.scale == "ratio":
@@ -275,6 +274,7 @@ def _contrast_of(term: Term, means: list[float]) -> float | None:
 def baseline(cohort: Cohort, covariates: Indicators) -> Table:
     """Return each covariate's mean and standard deviation by arm."""
     rows: list[tuple[Cell, ...]] = []
+    counts = []
     for name, column in zip(covariates.names, covariates.columns, strict=True):
         base, _, level = name.partition(" = ")
         for a, arm in enumerate(cohort.arms):
@@ -283,6 +283,7 @@ def baseline(cohort: Cohort, covariates: Indicators) -> Table:
             rows.append(
                 (base, level, arm, len(mine), float(mine.mean()) if len(mine) else None, sd)
             )
+            counts.append(int(mine.sum()) if level else len(mine))
     return _tagged(
         "baseline",
         "Children at the start, by arm",
@@ -295,7 +296,7 @@ def baseline(cohort: Cohort, covariates: Indicators) -> Table:
             ("sd", "number"),
         ),
         rows,
-        counts=tuple(int(str(row[3])) for row in rows),
+        counts=tuple(counts),
         context="Means and standard deviations; shares (0-1) for levels of a category.",
     )
 
@@ -303,12 +304,14 @@ def baseline(cohort: Cohort, covariates: Indicators) -> Table:
 def outcomes(cohort: Cohort) -> Table:
     """Return each outcome by arm as observed."""
     rows: list[tuple[Cell, ...]] = []
+    counts = []
     for name, outcome in cohort.outcomes.items():
         seen = np.ones(cohort.n, bool) if outcome.observed is None else outcome.observed
         for a, arm in enumerate(cohort.arms):
             mine = cohort.arm == a
             values = outcome.value[mine & seen]
-            events = float(values.sum()) if outcome.kind in ("binary", "count") else None
+            counted = outcome.kind in ("binary", "count")
+            events = int(values.sum()) if counted else None
             time = None if outcome.exposure is None else float(outcome.exposure[mine & seen].sum())
             rows.append(
                 (
@@ -322,6 +325,8 @@ def outcomes(cohort: Cohort) -> Table:
                     time,
                 )
             )
+            # Behind a number of events stand the children who had one.
+            counts.append(int(np.count_nonzero(values)) if counted else len(values))
     return _tagged(
         "outcomes",
         "Outcomes as observed, by arm",
@@ -332,11 +337,11 @@ def outcomes(cohort: Cohort) -> Table:
             ("observed", "count"),
             ("mean", "number"),
             ("sd", "number"),
-            ("events", "number"),
+            ("events", "count"),
             ("exposure", "number"),
         ),
         rows,
-        counts=tuple(int(str(row[3])) for row in rows),
+        counts=tuple(counts),
         context="Nothing is adjusted for here.",
     )
 
@@ -367,67 +372,94 @@ def assumptions(leaves: Mapping[str, Estimator]) -> Table:
 def trim_tables(
     full: Task, term: Term, kept: NDArray[np.bool_], refitted: list[tuple[str, float]]
 ) -> list[Table]:
-    """Return how many stay after trimming, who they are, and estimates re-fitted or not."""
-    cohort, tags = full.cohort, term_tags(term)
-    counts = [
-        (int(np.sum(cohort.arm == a)), int(np.sum(kept & (cohort.arm == a))))
-        for a in range(len(cohort.arms))
-    ]
-    who = [
-        (arm, children, stay, children - stay)
-        for arm, (children, stay) in zip(cohort.arms, counts, strict=True)
-    ]
-    smallest = min(stay for _, stay in counts)
-    numeric = {
-        name: np.asarray(column.values, dtype=float)
-        for name, column in cohort.covariates.items()
-        if not column.categorical
-    }
-    described: list[tuple[Cell, ...]] = [
-        (name, float(np.mean(values)), float(np.mean(values[kept])))
-        for name, values in numeric.items()
-    ]
-    unfitted = _not_refitted(full, term, kept)
-    estimates: list[tuple[Cell, ...]] = [
-        (leaf, value, unfitted if leaf == "ipw" else None) for leaf, value in refitted
-    ]
+    """Return how many stay after trimming, estimates re-fitted or not, and who stays.
+
+    kept: (n,) who stays of the whole task's children. refitted: leaf and its value, on the scale of
+    estimates.
+    """
     return [
-        _tagged(
-            "trim",
-            "Children who stay after trimming",
-            (("arm", "label"), ("children", "count"), ("kept", "count"), ("left", "count")),
-            list(who),
-            counts=tuple(row[2] for row in who),
-            tags=tags,
-        ),
-        _tagged(
-            "trim_estimates",
-            "Exposure model re-fitted after trimming, or not",
-            (("estimator", "label"), ("refitted", "number"), ("not_refitted", "number")),
-            estimates,
-            counts=(smallest,) * len(estimates),
-            tags=tags,
-            context="The answer is the re-fitted one; weights of the first fit are for comparison.",
-        ),
-        _tagged(
-            "trim_who",
-            "Who stays",
-            (("covariate", "label"), ("mean_all", "number"), ("mean_kept", "number")),
-            described,
-            counts=(smallest,) * len(described),
-            tags=tags,
-        ),
+        _trim_counts(full, term, kept),
+        _trim_estimates(full, term, kept, refitted),
+        _trim_who(full, term, kept),
     ]
+
+
+def _kept_by_arm(cohort: Cohort, kept: NDArray[np.bool_]) -> list[int]:
+    """Return how many children of each arm stay."""
+    return [int(np.sum(kept & (cohort.arm == a))) for a in range(len(cohort.arms))]
+
+
+def _trim_counts(full: Task, term: Term, kept: NDArray[np.bool_]) -> Table:
+    """Return how many children of each arm stay, and how many leave."""
+    cohort = full.cohort
+    rows: list[tuple[Cell, ...]] = []
+    counts = []
+    for a, (arm, stay) in enumerate(zip(cohort.arms, _kept_by_arm(cohort, kept), strict=True)):
+        children = int(np.sum(cohort.arm == a))
+        rows.append((arm, children, stay, children - stay))
+        counts.append(min(stay, children - stay))
+    return _tagged(
+        "trim",
+        "Children who stay after trimming",
+        (("arm", "label"), ("children", "count"), ("kept", "count"), ("left", "count")),
+        rows,
+        counts=tuple(counts),
+        tags=term_tags(term),
+    )
+
+
+def _trim_estimates(
+    full: Task, term: Term, kept: NDArray[np.bool_], refitted: list[tuple[str, float]]
+) -> Table:
+    """Return each leaf's answer, its models fitted again on who stays, and beside them what the
+    weights of the first fit would say.
+    """
+    ratio = term.scale == "ratio"
+    rows: list[tuple[Cell, ...]] = [
+        (leaf, float(np.exp(value)) if ratio else value) for leaf, value in refitted
+    ]
+    rows.append((FIRST_FIT, _not_refitted(full, term, kept)))
+    compared = _kept_by_arm(full.cohort, kept)
+    smallest = min(compared[full.cohort.arms.index(name)] for name, _ in term.contrast)
+    return _tagged(
+        "trim_estimates",
+        "Estimates after trimming",
+        (("estimator", "label"), ("estimate", "number")),
+        rows,
+        counts=(smallest,) * len(rows),
+        tags=(*term_tags(term), ("scale", term.scale)),
+        context="Every estimator's models are fitted again on who stays; the last row, whose "
+        "exposure model was fitted to all children, is for comparison and is no answer.",
+    )
+
+
+def _trim_who(full: Task, term: Term, kept: NDArray[np.bool_]) -> Table:
+    """Return the means of covariates among all children and among those who stay."""
+    found = indicators(full.cohort, full.analysis.given)
+    rows: list[tuple[Cell, ...]] = []
+    counts = []
+    for name, column in zip(found.names, found.columns, strict=True):
+        stay = column[kept]
+        rows.append((name, float(np.mean(column)), float(np.mean(stay))))
+        counts.append(int(stay.sum()) if " = " in name else len(stay))
+    return _tagged(
+        "trim_who",
+        "Who stays",
+        (("covariate", "label"), ("mean_all", "number"), ("mean_kept", "number")),
+        rows,
+        counts=tuple(counts),
+        tags=term_tags(term),
+        context="Means; shares (0-1) for levels of a category.",
+    )
 
 
 def _not_refitted(full: Task, term: Term, kept: NDArray[np.bool_]) -> float | None:
     """Return the weighted contrast among those kept, with the weights of the first fit."""
     tilted, outcome = tilt(full, term), outcome_of(full)
-    time = np.ones(full.cohort.n) if outcome.exposure is None else outcome.exposure
     base = survey_weight(full) * kept
     means = []
     for name, _ in term.contrast:
         a = full.cohort.arms.index(name)
         weight = base * tilted.weights[:, a] * (full.cohort.arm == a)
-        means.append(float(weight @ outcome.value) / float(weight @ time))
+        means.append(_mean_under(outcome, weight))
     return _contrast_of(term, means)

@@ -6,21 +6,23 @@ section 4; a study may override them before the run, and the report prints that 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fingerpost.core.analysis import Task
 from fingerpost.core.estimand import Term
 from fingerpost.core.refusal import Broken, Refusal
 from fingerpost.core.study import Guard
 from fingerpost.core.table import Table
+from fingerpost.estimators._outcome import outcome_of
+from fingerpost.kernels.weighted import effective_size
 from fingerpost.studies.weights import (
     Indicators,
     Weighting,
     differences,
-    effective_size,
     largest_cluster_share,
 )
 
@@ -32,11 +34,15 @@ SUPPORT = "enough children carry the answer"
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One rule measured: its two thresholds (None where it cannot warn) and the verdict."""
+    """One rule measured: its two thresholds (None where it cannot warn) and the verdict.
+
+    children: of the arm judged; None where the rule is of the whole target.
+    """
 
     broken: Broken
     verdict: str
     warn_at: float | None = None
+    children: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +71,29 @@ def judge_counts(task: Task, term: Term, guard: Guard) -> tuple[Judged, ...]:
         rows = cohort.arm == cohort.arms.index(name)
         children = len(np.unique(cohort.unit[rows]))
         words = f"{children} children in arm {name}"
-        found.append(_low("children", SUPPORT, children, guard.refuse_children, None, words))
+        own = [_low("children", SUPPORT, children, guard.refuse_children, None, words)]
         if level is not None:
             clusters = len(np.unique(cohort.cluster_codes(level)[rows]))
             words = f"{clusters} clusters ({level}) in arm {name}"
-            found.append(_low("clusters", SUPPORT, clusters, guard.refuse_clusters, None, words))
+            own.append(_low("clusters", SUPPORT, clusters, guard.refuse_clusters, None, words))
+        own += _judge_events(task, name, rows, guard)
+        found += [replace(one, children=children) for one in own]
     return tuple(found)
+
+
+def _judge_events(task: Task, name: str, rows: NDArray[np.bool_], guard: Guard) -> list[Judged]:
+    """Judge the events of an arm (of a binary outcome the rarer of events and their absence): with
+    none at all an arm seems to vary not at all, and every interval would be too narrow.
+    """
+    outcome = outcome_of(task)
+    if outcome.kind not in ("binary", "count"):
+        return []
+    events = float(outcome.value[rows].sum())
+    what = "events"
+    if outcome.kind == "binary" and events > rows.sum() - events:
+        events, what = float(rows.sum() - events), "children without the event"
+    words = f"{events:.0f} {what} in arm {name}"
+    return [_low("events", SUPPORT, events, guard.refuse_events, guard.warn_events, words)]
 
 
 def judge_weights(
@@ -122,7 +145,7 @@ def _judge_arm(task: Task, name: str, weighted: Weighting, guard: Guard) -> list
         words = f"one {level} carries {100 * held:.1f}% of the weight of arm {name}"
         limits = (guard.refuse_cluster_share, guard.warn_share)
         found.append(_high("largest cluster", POSITIVITY, held, limits, words))
-    return found
+    return [replace(one, children=children) for one in found]
 
 
 def _low(
@@ -177,8 +200,12 @@ def refusal(verdict: Verdict, term: Term) -> Refusal:
 def mend(rules: tuple[Broken, ...], term: Term) -> str:
     """Say what could be asked instead."""
     names = {rule.rule for rule in rules}
-    if names & {"children", "clusters"}:
-        return "Widen the population or merge arms: too few children to compare."
+    if names & {"children", "clusters", "events"}:
+        return "Widen the population or merge arms: too few to compare."
+    if "score" in names:
+        return ""
+    if term.target.trim is not None:
+        return "Trim less or more, or ask about overlap."
     first = term.contrast[0][0]
     asks = {
         "ate": f"Ask about children who received {first} (att), about overlap, or trim.",
@@ -188,7 +215,9 @@ def mend(rules: tuple[Broken, ...], term: Term) -> str:
 
 
 def guard_table(term: Term, judged: tuple[Judged, ...], n: int) -> Table:
-    """Return every rule with what was measured, its threshold and its verdict."""
+    """Return every rule with what was measured, its threshold and its verdict; n: children of the
+    whole, behind the rules that judge no single arm.
+    """
     rows: list[tuple[Any, ...]] = [
         (
             one.broken.rule,
@@ -206,7 +235,7 @@ def guard_table(term: Term, judged: tuple[Judged, ...], n: int) -> Table:
         ("rule", "assumption", "measured", "threshold", "verdict", "words"),
         ("label", "label", "number", "number", "label", "label"),
         tuple(rows),
-        counts=(n,) * len(rows),
+        counts=tuple(n if one.children is None else one.children for one in judged),
         tags=term_tags(term),
         context="What was measured against each rule before any answer was given.",
     )

@@ -9,7 +9,7 @@ from fingerpost.core.assignment import Randomised
 from fingerpost.core.errors import NotAnswerable, listed
 from fingerpost.core.estimand import Target, Term
 from fingerpost.core.leaves import Estimator
-from fingerpost.core.study import Study
+from fingerpost.core.study import OutcomeSpec, Study
 
 SIMPLE = "simple"
 SUMMARIES = {"continuous": "mean", "binary": "risk", "count": "rate", "time": "risk"}
@@ -62,13 +62,54 @@ def check(study: Study) -> None:
             f"assignment.randomised.strata: a draw within {listed(study.assignment.strata)} is not "
             f"a {SIMPLE} one, and is not analysed here: arms may differ in who was drawn."
         )
+    faults += _primary_faults(study)
+    faults += _given_faults(study, found)
     for spec in study.outcomes:
+        faults += _summary_faults(study, spec)
         terms = asked(study, spec.name)
         for name, leaf in found.items():
             faults += _leaf_faults(study, name, leaf, spec.kind, terms, levels)
         faults += _term_faults(study, found, terms)
     if faults:
         raise NotAnswerable(dict.fromkeys(faults))
+
+
+def _primary_faults(study: Study) -> list[str]:
+    """Return a fault where the declared primary leaves give no effect though others do."""
+    causal = causal_leaves(study)
+    if not study.primary or not causal or set(study.primary) & set(causal):
+        return []
+    return [
+        f"primary: {listed(study.primary)} gives no effect for a target here, so there would be no "
+        f"answer. Name one or more of {listed(causal)}."
+    ]
+
+
+def _given_faults(study: Study, found: dict[str, Estimator]) -> list[str]:
+    """Return a fault where leaves that weight or model children have no covariate to do it with."""
+    needy = [name for name, leaf in found.items() if leaf.guard != "exempt"]
+    if study.given or study.all_but is not None or not needy:
+        return []
+    return [
+        f"assignment.given: {listed(needy)} need at least one covariate; without any, only naive "
+        "and regression compare the arms."
+    ]
+
+
+def _summary_faults(study: Study, spec: OutcomeSpec) -> list[str]:
+    """Return a fault where another summary than the outcome's own is asked, or a horizon: none of
+    the leaves here gives one.
+    """
+    own = SUMMARIES.get(spec.kind, "mean")
+    faults = []
+    if study.estimand.summary not in (None, own):
+        faults.append(
+            f"estimand.summary: the leaves here give the {own} of a {spec.kind} outcome "
+            f"({spec.name}), not the {study.estimand.summary}. Leave `summary` out."
+        )
+    if study.estimand.horizon is not None:
+        faults.append(f"estimand.horizon: a {spec.kind} outcome ({spec.name}) has no horizon.")
+    return faults
 
 
 def _leaf_faults(
@@ -128,10 +169,13 @@ def primary(study: Study) -> tuple[str, ...]:
     """Return the primary leaves: as declared, or every leaf that claims a causal target, or, where
     none does, every leaf.
     """
-    if study.primary:
-        return study.primary
+    return study.primary or causal_leaves(study) or study.estimators
+
+
+def causal_leaves(study: Study) -> tuple[str, ...]:
+    """Return the leaves that answer some asked target with an effect."""
     found = estimators(study)
-    causal = tuple(
+    return tuple(
         name
         for name, leaf in found.items()
         if any(
@@ -140,4 +184,3 @@ def primary(study: Study) -> tuple[str, ...]:
             for term in answers(leaf, study, asked(study, spec.name))
         )
     )
-    return causal or study.estimators

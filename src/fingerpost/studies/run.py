@@ -13,10 +13,10 @@ import fingerpost
 from fingerpost.cohorts.table import Built, TableRecords, build, members
 from fingerpost.core import leaves
 from fingerpost.core.agreement import Agreement
-from fingerpost.core.analysis import Fits, Task
+from fingerpost.core.analysis import Task
 from fingerpost.core.answer import Answer
 from fingerpost.core.cohort import Cohort
-from fingerpost.core.errors import Unanswerable
+from fingerpost.core.errors import Malformed, Unanswerable
 from fingerpost.core.estimand import Term
 from fingerpost.core.finding import Finding
 from fingerpost.core.flow import Flow
@@ -24,9 +24,16 @@ from fingerpost.core.leaves import Sensitivity
 from fingerpost.core.provenance import Provenance
 from fingerpost.core.study import SensitivitySpec, Study
 from fingerpost.core.table import Table
+from fingerpost.kernels.clusters import recode
 from fingerpost.sensitivity._task import SensitivityTask
 from fingerpost.studies import diagnostics, plan
-from fingerpost.studies.answering import Answered, analysis_of, answer_outcome, unanswered
+from fingerpost.studies.answering import (
+    Answered,
+    analysis_of,
+    answer_outcome,
+    part_of,
+    unanswered,
+)
 from fingerpost.studies.document import resolve
 from fingerpost.studies.weights import indicators
 
@@ -46,6 +53,7 @@ def run(study: Study, records: TableRecords, *, say: Say = lambda words: None) -
     # The digest is of the study as written: filling missing covariates adds flags to `given`.
     registered, built = study.digest(), build(resolve(study, records.columns), records)
     study, cohort = built.study, built.cohort
+    check_drawn(study, cohort)
     parts: list[tuple[Task, Answered]] = []
     sensitivity: list[Answer] = []
     flow, kept = cohort.flow, Kept(study, cohort)
@@ -74,7 +82,7 @@ class Kept:
 
     def __init__(self, study: Study, cohort: Cohort) -> None:
         self._study, self._cohort = study, cohort
-        self._by_mask: dict[bytes, tuple[Cohort, Fits]] = {}
+        self._by_mask: dict[bytes, Task] = {}
 
     def task(self, outcome: str, flow: Flow) -> tuple[Task, Flow]:
         """Return the task of the children whose outcome was seen, and the flow with who was not."""
@@ -82,14 +90,29 @@ class Kept:
         mask = np.ones(self._cohort.n, dtype=bool) if seen is None else seen
         key = hashlib.sha256(np.packbits(mask).tobytes()).digest()
         if key not in self._by_mask:
-            cohort = self._cohort if mask.all() else self._cohort.take(np.flatnonzero(mask))
-            self._by_mask[key] = (cohort, Fits())
+            whole = Task(self._cohort, (), analysis_of(self._study))
+            self._by_mask[key] = whole if mask.all() else part_of(whole, mask)
         missing = int(np.count_nonzero(~mask))
         if missing:
             flow = flow.then(f"{outcome} was not recorded", missing, outcome=outcome)
-        cohort, fits = self._by_mask[key]
-        terms = plan.asked(self._study, outcome)
-        return Task(cohort, terms, analysis_of(self._study), fits), flow
+        return replace(self._by_mask[key], terms=plan.asked(self._study, outcome)), flow
+
+
+def check_drawn(study: Study, cohort: Cohort) -> None:
+    """Raise Malformed where units that are said to have been drawn hold more than one arm."""
+    unit = study.cluster
+    if not study.assignment.randomised or unit is None:
+        return
+    codes, units = recode(cohort.cluster_codes(unit))
+    held = np.zeros((len(units), len(cohort.arms)), dtype=bool)
+    held[codes, cohort.arm] = True
+    mixed = int(np.count_nonzero(held.sum(axis=1) > 1))
+    if mixed:
+        raise Malformed(
+            f"assignment.randomised.unit: {mixed} of {len(units)} units of level {unit} hold "
+            f"children of more than one arm, so {unit} was not what was drawn. Name the unit that "
+            "was drawn, or write assignment: {observed: …}."
+        )
 
 
 def _by_arm(cohort: Cohort) -> tuple[tuple[str, int], ...]:

@@ -18,6 +18,7 @@ from fingerpost.core.estimand import Term
 from fingerpost.estimators._outcome import survey_weight
 from fingerpost.estimators._score import received, score, tilt
 from fingerpost.kernels.clusters import recode, sum_by
+from fingerpost.kernels.weighted import weighted_mean
 
 Array = NDArray[np.float64]
 
@@ -112,12 +113,6 @@ def _smallest(task: Task, term: Term) -> Array:
     return smallest
 
 
-def effective_size(weight: Array) -> float:
-    """Return Kish's effective sample size (Σw)²/Σw²."""
-    total = float(weight.sum())
-    return total * total / float(weight @ weight) if total > 0 else 0.0
-
-
 def largest_cluster_share(cohort: Cohort, level: str | None, weight: Array) -> float | None:
     """Return the largest share of a weight held by one cluster, or None without clusters."""
     if level is None:
@@ -126,17 +121,12 @@ def largest_cluster_share(cohort: Cohort, level: str | None, weight: Array) -> f
     return float(sum_by(codes, weight, n_groups=len(units)).max() / weight.sum())
 
 
-def mean_of(column: Array, weight: Array) -> float:
-    """Return the weighted mean of a column."""
-    return float(weight @ column) / float(weight.sum())
-
-
 def differences(found: Indicators, weights: Mapping[str, Array], target: Array) -> Array:
     """Return (m,) the largest standardised distance of an arm's mean from the target's."""
     return np.array(
         [
             max(
-                abs(mean_of(column, weight) - mean_of(column, target))
+                abs(float(weighted_mean(column, weight) - weighted_mean(column, target)))
                 for weight in weights.values()
             )
             / (scale if scale > 0 else 1.0)
@@ -149,6 +139,6 @@ def pair_differences(found: Indicators, weights: Mapping[str, Array]) -> Array:
     """Return (m,) the largest standardised distance between two arms' means."""
     rows = []
     for column, scale in zip(found.columns, found.scale, strict=True):
-        means = [mean_of(column, weight) for weight in weights.values()]
+        means = [float(weighted_mean(column, weight)) for weight in weights.values()]
         rows.append((max(means) - min(means)) / (scale if scale > 0 else 1.0))
     return np.array(rows)

@@ -321,21 +321,16 @@ def test_covariates_missing_together_share_a_flag(tmp_path):
     assert made.study.given == ("age", "age missing", "need", "ses")
 
 
-@pytest.mark.parametrize(
-    ("gone", "meant"),
-    [
-        (("need",), ("need",)),
-        (("ses",), ("ses",)),
-        (("age", "ses"), ("age", "ses", "age missing")),
-    ],
-)
-def test_what_a_negative_control_leaves_out_goes_with_its_flag(tmp_path, gone, meant):
+def test_a_flag_says_whose_it_is(tmp_path):
     table = columns()
     table["ses"][2] = table["age"][2] = None
-    spec = SensitivitySpec("negative_control", (("outcome", "reading"), ("without", gone)))
-    study = replace(STUDY, missing="indicator", sensitivity=(spec,))
-    (found,) = built(tmp_path, table, study).study.sensitivity
-    assert found.option("without") == meant and found.option("outcome") == "reading"
+    covariates = built(tmp_path, table, replace(STUDY, missing="indicator")).cohort.covariates
+    assert {name: column.flag_of for name, column in covariates.items()} == {
+        "age": (),
+        "age missing": ("age", "ses"),
+        "need": (),
+        "ses": (),
+    }
 
 
 def test_a_level_nobody_has_left_is_no_level(tmp_path):
@@ -779,10 +774,19 @@ def test_the_sql_of_a_step_finds_those_who_stay(tmp_path, engine):
 
 def test_the_sql_of_a_stack_says_how_it_is_made(tmp_path):
     study = stack(tmp_path)
-    told = dict(steps_sql(study, read_records(study.records, base=tmp_path)))
+    records = read_records(study.records, base=tmp_path)
+    told = dict(steps_sql(study, records))
     assert told["trial.csv: leave out where support is not 1"].endswith('WHERE "support" = 1')
     assert told["make one table"].startswith('CREATE VIEW "the records" AS')
     assert "UNION ALL" in told["make one table"]
+    with duckdb.connect() as connection:
+        for part, name in zip(records.parts, ("trial", "survey"), strict=True):
+            connection.register(name, part.frame.collect("pyarrow").to_native())
+        for query in told.values():
+            connection.execute(query)
+        assert connection.execute(query).pl().shape[0] == build(study, records).cohort.n
+        whole = connection.execute('FROM "the records" ORDER BY "(source)", "(row)"').pl()
+    assert_frame_equal(whole, collected(records.frame, "").sort(SOURCE_PLACE, ROW), check_column_order=False)
     assert told["leave out where covariate age is not recorded"].startswith(
         'SELECT *\nFROM "the records"\nWHERE "support" IS NOT NULL\n  AND "support" IN (0, 1)'
     )

@@ -104,7 +104,7 @@ def test_names_with_quotes_and_folders_with_apostrophes(tmp_path):
         ("a,b\n1,2\n3\n", ["line 3", "1 fields where the header has 2", "Correct"]),
         ("a,b\n1,2\n3,4,5\n", ["line 3", "3 fields where the header has 2", "Correct"]),
         ('a,b\n1,"secret\n2,3\n', ["quotation mark", "Correct"]),
-        ("a,b,a\n1,2,3\n", ["names a column twice: a", "name of its own"]),
+        ("a,b,a\n1,2,3\n", ["one name to columns 1 and 3", "name of its own"]),
     ],
 )
 def test_a_file_that_cannot_be_read_is_one_plain_line(tmp_path, engine, body, says):

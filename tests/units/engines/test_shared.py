@@ -72,7 +72,7 @@ def test_a_file_inside_a_package_is_read_without_importing_it(engine):
         "from fingerpost.core.study import TableSource\n"
         "from fingerpost.engines._shared import table_file\n"
         "file = table_file(TableSource(package='causaldata', file='nhefs/nhefs.dta'))\n"
-        f"(table,) = load('engines', '{engine}', Engine).read([file])\n"
+        f"(table,) = load('engines', '{engine}', kind=Engine).read([file])\n"
         "print(table.collect('polars').shape[0])\n"
         "print([name for name in ('causaldata', 'pandas') if name in sys.modules])\n"
     )

@@ -33,21 +33,27 @@ def test_distance_is_kolmogorov_and_smirnovs_of_rows_repeated():
     theirs = scipy.stats.ks_2samp(
         np.repeat(VALUES[:, 0], WEIGHTS), np.repeat(others, weights), method="asymp"
     )
-    ours = distribution_distance(
-        VALUES[:, 0], others, first_weights=WEIGHTS, second_weights=weights * 2.5
-    )
-    assert ours == pytest.approx(theirs.statistic)
-    back = distribution_distance(
-        others, VALUES[:, 0], first_weights=weights, second_weights=WEIGHTS
-    )
-    assert back == pytest.approx(ours)
+    both = np.concatenate([VALUES[:, 0], others])
+    mine = np.concatenate([WEIGHTS, np.zeros(45)])
+    others_own = np.concatenate([np.zeros(60), weights * 2.5])
+    assert distribution_distance(both, [mine, others_own]) == pytest.approx(theirs.statistic)
+    assert distribution_distance(both, [others_own, mine]) == pytest.approx(theirs.statistic)
+
+
+def test_of_three_samples_the_pair_farthest_apart_counts():
+    values, group = RANDOM.normal(size=90).round(1), np.repeat([0, 1, 2], 30)
+    samples = [values[group == g] for g in range(3)]
+    pairs = [
+        scipy.stats.ks_2samp(samples[i], samples[j]).statistic for i, j in ((0, 1), (0, 2), (1, 2))
+    ]
+    weights = [(group == g).astype(float) for g in range(3)]
+    assert distribution_distance(values, weights) == pytest.approx(max(pairs))
 
 
 def test_distance_of_a_sample_to_itself_is_nought_and_of_disjoint_ones_is_one():
-    one, two = np.arange(4.0), np.arange(10.0, 12.0)
-    weights = np.ones(4)
-    same = distribution_distance(one, one, first_weights=weights, second_weights=3 * weights)
-    apart = distribution_distance(one, two, first_weights=weights, second_weights=np.ones(2))
+    values, first = np.array([0.0, 1, 2, 3, 10, 11]), np.array([1.0, 1, 1, 1, 0, 0])
+    same = distribution_distance(values, [first, 3 * first])
+    apart = distribution_distance(values, [first, 1 - first])
     assert (same, apart) == (pytest.approx(0.0), pytest.approx(1.0))
 
 
@@ -65,6 +71,4 @@ def test_no_weight_at_all_is_said():
     with pytest.raises(TooFew, match="positive sum"):
         weighted_mean(VALUES, np.zeros(60))
     with pytest.raises(TooFew, match="positive sum"):
-        distribution_distance(
-            np.ones(2), np.ones(2), first_weights=np.zeros(2), second_weights=np.ones(2)
-        )
+        distribution_distance(np.ones(2), [np.zeros(2), np.ones(2)])

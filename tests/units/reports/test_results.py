@@ -10,7 +10,16 @@ import jsonschema
 import pytest
 
 from fingerpost.reports.results import results, schema, write_results
-from units.reports.fixtures import OUTPUTS, clean, ratio, refused, regions, synthetic, three_arms
+from units.reports.fixtures import (
+    OUTPUTS,
+    clean,
+    leaf_refused,
+    ratio,
+    refused,
+    regions,
+    synthetic,
+    three_arms,
+)
 
 MANUAL = Path(__file__).resolve().parents[3] / "docs" / "manual" / "results-json.md"
 PROMISED = [
@@ -122,25 +131,49 @@ def test_contrasts_carry_their_weights():
 def test_refusals_say_what_was_measured():
     (record,) = results(refused())["refusals"]
     assert record["target"] == "ate"
-    assert {rule["measured"] for rule in record["rules"]} == {1.2, 0.9096, 6.97, 0.326}
+    (refusal,) = refused().refusals
+    assert [rule["measured"] for rule in record["rules"]] == [r.measured for r in refusal.rules]
+    assert {rule["rule"] for rule in record["rules"]} >= {"largest child", "effective size"}
     assert "att" in record["mend"]
+    assert record["leaf"] is None
+
+
+def test_a_leaf_without_an_answer_is_told_apart_from_a_refused_target():
+    found = results(leaf_refused())
+    assert found["refusals"] == []
+    assert {record["target"] for record in found["leaf_refusals"]} == {"overlap", "att"}
+    assert {record["leaf"] for record in found["leaf_refusals"]} == {"subclassification"}
+    assert found["leaf_refusals"][0]["rules"][0]["measured"] is None
+    refused_there = found["sensitivity"]["negative_control"]["refusals"]
+    assert {record["leaf"] for record in refused_there} == {"subclassification"}
 
 
 def test_tables_of_one_name_keep_their_tags():
     found = results(refused())["diagnostics"]["balance"]
-    assert [table["tags"]["target"] for table in found] == ["ate", "att", "ate trimmed 0.01"]
+    assert [table["tags"]["target"] for table in found] == [
+        "ate",
+        "att",
+        "overlap",
+        "ate trimmed 0.01",
+    ]
     assert len(found[0]["rows"]) == 34
 
 
 def test_agreement_is_on_the_scale_of_the_estimates():
-    (record,) = results(ratio())["agreement"]
-    assert record["lo"] == pytest.approx(0.86)
-    assert record["hi"] == pytest.approx(0.87)
+    found = results(ratio())
+    assert found["agreement"]
+    for record in found["agreement"]:
+        values = [
+            one["value"]
+            for one in found["estimates"]
+            if one["target"] == record["target"] and one["estimator"] in record["estimators"]
+        ]
+        assert (record["lo"], record["hi"]) == pytest.approx((min(values), max(values)))
 
 
 def test_truth_is_told_only_where_it_is_known():
     assert results(refused())["truth"] == []
-    assert results(synthetic())["truth"][0]["value"] == -5.0
+    assert results(synthetic())["truth"][0]["value"] == -2.5
     assert results(synthetic())["synthetic"] is True
 
 

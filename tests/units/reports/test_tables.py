@@ -11,7 +11,7 @@ import pytest
 from fingerpost.core.table import Table
 from fingerpost.reports.parts import grid, places_of_column, stacked
 from fingerpost.reports.tables import long_csv, parted, shelf
-from units.reports.fixtures import ATE, ATT, OUTPUTS, Shape, clean, refused, truncation_table
+from units.reports.fixtures import ATT, OUTPUTS, clean, leaf_refused, named, refused
 
 
 def read(text: str) -> list[dict[str, str]]:
@@ -45,7 +45,7 @@ def test_numbers_read_back_bit_for_bit():
 
 def test_tables_of_one_name_share_a_file_and_keep_their_tags():
     lines = read(long_csv(shelf(refused())["balance"], refused().study))
-    assert {line["target"] for line in lines} == {"ate", "att", "ate trimmed 0.01"}
+    assert {line["target"] for line in lines} == {"ate", "att", "overlap", "ate trimmed 0.01"}
     assert {line["unit"] for line in lines if line["quantity"] == "smd_after"} == {
         "standard deviations"
     }
@@ -59,8 +59,9 @@ def test_a_cell_that_holds_a_comma_or_a_quote_survives():
 
 def test_effects_of_refused_targets_are_parted_from_the_rest():
     output = refused()
-    apart = truncation_table(Shape(), ATE, (1.0, 2.0, 3.0, 4.0))
-    kept = truncation_table(Shape(), ATT, (1.0, 2.0, 3.0, 4.0))
+    kept = named(output, "truncation")[0]
+    assert kept.tag("target") == "att"
+    apart = replace(kept, tags=(*kept.tags[:2], ("target", "ate")))
     assert [t.name for t in parted(output, apart)] == ["model_extrapolation_truncation"]
     assert [t.name for t in parted(output, kept)] == ["truncation"]
     assert [t.name for t in parted(clean(), apart)] == ["truncation"]
@@ -121,3 +122,15 @@ def test_rows_left_out_of_the_page_are_said_to_be_in_the_file():
 )
 def test_a_column_is_shown_at_one_number_of_decimals(cells, places):
     assert places_of_column(cells) == places
+
+
+def test_leaves_without_an_answer_are_filed_apart_from_refused_targets():
+    output = leaf_refused()
+    filed = shelf(output)
+    assert "refusals" not in filed
+    lines = read(long_csv(filed["leaf_refusals"], output.study))
+    told = {(line["leaf"], line["outcome"], line["contrast"], line["target"]) for line in lines}
+    question = ("subclassification", "maths", "services v none")
+    assert told == {(*question, "overlap"), (*question, "att")}
+    assert all("strata of the score hold no child" in line["why"] for line in lines)
+    assert {name for name in filed if "extrapolation" in name} == set()

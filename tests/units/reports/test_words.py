@@ -8,21 +8,30 @@ import pytest
 
 from fingerpost.core.assignment import Randomised
 from fingerpost.core.estimand import Target, Term, pair
-from fingerpost.core.output import Output, Result
+from fingerpost.core.output import Output, Result, SensitivityResult
+from fingerpost.plots.numbers import number
+from fingerpost.reports.controls import sensitivity_tables
 from fingerpost.reports.phrases import effect, judgement
-from fingerpost.reports.words import answer, answers, certainty, limitations, refusals
+from fingerpost.reports.refusals import refusals
+from fingerpost.reports.words import answer, answers, certainty, limitations, reasons
 from units.reports.fixtures import (
     ATE,
     ATT,
     OUTPUTS,
+    TRAP,
     Shape,
     bare,
     clean,
+    few_schools,
+    found_of,
+    leaf_refused,
+    named,
     ratio,
     refused,
     regions,
     result,
     three_arms,
+    two_outcomes,
 )
 
 
@@ -37,17 +46,42 @@ def with_measure(output: Output, **more: object) -> Output:
     return replace(output, study=replace(output.study, outcomes=(replace(spec, measure=measure),)))
 
 
+def lower(value: float) -> str:
+    """A difference below nothing as sentences tell it."""
+    return number(abs(value), 2)
+
+
+# ---------------------------------------------------------------------------- the answer
 def test_a_refusal_comes_before_any_answer():
+    output = refused()
+    told, att = answer(output), found_of(output, "ipw", "att")
+    assert told.startswith("We cannot tell how maths differs between services and none")
+    refusal = told[: told.index(lower(att.value))]
+    assert "for all children of the study" in refusal
+    assert "for the children who received services, the answer is" in refusal.lower()
+
+
+def test_the_plainest_reason_is_told_with_what_was_measured():
+    (refusal,) = refused().refusals
+    (share,) = [rule for rule in refusal.rules if rule.rule == "largest child"]
     told = answer(refused())
-    assert told.startswith("We cannot tell")
-    assert told.index("91%") < told.index("5.83")
-    assert "all children" in told[: told.index("5.83")]
-    assert "for the children who received services, the answer is" in told.lower()
+    words = f"one child carries {100 * share.measured:.1f}% of the weight of arm services"
+    assert f"{words}, and {len(refusal.rules) - 1} other rule" in told
 
 
-def test_the_measured_number_is_in_the_refusal_and_the_trap_is_nowhere():
-    assert "91%" in refusals(refused())[0]
-    assert "38" not in answer(refused())
+def test_every_broken_rule_is_told_with_its_limit():
+    (told,) = refusals(refused())
+    assert "(refused above 10%)" in told
+    assert "(refused below 30)" in told
+    assert "(refused above 0.25)" in told
+    assert told.endswith("Ask about children who received services (att), about overlap, or trim.")
+
+
+def test_what_a_refused_target_would_give_is_nowhere():
+    output = refused()
+    beyond = tuple(replace(one, value=-98.765) for one in output.extrapolations)
+    assert beyond
+    assert "98.7" not in everything(replace(output, extrapolations=beyond))
 
 
 @pytest.mark.parametrize("name", OUTPUTS)
@@ -79,10 +113,11 @@ def test_good_and_harm_follow_what_people_chose(better, value, word):
 
 
 def test_where_nobody_chose_there_is_neither_good_nor_harm():
-    output = with_measure(refused(), better="")
-    told = everything(output)
-    assert "harm" not in told
-    assert "improvement" not in told
+    for made in (refused(), three_arms()):
+        told = everything(with_measure(made, better=""))
+        assert "harm" not in told
+        assert "improvement" not in told
+    assert "so this is a harm" in everything(three_arms())
 
 
 def test_flipping_the_sign_flips_the_words():
@@ -93,103 +128,52 @@ def test_flipping_the_sign_flips_the_words():
 
 
 def test_risks_are_told_per_hundred_children():
-    told = answer(clean())
-    assert "3.21 per 100 children lower under plan than under usual" in told
-    assert "1.45 to 4.97 lower" in told
-
-
-def test_ratios_are_told_as_ratios():
-    told = answer(ratio())
-    assert "0.861 times as high (13.9% lower) under support as under none" in told
-    assert "compatible with anything from 0.722 to 1.03 times" in told
+    output = clean()
+    first, told = found_of(output, "ipw", "att"), answer(output)
+    size, near, far = (lower(100 * end) for end in (first.value, first.hi, first.lo))
+    assert f"{size} per 100 children lower under plan than under usual" in told
+    assert f"{near} to {far} lower" in told
 
 
 def test_a_difference_that_matters_is_compared_with_the_interval():
-    assert "holds the smallest difference that matters (2.00 per 100 children)" in answer(clean())
+    output = clean()
+    first = found_of(output, "ipw", "att")
+    assert first.lo < -0.05 < first.hi
+    assert "holds the smallest difference that matters (5.00 per 100 children)" in answer(output)
+    above = with_measure(output, important=10.0)
+    assert "below the smallest difference that matters" in answer(above)
 
 
-def test_every_contrast_has_its_own_paragraph():
+def test_ratios_are_told_as_ratios():
+    output = ratio()
+    first, told = found_of(output, "ipw", "ate"), answer(output)
+    share = number(100 * (first.value - 1))
+    size = f"{number(first.value)} times as high ({share}% higher) under support as under none"
+    assert size in told
+    assert f"95% interval {number(first.lo)} to {number(first.hi)}" in told
+
+
+def test_every_contrast_and_outcome_has_its_own_paragraph():
     assert len(answers(three_arms())) == 3
+    told = answers(two_outcomes())
+    assert [("reading is" in one, "days present is" in one) for one in told] == [
+        (True, False),
+        (True, False),
+        (False, True),
+        (False, True),
+    ]
+    assert "under plan than under none" in told[1]
 
 
 def test_no_interval_is_said_to_be_none():
-    assert "no interval is justified" in answer(three_arms())
-    assert "1 estimate of 6 has no interval" in " ".join(limitations(three_arms()))
+    assert "no interval is justified" in answer(few_schools())
+    assert "2 estimates of 2 has no interval" not in " ".join(limitations(few_schools()))
+    assert "2 of 2 estimates have no interval" in " ".join(limitations(few_schools()))
 
 
 def test_sets_are_told_as_sets():
     assert "(−∞, −2.10] ∪ [3.40, ∞)" in answer(regions())
     assert "anything up to 4" in answer(regions())
-
-
-def test_observing_is_not_drawing():
-    assert "Nobody drew lots" in certainty(refused())
-    assert "34 recorded covariates" in certainty(refused())
-    assert "drawn (simple randomisation of each child)" in certainty(three_arms())
-
-
-def test_the_reader_of_a_trial_is_told_no_assumption_of_exchangeability():
-    drawn = replace(refused().study, assignment=Randomised("cluster", "school"))
-    assert "Nobody drew lots" not in certainty(refused(study=drawn))
-
-
-def test_agreement_is_judged_only_against_what_was_declared():
-    assert "within 1 declared beforehand: they agree" in certainty(refused())
-    assert "beyond 0.1 declared beforehand: they do not agree" in certainty(refused())
-    assert "no distance was declared beforehand, so none is judged" in certainty(clean())
-    assert "a factor of 1.05 declared beforehand" in certainty(ratio())
-
-
-def test_sensitivity_speaks_of_this_study():
-    told = certainty(refused())
-    assert "9.5%" in told
-    assert "covariate_01 would explain 1.1% and 2.1%" in told
-    assert "1.85 (E-value)" in told
-    assert "1 of 1 adjusted answer differs from nothing" in told
-
-
-def test_a_negative_control_that_holds_zero_does_not_fire():
-    held = refused(Shape(shift=2.338))
-    assert "0 of 1 adjusted answer differ from nothing" in certainty(held)
-
-
-def test_an_answer_whose_own_control_fires_is_not_read_as_an_effect():
-    """The same leaf finds a difference where there can be none: neither harm nor improvement."""
-    output = refused()
-    leaf, (table,), none = output.sensitivity[-1]
-    tags = (("outcome", "MIRT"), ("contrast", "services v none"))
-    fired = ("ipw", "att", -1.9, 0.4, -2.7, -1.1, "an effect where there can be none")
-    held = ("ipw", "att", -0.1, 0.4, -0.9, 0.7, "no sign of confounding")
-    for row, doubted in ((fired, True), (held, False)):
-        tables = (replace(table, rows=(row,), tags=tags),)
-        told = answer(replace(output, sensitivity=((leaf, tables, none),)))
-        assert ("not to be read as an effect" in told) is doubted
-        assert ("so this is a harm" in told) is not doubted
-
-
-def test_guard_rails_that_warn_are_counted():
-    assert "1 guard rail warns" in certainty(refused())
-    assert "None of the 2 guard rails judged warns" in certainty(clean())
-
-
-def test_limitations_name_who_left_and_what_was_withheld():
-    assert "908 children of 8,270 left" in " ".join(limitations(refused()))
-    assert "table overlap_subgroups" in " ".join(limitations(ratio()))
-
-
-def test_an_output_without_answers_says_so():
-    assert answer(bare()) == "No leaf of this study gives a causal answer."
-
-
-def test_words_follow_the_numbers():
-    """Other names and other numbers: no old name or number is left in what is said."""
-    other = refused(
-        Shape("reading", "marks", ("usual care", "therapy"), shift=0.25, given=("a", "b", "c"))
-    )
-    told = everything(other)
-    for gone in ("maths", "IRT", "services", "5.83", "covariate_01", "91%"):
-        assert gone not in told
-    assert "therapy" in told
 
 
 def test_the_first_primary_leaf_of_the_study_gives_the_answer():
@@ -209,4 +193,181 @@ def test_a_leaf_that_is_not_primary_is_not_the_answer():
 def test_trimmed_targets_say_whom_they_keep():
     term = Term("maths", pair("services", "none"), Target("att", trim=0.01))
     shown = answer(refused(results=(result(term, "ipw", 1.0, 0.1, primary=True),), refusals=()))
-    assert "who received services whose every arm had a probability of at least 0.01" in shown
+    kept = "of those whose every arm has a probability of 0.01 or more"
+    assert f"the children who received services, {kept}" in shown
+
+
+def test_an_output_without_answers_says_so():
+    assert answer(bare()) == "No leaf of this study gives a causal answer."
+
+
+# ---------------------------------------------------------- leaves that have no answer
+def test_a_leaf_without_an_answer_refuses_no_target():
+    output = leaf_refused()
+    assert output.leaf_refusals and not output.refusals
+    told = answer(output)
+    assert "We cannot tell" not in told
+    assert "by ipw" in told
+    empty = output.leaf_refusals[0].rules[0].words.removeprefix("subclassification: ")
+    (bullet,) = [text for text in reasons(output) if text.startswith("Subclassification has no")]
+    assert empty[:40] in bullet
+    whom = "the children whose arm was in doubt (overlap weights) and the children who received"
+    assert whom in bullet
+
+
+def test_a_leaf_without_an_answer_hides_no_warning_of_others():
+    output = leaf_refused()
+    warned = [
+        row["words"]
+        for t in named(output, "guard")
+        for row in t.records()
+        if row["verdict"] == "warn"
+    ]
+    assert warned
+    assert [words for words in warned if words not in certainty(output)] == []
+
+
+def test_a_question_that_no_leaf_answers_is_said_to_have_none_and_is_not_refused():
+    output = leaf_refused()
+    told = answer(replace(output, results=(), agreements=()))
+    assert told.startswith("No leaf of this study has an answer to how maths differs")
+    assert "We cannot tell" not in told
+    kept = tuple(r for r in output.results if r.term.target == ATT)
+    half = answer(replace(output, results=kept))
+    assert half.startswith("For the children who received services, maths is")
+    assert "no leaf of this study has an answer" in half.lower()
+    assert half.index("by ipw") < half.lower().index("no leaf of this study")
+
+
+def test_the_answer_is_for_the_first_target_that_any_leaf_answers():
+    """The first primary leaf may lack the first target; the next one has it."""
+    output = refused()
+    results = tuple(
+        r for r in output.results if (r.estimator, r.term.target.label()) != ("ipw", "att")
+    )
+    assert (
+        "for the children who received services, the answer is: maths is"
+        in answer(replace(output, results=results)).lower()
+    )
+    assert "by aipw" in answer(replace(output, results=results))
+
+
+def test_what_a_sensitivity_analysis_could_not_answer_is_said():
+    (told,) = [text for text in reasons(leaf_refused()) if "by subclassification could not" in text]
+    assert told.startswith("The negative control by subclassification could not be answered for")
+    (other,) = [text for text in reasons(refused()) if "could not be answered" in text]
+    control = next(s for s in refused().sensitivity if s.leaf == "negative_control")
+    (share,) = [
+        rule.measured for r in control.refusals for rule in r.rules if rule.rule == "largest child"
+    ]
+    assert other.startswith("The negative control could not be answered for all children")
+    assert f"one child carries {100 * share:.1f}%" in other
+
+
+# ------------------------------------------------------------------------- certainty
+def test_observing_is_not_drawing():
+    assert "Nobody drew lots" in certainty(refused())
+    assert "34 recorded covariates" in certainty(refused())
+    assert "drawn (simple randomisation of each child)" in certainty(three_arms())
+
+
+def test_the_reader_of_a_trial_is_told_no_assumption_of_exchangeability():
+    drawn = replace(refused().study, assignment=Randomised("cluster", "school"))
+    assert "Nobody drew lots" not in certainty(refused(study=drawn))
+
+
+def test_agreement_is_judged_only_against_what_was_declared():
+    output = refused()
+    assert "within 1 declared beforehand: they agree" in certainty(output)
+    apart = tuple(replace(one, within=0.001, agree=False) for one in output.agreements)
+    told = certainty(replace(output, agreements=apart))
+    assert "beyond 0.001 declared beforehand: they do not agree" in told
+    assert "no distance was declared beforehand, so none is judged" in certainty(clean())
+    assert "a factor of 1.05 declared beforehand" in certainty(ratio())
+
+
+def test_sensitivity_speaks_of_this_study():
+    output = refused()
+    told = certainty(output)
+    (robustness,) = sensitivity_tables(output, "robustness")
+    (e_values,) = sensitivity_tables(output, "e_values")
+    value = next(row["rv"] for row in robustness.records())
+    first = next(row["e_value"] for row in e_values.records() if row["estimator"] == "ipw")
+    assert f"explains {100 * value:.0f}% of what the covariates leave unexplained" in told
+    assert "one as strong as covariate_01 would explain" in told
+    assert f"a risk ratio of {number(first)} (E-value)" in told
+    assert "10 of 10 adjusted answers differ from nothing" in told
+
+
+def test_an_interval_that_holds_no_difference_needs_no_e_value():
+    output = ratio()
+    (table,) = sensitivity_tables(output, "e_values")
+    assert next(iter(table.records()))["e_value_limit"] == 1.0
+    assert "its interval holds no difference as it is" in certainty(output)
+
+
+def test_a_negative_control_that_holds_zero_does_not_fire():
+    held = refused(Shape(confounded=False, given=("index", "before", "age")))
+    (table,) = sensitivity_tables(held, "negative_control")
+    rows = [row for row in table.records() if row["target"] != "association"]
+    assert f"0 of {len(rows)} adjusted answers differ from nothing" in certainty(held)
+
+
+def test_an_answer_whose_own_control_fires_is_not_read_as_an_effect():
+    """The same leaf finds a difference where there can be none: neither harm nor improvement."""
+    output = refused()
+    (table,) = sensitivity_tables(output, "negative_control")
+    fired = ("ipw", "att", -1.9, 0.4, -2.7, -1.1, "an effect where there can be none")
+    held = ("ipw", "att", -0.1, 0.4, -0.9, 0.7, "no sign of confounding")
+    for row, doubted in ((fired, True), (held, False)):
+        one = SensitivityResult("negative_control", (replace(table, rows=(row,)),))
+        told = answer(replace(output, sensitivity=(one,)))
+        assert ("not to be read as an effect" in told) is doubted
+        assert ("so this is a harm" in told) is not doubted
+
+
+def test_guard_rails_that_warn_are_counted_and_say_where_they_warn():
+    output = leaf_refused()
+    rows = [row for table in named(output, "guard") for row in table.records()]
+    warned = [row for row in rows if row["verdict"] == "warn"]
+    assert f"{len(warned)} guard rails warn" in certainty(output)
+    assert "standard deviations (warned of above 0.05)" in certainty(output)
+    judged = sum(len(table.rows) for table in named(clean(), "guard"))
+    assert f"None of the {judged} guard rails judged warns" in certainty(clean())
+
+
+def test_thresholds_that_the_study_changed_are_told():
+    assert "changed 2 guard-rail thresholds" in certainty(leaf_refused())
+    assert "warn smd 0.05 instead of 0.1" in certainty(leaf_refused())
+    assert "thresholds before the run" not in certainty(refused())
+
+
+# ----------------------------------------------------------------------- limitations
+def test_limitations_name_who_left_and_what_was_withheld():
+    output = refused()
+    gone = output.flow.start - output.flow.remaining
+    assert f"{gone} children of 1,600 left" in " ".join(limitations(output))
+    assert "long enough in school" in " ".join(limitations(output))
+    assert "table overlap_subgroups" in " ".join(limitations(ratio()))
+
+
+def test_words_follow_the_numbers():
+    """Other names and other numbers: no old name or number is left in what is said."""
+    first = refused()
+    other = refused(
+        replace(
+            TRAP,
+            outcome="reading",
+            unit="marks",
+            arms=("usual care", "therapy"),
+            shift=0.25,
+            given=("a", "b", "c"),
+            seed=7,
+        )
+    )
+    told = everything(other)
+    gone = ["maths", "IRT", "services", "covariate_01"]
+    gone += [lower(r.value) for r in first.results if r.term.target.causal]
+    for word in gone:
+        assert word not in told, word
+    assert "therapy" in told

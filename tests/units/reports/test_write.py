@@ -6,6 +6,7 @@ import csv
 import json
 import math
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
@@ -14,9 +15,11 @@ import pytest
 
 from fingerpost.core.errors import FingerpostError
 from fingerpost.core.output import Output
+from fingerpost.core.table import Table
+from fingerpost.plots.numbers import number
 from fingerpost.reports.tables import term_key
 from fingerpost.reports.write import html, write_index, write_report
-from units.reports.fixtures import OUTPUTS, Shape, clean, refused, regions, synthetic
+from units.reports.fixtures import ATE, OUTPUTS, TRAP, clean, refused, regions, synthetic
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 
@@ -123,6 +126,7 @@ def test_every_interval_reads_back_as_it_was(written, name):
     output, _, text = written[name]
     cells = [cell for cell in Page(text).all("td") if "data-role" in cell]
     estimates = [cell for cell in cells if cell["data-role"] != "region"]
+    controls = [result for one in output.sensitivity for result in one.results]
     wanted = {
         (
             result.role,
@@ -132,7 +136,7 @@ def test_every_interval_reads_back_as_it_was(written, name):
             finite(result.lo),
             finite(result.hi),
         )
-        for result in (*output.results, *output.extrapolations)
+        for result in (*output.results, *output.extrapolations, *controls)
     }
     read = {
         (
@@ -146,7 +150,7 @@ def test_every_interval_reads_back_as_it_was(written, name):
         for cell in estimates
     }
     assert read == wanted
-    assert len(estimates) == len(output.results) + len(output.extrapolations)
+    assert len(estimates) == len(output.results) + len(output.extrapolations) + len(controls)
 
 
 def test_regions_are_shown_as_sets_and_read_back(written):
@@ -177,9 +181,9 @@ def test_every_section_changes_with_the_study():
     first = told_by_section(html(refused(), "tables"))
     assert len(first) == 12
     swaps = {
-        "outcome": Shape(outcome="reading", unit="marks"),
-        "exposure": Shape(arms=("usual care", "therapy")),
-        "numbers": Shape(shift=0.25, seed=7, children=6543, given=("age", "sex")),
+        "outcome": replace(TRAP, outcome="reading", unit="marks"),
+        "exposure": replace(TRAP, arms=("usual care", "therapy")),
+        "numbers": replace(TRAP, shift=0.25, seed=7, children=1543, given=("age", "sex")),
     }
     for what, shape in swaps.items():
         other = told_by_section(html(refused(shape), "tables"))
@@ -203,29 +207,77 @@ def test_each_section_quotes_a_number_or_says_that_nothing_is_stated(written, na
 
 
 def test_refusals_come_first(written):
-    _, _, text = written["refused"]
+    output, _, text = written["refused"]
+    first = next(r for r in output.results if r.primary)
+    share = next(b.measured for b in output.refusals[0].rules if b.rule == "largest child")
     body = text[text.index("<main>") :]
-    assert body.index("We cannot tell") < body.index("5.83")
-    assert body.index("91%") < body.index("5.83")
+    size = number(abs(first.value), 2)
+    assert body.index("We cannot tell") < body.index(size)
+    assert body.index(f"one child carries {100 * share:.1f}%") < body.index(size)
 
 
-def test_the_trap_is_shown_only_under_model_extrapolation(written):
-    _, _, text = written["refused"]
+def test_who_is_studied_is_said_once_in_the_answer(written):
+    section = told_by_section(written["refused"][2])["answer"]
+    assert section.count("Who: 1600 children of the cohort.") == 1
+    assert "Who:" not in told_by_section(written["bare"][2])["answer"]
+
+
+def test_a_paragraph_is_toned_refused_only_where_its_question_is():
+    output = OUTPUTS["two_outcomes"]()
+    refusal = replace(refused().refusals[0], terms=(output.results[0].term.on(ATE),))
+    text = html(replace(output, refusals=(refusal,)), "tables")
+    toned = re.findall(r'<p class="(answer|refused)">', text[: text.index('id="certainty"')])
+    assert toned == ["refused", "answer", "answer", "answer"]
+
+
+def test_the_trap_is_shown_only_under_model_extrapolation():
+    beyond = tuple(replace(one, value=38.0925) for one in refused().extrapolations)
+    text = html(refused(extrapolations=beyond), "tables")
     text = re.sub(r" d=\"[^\"]*\"| transform=\"[^\"]*\"", "", text)  # shapes, not numbers told
     start = text.index('<h3 id="extrapolation">')
     end = text.index("<section", start)
-    for trap in ("38.09", "−4.49"):
-        assert trap in text[start:end]
-        assert trap not in text[:start] + text[end:]
+    assert "38.09" in text[start:end]
+    assert "38.09" not in text[:start] + text[end:]
 
 
-def test_extrapolated_means_of_refused_targets_are_filed_apart(written):
-    _, path, _ = written["refused"]
-    folder = path.parent / "refused-tables"
+def test_extrapolated_means_of_refused_targets_are_filed_apart(tmp_path):
+    """Whatever table of effects names a refused target, its rows stand apart."""
+    output = refused()
+    rows = tuple(("ipw", target, arm, 1.0) for target in ("ate", "att") for arm in ("a", "b"))
+    kinds = ("label", "label", "label", "number")
+    means = Table("means", "Means", ("estimator", "target", "arm", "mean"), kinds, rows)
+    rest = tuple(table for table in output.tables if table.name != "means")
+    path = write_report(replace(output, tables=(*rest, means)), tmp_path / "r.html")
+    folder = path.parent / "r-tables"
     shown = list(csv.DictReader((folder / "means.csv").open(encoding="utf-8")))
     apart = list(csv.DictReader((folder / "model_extrapolation_means.csv").open(encoding="utf-8")))
     assert {row["target"] for row in shown} == {"att"}
     assert {row["target"] for row in apart} == {"ate"}
+
+
+def test_a_leaf_without_an_answer_moves_nothing_to_model_extrapolation(written):
+    output, path, text = written["leaf_refused"]
+    assert "Model extrapolation" not in text
+    assert "This target is refused" not in text
+    assert "We cannot tell" not in text
+    sections = told_by_section(text)
+    assert "Leaves without an answer of their own" in sections["estimates"]
+    assert "strata of the score hold no child" in sections["estimates"]
+    assert "Subclassification has no answer" in sections["answer"]
+    assert "negative control by subclassification could not be answered" in sections["sensitivity"]
+    assert (path.parent / "leaf_refused-tables/leaf_refusals.csv").is_file()
+    assert "Weights capped at a percentile" in sections["overlap"]
+
+
+def test_thresholds_are_those_of_the_study(written):
+    changed = told_by_section(written["leaf_refused"][2])
+    assert "Thresholds: 0.05 (warned of) and 0.4 (refused)" in changed["balance"]
+    assert "no covariate lies more than 0.05 standard deviations" in changed["balance"]
+    assert "Over 0.05 Over 0.4" in changed["balance"]
+    assert "warn smd 0.05 instead of 0.1; refuse smd 0.4 instead of 0.25" in changed["overlap"]
+    default = told_by_section(written["clean"][2])
+    assert "Thresholds: 0.1 (warned of) and 0.25 (refused)" in default["balance"]
+    assert "instead of" not in default["overlap"]
 
 
 def test_tables_are_long_with_units_and_in_full(written):
@@ -240,7 +292,8 @@ def test_tables_are_long_with_units_and_in_full(written):
     assert {row["unit"] for row in lines if row["quantity"] == "value"} == {"IRT points"}
     weights = list(csv.DictReader((path.parent / "refused-tables/weights.csv").open("r")))
     assert {row["unit"] for row in weights if row["quantity"] == "effective_size"} == {"children"}
-    assert {row["target"] for row in weights} == {"ate", "att"}
+    asked = {target.label() for target in output.study.estimand.targets}
+    assert {row["target"] for row in weights} == asked
 
 
 def test_a_risk_is_filed_as_a_share_and_drawn_per_hundred(written):
@@ -271,7 +324,7 @@ def test_what_authors_do_not_say_is_said_to_be_absent(written):
     text = written["clean"][2]
     for item in ("Ethics", "Registration", "Funding", "Interests"):
         assert re.search(rf"<td>{item}</td><td>not stated by the authors</td>", text)
-    assert "public-use data, 7362 children" in written["refused"][2]
+    assert "public-use data, 1600 children" in written["refused"][2]
 
 
 def test_all_items_of_target_are_there(written):
@@ -298,7 +351,13 @@ def test_tables_of_an_earlier_report_do_not_stay(tmp_path):
 
 
 def test_names_cannot_break_the_page(tmp_path):
-    shape = Shape('maths <b>"x"</b> & more', "points </td>", ("a<b", "c&d"), given=("e<f>", "g"))
+    shape = replace(
+        TRAP,
+        outcome='maths <b>"x"</b> & more',
+        unit="points </td>",
+        arms=("a<b", "c&d"),
+        given=("e<f>", "g", 'h "i"'),
+    )
     path = write_report(refused(shape), tmp_path / "a b#c.html")
     page = Page(path.read_text(encoding="utf-8"))
     assert not page.all("b")

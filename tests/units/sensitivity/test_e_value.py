@@ -93,13 +93,13 @@ def asked(*answers: Answer, kind="continuous", values=(1.0, 3.0, 2.0, 6.0), **op
     return table.records()
 
 
-def means(first, second, **tags) -> Table:
+def means(first, second, *, leaf="ipw", target="ate", **tags) -> Table:
     return Table(
         "means",
         "",
         ("estimator", "target", "arm", "mean", "se"),
         ("label", "label", "label", "number", "number"),
-        (("ipw", "ate", "support", first, 0.1), ("ipw", "ate", "none", second, 0.1)),
+        ((leaf, target, "support", first, 0.1), (leaf, target, "none", second, 0.1)),
         tags=tuple(tags.items()),
     )
 
@@ -157,9 +157,36 @@ def test_a_difference_of_risks_becomes_the_ratio_of_standardised_risks():
 
 
 @pytest.mark.parametrize(
+    ("target", "contrast", "label"),
+    [
+        (Target("att"), pair("support", "none"), "received support"),
+        (Target("atu"), pair("support", "none"), "received none"),
+        (Target("atu", trim=0.01), pair("none", "support"), "received support trimmed 0.01"),
+        (Target("received", arm="none"), pair("support", "none"), "received none"),
+        (Target("ate", trim=0.05), pair("support", "none"), "ate trimmed 0.05"),
+    ],
+)
+def test_the_means_are_found_by_the_target_with_its_arm_spelt_out(target, contrast, label):
+    """Rounded means are found too: nothing is made of the difference's last digits."""
+    found = estimate([term(summary="risk", target=target, contrast=contrast)], [0.201], [0.05])
+    others = means(0.9, 0.1, outcome="score", target="overlap")
+    tables = (others, means(0.6, 0.4, outcome="score", target=label))
+    (line,) = asked(Answer("ipw", found, tables=tables), kind="binary", values=(0, 1, 1, 0))
+    first, second = (0.6, 0.4) if contrast[0][0] == "support" else (0.4, 0.6)
+    assert line["ratio"] == pytest.approx(first / second)
+
+
+@pytest.mark.parametrize(
     "tables",
-    [(), (means(0.7, 0.4, outcome="score"),), (means(0.6, 0.4, outcome="other"),)],
-    ids=["none", "of another estimate", "of another outcome"],
+    [
+        (),
+        (means(0.6, 0.4, outcome="score", leaf="aipw"),),
+        (means(0.6, 0.4, outcome="other"),),
+        (means(0.6, 0.4, outcome="score", target="received support"),),
+        (means(0.6, 0.4, outcome="score", target="ate trimmed 0.01"),),
+        (means(0.6, 0.4),),
+    ],
+    ids=["none", "another estimator", "another outcome", "another target", "trimmed", "untold"],
 )
 def test_means_that_are_not_the_estimates_own_are_not_believed(tables):
     answer = Answer("ipw", estimate([term(summary="risk")], [0.2], [0.05]), tables=tables)

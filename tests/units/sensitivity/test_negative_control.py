@@ -19,9 +19,10 @@ from fingerpost.sensitivity.negative_control import CLEAN, CONFOUNDED, UNSURE, r
 from suites.sensitivity_worlds import confounded, make_cohort, make_study, ols, refit_ols
 
 
-def world(**more):
+def world(flagged=("prior",), **more):
     arm, score, covariates, _ = confounded(3, strength=0.6)
-    covariates |= {"prior missing": (np.arange(len(arm)) % 7 == 0).astype(float)}
+    flag = (np.arange(len(arm)) % 7 == 0).astype(float)
+    covariates |= {"prior missing": Column(flag, flag_of=flagged)}
     cohort = make_cohort(arm, score, covariates)
     return cohort, make_study(("social", "prior", "prior missing"), **more)
 
@@ -66,6 +67,17 @@ def test_further_covariates_can_be_left_out():
     assert asked.given == ()
     _, asked = ask(cohort, study, outcome="prior", without="social")
     assert asked.given == ()
+
+
+def test_a_flag_stays_while_a_covariate_that_it_flags_stays():
+    cohort, study = world(flagged=("prior", "social"))
+    _, asked = ask(cohort, study, outcome="prior")
+    assert asked.given == ("social", "prior missing")
+    _, asked = ask(cohort, study, outcome="prior", without=["social"])
+    assert asked.given == ()
+    cohort, study = world(flagged=())
+    _, asked = ask(cohort, study, outcome="prior")
+    assert asked.given == ("social", "prior missing")
 
 
 def test_a_ratio_study_asks_a_difference_of_the_control():

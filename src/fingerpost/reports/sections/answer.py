@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from fingerpost.core.output import Output
+from fingerpost.core.words import sentence
 from fingerpost.reports.parts import Bullets, Heading, Part, Section, Words
-from fingerpost.reports.words import answers, reasons, refusals
+from fingerpost.reports.refusals import refusals
+from fingerpost.reports.words import answers, asks, questions, reasons
 
 TITLE = "The answer, and how sure it is"
 
@@ -14,8 +16,13 @@ def section(output: Output) -> Section:
     parts: list[Part] = []
     if output.study.question:
         parts.append(Words(output.study.question, "question"))
-    tone = "refused" if output.refusals else "answer"
-    parts += [Words(text, tone) for text in answers(output)]
+    if output.study.population_words:
+        parts.append(Words(f"Who: {sentence(output.study.population_words)}"))
+    refused = [any(asks(r, one) for r in output.refusals) for one in questions(output)] or [False]
+    parts += [
+        Words(text, "refused" if tone else "answer")
+        for text, tone in zip(answers(output), refused, strict=True)
+    ]
     parts += [Heading("How sure, and why", "certainty"), Bullets(reasons(output))]
     if output.refusals:
         parts += [Heading("What cannot be told", "refusals"), Bullets(refusals(output))]

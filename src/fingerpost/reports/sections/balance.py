@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from fingerpost.core.output import Output
 from fingerpost.core.table import Table
-from fingerpost.plots.love import REFUSE, WARN, draw_love
+from fingerpost.core.words import counted, listing
+from fingerpost.plots.love import draw_love
 from fingerpost.plots.numbers import ABSENT, number, plain, whole
 from fingerpost.reports.parts import Entry, Figure, Grid, Part, Section, Words, captioned
-from fingerpost.reports.phrases import counted, headings, joined, target_phrase
-from fingerpost.reports.words import outcomes_words, target_refused
+from fingerpost.reports.phrases import headings, target_phrase
+from fingerpost.reports.refusals import target_refused
+from fingerpost.reports.words import outcomes_words
 
 TITLE = "Are the arms alike?"
 MOST_PICTURES = 6
@@ -22,7 +24,9 @@ def section(output: Output) -> Section:
         parts.append(summary(output, tables))
     for table in tables[:MOST_PICTURES]:
         refused = "This target is refused." if target_refused(output, table) else ""
-        picture = draw_love(table, about=target_phrase(output, table.tag("target")))
+        picture = draw_love(
+            table, output.study.guard, about=target_phrase(output, table.tag("target"))
+        )
         parts.append(Figure(picture, refused))
     if len(tables) > MOST_PICTURES:
         parts.append(
@@ -42,14 +46,15 @@ def opening(output: Output, tables: list[Table]) -> str:
             f"No balance table was drawn up for {given} of {outcomes_words(output)}: "
             "nothing was weighted, or the table was withheld."
         )
-    good = sum(largest(table, "smd_after") <= WARN for table in tables)
+    warn = output.study.guard.warn_smd
+    good = sum(largest(table, "smd_after") <= warn for table in tables)
     least = min(largest(table, "smd_after") for table in tables)
-    arms = joined(output.study.arms.names) or "the arms"
+    arms = listing(output.study.arms.names) or "the arms"
     return (
         f"Children of {arms} are to be made alike in {given}, so that {outcomes_words(output)} can "
         f"be compared. In {good} of {counted(len(tables), 'balance table')} no covariate lies more "
-        f"than {WARN} standard deviations from the target after weighting; at best the largest "
-        f"distance is {number(least)}."
+        f"than {plain(warn)} standard deviations from the target after weighting; at best the "
+        f"largest distance is {number(least)}."
     )
 
 
@@ -65,7 +70,7 @@ def sizes(table: Table, column: str) -> list[float]:
 
 def summary(output: Output, tables: list[Table]) -> Grid:
     """Return the largest distance of every table, before and after, and how many pass the lines."""
-    names = headings(output)
+    names, guard = headings(output), output.study.guard
     rows = []
     for table in tables:
         before, after = largest(table, "smd_before"), largest(table, "smd_after")
@@ -77,11 +82,12 @@ def summary(output: Output, tables: list[Table]) -> Grid:
                 Entry(str(table.tag("contrast") or "–")),
                 Entry(number(before), numeric=True),
                 Entry(number(after), numeric=True),
-                Entry(str(sum(value > WARN for value in over)), numeric=True),
-                Entry(str(sum(value > REFUSE for value in over)), numeric=True),
+                Entry(str(sum(value > guard.warn_smd for value in over)), numeric=True),
+                Entry(str(sum(value > guard.refuse_smd for value in over)), numeric=True),
             )
         )
-    columns = ("Target", "Contrast", "Largest before", "Largest after", "Over 0.1", "Over 0.25")
+    over_ends = (f"Over {plain(end)}" for end in (guard.warn_smd, guard.refuse_smd))
+    columns = ("Target", "Contrast", "Largest before", "Largest after", *over_ends)
     return Grid("Largest distances to the target", columns, tuple(rows), "balance")
 
 

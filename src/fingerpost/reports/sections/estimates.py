@@ -8,11 +8,19 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from fingerpost.core.output import Output, RegionResult, Result
+from fingerpost.core.words import counted, listing
 from fingerpost.plots.numbers import ABSENT, number, pieces, plain, whole
 from fingerpost.plots.triangulation import target_order
 from fingerpost.reports.parts import Entry, Grid, Heading, Part, Section, Words, grids
-from fingerpost.reports.phrases import counted, joined, outcome_words, places_of, unit_of
-from fingerpost.reports.tables import EFFECTS, EXTRAPOLATION, parted, raw_unit, term_key
+from fingerpost.reports.phrases import outcome_words, places_of, unit_of
+from fingerpost.reports.tables import (
+    EFFECTS,
+    EXTRAPOLATION,
+    leaf_refusals_table,
+    parted,
+    raw_unit,
+    term_key,
+)
 from fingerpost.reports.words import outcomes_words
 
 TITLE = "The estimates"
@@ -31,6 +39,7 @@ def section(output: Output) -> Section:
     parts: list[Part] = [Words(words)]
     parts += results_grid(output, causal, "Effects")
     parts += regions_grid(output)
+    parts += leaves_without(output)
     if apart:
         parts += [
             Heading("Not effects: associations and coefficients", "apart"),
@@ -88,14 +97,14 @@ def beneath(results: list[Result]) -> str:
             made.setdefault(result.interval, []).append(result.estimator)
     alike = len(made) == 1
     told = [
-        f"Intervals{'' if alike else ' of ' + joined(list(dict.fromkeys(names)))}: {how}."
+        f"Intervals{'' if alike else ' of ' + listing(list(dict.fromkeys(names)))}: {how}."
         for how, names in made.items()
     ]
     warned: dict[str, list[str]] = {}
     for result in results:
         for text in result.warnings:
             warned.setdefault(f"{result.term.target.label()}: {text}", []).append(result.estimator)
-    told += [f"Warning, {text} ({joined(names)})." for text, names in warned.items()]
+    told += [f"Warning, {text} ({listing(names)})." for text, names in warned.items()]
     return " ".join(told)
 
 
@@ -190,6 +199,11 @@ def region_row(item: RegionResult) -> tuple[Entry, ...]:
         Entry(number(found.p), numeric=True),
         Entry(found.method),
     )
+
+
+def leaves_without(output: Output) -> list[Part]:
+    """Return the leaves that found no answer of their own, and why; the target stands."""
+    return list(grids([leaf_refusals_table(output)]))
 
 
 def outcome_grids(output: Output) -> list[Part]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from fingerpost.core.output import Output
+from fingerpost.core.words import counted, listing
 from fingerpost.plots.flow import draw_flow
 from fingerpost.plots.numbers import whole
 from fingerpost.reports.parts import Bullets, Figure, Part, Section, Words
-from fingerpost.reports.phrases import counted, joined
 
 TITLE = "Who was studied"
 
@@ -15,7 +15,7 @@ def section(output: Output) -> Section:
     """Return the flow as an ordered list and a picture."""
     flow, study = output.flow, output.study
     who = f" ({study.population_words})" if study.population_words else ""
-    arms = joined([f"{whole(count)} in {arm}" for arm, count in flow.arms])
+    arms = listing([f"{whole(count)} in {arm}" for arm, count in flow.arms])
     words = f"Of {whole(flow.start)} rows read, {whole(flow.remaining)} are analysed{who}"
     parts: list[Part] = [Words(f"{words}: {arms}." if arms else f"{words}.")]
     parts.append(Bullets(steps(output), ordered=True))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from fingerpost.core.output import Output
+from fingerpost.core.words import counted, listing
 from fingerpost.plots.missing import draw_missing
 from fingerpost.plots.numbers import percent, whole
 from fingerpost.reports.parts import Figure, Part, Section, Words, grid
-from fingerpost.reports.phrases import counted, joined
 from fingerpost.reports.words import outcomes_words
 
 TITLE = "What was missing"
@@ -22,7 +22,7 @@ def section(output: Output) -> Section:
         )
         return Section("missing", TITLE, (Words(words),))
     rows = [row for row in table.records() if row["missing"]]
-    arms = joined(output.study.arms.names) or "any arm"
+    arms = listing(output.study.arms.names) or "any arm"
     parts: list[Part] = []
     if rows:
         worst = max(rows, key=lambda row: float(row["share"] or 0))

@@ -6,13 +6,15 @@ from dataclasses import replace
 
 from fingerpost.core.output import Output
 from fingerpost.core.table import Table
+from fingerpost.core.words import counted
 from fingerpost.plots.numbers import number, percent
 from fingerpost.plots.overlap import draw_overlap
 from fingerpost.plots.truncation import draw_truncation
 from fingerpost.plots.weights import draw_weights
 from fingerpost.reports.parts import Figure, Part, Section, Words, grid, grids, stacked
-from fingerpost.reports.phrases import counted, headings, outcome_unit_words, target_phrase
-from fingerpost.reports.words import outcomes_words, shown, target_refused
+from fingerpost.reports.phrases import headings, outcome_unit_words, target_phrase
+from fingerpost.reports.refusals import target_refused
+from fingerpost.reports.words import changed_words, outcomes_words, shown
 
 TITLE = "Could every child have been in every arm?"
 MOST_PICTURES = 6
@@ -73,19 +75,23 @@ def histograms(output: Output) -> list[Part]:
 
 
 def guard_rails(output: Output) -> list[Part]:
-    """Return every guard rail that warns or refuses; how many pass is said, all are in the file."""
+    """Return every guard rail that warns or refuses, and every threshold that the study changed;
+    how many pass is said, all are in the file.
+    """
+    changed = changed_words(output)
+    parts: list[Part] = [Words(changed, "note")] if changed else []
     tables = [table for table in output.tables if table.name == "guard" and table.rows]
     if not tables:
-        return []
+        return parts
     whole_table = stacked(tables)
     at = whole_table.columns.index("verdict")
     rows = tuple(row for row in whole_table.rows if row[at] != "ok")
     passed = len(whole_table.rows) - len(rows)
     note = f"{passed} of {counted(len(whole_table.rows), 'guard rail')} pass; all are in the file."
-    found = grid(replace(whole_table, rows=rows, note=note))
     if not rows:
-        return [Words(f"Guard rails: {note}")]
-    return [replace(found, caption="Guard rails that warn or refuse")]
+        return [*parts, Words(f"Guard rails: {note}")]
+    found = grid(replace(whole_table, rows=rows, note=note))
+    return [*parts, replace(found, caption="Guard rails that warn or refuse")]
 
 
 def truncation(output: Output, *, refused: bool) -> list[Part]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fingerpost.core.output import Output
 from fingerpost.core.protocol import overrides, protocol
+from fingerpost.core.words import counted
 from fingerpost.reports.parts import Bullets, Part, Section, Words, grid
-from fingerpost.reports.phrases import counted
 
 TITLE = "The study as a trial"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fingerpost.core.output import Output
 from fingerpost.core.protocol import NOT_STATED
+from fingerpost.core.words import counted
 from fingerpost.reports.parts import Bullets, Entry, Grid, Part, Section, Words
-from fingerpost.reports.phrases import counted
 
 TITLE = "Where the numbers come from"
 

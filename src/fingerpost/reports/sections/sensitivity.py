@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from fingerpost.core.output import Output
 from fingerpost.core.table import Table
+from fingerpost.core.words import counted, listing
 from fingerpost.plots.contour import draw_contour
-from fingerpost.reports.parts import Figure, Heading, Part, Section, Words, grids, heading_of
-from fingerpost.reports.phrases import counted, joined, outcome_unit_words
+from fingerpost.reports.parts import (
+    Bullets,
+    Figure,
+    Heading,
+    Part,
+    Section,
+    Words,
+    grids,
+    heading_of,
+)
+from fingerpost.reports.phrases import outcome_unit_words
+from fingerpost.reports.refusals import sensitivity_refusals
 from fingerpost.reports.sections.estimates import results_grid
 from fingerpost.reports.words import outcomes_words, sensitivity, shown
 
@@ -27,11 +38,13 @@ def section(output: Output) -> Section:
         tables = [t for one in output.sensitivity if one.leaf == leaf for t in one.tables]
         controls = [r for one in output.sensitivity if one.leaf == leaf for r in one.results]
         parts.append(Heading(heading_of(leaf), f"sensitivity-{leaf}"))
+        refused = sensitivity_refusals(output, leaf)
+        parts += [Bullets(refused)] if refused else []
         parts += contours(output, tables)
         parts += grids(table for table in tables if table.name != "contour")
         parts += results_grid(output, controls, "Estimates of controls", f"controls_{leaf}")
-        if not any(table.rows for table in tables) and not controls:
-            asked = joined([spec.name for spec in output.study.outcomes])
+        if not any(table.rows for table in tables) and not controls and not refused:
+            asked = listing([spec.name for spec in output.study.outcomes])
             parts.append(Words(f"This analysis gave no table for {asked or 'the outcome'}."))
     return Section("sensitivity", TITLE, tuple(parts))
 

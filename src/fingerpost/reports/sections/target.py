@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from fingerpost.core.output import Output
 from fingerpost.core.protocol import NOT_STATED, protocol
+from fingerpost.core.words import counted
 from fingerpost.plots.numbers import whole
 from fingerpost.reports.parts import Entry, Grid, Section, Words
-from fingerpost.reports.phrases import counted
 from fingerpost.reports.words import NO_ANSWER, answers
 
 TITLE = "TARGET: where each item is"

@@ -6,10 +6,11 @@ import math
 
 from fingerpost.core.output import Output
 from fingerpost.core.table import Table
+from fingerpost.core.words import counted, listing
 from fingerpost.plots.numbers import decimals, number, plain
 from fingerpost.plots.triangulation import draw_triangulation
 from fingerpost.reports.parts import Entry, Figure, Grid, Part, Section, Words
-from fingerpost.reports.phrases import counted, headings, joined, outcome_words, unit_of
+from fingerpost.reports.phrases import headings, outcome_words, unit_of
 from fingerpost.reports.tables import triangulation_tables
 from fingerpost.reports.words import agreement, agreement_range
 
@@ -45,7 +46,7 @@ def assumptions_grid(table: Table) -> Grid:
         key = (str(row["assumption"]), str(row["words"]), str(row["tested_by"]))
         makers.setdefault(key, []).append(str(row["estimator"]))
     rows = tuple(
-        (Entry(name), Entry(words), Entry(joined(leaves)), Entry(tested))
+        (Entry(name), Entry(words), Entry(listing(leaves)), Entry(tested))
         for (name, words, tested), leaves in makers.items()
     )
     columns = ("Assumption", "In words", "Leaves that make it", "Tested by")
@@ -54,10 +55,10 @@ def assumptions_grid(table: Table) -> Grid:
 
 def opening(output: Output, leaves: list[str]) -> str:
     """Return how many answers there are, by which leaves, of what."""
-    outcomes = joined([outcome_words(output.study, spec.name) for spec in output.study.outcomes])
+    outcomes = listing([outcome_words(output.study, spec.name) for spec in output.study.outcomes])
     return (
         f"{counted(len(output.results), 'estimate')} of {outcomes or 'the outcome'} by "
-        f"{joined(leaves) or 'no leaf'}; {counted(len(output.refusals), 'question')} refused."
+        f"{listing(leaves) or 'no leaf'}; {counted(len(output.refusals), 'question')} refused."
     )
 
 
@@ -87,7 +88,7 @@ def agreement_grid(output: Output) -> Grid:
                 Entry(found.term.outcome),
                 Entry(found.term.words()),
                 Entry(found.term.target.label()),
-                Entry(joined(found.estimators)),
+                Entry(listing(found.estimators)),
                 Entry(f"{number(low, places)} to {number(high, places)}", numeric=True),
                 Entry(number(apart), numeric=True),
                 Entry(plain(allowed), numeric=True),

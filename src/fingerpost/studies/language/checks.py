@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fingerpost.core.errors import listed, nearest
 from fingerpost.core.leaves import names
+from fingerpost.core.moment import moment
 from fingerpost.core.study import Scalar, Study
-from fingerpost.studies.language.conditions import moment
 from fingerpost.studies.language.faults import FaultList
 from fingerpost.studies.language.form import REQUIRED, Document
 from fingerpost.studies.language.parts import ArmsPart, OutcomePart, SourcePart
@@ -228,8 +228,7 @@ def compare(part: object, zero: Scalar, *, faults: FaultList, way: tuple[str, st
         return
     path = ".".join(way)
     own, other = moment(at), moment(zero)
-    same_kind = isinstance(at, str) == isinstance(zero, str)
-    if own is None or other is None or not same_kind:
+    if own is None or other is None or own.kind != other.kind:
         faults.add(
             path,
             f'"{at}" cannot be set beside arms.at ("{zero}"). Write both as numbers or '
@@ -237,16 +236,14 @@ def compare(part: object, zero: Scalar, *, faults: FaultList, way: tuple[str, st
             at=way,
         )
         return
-    length = min(len(own), len(other))
-    own, other = own[:length], other[:length]
-    if isinstance(part, OutcomePart) and own < other:
+    if isinstance(part, OutcomePart) and own.before(other):
         faults.add(
             path,
             f"outcome before exposure: measured at {at}, the arms at {zero}. An outcome "
             "comes after what is to change it.",
             at=way,
         )
-    if not isinstance(part, OutcomePart) and own > other:
+    if not isinstance(part, OutcomePart) and other.before(own):
         faults.add(
             path,
             f"covariate after exposure: measured at {at}, the arms at {zero}. It could "

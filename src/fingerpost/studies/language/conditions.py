@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fingerpost.core.moment import moment
 from fingerpost.core.study import Condition, Scalar
 from fingerpost.studies.language.fields import (
     Misread,
@@ -15,7 +16,7 @@ from fingerpost.studies.language.fields import (
     shown,
     unknown_keys,
 )
-from fingerpost.studies.language.tree import NUMBER, line_of
+from fingerpost.studies.language.tree import line_of
 
 ORDERED = ("at_least", "at_most", "below", "above")
 PRESENCE = {"recorded": "missing", "missing": "recorded"}
@@ -133,25 +134,5 @@ def test(column: str, key: str, *, node: object, reason: str) -> Condition:
 
 
 def ordered(value: Scalar) -> bool:
-    """Say whether a value is a number or begins as an ISO date does."""
-    if isinstance(value, bool):
-        return False
-    if isinstance(value, str):
-        return bool(NUMBER.fullmatch(value)) or moment(value) is not None
-    return True
-
-
-def moment(value: Scalar | None) -> tuple[float, ...] | None:
-    """Return a number, or an ISO year, month or day, as a tuple that orders; None if neither.
-
-    >>> moment("2002-09"), moment(3)
-    ((2002.0, 9.0), (3.0,))
-    """
-    if isinstance(value, bool) or value is None:
-        return None
-    if isinstance(value, int | float):
-        return (float(value),)
-    parts = value.split("-")
-    if not all(part.isdigit() for part in parts) or len(parts[0]) != 4 or len(parts) > 3:
-        return None
-    return tuple(float(part) for part in parts)
+    """Say whether a value is a number or an ISO date, month or year."""
+    return moment(value) is not None

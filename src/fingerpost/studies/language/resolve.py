@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from fingerpost.core.errors import Malformed, nearest
+from fingerpost.core.headers import refuse_strange
 from fingerpost.core.study import Covariate, Study
 from fingerpost.studies.language.terms import EVERY, expand
 
@@ -25,6 +26,7 @@ def resolve(study: Study, columns: tuple[str, ...]) -> Study:
             "arms: {column: NAME, levels: {0: none, 1: support}} and give every outcome a column."
         )
     known = set(columns)
+    refuse_strange([name for _, name in named(study)], columns)
     faults = [
         f'{path}: there is no column "{name}" in the records.{nearest(name, columns)}'
         for path, name in dict.fromkeys(named(study))

@@ -155,8 +155,13 @@ def factor(form: str, body: object) -> Factor:
 def expand(
     terms: tuple[ModelTerm, ...] | None, given: tuple[str, ...]
 ) -> tuple[ModelTerm, ...] | None:
-    """Return the terms with `linear` spelled out; `linear` alone becomes None."""
+    """Return the terms with `linear` spelled out; `linear` alone becomes None.
+
+    A covariate with a spline of its own is left out of `linear`: a spline holds the straight line.
+    """
     if terms is None or terms == (EVERY,):
         return None
-    spelled = [each for term in terms for each in (linear(given) if term == EVERY else (term,))]
+    bent = {term.names[0] for term in terms if [f.kind for f in term.factors] == ["spline"]}
+    straight = linear(tuple(name for name in given if name not in bent))
+    spelled = [each for term in terms for each in (straight if term == EVERY else (term,))]
     return tuple(dict.fromkeys(spelled))

@@ -1,0 +1,65 @@
+"""Plain words for lists, counts and targets: said alike by every face."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fingerpost.core.estimand import TARGETS, Contrast, Target
+
+
+def listing(words: Iterable[str]) -> str:
+    """Return words as an English list with `and`.
+
+    >>> listing(["age", "sex", "need"])
+    'age, sex and need'
+    """
+    items = list(words)
+    return " and ".join((", ".join(items[:-1]), items[-1])) if len(items) > 1 else "".join(items)
+
+
+def counted(count: int, one: str, several: str = "") -> str:
+    """Return a count with its noun; `several` where the plural is not formed with an s.
+
+    >>> counted(1, "child", "children"), counted(7362, "child", "children"), counted(34, "arm")
+    ('1 child', '7,362 children', '34 arms')
+    """
+    return f"{count:,} {one if count == 1 else several or one + 's'}"
+
+
+def article(word: str) -> str:
+    """Return a word with its indefinite article.
+
+    >>> article("simple"), article("individual")
+    ('a simple', 'an individual')
+    """
+    return f"an {word}" if word[:1].lower() in "aeiou" else f"a {word}"
+
+
+def sentence(text: str) -> str:
+    """Return the text with a capital at its start and one full stop at its end.
+
+    >>> sentence("none was refused")
+    'None was refused.'
+    """
+    text = text.strip()
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def target_words(target: Target, contrast: Contrast) -> str:
+    """Return whom an effect is for.
+
+    >>> target_words(Target("att", trim=0.01), (("services", 1.0), ("none", -1.0)))
+    'children who received services, of those whose every arm has a probability of 0.01 or more'
+    """
+    words = TARGETS[target.kind]
+    arms = [arm for arm, _ in contrast]
+    ends = {"att": arms[0], "atu": arms[-1]} if arms else {}
+    received = target.arm if target.kind == "received" else ends.get(target.kind)
+    if received is not None:
+        words = f"children who received {received}"
+    if target.delta is not None:
+        words = f"{words} by {target.delta:g}"
+    if target.trim is None:
+        return words
+    among = "children" if target.kind == "ate" else f"{words}, of those"
+    return f"{among} whose every arm has a probability of {target.trim:g} or more"

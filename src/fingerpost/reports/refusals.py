@@ -1,0 +1,158 @@
+"""What could not be answered, in words: targets that no leaf may answer, and leaves without one.
+
+Only `Output.refusals` refuses a target. A leaf that has no answer of its own leaves the target to
+the others: it is told beside them and takes nothing from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from fingerpost.core.estimand import Term
+from fingerpost.core.output import Output
+from fingerpost.core.reasons import broken_words, limit_words, plainest
+from fingerpost.core.refusal import Broken, Refusal
+from fingerpost.core.table import Cell, Table
+from fingerpost.core.words import counted, listing, sentence
+from fingerpost.reports.phrases import outcome_words, whom
+
+
+# ------------------------------------------------------------------------------- targets
+def refusal_headline(output: Output, refusal: Refusal) -> str:
+    """Return a refusal in a sentence: for whom nothing can be told, and the plainest reason."""
+    reason = plainest(refusal.rules)
+    more = len(refusal.rules) - 1
+    also = f", and {counted(more, 'other rule')} {'is' if more == 1 else 'are'} broken"
+    told = (
+        f"We cannot tell {how_differs(output, refusal.terms[0])} for {all_of_whom(refusal.terms)}"
+    )
+    return sentence(f"{told}: {broken_words(reason)}{also if more else ''}" if reason else told)
+
+
+def how_differs(output: Output, term: Term) -> str:
+    """Return the question of a term as a clause: how the outcome differs between which arms."""
+    arms = [arm for arm, _ in term.contrast]
+    unlike = f"between {arms[0]} and {arms[1]}" if len(arms) == 2 else f"in {term.words()}"
+    return f"how {outcome_words(output.study, term.outcome)} differs {unlike}"
+
+
+def all_of_whom(terms: Iterable[Term]) -> str:
+    """Return whom terms are for, as a list in words."""
+    return listing(dict.fromkeys(whom(term) for term in terms))
+
+
+def refusals(output: Output) -> tuple[str, ...]:
+    """Return every refusal in full: each rule that is broken with its limit, and the mend."""
+    found = []
+    for refusal in output.refusals:
+        term = refusal.terms[0]
+        broken = "; ".join(rule_in_full(rule) for rule in refusal.rules) or "no rule is named"
+        name = outcome_words(output.study, term.outcome)
+        text = f"{name}, {term.words()}, for {all_of_whom(refusal.terms)}: {broken}"
+        found.append(f"{sentence(text)} {sentence(refusal.mend) if refusal.mend else ''}".strip())
+    return tuple(found)
+
+
+def rule_in_full(rule: Broken) -> str:
+    """Return a broken rule in words, with the limit that it passed."""
+    limit = limit_words(rule.rule, rule.threshold, "refused") if rule.words else ""
+    return f"{broken_words(rule)} {limit}".strip()
+
+
+def target_refused(output: Output, table: Table) -> bool:
+    """Return whether a table describes a target that is refused."""
+    return is_refused(
+        output,
+        target=table.tag("target"),
+        outcome=table.tag("outcome"),
+        contrast=table.tag("contrast"),
+    )
+
+
+def is_refused(
+    output: Output, *, target: Cell, outcome: Cell = None, contrast: Cell = None
+) -> bool:
+    """Return whether a target is refused, for the outcome and contrast where they are named."""
+    return any(
+        target in (term.target.label(), received_label(term))
+        and outcome in (None, term.outcome)
+        and contrast in (None, term.words())
+        for refusal in output.refusals
+        for term in refusal.terms
+    )
+
+
+def received_label(term: Term) -> str:
+    """Return the target's short name with the arm spelt out, as standardised means carry it."""
+    at = {"att": 0, "atu": 1}.get(term.target.kind)
+    if at is None or len(term.contrast) <= at:
+        return term.target.label()
+    return replace(term.target, kind="received", arm=term.contrast[at][0]).label()
+
+
+# -------------------------------------------------------------------------------- leaves
+def leaf_words(refusal: Refusal) -> str:
+    """Return why a leaf has no answer; its own name, if it begins with it, is not said again."""
+    told = "; ".join(broken_words(rule) for rule in refusal.rules) or "it does not say why"
+    return told.removeprefix(f"{refusal.leaf}: ")
+
+
+def leaf_refusals(output: Output) -> tuple[str, ...]:
+    """Return, for each leaf and reason, what that leaf alone has no answer for."""
+    grouped: dict[tuple[str, str, str, str], list[Term]] = {}
+    for refusal in output.leaf_refusals:
+        for term in refusal.terms:
+            key = (refusal.leaf or "a leaf", leaf_words(refusal), term.outcome, term.words())
+            grouped.setdefault(key, []).append(term)
+    return tuple(
+        sentence(
+            f"{leaf} has no answer for {outcome_words(output.study, outcome)}, {contrast}, for "
+            f"{all_of_whom(terms)}: {why}"
+        )
+        for (leaf, why, outcome, contrast), terms in grouped.items()
+    )
+
+
+def unanswered(output: Output, question: tuple[str, str]) -> tuple[str, ...]:
+    """Return what no leaf answers though no rule refuses it: every leaf found that it cannot."""
+    told = {result.term for result in output.results}
+    told |= {item.region.term for item in output.regions}
+    told |= {term for refusal in output.refusals for term in refusal.terms}
+    left: dict[Term, Refusal] = {}
+    for refusal in output.leaf_refusals:
+        for term in refusal.terms:
+            if (term.outcome, term.words()) == question and term.target.causal:
+                left.setdefault(term, refusal)
+    return tuple(
+        sentence(
+            f"no leaf of this study has an answer to {how_differs(output, term)} for "
+            f"{whom(term)}; {refusal.leaf}, for one: {leaf_words(refusal)}"
+        )
+        for term, refusal in left.items()
+        if term not in told
+    )
+
+
+# --------------------------------------------------------------------------- sensitivity
+def sensitivity_refusals(output: Output, leaf: str | None = None) -> tuple[str, ...]:
+    """Return what sensitivity analyses could not answer, each reason once; of one leaf, or all."""
+    grouped: dict[tuple[str, str], list[Term]] = {}
+    for one in output.sensitivity:
+        for refusal in one.refusals if leaf in (None, one.leaf) else ():
+            reason = plainest(refusal.rules)
+            own = refusal.leaf not in (None, one.leaf)
+            why = leaf_words(refusal) if refusal.leaf or not reason else broken_words(reason)
+            who = f"{analysis(one.leaf)} by {refusal.leaf}" if own else analysis(one.leaf)
+            grouped.setdefault((who, why.removeprefix(f"sensitivity: {one.leaf}: ")), []).extend(
+                refusal.terms
+            )
+    return tuple(
+        sentence(f"the {who} could not be answered for {all_of_whom(terms)}: {why}")
+        for (who, why), terms in grouped.items()
+    )
+
+
+def analysis(leaf: str) -> str:
+    """Return a sensitivity analysis as it is named in a sentence."""
+    return {"e_value": "E-value"}.get(leaf, leaf.replace("_", " "))
