@@ -3,7 +3,7 @@
     python benchmarks/run.py [--quick] [--only TASK] [--runs N] [--resume | --page]
 
 A full run writes benchmarks/RESULTS.md, growth.svg and growth.csv; --quick (smaller, once, one
-setting) and --only write to build/bench. TASK: one of the modules of benchmarks/tasks, `study` or
+setting) and --only write to build/bench/part. TASK: a module of benchmarks/tasks, `study` or
 `growth`. --resume goes on where a run was stopped; --page writes from what was measured so far.
 """
 
@@ -59,10 +59,10 @@ def settings() -> dict[str, str]:
     return out
 
 
-def environment(setting: str, tool: str) -> dict[str, str]:
+def environment(setting: str, tool: str, folder: Path = FOLDER) -> dict[str, str]:
     """Return the environment of a measurement; peers get one BLAS thread unless they are free."""
     out = dict(os.environ)
-    out["PYTHONPATH"] = str(FOLDER / "code")
+    out["PYTHONPATH"] = str(folder / "code")
     if setting == NATIVE:
         for name in TOLD_TO_BLAS:
             out.pop(name, None)
@@ -99,7 +99,7 @@ def measured_in(setting: str, task: str, n: int) -> bool:
 
 def one(key: Key, number: int, folder: Path) -> Record:
     """Return one measurement, made in a process of its own."""
-    told = environment(key.setting, key.tool)
+    told = environment(key.setting, key.tool, folder)
     if key.task == page.STUDY:
         document = study.write(folder / f"study-{key.n}", key.n)
         cost = study.run(document, told)
@@ -150,6 +150,7 @@ def begin(folder: Path) -> None:
 def read_plan(asked: argparse.Namespace) -> Plan:
     """Return the plan that the arguments ask for."""
     every = (*TASKS, "growth", page.STUDY)
+    part = asked.quick or asked.only
     chosen = settings()
     if asked.quick:
         chosen = {STANDS: chosen[STANDS]}
@@ -158,7 +159,7 @@ def read_plan(asked: argparse.Namespace) -> Plan:
         1 if asked.quick else asked.runs,
         chosen,
         (asked.only,) if asked.only else every,
-        FOLDER,
+        FOLDER / "part" if part else FOLDER,
     )
 
 

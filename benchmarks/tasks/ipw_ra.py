@@ -30,7 +30,7 @@ def statsmodels_by_hand(sample: Sample) -> Ready:
             rows = arm == a
             weights = 1.0 / probability[rows, a]
             model = GLM(y[rows], x[rows], family=Poisson(), freq_weights=weights)
-            means.append(float(np.exp(x @ model.fit(tol=1e-10).params).mean()))
+            means.append(float(np.exp(x @ model.fit().params).mean()))
         return Result(np.array(means[1:]) - means[0])
 
     return call

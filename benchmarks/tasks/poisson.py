@@ -23,7 +23,7 @@ def statsmodels_glm(sample: Sample) -> Ready:
     from statsmodels.genmod.generalized_linear_model import GLM
 
     x, y = sample.matrix(), sample.count
-    return lambda: Result(np.asarray(GLM(y, x, family=Poisson()).fit(tol=1e-10).params))
+    return lambda: Result(np.asarray(GLM(y, x, family=Poisson()).fit().params))
 
 
 def sklearn_newton(sample: Sample) -> Ready:

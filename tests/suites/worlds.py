@@ -29,17 +29,26 @@ SCHOOL_SD = 0.3
 
 @dataclass(frozen=True)
 class World:
-    """Settings of one world: children, schools, arms, kind of outcome, equal effects or not."""
+    """Settings of one world: children, schools, arms, kind of outcome, equal effects or not.
+
+    two_kinds: children differ in being a boy and in nothing else, so that the score takes two
+    values, each of half the children, and thirds of it hold one each.
+    """
 
     n: int = 2000
     schools: int = 100
     arms: int = 3
     kind: str = "continuous"
     equal_effects: bool = False
+    two_kinds: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
         return ARMS[: self.arms]
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        return ("boy",) if self.two_kinds else GIVEN
 
     @property
     def outcome(self) -> np.ndarray:
@@ -51,7 +60,7 @@ class World:
     def draw(self, seed: int) -> Cohort:
         """Return one sample of the world."""
         r = np.random.default_rng(seed)
-        x = design(r, self.n)
+        x = design(r, self.n, two_kinds=self.two_kinds)
         arm = np.argmax(x @ SCORE[: self.arms].T + r.gumbel(size=(self.n, self.arms)), axis=1)
         school = r.integers(0, self.schools, self.n)
         eta = np.einsum("np,np->n", x, self.outcome[arm])
@@ -75,7 +84,7 @@ class World:
 
     def truth(self, term: Term, draws: int = 1_000_000) -> float:
         """Return the superpopulation value of a term, on the scale of estimates."""
-        x = design(np.random.default_rng(2**31), draws)
+        x = design(np.random.default_rng(2**31), draws, two_kinds=self.two_kinds)
         score = np.exp(x @ SCORE[: self.arms].T)
         score /= score.sum(axis=1, keepdims=True)
         h = tilting(term, score, self.names)
@@ -87,9 +96,10 @@ class World:
         return value
 
 
-def design(r: np.random.Generator, n: int) -> np.ndarray:
-    """Return (n, 3) rows of 1, an index, a boy."""
-    return np.column_stack([np.ones(n), r.standard_normal(n), r.random(n) < 0.5])
+def design(r: np.random.Generator, n: int, *, two_kinds: bool = False) -> np.ndarray:
+    """Return (n, 3) rows of 1, an index, a boy; the index is nought where there are two kinds."""
+    index = r.standard_normal(n) * (not two_kinds)
+    return np.column_stack([np.ones(n), index, r.random(n) < 0.5])
 
 
 def mean_of(kind: str, eta: np.ndarray) -> np.ndarray:

@@ -31,6 +31,12 @@ class Side:
         return str(self.results["study"]["name"])
 
     @property
+    def state(self) -> str:
+        """What a reader must know before the numbers: the status, and whether records are real."""
+        made_up = self.results["provenance"].get("synthetic")
+        return f"{self.results['status']}{', synthetic records' if made_up else ''}"
+
+    @property
     def digests(self) -> dict[str, str]:
         """The SHA-256 of each file that was read, by name."""
         return dict(self.results["provenance"].get("data_digest") or {})

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
+import sysconfig
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -75,8 +77,22 @@ def looks_numeric(cell: str) -> bool:
 
 def shown(path: Path) -> str:
     """Return a path as short as it can be written from here."""
-    whole, here = path.resolve(), Path.cwd()
+    # A link is shown as itself, not as what it leads to.
+    whole, here = path.absolute(), Path.cwd()
+    if not whole.is_relative_to(here):
+        whole = path.resolve()
     return str(whole.relative_to(here)) if whole.is_relative_to(here) else str(path)
+
+
+def command(words: str, *paths: Path) -> str:
+    """Return one of our commands as it can be typed here, on paths: `fingerpost` alone only where
+    the shell would find this copy of it.
+    """
+    own = Path(sysconfig.get_path("scripts")) / "fingerpost"
+    found = shutil.which("fingerpost")
+    here = own.is_file() and (found is None or not own.samefile(found))
+    program = shlex.quote(shown(own)) if here else "fingerpost"
+    return " ".join([program, words, *(shlex.quote(shown(path)) for path in paths)])
 
 
 @contextmanager

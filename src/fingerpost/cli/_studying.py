@@ -6,15 +6,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fingerpost.cli._folder import publish
+from fingerpost.cli._folder import WRITTEN, check_folder, check_json, publish
 from fingerpost.cli._screen import Say, labelled, listed_lines, shown
-from fingerpost.core.errors import FingerpostError
+from fingerpost.core.errors import FingerpostError, UsageError
 
 if TYPE_CHECKING:
     from fingerpost.core.output import Output
-    from fingerpost.core.study import Records, TableSource
+    from fingerpost.core.study import Records, Study, TableSource
 
 REPORT, RESULTS = "report.html", "results.json"
+TABLES = f"{Path(REPORT).stem}-tables"
+MANIFEST = f"{TABLES}/{WRITTEN}"
+LARGEST_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,21 +30,32 @@ class Choices:
     seed: int | None = None
 
 
-def answered(file: Path, choices: Choices, say: Say) -> Output:
-    """Return the output of a study file."""
-    from fingerpost.cohorts.table import read_records
-    from fingerpost.release.clear import clear
+def chosen(file: Path, choices: Choices) -> Study:
+    """Return the study of a file as it will be run, its seed and its release checked."""
     from fingerpost.release.policies import policy
     from fingerpost.studies.document import read_study
-    from fingerpost.studies.run import run
 
     study = read_study(file)
     if choices.seed is not None:
+        if not 0 <= choices.seed <= LARGEST_SEED:
+            raise UsageError(
+                f"--seed: a seed is a whole number from 0 to {LARGEST_SEED}; this one is "
+                f"{'below' if choices.seed < 0 else 'above'} that."
+            )
         study = replace(study, seed=choices.seed)
     # Before the work, not after it: an unknown policy would end the run without an answer.
     policy(choices.release or study.release)
+    return study
+
+
+def answered(study: Study, choices: Choices, *, base: Path, say: Say) -> Output:
+    """Return the output of a study; relative paths of its tables start from `base`."""
+    from fingerpost.cohorts.table import read_records
+    from fingerpost.release.clear import clear
+    from fingerpost.studies.run import run
+
     named = pointed(study.records, choices.records)
-    records = read_records(named, engine=choices.engine, base=file.parent)
+    records = read_records(named, engine=choices.engine, base=base)
     return clear(run(study, records, say=say), release=choices.release)
 
 
@@ -96,10 +110,22 @@ def write_folder(output: Output, folder: Path) -> tuple[Path, ...]:
         write_report(output, place / REPORT)
         write_results(output, place / RESULTS)
 
-    publish(folder, write)
-    tables = folder / f"{Path(REPORT).stem}-tables"
-    found = (folder / REPORT, folder / RESULTS, tables)
+    publish(folder, write, manifest=MANIFEST)
+    found = (folder / REPORT, folder / RESULTS, folder / TABLES)
     return tuple(path for path in found if path.exists())
+
+
+def check_out(folder: Path) -> None:
+    """Raise where the report's folder cannot be written to, or holds what no run of ours wrote."""
+    check_folder(folder, (REPORT, RESULTS), manifest=MANIFEST)
+
+
+def check_json_beside(path: Path, folder: Path, *, inputs: tuple[Path, ...]) -> None:
+    """Raise where --json names what is read, what is not ours, or part of the report."""
+    check_json(path, inputs=inputs)
+    whole, report = path.resolve(), folder.resolve()
+    if report.is_relative_to(whole) or whole in (report / REPORT, report / TABLES):
+        raise UsageError(f"--json {path}: the report is written there. Name another file.")
 
 
 def told(output: Output) -> str:
@@ -107,7 +133,10 @@ def told(output: Output) -> str:
     from fingerpost.reports.words import answers, reasons
 
     heading = f"{output.study.name}: {output.study.question}"
-    parts = [heading, "", labelled("Answer", answers(output))]
+    parts = [heading, ""]
+    if output.provenance.synthetic:
+        parts.append(labelled("Synthetic", ["the records are made up: no real child is in them"]))
+    parts.append(labelled("Answer", answers(output)))
     parts += [labelled("How sure", reasons(output))]
     if output.clearance == "inside":
         parts.append(labelled("Stamp", ["not cleared: for the secure room only"]))

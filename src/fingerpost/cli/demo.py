@@ -12,16 +12,25 @@ import typer
 
 from fingerpost.cli import _comparing as comparing
 from fingerpost.cli._examples import example, real_data
-from fingerpost.cli._folder import check_writable
-from fingerpost.cli._screen import labelled, listed_lines, progress, shown
-from fingerpost.cli._studying import REPORT, RESULTS, Choices, answered, told, write_folder
+from fingerpost.cli._folder import WRITTEN, check_folder, naming, note
+from fingerpost.cli._screen import command, labelled, listed_lines, progress, shown
+from fingerpost.cli._studying import (
+    REPORT,
+    RESULTS,
+    Choices,
+    answered,
+    check_out,
+    chosen,
+    told,
+    write_folder,
+)
 from fingerpost.cli.study_compare import in_words
 from fingerpost.core.errors import MissingExtra
 
 if TYPE_CHECKING:
     from fingerpost.core.output import Output
 
-TITLE = "fingerpost: real studies"
+TITLE, INDEX = "fingerpost: real studies", "index.html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +80,20 @@ def demo(
     if find_spec("causaldata") is None:
         raise MissingExtra(
             "The real tables of the demonstration are in the package causaldata, which is not "
-            "installed: pip install 'fingerpost[examples]'"
+            "installed: in a checkout of fingerpost, pip install '.[examples]'"
         )
-    check_writable(out, folder=True)
     began = time.monotonic()
     stories, absent = to_run()
+    check_folder(out, (INDEX,), manifest=WRITTEN)
+    for story in stories:
+        check_out(out / story.name)
     done: list[tuple[Output, Path]] = []
     for story in stories:
         print(f"— {story.words}")
         with progress(quiet=quiet) as say:
-            output = answered(example(story.study), Choices(story.records), say)
+            choices = Choices(story.records)
+            file = example(story.study)
+            output = answered(chosen(file, choices), choices, base=file.parent, say=say)
             say("writing the report")
             write_folder(output, out / story.name)
         done.append((output, out / story.name / REPORT))
@@ -113,10 +126,12 @@ def finish(done: list[tuple[Output, Path]], out: Path, absent: str, seconds: flo
     """Write the index and return the last lines."""
     from fingerpost.reports.write import write_index
 
-    index = out / "index.html"
-    write_index(done, index, title=TITLE)
+    index = out / INDEX
+    with naming(index):
+        write_index(done, index, title=TITLE)
+        note(out, (INDEX,), manifest=WRITTEN)
     parts = [labelled("Left out", [absent])] if absent else []
     parts.append(listed_lines("Wrote", [shown(path) for path in (index, *(p for _, p in done))]))
     parts.append(listed_lines("Took", [f"{seconds:.0f} s, {len(done)} studies"]))
-    parts.append(listed_lines("Next", ["fingerpost study init", f"or open {shown(index)}"]))
+    parts.append(listed_lines("Next", [f"open {shown(index)} in a browser", command("study init")]))
     return "\n".join(parts)

@@ -17,7 +17,7 @@ import typer
 
 import fingerpost
 from fingerpost.cli._examples import FOLDER, real_data
-from fingerpost.cli._screen import listed_lines, shown, table
+from fingerpost.cli._screen import command, listed_lines, shown, table
 from fingerpost.core.errors import FingerpostError
 
 OK, ABSENT, BROKEN = "ok", "not here", "BROKEN"
@@ -54,7 +54,7 @@ def doctor() -> None:
     if broken:
         print(listed_lines("\nBroken", [", ".join(broken)]))
         raise typer.Exit(1)
-    print(listed_lines("\nNext", ["fingerpost demo"]))
+    print(listed_lines("\nNext", [command("demo")]))
 
 
 def all_checks() -> Iterator[Check]:
@@ -138,7 +138,7 @@ def extras() -> Iterator[Check]:
     """Yield whether each extra is installed."""
     for extra, package, use in EXTRAS:
         if find_spec(package) is None:
-            yield Check(f"extra {extra}", ABSENT, f"{use}: pip install 'fingerpost[{extra}]'")
+            yield Check(f"extra {extra}", ABSENT, f"{use}: in a checkout, pip install '.[{extra}]'")
         else:
             yield Check(f"extra {extra}", OK, use)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fingerpost.cli._screen import labelled, table
+from fingerpost.cli._screen import command, labelled, table
 from fingerpost.core.errors import UsageError, listed, nearest
 
 if TYPE_CHECKING:
@@ -33,15 +33,33 @@ def leaves(
       fingerpost leaves estimators aipw
     """
     if room is None:
-        from fingerpost.core.leaves import names
-
-        print("\n".join(labelled(each, [", ".join(names(each))], 14) for each in ROOMS))
+        print("\n\n".join(overview(each) for each in ROOMS))
+        print(f"\nIn full: {command('leaves')} ROOM NAME")
         return
     if room not in ROOMS:
         raise UsageError(
             f'leaves: there is no room "{room}".{nearest(room, ROOMS)} There are: {listed(ROOMS)}.'
         )
     print(menu(room) if name is None else in_full(room, name))
+
+
+def overview(room: str) -> str:
+    """Return a room's leaves, a line each: its title, and whom or what it answers for."""
+    from fingerpost.core import leaves as found
+    from fingerpost.core.leaves import Engine, Estimator, Sensitivity
+
+    if room == "estimators":
+        rows = [
+            [name, leaf.title, targets(leaf)] for name, leaf in found.menu(room, Estimator).items()
+        ]
+        return table([room, "", "answers for"], rows)
+    if room == "sensitivity":
+        asked = found.menu(room, Sensitivity).items()
+        return table(
+            [room, "", "asks"], [[name, each.title, each.question] for name, each in asked]
+        )
+    engines = found.menu(room, Engine).items()
+    return table([room, ""], [[name, leaf.summary] for name, leaf in engines])
 
 
 def menu(room: str) -> str:

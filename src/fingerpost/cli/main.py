@@ -8,6 +8,7 @@ import typer
 
 import fingerpost
 from fingerpost.cli._faults import Verb
+from fingerpost.cli._slips import Verbs
 from fingerpost.cli.demo import demo
 from fingerpost.cli.doctor import doctor
 from fingerpost.cli.leaves import leaves
@@ -17,6 +18,7 @@ from fingerpost.cli.study_init import init
 from fingerpost.cli.study_run import run
 
 study = typer.Typer(
+    cls=Verbs,
     help="Write, describe, run and compare studies.",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -28,6 +30,7 @@ study.command(cls=Verb, short_help="Run a study and write its report.")(run)
 study.command(cls=Verb, short_help="Set two results side by side.")(compare)
 
 app = typer.Typer(
+    cls=Verbs,
     no_args_is_help=True,
     rich_markup_mode=None,
     add_completion=False,

@@ -11,7 +11,7 @@ import typer
 
 from fingerpost.cli import _comparing as comparing
 from fingerpost.cli._comparing import Comparison, Pair
-from fingerpost.cli._folder import check_writable
+from fingerpost.cli._folder import check_json, naming
 from fingerpost.cli._screen import labelled, listed_lines, shown, table
 
 # What must hold before answers for different targets may be set side by side.
@@ -40,21 +40,24 @@ def compare(
       fingerpost study compare build/one/results.json build/other/results.json
       fingerpost study compare build/one build/other --json build/compared.json
     """
+    sides = (comparing.read_side(first), comparing.read_side(second))
     if json_file is not None:
-        check_writable(json_file, folder=False)
-    found = comparing.compared(comparing.read_side(first), comparing.read_side(second))
+        check_json(json_file, inputs=[Path(side.path) for side in sides])
+    found = comparing.compared(*sides)
     print(in_words(found))
     if json_file is not None:
         from fingerpost.reports.files import write_text
 
         text = json.dumps(comparing.as_data(found), indent=2, ensure_ascii=False) + "\n"
-        print(listed_lines("Wrote", [shown(write_text(json_file, text))]))
+        with naming(json_file):
+            write_text(json_file, text)
+        print(listed_lines("Wrote", [shown(json_file)]))
 
 
 def in_words(found: Comparison) -> str:
     """Return a comparison as plain text."""
     sides = (("A", found.first), ("B", found.second))
-    parts = [labelled(mark, [f"{s.name} ({s.results['status']}), {s.path}"]) for mark, s in sides]
+    parts = [labelled(mark, [f"{s.name} ({s.state}), {s.path}"]) for mark, s in sides]
     if found.pairs:
         parts += ["", "Same outcome, contrast and target", pair_table(found.pairs)]
     if found.near:

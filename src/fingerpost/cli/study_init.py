@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from fingerpost.cli._screen import listed_lines, shown
+from fingerpost.cli._folder import naming
+from fingerpost.cli._screen import command, listed_lines, shown
 from fingerpost.core.errors import FingerpostError
 
 
@@ -33,13 +35,13 @@ def init(
     from fingerpost.studies.document import init as template
 
     text = template(kind)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    try:
+    with naming(file):
+        if os.path.lexists(file):
+            raise FingerpostError(
+                f"{file}: this is there already and stays as it is. Name another file."
+            )
+        file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("x", encoding="utf-8") as stream:
             stream.write(text)
-    except FileExistsError:
-        raise FingerpostError(
-            f"{file}: this is there already and stays as it is. Name another file."
-        ) from None
     print(listed_lines("Wrote", [shown(file)]))
-    print(listed_lines("Next", [f"fingerpost study describe {shown(file)}"]))
+    print(listed_lines("Next", [command("study describe", file)]))

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fingerpost.cli._folder import check_writable
-from fingerpost.cli._screen import listed_lines, progress, shown
-from fingerpost.cli._studying import REPORT, Choices, answered, told, write_folder, wrote
+from fingerpost.cli._folder import naming
+from fingerpost.cli._screen import command, listed_lines, progress, shown
+from fingerpost.cli._studying import (
+    REPORT,
+    Choices,
+    answered,
+    check_json_beside,
+    check_out,
+    chosen,
+    told,
+    write_folder,
+    wrote,
+)
+
+if TYPE_CHECKING:
+    from fingerpost.core.output import Output
 
 ALL_REFUSED = 4
 
@@ -44,9 +57,12 @@ def run(
 ) -> None:
     """Run a study: print its answer, write its report, its tables and results.json.
 
-    Exit codes: 0 answered (in part at least), 1 a fault in the study or the records, 2 a wrong
-    command or a question that no estimator answers, 3 nothing may be released, 4 every primary
-    answer refused.
+    Files of yours are never written over: in DIR only what an earlier run wrote is replaced, and
+    FILE only if it is empty or holds results.
+
+    Exit codes: 0 answered (in part at least), 1 a fault in the study, the records or the machine,
+    2 a wrong command or a question that no estimator answers, 3 nothing may be released, 4 every
+    primary answer refused, 70 a bug of ours, 130 stopped from the keyboard.
 
     \b
     Examples:
@@ -54,20 +70,18 @@ def run(
       fingerpost study run study.yaml --records records/children.csv --out build/mine
       fingerpost study run study.yaml --engine polars --json results.json --quiet
     """
-    if out is not None:
-        check_writable(out, folder=True)
+    choices = Choices(records, engine, release, seed)
+    study = chosen(file, choices)
+    # The language lets only names through that are a folder's name and no path.
+    folder = out or Path("build") / study.name
+    check_out(folder)
     if json_file is not None:
-        check_writable(json_file, folder=False)
+        inputs = (file, *((records,) if records else ()))
+        check_json_beside(json_file, folder, inputs=inputs)
     with progress(quiet=quiet) as say:
-        output = answered(file, Choices(records, engine, release, seed), say)
-        folder = out or Path("build") / output.study.name
-        check_writable(folder, folder=True)
+        output = answered(study, choices, base=file.parent, say=say)
         say("writing the report")
-        paths = write_folder(output, folder)
-    if json_file is not None:
-        from fingerpost.reports.results import write_results
-
-        paths = (*paths, write_results(output, json_file))
+        paths = (*write_folder(output, folder), *write_json(output, json_file))
     print(told(output))
     print(wrote(paths))
     print(listed_lines("Next", following(folder)))
@@ -75,9 +89,19 @@ def run(
         raise typer.Exit(ALL_REFUSED)
 
 
+def write_json(output: Output, path: Path | None) -> tuple[Path, ...]:
+    """Write results.json where --json asked for it, and return its path, if any."""
+    if path is None:
+        return ()
+    from fingerpost.reports.results import write_results
+
+    with naming(path):
+        return (write_results(output, path),)
+
+
 def following(folder: Path) -> tuple[str, str]:
     """Return what most readers want next: the report, and the command for another opinion."""
     return (
         f"open {shown(folder / REPORT)} in a browser",
-        f"fingerpost study compare {shown(folder)} ANOTHER_FOLDER",
+        f"{command('study compare', folder)} ANOTHER_FOLDER",
     )

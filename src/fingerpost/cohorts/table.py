@@ -277,8 +277,7 @@ def assembled(
             f'assignment.cluster: "{study.cluster}" is no level of records.clusters. '
             f"Write records: {{clusters: {{{study.cluster}: COLUMN}}}}."
         )
-    exposure = f"exposure {study.arms.column}"
-    faults += alike_faults(columns, exposure, arm=arm)
+    faults += alike_faults(columns, study.arms.column or "", arm=arm)
     return Cohort(
         unit=unit,
         arms=study.arms.names,

@@ -12,13 +12,14 @@ PLAINEST = (
     "outside support",
     "effective size",
     "children",
+    "events",
     "clusters",
     "largest cluster",
     "balance",
     "score",
 )
 SHARES = ("largest child", "largest cluster", "outside support")
-TOO_LOW = ("effective size", "children", "clusters")
+TOO_LOW = ("effective size", "children", "events", "clusters")
 
 
 def plainest(rules: tuple[Broken, ...]) -> Broken | None:
@@ -49,13 +50,13 @@ def broken_words(rule: Broken) -> str:
     return f"{rule.rule} is {rule.measured:g} (limit {rule.threshold:g})"
 
 
-def limit_words(rule: str, threshold: float, verb: str) -> str:
+def limit_words(rule: str, threshold: float, *, verb: str) -> str:
     """Return where a rule's limit lies, in brackets; empty where the rule is not a number.
 
     verb: what happens beyond it, such as `refused`.
 
-    >>> limit_words("largest child", 0.1, "refused"), limit_words("children", 20, "refused")
-    ('(refused above 10%)', '(refused below 20)')
+    >>> limit_words("largest child", 0.1, verb="refused")
+    '(refused above 10%)'
     """
     if not math.isfinite(threshold):
         return ""

@@ -17,11 +17,11 @@ def listing(words: Iterable[str]) -> str:
     return " and ".join((", ".join(items[:-1]), items[-1])) if len(items) > 1 else "".join(items)
 
 
-def counted(count: int, one: str, several: str = "") -> str:
+def counted(count: int, one: str, *, several: str = "") -> str:
     """Return a count with its noun; `several` where the plural is not formed with an s.
 
-    >>> counted(1, "child", "children"), counted(7362, "child", "children"), counted(34, "arm")
-    ('1 child', '7,362 children', '34 arms')
+    >>> counted(1, "arm"), counted(34, "arm"), counted(7362, "child", several="children")
+    ('1 arm', '34 arms', '7,362 children')
     """
     return f"{count:,} {one if count == 1 else several or one + 's'}"
 

@@ -39,10 +39,11 @@ def chart(rows: Rows, width: int, unit: str) -> Drawing:
     """Return the chart at a width."""
     values = [float(row["estimate"]) for row in rows]
     pad = 0.25 * (max(values) - min(values)) or abs(values[0]) * 0.1 or 1.0
+    # Steps stand apart evenly, so that the first, which lie close together, keep their labels.
     x = alt.X(
-        "percentile:Q",
-        scale=alt.Scale(padding=36, nice=False),
-        axis=alt.Axis(title="% of each arm's weights capped, largest first", tickCount=5),
+        "percentile:O",
+        scale=alt.Scale(type="point", padding=0.6),
+        axis=alt.Axis(title="% of each arm's weights capped, largest first", labelAngle=0),
     )
     y = alt.Y(
         "estimate:Q",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fingerpost.core.output import Output, Result
 from fingerpost.core.table import Cell, Table
-from fingerpost.core.words import counted, sentence
+from fingerpost.core.words import counted, listing, sentence
 from fingerpost.plots.numbers import number, shared_places
 
 Row = dict[str, Cell]
@@ -15,38 +15,64 @@ def sensitivity_tables(output: Output, name: str) -> tuple[Table, ...]:
     return tuple(table for one in output.sensitivity for table in one.tables if table.name == name)
 
 
-def adjusted(output: Output) -> list[tuple[Table, Row]]:
-    """Return every negative-control row of an answer that adjusts for something."""
-    return [
-        (table, row)
-        for table in sensitivity_tables(output, "negative_control")
-        for row in table.records()
-        if isinstance(row.get("estimate"), int | float) and row.get("target") != "association"
-    ]
+def judged(output: Output) -> list[tuple[Table, Row]]:
+    """Return the negative-control rows by which the study is judged, each once: of its primary
+    effects, or, where the control answers none of those, of everything that adjusts.
+    """
+    found: dict[tuple[Cell, ...], tuple[Table, Row]] = {}
+    for table in sensitivity_tables(output, "negative_control"):
+        for row in table.records():
+            if isinstance(row.get("estimate"), int | float) and row["target"] != "association":
+                key = (table.tag("outcome"), *asked_by(table, row))
+                found.setdefault(key, (table, row))
+    primary = {
+        (result.estimator, result.term.target.label(), result.term.words())
+        for result in output.results
+        if result.primary and result.term.target.causal
+    }
+    first = [(table, row) for table, row in found.values() if asked_by(table, row) in primary]
+    return first or list(found.values())
+
+
+def asked_by(table: Table, row: Row) -> tuple[Cell, Cell, Cell]:
+    """Return which answer a row is the control of: leaf, target, contrast."""
+    return (row.get("estimator"), row.get("target"), table.tag("contrast"))
 
 
 def any_fired(output: Output) -> bool:
-    """Return whether any adjusted answer finds a difference where there can be none."""
-    return any(not holds_zero(row) for _, row in adjusted(output))
+    """Return whether a judged answer finds a difference where there can be none."""
+    return any(not holds_zero(row) for _, row in judged(output))
 
 
 def confounded(output: Output, result: Result) -> str:
     """Return the caution that a result must carry where its own negative control fired, else
-    nothing: its difference is then no evidence of an effect.
+    nothing. A control is a warning about the covariates that remain, not a measure of bias.
     """
-    for table, row in adjusted(output):
-        same = (row.get("estimator"), row.get("target"), table.tag("contrast")) == (
-            result.estimator,
-            result.term.target.label(),
-            result.term.words(),
-        )
-        if same and not holds_zero(row):
+    own = (result.estimator, result.term.target.label(), result.term.words())
+    for table, row in judged(output):
+        if asked_by(table, row) == own and not holds_zero(row):
+            dropped = left_out(output)
+            told = f"with {listing(dropped)} left out of the covariates, " if dropped else ""
+            also = "The answer adjusts for those too, so this" if dropped else "This"
             return (
-                f"But the same comparison also finds a difference on {table.tag('outcome')}, which "
-                f"provision cannot have changed ({limits_words(row)}): something unrecorded still "
-                "sets the arms apart, so this is not to be read as an effect."
+                f"But {told}the same leaf finds a difference on {table.tag('outcome')} as well, "
+                f"which provision cannot have changed ({limits_words(row)}): the covariates that "
+                f"remain do not make the arms alike. {also} warns and does not measure; until it "
+                "is explained, the difference is not to be read as an effect."
             )
     return ""
+
+
+def left_out(output: Output) -> tuple[str, ...]:
+    """Return the covariates that the negative control's run leaves out, by the study's own word."""
+    names: list[str] = []
+    for spec in output.study.sensitivity:
+        value = spec.option("without", ()) if spec.leaf == "negative_control" else ()
+        if isinstance(value, str):
+            names.append(value)
+        elif isinstance(value, tuple | list):
+            names += [str(each) for each in value]
+    return tuple(dict.fromkeys(names))
 
 
 def limits_words(row: Row) -> str:
@@ -58,17 +84,18 @@ def limits_words(row: Row) -> str:
 
 
 def negative_control_words(output: Output) -> str:
-    """Return what the negative control says of answers that adjust for something."""
-    rows = [row for _, row in adjusted(output)]
+    """Return what the negative control says of the answers by which the study is judged."""
+    rows = [row for _, row in judged(output)]
     if not rows:
         return ""
     fired = [row for row in rows if not holds_zero(row)]
     told = fired[0] if fired else rows[0]
+    names = listing(tuple(dict.fromkeys(str(table.tag("outcome")) for table, _ in judged(output))))
     return sentence(
-        f"on the negative control, which provision cannot change, {len(fired)} of "
-        f"{counted(len(rows), 'adjusted answer')} {'differs' if len(fired) == 1 else 'differ'} "
+        f"on the negative control {names}, which provision cannot change, {len(fired)} of "
+        f"{counted(len(rows), 'answer')} {'differs' if len(fired) == 1 else 'differ'} "
         f"from nothing ({told.get('estimator')}, {told.get('target')}: {limits_words(told)})"
-        + (": something unrecorded still sets the arms apart" if fired else "")
+        + (": a warning that the covariates do not make the arms alike" if fired else "")
     )
 
 

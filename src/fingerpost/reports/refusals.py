@@ -56,7 +56,7 @@ def refusals(output: Output) -> tuple[str, ...]:
 
 def rule_in_full(rule: Broken) -> str:
     """Return a broken rule in words, with the limit that it passed."""
-    limit = limit_words(rule.rule, rule.threshold, "refused") if rule.words else ""
+    limit = limit_words(rule.rule, rule.threshold, verb="refused") if rule.words else ""
     return f"{broken_words(rule)} {limit}".strip()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
 from fingerpost.core.agreement import Agreement
 from fingerpost.core.estimand import Term
@@ -18,7 +17,6 @@ from fingerpost.reports.controls import (
     any_fired,
     confounded,
     negative_control_words,
-    sensitivity_tables,
 )
 from fingerpost.reports.phrases import (
     effect,
@@ -38,6 +36,7 @@ from fingerpost.reports.refusals import (
     target_refused,
     unanswered,
 )
+from fingerpost.reports.strength import e_value_words, robustness_words
 
 NO_ANSWER = "No leaf of this study gives a causal answer."
 MOST_WARNINGS = 3
@@ -55,8 +54,17 @@ def answer(output: Output) -> str:
 
 def answers(output: Output) -> tuple[str, ...]:
     """Return one paragraph for each outcome and contrast."""
-    found = tuple(answer_to(output, question) for question in questions(output))
-    return found or (NO_ANSWER,)
+    asked = questions(output)
+    if not any(result.term.target.causal for result in output.results) and as_observed(output):
+        told = (answer_to(output, each) for each in asked if refused_or_set(output, each))
+        return (*told, *as_observed(output))
+    return tuple(answer_to(output, each) for each in asked) or (NO_ANSWER,)
+
+
+def refused_or_set(output: Output, question: Question) -> bool:
+    """Return whether a question was refused, or answered by a set of values."""
+    sets = [(item.region.term.outcome, item.region.term.words()) for item in output.regions]
+    return question in sets or any(asks(refusal, question) for refusal in output.refusals)
 
 
 def questions(output: Output) -> tuple[Question, ...]:
@@ -122,8 +130,33 @@ def told_in_short(output: Output, found: list[Result]) -> str:
         if result.term in told:
             continue
         told.add(result.term)
-        parts.append(f"for {whom(result.term)}: {in_short(output, result)}")
+        told_of = f"for {whom(result.term)}: {in_short(output, result)}"
+        parts.append(f"{told_of}{doubts(output, result)}")
     return sentence("; ".join(parts)) if parts else ""
+
+
+def doubts(output: Output, result: Result) -> str:
+    """Return, in brackets, what speaks against a further answer: disagreement, warnings."""
+    found = []
+    if any(each.term == result.term and each.agree is False for each in output.agreements):
+        found.append("the primary answers disagree")
+    if result.warnings:
+        found.append("guard rails warn")
+    return f" ({'; '.join(found)})" if found else ""
+
+
+def as_observed(output: Output) -> tuple[str, ...]:
+    """Return what a study of associations and coefficients alone found, named as what it is."""
+    names = {
+        "association": "As observed, nothing adjusted for",
+        "conditional": "Given the covariates",
+    }
+    return tuple(
+        f"{names[result.term.target.kind]}: {effect(output.study, result)}, by {result.estimator}. "
+        "This is no effect on a group of children."
+        for result in output.results
+        if result.primary and result.term.target.kind in names
+    )
 
 
 def in_short(output: Output, result: Result) -> str:
@@ -150,7 +183,7 @@ def reasons(output: Output) -> tuple[str, ...]:
     # A negative control that fired outweighs all else, so it is told first.
     first, last = ((control,), ()) if any_fired(output) else ((), (control,))
     judged = (guard_words(output), changed_words(output), *leaf_refusals(output))
-    parts = (*first, design(output), *agreement(output), *judged, *others, *last)
+    parts = (*first, design(output), unseen(output), *agreement(output), *judged, *others, *last)
     parts += sensitivity_refusals(output)
     return tuple(part for part in parts if part)
 
@@ -237,8 +270,11 @@ def guard_words(output: Output) -> str:
         if row.get("verdict") == "warn"
     ]
     if not rows:
-        judged = sum(len(table.rows) for table in output.tables if table.name == "guard")
-        return f"None of the {judged} guard rails judged warns of an answer." if judged else ""
+        judged = [row for t in output.tables if t.name == "guard" for row in t.records()]
+        refuse = sum(row.get("verdict") == "refuse" for row in judged)
+        if refuse:
+            return sentence(f"{refuse} of {counted(len(judged), 'guard rail')} judged refuse")
+        return f"None of the {len(judged)} guard rails judged warns of an answer." if judged else ""
     told = [
         f"{warned_whom(output, table)}, {rule_words(row)}" for table, row in rows[:MOST_WARNINGS]
     ]
@@ -260,7 +296,7 @@ def rule_words(row: dict[str, Cell]) -> str:
     """Return one judged rule in words, with its threshold."""
     threshold = row.get("threshold")
     limit = float(threshold) if isinstance(threshold, int | float) else math.nan
-    return f"{row['words']} {limit_words(str(row['rule']), limit, 'warned of')}".strip()
+    return f"{row['words']} {limit_words(str(row['rule']), limit, verb='warned of')}".strip()
 
 
 def changed_words(output: Output) -> str:
@@ -292,77 +328,15 @@ def sensitivity(output: Output) -> tuple[str, ...]:
     return tuple(part for part in parts if part)
 
 
-def first_row(tables: Iterable[Table], need: str) -> dict[str, Cell] | None:
-    """Return the first row whose `need` is a number."""
-    rows = (row for table in tables for row in table.records())
-    return next((row for row in rows if isinstance(row.get(need), int | float)), None)
-
-
-def robustness_words(output: Output) -> str:
-    """Return how strong an unmeasured cause must be, beside the strongest benchmark."""
-    row = first_row(sensitivity_tables(output, "robustness"), "rv")
-    if row is None:
-        return ""
-    value = percent(float(row["rv"] or 0))
-    text = (
-        f"an unrecorded cause that explains {value} of what the covariates leave unexplained, both "
-        f"of the exposure and of {outcome_words(output.study, str(row.get('outcome', '')))}, would "
-        f"bring the {row.get('estimator', 'adjusted')} estimate to nothing"
-    )
-    rows = [
-        mark
-        for table in sensitivity_tables(output, "benchmarks")
-        for mark in table.records()
-        if isinstance(mark.get("r2_exposure"), float) and mark.get("times") in (1, 1.0, None)
-    ]
-    if rows:
-        mark = max(rows, key=lambda each: min(strength(each)))
-        exposure, outcome = strength(mark)
-        text += (
-            f"; one as strong as {mark.get('covariate')} would explain {percent(exposure)} and "
-            f"{percent(outcome)}"
-        )
-    return sentence(text)
-
-
-def strength(mark: dict[str, Cell]) -> tuple[float, float]:
-    """Return a benchmark's shares of the exposure and of the outcome."""
-    exposure, outcome = mark.get("r2_exposure"), mark.get("r2_outcome")
-    return (
-        float(exposure) if isinstance(exposure, int | float) else 0.0,
-        float(outcome) if isinstance(outcome, int | float) else 0.0,
-    )
-
-
-def e_value_words(output: Output) -> str:
-    """Return the E-value of the first primary answer that has one."""
-    tables = sensitivity_tables(output, "e_values")
-    rows = [row for table in tables for row in table.records()]
-    rows = [row for row in rows if isinstance(row.get("e_value"), int | float)]
-    if not rows:
-        return ""
-    order = {name: at for at, name in enumerate(output.study.primary)}
-    row = min(rows, key=lambda each: order.get(str(each.get("estimator")), len(order)))
-    limit = row.get("e_value_limit")
-    name = outcome_words(output.study, str(row.get("outcome", "the outcome")))
-    text = (
-        f"to explain the {row.get('estimator')} answer for {name} ({row.get('target')}) away, an "
-        f"unrecorded cause would have to be tied to both exposure and outcome by a risk ratio of "
-        f"{shown(row.get('e_value'))} (E-value)"
-    )
-    if isinstance(limit, int | float):
-        moved = f"to move its interval to no difference, {shown(float(limit))}"
-        text += f"; {moved if limit > 1 else 'its interval holds no difference as it is'}"
-    return sentence(text)
-
-
 # --------------------------------------------------------------------------- limitations
 def limitations(output: Output) -> tuple[str, ...]:
     """Return what this study cannot say, each with the number behind it."""
-    found = [design(output)]
+    found = [] if output.study.assignment.randomised else [design(output)]
     found += list(refusals(output))
     found += warned(output)
-    found += [text for text in (negative_control_words(output), lost(output)) if text]
+    found += [
+        text for text in (negative_control_words(output), unseen(output), lost(output)) if text
+    ]
     if output.extrapolations:
         count = counted(len(output.extrapolations), "number")
         found.append(
@@ -396,12 +370,30 @@ def warned(output: Output) -> tuple[str, ...]:
 
 def lost(output: Output) -> str:
     """Return how many children left on the way from the records, and at which step most did."""
-    steps = [step for step in output.flow.steps if step.left]
+    steps = [step for step in output.flow.steps if step.left and step.outcome is None]
     if not steps:
         return ""
-    gone = sum(step.left for step in steps if step.outcome is None)
+    gone = sum(step.left for step in steps)
     most = max(steps, key=lambda step: step.left)
     return (
-        f"{counted(gone, 'child', 'children')} of {output.flow.start:,} left before the analysis, "
-        f"most of them ({most.left:,}) at the step “{most.reason}”"
+        f"{counted(gone, 'child', several='children')} of {output.flow.start:,} left before the "
+        f"analysis, most of them ({most.left:,}) at the step “{most.reason}”"
+    )
+
+
+def unseen(output: Output) -> str:
+    """Return how many children have no outcome, by outcome: the answers are for the others."""
+    told = []
+    for step in output.flow.steps:
+        if step.outcome is not None and step.left:
+            whole = step.left + step.remaining
+            name = outcome_words(output.study, step.outcome)
+            told.append(
+                f"{step.left:,} of {whole:,} children ({percent(step.left / whole)}) for {name}"
+            )
+    if not told:
+        return ""
+    return sentence(
+        f"no outcome was recorded for {listing(tuple(told))}: the answers are for the others, and "
+        "stand for all only if those without an outcome are like them"
     )

@@ -69,7 +69,35 @@ def test_what_is_no_command_ends_with_two(words):
     assert "Traceback" not in done.output
 
 
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["run", "s.yaml"], "fingerpost study run"),
+        (["study", "demo"], "fingerpost demo"),
+        (["stduy"], "fingerpost study"),
+        (["study", "rnu"], "fingerpost study run"),
+    ],
+)
+def test_a_slip_is_answered_with_the_command_that_was_meant(words, meant):
+    done = CliRunner().invoke(app, words, prog_name="fingerpost")
+    assert done.exit_code == 2
+    assert f"Did you mean `{meant}`?" in done.stderr
+
+
+def test_exit_codes_are_in_the_help():
+    said = run("study", "run", "--help").stdout.split("Exit codes:")[1].split("Examples:")[0]
+    assert re.findall(r"\b(\d+)\s+[a-z]", said) == ["0", "1", "2", "3", "4", "70", "130"]
+
+
 # ----------------------------------------------------------------------------------- leaves
+def test_leaves_alone_has_a_line_for_each():
+    shown = run("leaves").stdout
+    for room in ("estimators", "sensitivity", "engines"):
+        for name in names(room):
+            assert len(re.findall(rf"^{name} .*\w", shown, re.MULTILINE)) == 1
+    assert re.search(r"^overlap .*Overlap weighting .*overlap", shown, re.MULTILINE)
+
+
 @pytest.mark.parametrize("room", ["estimators", "sensitivity", "engines"])
 def test_every_leaf_is_in_its_menu_and_has_a_page(room):
     menu = run("leaves", room).stdout
@@ -119,7 +147,7 @@ def test_doctor_bears_what_is_only_wanted(monkeypatch, tmp_path):
     monkeypatch.setattr(doctors, "find_spec", lambda name: None)
     done = run("doctor")
     assert done.exit_code == 0
-    assert "pip install 'fingerpost[examples]'" in done.stdout
+    assert "pip install '.[examples]'" in done.stdout
     assert str(tmp_path) in done.stdout
 
 
@@ -186,7 +214,7 @@ def test_demo_without_its_tables_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setattr(demonstration, "find_spec", lambda name: None)
     done = run("demo")
     assert done.exit_code == 1
-    assert "pip install 'fingerpost[examples]'" in done.stderr
+    assert "pip install '.[examples]'" in done.stderr
     assert done.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 

@@ -108,6 +108,7 @@ def test_the_thresholds_in_the_manual_are_those_of_the_code():
     expected = {
         "children": ([guard.refuse_children], []),
         "clusters": ([guard.refuse_clusters], []),
+        "events": ([guard.refuse_events], [guard.warn_events]),
         "effective size": (
             [guard.refuse_effective_size],
             [guard.warn_effective_size, guard.warn_effective_fraction],

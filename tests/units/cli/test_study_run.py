@@ -43,7 +43,8 @@ def test_a_run_answers_and_says_where_everything_is(tiny, tmp_path):
     folder = tmp_path / "build" / "tiny"
     assert results(folder / "results.json") == results(tmp_path / "out.json")
     assert (folder / "report.html").is_file()
-    assert {p.suffix for p in (folder / "report-tables").iterdir()} == {".csv"}
+    tables = {path.name for path in (folder / "report-tables").iterdir()}
+    assert {Path(name).suffix for name in tables - {".written"}} == {".csv"}
     for words in ("Answer", "How sure", "Wrote", "build/tiny/report.html", "out.json", "Next"):
         assert words in done.stdout
 
@@ -139,6 +140,8 @@ def test_the_seed_and_the_release_may_be_said_at_the_run(tiny, tmp_path):
         (["tiny.yaml", "--release", "insid"], 'Did you mean "inside"?'),
         (["tiny.yaml", "--colour", "red"], "No such option"),
         (["tiny.yaml", "--seed", "many"], "--seed"),
+        (["tiny.yaml", "--seed", "-1"], "from 0 to"),
+        (["tiny.yaml", "--seed", str(2**63)], "from 0 to"),
         ([], "Missing argument"),
     ],
 )
@@ -201,6 +204,60 @@ def test_places_that_cannot_be_written_are_told_before_the_work(tiny, tmp_path):
     assert (done.exit_code, done.stderr) == (1, "--out taken: this is a file. Name a folder.\n")
     done = run("tiny.yaml", "--json", ".")
     assert (done.exit_code, done.stderr) == (1, "--json .: this is a folder. Name a file.\n")
+
+
+@pytest.mark.parametrize("name", ["tiny.yaml", "tiny.csv", "notes.json", "build/tiny/report.html"])
+@pytest.mark.parametrize("table", [[], ["--records", "tiny.csv"]], ids=["", "records"])
+def test_json_never_writes_over_the_study_its_records_or_others_files(tiny, tmp_path, name, table):
+    (tmp_path / "notes.json").write_text('{"mine": 1}', encoding="utf-8")
+    before = {each: (tmp_path / each).read_bytes() for each in files(tmp_path)}
+    done = run("tiny.yaml", *table, "--json", name)
+    assert done.exit_code == 2, done.output
+    assert done.stderr.startswith(f"--json {name}: ")
+    assert {each: (tmp_path / each).read_bytes() for each in files(tmp_path)} == before
+
+
+def test_json_replaces_the_results_of_an_earlier_run(tiny, tmp_path):
+    assert run("tiny.yaml", "--json", "out.json", "--seed", "1").exit_code == 0
+    assert run("tiny.yaml", "--json", "out.json", "--seed", "2").exit_code == 0
+    assert results(tmp_path / "out.json")["provenance"]["seed"] == 2
+
+
+def test_a_page_of_somebody_else_is_not_replaced(tiny, tmp_path):
+    (tmp_path / "report.html").write_text("mine", encoding="utf-8")
+    before = files(tmp_path)
+    done = run("tiny.yaml", "--out", ".")
+    assert done.exit_code == 2
+    assert done.stderr.startswith("--out .: report.html would be written over")
+    assert files(tmp_path) == before
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == "mine"
+
+
+def test_a_second_run_keeps_what_the_reader_put_among_the_tables(tiny, tmp_path):
+    assert run("tiny.yaml", "--out", ".").exit_code == 0
+    (tmp_path / "report-tables" / "mine.csv").write_text("mine", encoding="utf-8")
+    assert run("tiny.yaml", "--out", ".", "--seed", "2").exit_code == 0
+    assert (tmp_path / "report-tables" / "mine.csv").read_text(encoding="utf-8") == "mine"
+    assert results(tmp_path / "results.json")["provenance"]["seed"] == 2
+
+
+def test_the_name_of_a_study_is_no_path(tiny, tmp_path):
+    text = STUDY.replace("study: tiny", "study: ../../evil")
+    (tmp_path / "evil.yaml").write_text(text, encoding="utf-8")
+    done = run("evil.yaml")
+    assert done.exit_code == 1
+    assert done.stderr.startswith('evil.yaml:1: study: "../../evil" is not a short name.')
+    assert not (tmp_path / "build").exists()
+
+
+def test_made_up_records_are_marked_on_the_screen(tiny, tmp_path):
+    assert "Synthetic" not in run("tiny.yaml").stdout
+    text = STUDY.replace("unit: child,", "unit: child, synthetic: true,")
+    (tmp_path / "tiny.yaml").write_text(text, encoding="utf-8")
+    done = run("tiny.yaml", "--json", "out.json")
+    assert done.stdout.split("Answer")[0].rstrip().endswith("no real child is in them")
+    compared = CliRunner().invoke(app, ["study", "compare", "out.json", "build/tiny"])
+    assert compared.stdout.count("synthetic records") == 2
 
 
 @pytest.mark.parametrize("name", ["gone.yaml", "."])

@@ -8,12 +8,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import polars as pl
 import pyreadstat
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from fingerpost.cohorts.table import build, members, read_records, steps_sql
 from fingerpost.core.assignment import Observed, Randomised
@@ -742,6 +744,15 @@ def test_files_that_are_not_there_are_all_named(tmp_path):
     assert len(caught.value.problems) == 2
 
 
+def test_stacked_files_of_one_name_have_digests_of_their_own(tmp_path):
+    for folder in ("early", "late"):
+        (tmp_path / folder).mkdir()
+        write(tmp_path / folder, columns(30 if folder == "early" else 40))
+    sources = (TableSource(path="early/pupils.csv"), TableSource(path="late/pupils.csv"))
+    found = dict(read_records(Records(sources), base=tmp_path).digest)
+    assert list(found) == ["pupils.csv", "pupils.csv 2"] and len(set(found.values())) == 2
+
+
 # ------------------------------------------------------------------------------- SQL
 @pytest.mark.parametrize("engine", ENGINES)
 def test_the_sql_of_a_step_finds_those_who_stay(tmp_path, engine):
@@ -772,6 +783,10 @@ def test_the_sql_of_a_step_finds_those_who_stay(tmp_path, engine):
     assert counts[-1] == made.cohort.n
 
 
+def frame_of(connection: duckdb.DuckDBPyConnection, query: str) -> pl.DataFrame:
+    return pl.from_arrow(connection.sql(query).to_arrow_reader().read_all())
+
+
 def test_the_sql_of_a_stack_says_how_it_is_made(tmp_path):
     study = stack(tmp_path)
     records = read_records(study.records, base=tmp_path)
@@ -783,13 +798,46 @@ def test_the_sql_of_a_stack_says_how_it_is_made(tmp_path):
         for part, name in zip(records.parts, ("trial", "survey"), strict=True):
             connection.register(name, part.frame.collect("pyarrow").to_native())
         for query in told.values():
-            connection.execute(query)
-        assert connection.execute(query).pl().shape[0] == build(study, records).cohort.n
-        whole = connection.execute('FROM "the records" ORDER BY "(source)", "(row)"').pl()
-    assert_frame_equal(whole, collected(records.frame, "").sort(SOURCE_PLACE, ROW), check_column_order=False)
+            connection.execute(query).fetchall()
+        assert frame_of(connection, query).shape[0] == build(study, records).cohort.n
+        whole = frame_of(connection, 'FROM "the records" ORDER BY "(source)", "(row)"')
+    read = records.frame.collect("polars").to_native().sort("(source)", "(row)")
+    assert_frame_equal(whole, read, check_column_order=False)
     assert told["leave out where covariate age is not recorded"].startswith(
         'SELECT *\nFROM "the records"\nWHERE "support" IS NOT NULL\n  AND "support" IN (0, 1)'
     )
+
+
+def test_the_sql_of_one_source_with_a_constant_runs(tmp_path):
+    write(tmp_path, columns())
+    made = TableSource(path="pupils.csv", set=(("school", 1), ("sample", "it's")))
+    study = replace(STUDY, records=replace(SOURCE, sources=(made,)), subgroups=("sample",))
+    records = read_records(study.records, base=tmp_path)
+    told = dict(steps_sql(study, records))
+    with duckdb.connect() as connection:
+        connection.register("pupils", records.parts[0].frame.collect("pyarrow").to_native())
+        connection.execute(told["make one table"])
+        whole = frame_of(connection, 'FROM "the records"')
+    assert set(whole["school"]) == {1} and set(whole["sample"]) == {"it's"}
+    assert whole.shape == (40, len(columns()) + 2)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(("at", "before"), [("2020-06", 1), ("2020-05", 0), ("2020-06-30", 1)])
+def test_a_month_is_before_what_is_after_its_last_day(tmp_path, engine, at, before):
+    """The same moment in the study's own words and in a column of dates."""
+    table = columns()
+    table["before"] = ["2020-05-20"] * 40
+    table["before"][3] = "2020-07-01"
+    arms = replace(STUDY.arms, date="before")
+    spec = replace(STUDY.outcomes[0], at=at, date=None)
+    write(tmp_path, table)
+    study = replace(STUDY, arms=arms, outcomes=(spec,))
+    records = read_records(study.records, engine=engine, base=tmp_path)
+    with pytest.raises(Malformed) as caught:
+        build(study, records)
+    (line,) = caught.value.problems
+    assert "before the exposure for 1 child (row 4)" in line
 
 
 # ------------------------------------------------------------------------------- real tables

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gc
+import stat
 import tempfile
 
 import duckdb
 import narwhals as nw
 import pytest
 
-from fingerpost.core.errors import Malformed
+from fingerpost.core.errors import FingerpostError, Malformed
 from fingerpost.core.leaves import Engine, load, names
 from fingerpost.core.study import TableSource
 from fingerpost.engines._session import connect
@@ -86,3 +87,40 @@ def test_a_session_is_bounded_spills_and_stays_offline():
     assert threads == processors()
     assert spill.startswith(tempfile.gettempdir())
     assert install is False
+
+
+def spilled(folder):
+    return sorted(folder.iterdir())
+
+
+def test_what_is_spilled_is_private_and_goes_with_the_last_table(file, tmp_path, monkeypatch):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    monkeypatch.setenv("FINGERPOST_TMP", str(folder))
+    frame = read("duckdb", "pupils", file).filter(nw.col("age") > 0)
+    gc.collect()
+    (spill,) = spilled(folder)
+    assert stat.S_IMODE(spill.stat().st_mode) == 0o700
+    assert frame.collect("polars").shape == (1, 2)
+    del frame
+    gc.collect()
+    assert spilled(folder) == []
+
+
+def test_a_session_that_spills_writes_there_and_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("FINGERPOST_TMP", str(tmp_path))
+    session = connect()
+    session.execute("SET memory_limit = '60MB'; SET threads = 1")
+    session.execute("CREATE TABLE many AS SELECT random() AS x FROM range(12000000)")
+    (spill,) = spilled(tmp_path)
+    assert spilled(spill)
+    session.close()
+    del session
+    gc.collect()
+    assert spilled(tmp_path) == []
+
+
+def test_a_folder_that_is_not_there_is_one_plain_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("FINGERPOST_TMP", str(tmp_path / "nowhere"))
+    with pytest.raises(FingerpostError, match=r"FINGERPOST_TMP .*cannot be written to"):
+        connect()

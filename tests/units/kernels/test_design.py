@@ -10,6 +10,7 @@ from fingerpost.core.column import Column
 from fingerpost.core.errors import NotFitted, TooFew, UsageError
 from fingerpost.core.model import Factor, ModelTerm, linear
 from fingerpost.kernels.design import Dense, Terms, check, moments
+from fingerpost.kernels.glm import fit
 from fingerpost.kernels.splines import knots_at, natural_spline
 
 RANDOM = np.random.default_rng(11)
@@ -194,3 +195,20 @@ def test_an_infinite_value_is_refused_by_the_name_of_its_column():
     spoilt[3] = np.inf
     with pytest.raises(NotFitted, match="income"):
         check(Terms({**COLUMNS, "income": Column(spoilt)}, linear(("age", "income"))))
+
+
+def test_faults_name_a_category_without_its_levels():
+    """A level may be a child's own words."""
+    columns = {**COLUMNS, "note": Column(REGION % 2, ("none", "in care (abuse)"))}
+    both = ModelTerm((Factor("age"), Factor("note")))
+    design = Terms(columns, (*linear(("age", "note")), both, *linear(("note",))))
+    assert design.names[2:5] == (
+        "note = in care (abuse)",
+        "age × note = in care (abuse)",
+        "note = in care (abuse)",
+    )
+    assert design.told[2:5] == ("a level of note", "age × a level of note", "a level of note")
+    assert check(design) == ("a level of note",)
+    with pytest.raises(NotFitted, match=r"^a level of note: constant") as caught:
+        fit(design, AGE, family="linear")
+    assert "abuse" not in str(caught.value)

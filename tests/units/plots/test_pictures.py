@@ -12,26 +12,27 @@ from dataclasses import replace
 import pytest
 
 from fingerpost.core.flow import Flow
+from fingerpost.core.study import Guard
 from fingerpost.core.table import Table
 from fingerpost.plots import _theme
 from fingerpost.plots.contour import curve, draw_contour, refined
 from fingerpost.plots.flow import draw_flow
 from fingerpost.plots.love import draw_love
 from fingerpost.plots.missing import draw_missing
-from fingerpost.plots.numbers import number
+from fingerpost.plots.numbers import number, percent, shared_places, whole
 from fingerpost.plots.overlap import draw_overlap
 from fingerpost.plots.picture import Picture
 from fingerpost.plots.triangulation import chart, domain, draw_triangulation, tables
 from fingerpost.plots.truncation import draw_truncation
 from fingerpost.plots.weights import draw_weights
+from fingerpost.reports.controls import sensitivity_tables
 from fingerpost.reports.phrases import headings
-from fingerpost.reports.words import sensitivity_tables
 from units.plots.geometry import Box, parse
 from units.reports.fixtures import (
-    LONG,
     OUTPUTS,
-    Shape,
+    WIDE,
     clean,
+    named,
     ratio,
     refused,
     regions,
@@ -40,10 +41,6 @@ from units.reports.fixtures import (
 )
 
 LEAST_SIZE = 12
-
-
-def named(output: object, name: str) -> list[Table]:
-    return [table for table in output.tables if table.name == name]  # type: ignore[attr-defined]
 
 
 def triangulations(make: Callable[[], object]) -> Iterator[Picture]:
@@ -56,10 +53,10 @@ def drawn() -> Iterator[Picture | None]:
     """Every kind of picture, from every fixture that has something unusual for it."""
     for make in OUTPUTS.values():
         yield from triangulations(make)
-    trap, three = refused(), three_arms()
+    trap, three = refused(WIDE), three_arms()
     for table in named(trap, "balance"):
-        yield draw_love(table, about="children who received services")
-    yield draw_love(named(clean(), "balance")[0])
+        yield draw_love(table, Guard(), about="children who received services")
+    yield draw_love(named(clean(), "balance")[0], Guard(warn_smd=0.02, refuse_smd=9.0))
     yield draw_weights(named(trap, "weights"), headings(trap))
     yield draw_overlap(named(trap, "overlap")[0], "services")
     for arm in three.study.arms.names:
@@ -143,6 +140,11 @@ def test_the_same_table_gives_the_same_picture():
     assert first == second
 
 
+def words_of(svg: str) -> str:
+    """All words of a picture."""
+    return " ".join(box.text for box in parse(svg)[2])
+
+
 # ------------------------------------------------------------------------- triangulation
 def scales_of(spec: object) -> Iterator[dict[str, object]]:
     """Every scale in a chart's specification."""
@@ -193,17 +195,20 @@ def test_an_association_far_away_does_not_squeeze_the_effects():
 
 def test_a_refused_target_is_a_row_with_its_reason():
     picture = next(triangulations(refused))
-    words = " ".join(box.text for box in parse(picture.wide)[2])
-    assert "refused: one child carries 91% of an arm's weight" in words
+    words = words_of(picture.wide)
+    (refusal,) = refused().refusals
+    share = next(rule.words for rule in refusal.rules if rule.rule == "largest child")
+    assert f"refused: {share}" in words
     assert "All children (ate)" in words
     assert "refused" in picture.description
 
 
 def test_every_estimate_is_written_beside_its_point():
     output = refused()
-    words = " ".join(box.text for box in parse(next(triangulations(refused)).wide)[2])
+    words = words_of(next(triangulations(refused)).wide)
     for result in output.results:
-        assert number(result.value, 2) in words
+        places = shared_places((result.value, result.lo, result.hi))
+        assert number(result.value, places) in words
 
 
 def test_primary_answers_are_filled_and_others_are_not():
@@ -216,11 +221,11 @@ def test_primary_answers_are_filled_and_others_are_not():
 # -------------------------------------------------------------------------- other pictures
 def test_a_love_plot_names_all_of_34_covariates(pictures):
     found = [picture for picture in pictures if picture.name.startswith("love-maths")]
-    assert len(found) == 3
+    assert len(found) == 4
     for picture in found:
         for svg in (picture.wide, picture.narrow):
             words = "".join(box.text for box in parse(svg)[2]).replace(" ", "")
-            for name in (*Shape().given, *LONG):
+            for name in WIDE.given:
                 assert name.replace(" ", "") in words
 
 
@@ -232,19 +237,34 @@ def test_a_love_plot_counts_what_passes_the_line():
         ("label", "number", "number"),
         (("age", 0.3, -0.02), ("sex", -0.2, 0.12), ("fsm", 0.05, 0.01)),
     )
-    told = draw_love(table).description
+    picture = draw_love(table, Guard())
+    told = picture.description
     assert "before weighting, 2 of 3 lie more than 0.1" in told
     assert "after weighting, 1 of 3 lie more than 0.1" in told
     assert "largest distance is 0.300" in told
+    assert "(lines at 0.1 and 0.25)" in words_of(picture.wide)
+    changed = draw_love(table, Guard(warn_smd=0.25, refuse_smd=0.6))
+    assert "before weighting, 1 of 3 lie more than 0.25" in changed.description
+    assert "(lines at 0.25 and 0.6)" in words_of(changed.wide)
+
+
+def test_a_line_that_never_applies_does_not_squeeze_the_points():
+    table = named(clean(), "balance")[0]
+    near, off = (draw_love(table, Guard(refuse_smd=end)) for end in (0.25, 50.0))
+    assert "(line at 0.1)" in words_of(off.wide)
+    assert "50 (refusal)" in off.description
+    ticks = [[b.text for b in parse(p.wide)[2] if b.text[:2] == "0."] for p in (near, off)]
+    assert ticks[0] == ticks[1]
 
 
 def test_curves_of_the_contour_are_where_the_formula_says():
     """Cinelli & Hazlett (2020), equation 8: bias = se √(df) √(y d / (1 − d))."""
-    estimate, se, df = -7.0751, 0.8317, 7326.0
     (contour,) = sensitivity_tables(refused(), "contour")
+    robustness = sensitivity_tables(refused(), "robustness")[0].records()[0]
+    estimate, se, df = (robustness[name] for name in ("estimate", "se", "df"))
     grid = {(d, y): left for d, y, left in contour.rows}
-    ends = (0.3, 0.35)
-    for level in (-5.0, 0.0, 5.0):
+    ends = (max(d for d, _ in grid) * 0.9, max(y for _, y in grid) * 0.9)
+    for level in (0.7 * estimate, 0.0, -0.5 * estimate):
         points = curve(refined(grid, ends), level, ends)
         assert len(points) > 40
         for point in points:
@@ -254,11 +274,13 @@ def test_curves_of_the_contour_are_where_the_formula_says():
 
 def test_the_zero_line_passes_through_the_robustness_value():
     """At equal shares the line of no difference lies at the robustness value (equation 13)."""
-    f = 8.507 / math.sqrt(7326.0)
-    value = 0.5 * (math.sqrt(f**4 + 4 * f**2) - f**2)
     (contour,) = sensitivity_tables(refused(), "contour")
+    robustness = sensitivity_tables(refused(), "robustness")[0].records()[0]
+    f = abs(robustness["t"]) / math.sqrt(robustness["df"])
+    value = 0.5 * (math.sqrt(f**4 + 4 * f**2) - f**2)
     grid = {(d, y): left for d, y, left in contour.rows}
-    points = curve(refined(grid, (0.2, 0.2)), 0.0, (0.2, 0.2))
+    ends = (1.5 * value, 1.5 * value)
+    points = curve(refined(grid, ends), 0.0, ends)
     nearest = min(points, key=lambda point: abs(point["d"] - point["y"]))
     assert nearest["d"] == pytest.approx(value, abs=0.003)
 
@@ -275,13 +297,18 @@ def test_benchmarks_are_named_in_full():
 def test_weights_tell_effective_sizes():
     output = refused()
     picture = draw_weights(named(output, "weights"), headings(output))
-    words = " ".join(box.text for box in parse(picture.wide)[2])
-    assert "1.2 of 429 (0.3%)" in words
-    assert "1,019 of 6,933 (15%)" in words
+    words = words_of(picture.wide)
+    for table in named(output, "weights"):
+        for row in table.records():
+            size, children = row["effective_size"], row["children"]
+            few = f"{size:.1f}" if size < 10 else whole(size)
+            assert f"{few} of {whole(children)} ({percent(size / children)})" in words
 
 
 def test_nothing_missing_gives_no_picture():
-    assert draw_missing(named(clean(), "missing")[0]) is None
+    (table,) = named(clean(), "missing")
+    none = tuple(row for row in table.rows if not row[2])
+    assert draw_missing(replace(table, rows=none)) is None
     assert draw_flow(Flow()) is None
 
 

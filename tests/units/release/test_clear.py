@@ -15,6 +15,7 @@ from fingerpost.core.finding import Finding
 from fingerpost.core.refusal import Broken, Refusal
 from fingerpost.core.study import Study
 from fingerpost.release.clear import clear
+from fingerpost.release.policies import policy
 
 ATT = Term("absence", pair("support", "none"), Target("att"), "rate", "ratio")
 ATE = ATT.on(Target("ate"))
@@ -86,3 +87,11 @@ def test_policies() -> None:
     assert clear(finding(answer())).clearance == "inside"
     with pytest.raises(UsageError, match=r'"insde" is not a policy here. Did you mean "inside"'):
         clear(finding(answer()), release="insde")
+
+
+def test_a_policy_to_come_is_told_as_such() -> None:
+    with pytest.raises(
+        UsageError, match=r"ons_srs is not built yet; use none or inside\."
+    ) as caught:
+        policy("ons_srs")
+    assert "Did you mean" not in str(caught.value)

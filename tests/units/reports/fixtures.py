@@ -44,6 +44,7 @@ LONG = (
 )
 NAMES = tuple(f"covariate_{at:02d}" for at in range(1, 32)) + LONG
 FEW = ("index", "before", "age")
+SOME = (*NAMES[:3], *LONG)
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Shape:
     arms: tuple[str, ...] = ("none", "services")
     shift: float = 0.0
     seed: int = 20261123
-    given: tuple[str, ...] = NAMES
+    given: tuple[str, ...] = SOME
     children: int = 1600
     schools: int = 80
     kind: str = "continuous"
@@ -69,6 +70,7 @@ class Shape:
 
 
 TRAP = Shape(far=9.0)
+WIDE = replace(TRAP, given=NAMES)
 
 
 def contrast_of(shape: Shape) -> Contrast:

@@ -156,7 +156,7 @@ def test_tables_of_one_name_keep_their_tags():
         "overlap",
         "ate trimmed 0.01",
     ]
-    assert len(found[0]["rows"]) == 34
+    assert len(found[0]["rows"]) == 6
 
 
 def test_agreement_is_on_the_scale_of_the_estimates():

@@ -87,6 +87,18 @@ def test_the_arm_spelt_out_is_known_for_the_refused_target():
     assert found[1].rows[0][1] == "received services"
 
 
+def test_means_of_refused_targets_are_filed_apart():
+    """Whatever table of effects names a refused target, its rows stand apart."""
+    output = refused()
+    rows = tuple(("ipw", target, arm, 1.0) for target in ("ate", "att") for arm in ("a", "b"))
+    kinds = ("label", "label", "label", "number")
+    means = Table("means", "Means", ("estimator", "target", "arm", "mean"), kinds, rows)
+    filed = shelf(replace(output, tables=(means,)))
+    assert {row[1] for table in filed["means"] for row in table.rows} == {"att"}
+    apart = filed["model_extrapolation_means"]
+    assert {row[1] for table in apart for row in table.rows} == {"ate"}
+
+
 def test_stacking_keeps_every_row_and_names_what_differs():
     tables = [t for t in refused().tables if t.name == "weights"]
     one = stacked(tables)

@@ -15,8 +15,8 @@ import pytest
 
 from fingerpost.core.errors import FingerpostError
 from fingerpost.core.output import Output
-from fingerpost.core.table import Table
 from fingerpost.plots.numbers import number
+from fingerpost.reports.sections import answer
 from fingerpost.reports.tables import term_key
 from fingerpost.reports.write import html, write_index, write_report
 from units.reports.fixtures import ATE, OUTPUTS, TRAP, clean, refused, regions, synthetic
@@ -225,8 +225,8 @@ def test_who_is_studied_is_said_once_in_the_answer(written):
 def test_a_paragraph_is_toned_refused_only_where_its_question_is():
     output = OUTPUTS["two_outcomes"]()
     refusal = replace(refused().refusals[0], terms=(output.results[0].term.on(ATE),))
-    text = html(replace(output, refusals=(refusal,)), "tables")
-    toned = re.findall(r'<p class="(answer|refused)">', text[: text.index('id="certainty"')])
+    parts = answer.section(replace(output, refusals=(refusal,))).parts
+    toned = [part.tone for part in parts if getattr(part, "tone", "") in ("answer", "refused")]
     assert toned == ["refused", "answer", "answer", "answer"]
 
 
@@ -240,23 +240,8 @@ def test_the_trap_is_shown_only_under_model_extrapolation():
     assert "38.09" not in text[:start] + text[end:]
 
 
-def test_extrapolated_means_of_refused_targets_are_filed_apart(tmp_path):
-    """Whatever table of effects names a refused target, its rows stand apart."""
-    output = refused()
-    rows = tuple(("ipw", target, arm, 1.0) for target in ("ate", "att") for arm in ("a", "b"))
-    kinds = ("label", "label", "label", "number")
-    means = Table("means", "Means", ("estimator", "target", "arm", "mean"), kinds, rows)
-    rest = tuple(table for table in output.tables if table.name != "means")
-    path = write_report(replace(output, tables=(*rest, means)), tmp_path / "r.html")
-    folder = path.parent / "r-tables"
-    shown = list(csv.DictReader((folder / "means.csv").open(encoding="utf-8")))
-    apart = list(csv.DictReader((folder / "model_extrapolation_means.csv").open(encoding="utf-8")))
-    assert {row["target"] for row in shown} == {"att"}
-    assert {row["target"] for row in apart} == {"ate"}
-
-
 def test_a_leaf_without_an_answer_moves_nothing_to_model_extrapolation(written):
-    output, path, text = written["leaf_refused"]
+    _, path, text = written["leaf_refused"]
     assert "Model extrapolation" not in text
     assert "This target is refused" not in text
     assert "We cannot tell" not in text
@@ -271,12 +256,12 @@ def test_a_leaf_without_an_answer_moves_nothing_to_model_extrapolation(written):
 
 def test_thresholds_are_those_of_the_study(written):
     changed = told_by_section(written["leaf_refused"][2])
-    assert "Thresholds: 0.05 (warned of) and 0.4 (refused)" in changed["balance"]
+    assert "Thresholds: 0.05 (warning) and 0.4 (refusal)" in changed["balance"]
     assert "no covariate lies more than 0.05 standard deviations" in changed["balance"]
     assert "Over 0.05 Over 0.4" in changed["balance"]
     assert "warn smd 0.05 instead of 0.1; refuse smd 0.4 instead of 0.25" in changed["overlap"]
     default = told_by_section(written["clean"][2])
-    assert "Thresholds: 0.1 (warned of) and 0.25 (refused)" in default["balance"]
+    assert "Thresholds: 0.1 (warning) and 0.25 (refusal)" in default["balance"]
     assert "instead of" not in default["overlap"]
 
 

@@ -168,6 +168,8 @@ def test_outcome_before_exposure_and_covariate_after_it():
         ("2002-09-01", "2003", "Write both as numbers or both as dates"),
         ("3", "2.5", "outcome before exposure"),
         ("spring", "2003", "cannot be ordered"),
+        ("2002-09-01", "2002-08", "outcome before exposure"),
+        ("2002-13", "2003", "cannot be ordered"),
     ],
 )
 def test_times_are_ordered_as_numbers_or_dates(zero, at, fault):

@@ -7,6 +7,7 @@ from fingerpost.core.words import counted, listing
 from fingerpost.plots.flow import draw_flow
 from fingerpost.plots.numbers import whole
 from fingerpost.reports.parts import Bullets, Figure, Part, Section, Words
+from fingerpost.reports.words import outcomes_words
 
 TITLE = "Who was studied"
 
@@ -16,7 +17,10 @@ def section(output: Output) -> Section:
     flow, study = output.flow, output.study
     who = f" ({study.population_words})" if study.population_words else ""
     arms = listing([f"{whole(count)} in {arm}" for arm, count in flow.arms])
-    words = f"Of {whole(flow.start)} rows read, {whole(flow.remaining)} are analysed{who}"
+    words = (
+        f"Of {whole(flow.start)} rows read, {whole(flow.remaining)} are analysed for "
+        f"{outcomes_words(output)}{who}"
+    )
     parts: list[Part] = [Words(f"{words}: {arms}." if arms else f"{words}.")]
     parts.append(Bullets(steps(output), ordered=True))
     picture = draw_flow(flow)

@@ -28,10 +28,10 @@ def section(output: Output) -> Section:
         worst = max(rows, key=lambda row: float(row["share"] or 0))
         parts.append(
             Words(
-                f"{counted(len(rows), 'variable')} of {len(table.rows)} had missing values among "
-                f"the children eligible for {arms}; most in {worst['variable']}: "
-                f"{percent(float(worst['share'] or 0))} "
-                f"({whole(float(worst['missing'] or 0))} children), handled by {worst['handling']}."
+                f"Of {counted(len(table.rows), 'variable')}, those of {outcomes_words(output)} "
+                f"among them, {len(rows)} had missing values among the children eligible for "
+                f"{arms}; most in {worst['variable']}: {percent(float(worst['share'] or 0))} "
+                f"({whole(float(worst['missing'] or 0))} children; {worst['handling']})."
             )
         )
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -21,6 +22,13 @@ from pydantic_core import CoreSchema, core_schema
 from fingerpost.core.errors import listed, nearest
 from fingerpost.core.study import Scalar
 from fingerpost.studies.language.tree import FLAGS, NUMBER, WHOLE, Row, line_of, scalar
+
+LONGEST_NAME = 80
+NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{LONGEST_NAME}}}")
+NAME_FORM: dict[str, Any] = {
+    "type": ["string", "number"],
+    "pattern": f"^[A-Za-z0-9_-]{{1,{LONGEST_NAME}}}$",
+}
 
 
 class Misread(ValueError):
@@ -58,6 +66,18 @@ def as_text(node: object) -> str:
     if isinstance(node, str):
         raise misread(node, "is empty text. Write some words or leave the key out.")
     raise misread(node, f"should be text; {shown(node)} was found.")
+
+
+def as_name(node: object) -> str:
+    """Return a word as a name that is also a safe name of a file."""
+    name = as_text(node)
+    if not NAME.fullmatch(name):
+        raise misread(
+            node,
+            f"{shown(node)} is not a short name. Write letters (a to z), digits, - and _, at most "
+            f"{LONGEST_NAME}, such as sen-support-cleft.",
+        )
+    return name
 
 
 def as_number(node: object) -> float:
@@ -164,6 +184,7 @@ SCALARS: dict[str, Any] = {"type": ["string", "number", "boolean"]}
 FREE_WORDS: dict[str, Any] = {"type": ["string", "object", "array", "number"]}
 
 Text = Annotated[str, BeforeValidator(as_text), accepts({"type": ["string", "number"]})]
+Name = Annotated[str, BeforeValidator(as_name), accepts(NAME_FORM)]
 Number = Annotated[float, BeforeValidator(as_number), accepts({"type": "number"})]
 Flag = Annotated[bool, BeforeValidator(as_flag), accepts({"type": "boolean"})]
 Share = Annotated[

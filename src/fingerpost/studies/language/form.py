@@ -11,6 +11,7 @@ from fingerpost.studies.language.fields import (
     Alternative,
     Distance,
     Level,
+    Name,
     Names,
     Number,
     Part,
@@ -69,6 +70,9 @@ class RefusePart(Part):
     )
     children: Number | None = Field(None, description="Fewest children in an arm (20).")
     clusters: Number | None = Field(None, description="Fewest clusters in an arm (5).")
+    events: Number | None = Field(
+        None, description="Fewest events in an arm, of a binary or count outcome (1)."
+    )
 
 
 class WarnPart(Part):
@@ -86,6 +90,9 @@ class WarnPart(Part):
     )
     outside: Number | None = Field(
         None, description="Largest share of the target nearly without a chance of an arm (0.02)."
+    )
+    events: Number | None = Field(
+        None, description="Fewest events in an arm, of a binary or count outcome (10)."
     )
 
 
@@ -137,8 +144,10 @@ ARM_WORDS: dict[str, Any] = {"type": "object", "additionalProperties": TEXT}
 class Document(Part):
     """A study: one question, who is studied, what is compared, and how it is to be answered."""
 
-    study: Text | None = Field(
-        None, description="The study's short name, such as sen-support-cleft."
+    study: Name | None = Field(
+        None,
+        description="The study's short name, such as sen-support-cleft: letters, digits, - and _, "
+        "at most 80.",
     )
     question: Text | None = Field(None, description="The question in one sentence.")
     records: RecordsPart | None = Field(
