@@ -49,7 +49,7 @@ def whole_leaf(sample: Sample, name: str, *, by_arm: bool = True) -> Ready:
     children, leaf = cohort(sample), load("estimators", name, kind=Estimator)
     first, *others = arm_names(sample)
     terms = tuple(Term("absences", pair(arm, first), Target("ate"), "rate") for arm in others)
-    analysis = Analysis(sample.names, Models(by_arm=by_arm), cluster="school", digest="benchmark")
+    analysis = Analysis(sample.names, Models(by_arm=by_arm), cluster="school", stream="benchmark")
 
     def call() -> Result:
         estimate = leaf.run(Task(children, terms, analysis)).estimate

@@ -67,7 +67,8 @@ def _strata(task: Task, term: Term, arm: int) -> NDArray[np.integer[Any]]:
         along = probability[:, c] / (probability[:, c] + probability[:, other])
         among = (cohort.arm == c) | (cohort.arm == other)
     cuts = np.quantile(along[among], np.arange(1, count) / count)
-    return np.searchsorted(cuts, along, side="left")
+    # A score of few distinct values fills fewer strata than were asked for.
+    return np.unique(np.searchsorted(cuts, along, side="left"), return_inverse=True)[1]
 
 
 def _other(term: Term, arm: int, arms: tuple[str, ...]) -> int:

@@ -21,7 +21,7 @@ from fingerpost.core.table import Table
 from fingerpost.estimators._score import score
 from fingerpost.studies import diagnostics, guard, plan
 from fingerpost.studies.guard import Verdict
-from fingerpost.studies.weights import Indicators, Weighting, indicators, weighting
+from fingerpost.studies.weights import Indicators, Weighting, indicators, on_scale_of, weighting
 
 Say = Callable[[str], None]
 
@@ -136,7 +136,7 @@ def judge(study: Study, task: Task, wanted: Iterable[tuple[Term, ...]]) -> tuple
         shown = covariates
         if term.target.trim is not None:
             own = tasks.setdefault(term.target.trim, trimmed(task, term.target.trim))
-            shown = indicators(own.cohort, task.analysis.given, scale=covariates.scale)
+            shown = on_scale_of(covariates, indicators(own.cohort, own.analysis.given))
             counts = guard.judge_counts(own, term, study.guard)
         if any(one.verdict == guard.REFUSE for one in counts):
             found.append(Judgement(term, own, Verdict(term, counts), None, shown))

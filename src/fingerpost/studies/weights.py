@@ -7,7 +7,7 @@ population before trimming (method decisions, section 4).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,8 +50,8 @@ class Weighting:
     smallest: Array
 
 
-def indicators(cohort: Cohort, names: tuple[str, ...], scale: Array | None = None) -> Indicators:
-    """Return covariates as numbers, with their scale (or with that of an earlier cohort)."""
+def indicators(cohort: Cohort, names: tuple[str, ...]) -> Indicators:
+    """Return covariates as numbers, with their scale."""
     shown: list[str] = []
     columns: list[Array] = []
     for name in names:
@@ -63,9 +63,13 @@ def indicators(cohort: Cohort, names: tuple[str, ...], scale: Array | None = Non
         else:
             shown.append(name)
             columns.append(np.asarray(column.values, dtype=float))
-    return Indicators(
-        tuple(shown), tuple(columns), _scale(cohort, columns) if scale is None else scale
-    )
+    return Indicators(tuple(shown), tuple(columns), _scale(cohort, columns))
+
+
+def on_scale_of(whole: Indicators, part: Indicators) -> Indicators:
+    """Return the columns of a trimmed cohort on the scale they had before trimming."""
+    scale = dict(zip(whole.names, whole.scale, strict=True))
+    return replace(part, scale=np.array([scale[name] for name in part.names]))
 
 
 def _scale(cohort: Cohort, columns: list[Array]) -> Array:

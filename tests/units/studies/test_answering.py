@@ -245,11 +245,6 @@ def test_trimming_keeps_who_could_have_had_any_arm_and_fits_afresh() -> None:
     assert found[ATE].value != pytest.approx(part.value)
 
 
-@pytest.mark.xfail(
-    reason="the scale of a level that trimming took away is still looked for",
-    raises=ValueError,
-    strict=True,
-)
 def test_a_level_that_trimming_takes_away_is_no_covariate_of_who_stays() -> None:
     """Children of the far region all had a probability below the threshold."""
     cohort = World(n=1500, schools=60, arms=2).draw(5)

@@ -201,7 +201,7 @@ def test_terms_in_every_form():
   outcome: {terms: linear, interactions: [age]}
 """
     )
-    age, sex, need = (Factor(name) for name in ("age", "sex", "need"))
+    age, sex, _need = (Factor(name) for name in ("age", "sex", "need"))
     assert study.models.exposure == (
         term(age),
         term(sex),  # `linear` leaves out need, whose spline holds the straight line

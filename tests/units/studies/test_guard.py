@@ -13,7 +13,7 @@ from fingerpost.core.estimand import Target
 from fingerpost.core.outcome import Outcome
 from fingerpost.core.study import Guard
 from fingerpost.studies import guard
-from fingerpost.studies.weights import Indicators, Weighting, indicators, weighting
+from fingerpost.studies.weights import Indicators, Weighting, indicators, on_scale_of, weighting
 from suites.worlds import World, task, term
 
 ATE = term("continuous", Target("ate"))
@@ -158,4 +158,4 @@ def test_scale_is_of_the_arms_before_trimming() -> None:
     variances = [x[cohort.arm == a].var() for a in (0, 1)]
     assert whole.scale[0] == pytest.approx(np.sqrt(np.mean(variances)))
     part = cohort.take(np.flatnonzero(np.abs(x) < 0.5))
-    assert indicators(part, ("index",), scale=whole.scale).scale[0] == whole.scale[0]
+    assert on_scale_of(whole, indicators(part, ("index",))).scale[0] == whole.scale[0]
