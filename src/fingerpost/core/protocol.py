@@ -7,8 +7,7 @@ from fingerpost.core.estimand import contrast_words
 from fingerpost.core.model import ModelTerm
 from fingerpost.core.study import Condition, Guard, OutcomeSpec, Study
 from fingerpost.core.table import Table
-from fingerpost.core.words import article, counted, target_words
-from fingerpost.core.words import listing as listing
+from fingerpost.core.words import article, counted, listing, target_words
 
 NOT_STATED = "not stated by the authors"
 COMPONENTS = (

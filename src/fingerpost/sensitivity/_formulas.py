@@ -111,7 +111,8 @@ def benchmark(r2_exposure: float, r2_outcome: float, *, times: float) -> Strengt
     r2_exposure, r2_outcome: partial R² of the benchmark covariate itself, with the exposure given
     the other covariates, and with the outcome given exposure and the other covariates. None where
     no omitted variable can be that strong. Cinelli & Hazlett (2020), formal benchmarks; the same
-    multiple is taken for exposure and outcome, and r2_outcome is at most 1.
+    multiple is taken for exposure and outcome. r2_outcome is at most 1: there the bound says only
+    "all that is left", and no standard error goes with it.
     """
     own = r2_exposure / (1 - r2_exposure)
     if times * own >= 1 or times * r2_exposure >= 1 or r2_outcome >= 1:

@@ -62,6 +62,7 @@ OPTIONS = (
 )
 LINEAR_KINDS = ("continuous", "binary")
 GRID = 31  # points a side of the contour
+FEWEST_CLUSTERS = 10  # with fewer, no clustered error is justified (method decisions, 2)
 UNNAMED = 3  # benchmarks shown where the study names none
 COLUMNS = (
     *("estimator", "outcome", "contrast", "estimate", "se", "df", "t"),
@@ -146,10 +147,11 @@ def robustness_rows(
     share, value = partial_r2(t, fit.df), robustness_value(t, fit.df)
     at_alpha = robustness_value(t, fit.df, alpha=alpha)
     rows: list[tuple[Cell, ...]] = [(*words, fit.se, fit.df, t, share, value, at_alpha, "ordinary")]
-    if fit.clustered_se is not None and fit.clusters is not None and fit.clustered_se > 0:
+    clusters = fit.clusters or 0
+    if fit.clustered_se and clusters >= FEWEST_CLUSTERS:
         t = fit.estimate / fit.clustered_se
         value = robustness_value(t, fit.df)
-        at_alpha = robustness_value(t, fit.df, alpha=alpha, critical_df=fit.clusters - 1)
+        at_alpha = robustness_value(t, fit.df, alpha=alpha, critical_df=clusters - 1)
         kind = f"clustered by {task.study.cluster}"
         rows.append((*words, fit.clustered_se, fit.df, t, None, value, at_alpha, kind))
     return rows
@@ -205,6 +207,9 @@ def benchmark_row(fit: Regression, group: Group, *, times: float, level: float) 
     value = adjusted_estimate(
         fit.estimate, fit.se, df=fit.df, r2_exposure=with_exposure, r2_outcome=with_outcome
     )
+    if with_outcome >= 1:
+        # The bound is at its cap: an interval of no width would look exact.
+        return (label, times, with_exposure, with_outcome, value, None, None, None)
     se = adjusted_se(fit.se, fit.df, r2_exposure=with_exposure, r2_outcome=with_outcome)
     reach = float(stdtrit(fit.df - 1, 0.5 + level / 2)) * se
     return (label, times, with_exposure, with_outcome, value, se, value - reach, value + reach)

@@ -7,6 +7,7 @@ from textwrap import fill
 from fingerpost.core import protocol as words
 from fingerpost.core.study import Study
 from fingerpost.core.table import Table
+from fingerpost.core.words import listing
 
 WIDTH = 96
 MARGIN = 16
@@ -44,12 +45,12 @@ def in_short(study: Study) -> list[tuple[str, str]]:
     ]
     said += [("For", each) for each in words.for_whom(study)]
     said += by_draw(study) if study.assignment.randomised else by_life(study)
-    said.append(("Estimated by", words.listing(study.estimators)))
+    said.append(("Estimated by", listing(study.estimators)))
     if study.primary:
-        said.append(("Primary", words.listing(study.primary)))
+        said.append(("Primary", listing(study.primary)))
     said.append(("Agreement", words.agreement(study)))
     if study.sensitivity:
-        said.append(("Sensitivity", words.listing([each.leaf for each in study.sensitivity])))
+        said.append(("Sensitivity", listing([each.leaf for each in study.sensitivity])))
     said.append(("Guard rails", "; ".join(words.overrides(study)) or "the defaults"))
     said.append(("Release", study.release))
     return said
