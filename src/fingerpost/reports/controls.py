@@ -64,9 +64,13 @@ def confounded(output: Output, result: Result) -> str:
 
 
 def left_out(output: Output) -> tuple[str, ...]:
-    """Return the covariates that the negative control's run leaves out, by the study's own word."""
+    """Return the covariates that the negative control's run leaves out: the control itself where
+    it is one, and those that the study names.
+    """
     names: list[str] = []
     for spec in output.study.sensitivity:
+        control = spec.option("outcome") if spec.leaf == "negative_control" else None
+        names += [str(control)] if control in output.study.given else []
         value = spec.option("without", ()) if spec.leaf == "negative_control" else ()
         if isinstance(value, str):
             names.append(value)

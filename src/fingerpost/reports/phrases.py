@@ -49,7 +49,7 @@ def unit_of(study: Study, term: Term) -> Unit:
         return Unit(f"{measured or 'events'} per {exposure}")
     if measured:
         return Unit(measured)
-    return Unit(f"in the unit of {spec.column}" if spec else "")
+    return Unit("")
 
 
 def with_unit(value: float, unit: Unit, places: int | None = None) -> str:

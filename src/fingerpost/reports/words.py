@@ -117,9 +117,15 @@ def told_in_full(output: Output, result: Result, *, after_refusal: bool) -> str:
     """Return one result as a sentence, with what it means for good and harm."""
     link = "the answer is: " if after_refusal else ""
     clause = effect(output.study, result)
-    first = sentence(f"for {whom(result.term)}, {link}{clause}, by {result.estimator}")
+    seen = ", of those with a recorded outcome" if some_unseen(output, result.term) else ""
+    first = sentence(f"for {whom(result.term)}{seen}, {link}{clause}, by {result.estimator}")
     meant = confounded(output, result) or judgement(output.study, result)
     return f"{first} {meant}".strip()
+
+
+def some_unseen(output: Output, term: Term) -> bool:
+    """Return whether the outcome of some children was not recorded."""
+    return any(step.outcome == term.outcome and step.left for step in output.flow.steps)
 
 
 def told_in_short(output: Output, found: list[Result]) -> str:
