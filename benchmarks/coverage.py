@@ -316,9 +316,9 @@ def page(worlds: int, found: dict[Part, list[Verdict]]) -> str:
         "`regression` is drawn in a twin world whose effects are the same for every child, the "
         "only one where a coefficient has a truth. `subclassification` is coarse by design: its "
         "five strata leave bias, which is printed and not judged. With fewer than 50 schools the "
-        "standard errors and intervals are those for few clusters (CR2 with Satterthwaite's degrees "
-        "of freedom, or jackknife leverage with the larger critical value of Welch's t and a score "
-        "wild bootstrap), which are meant to err on the safe side.",
+        "standard errors and intervals are those for few clusters: CR2 with Satterthwaite's "
+        "degrees of freedom, or jackknife leverage with the larger critical value of Welch's t and "
+        "a score wild bootstrap. These err on the safe side.",
         "",
         f"**{len(judged) - len(missed)} of {len(judged)} cells meet every criterion.**",
         "",

@@ -15,7 +15,6 @@ from fingerpost.plots._theme import (
     BLUE,
     GREY,
     INK,
-    ORANGE,
     SMALL,
     Drawing,
     Rows,
@@ -30,6 +29,8 @@ HEIGHT = 380
 AXIS_ROOM = 84
 LABELS_WIDE, LABELS_NARROW = 250, 130
 LINE = 14
+# Leaders lead from a mark to its label: lighter than anything that is data.
+LEADER = "#8c8c8c"
 STEPS = 60
 MOST_LABELS = 12
 CURVES = 9
@@ -253,7 +254,7 @@ def benchmark_layers(
     high = alt.Y("at:Q", scale=alt.Scale(domain=[0, ends[1]], nice=False))
     return [
         alt.Chart(data(leads))
-        .mark_line(color=ORANGE, strokeWidth=1, strokeDash=[3, 3])
+        .mark_line(color=LEADER, strokeWidth=1, strokeDash=[1, 3])
         .encode(**axes, detail="label:N", order="order:Q"),
         alt.Chart(data(marks))
         .mark_point(shape="diamond", filled=True, color=BLUE, size=90, opacity=1)

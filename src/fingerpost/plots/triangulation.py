@@ -31,13 +31,14 @@ from fingerpost.plots.picture import Picture
 COLUMNS = ("target", "estimator", "piece", "value", "lo", "hi", "role", "words")
 KINDS = ("label", "label", "number", "number", "number", "number", "label", "label")
 FIGURES_WIDTH = 200
-LEAST_TICKS = 3
+LEAST_TICKS = 4
 # From far apart to near: the first list that puts enough of them on the axis is used.
 RATIO_TICKS = (
     (0.0001, 0.001, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0),
     (0.01, 0.1, 0.5, 1.0, 2.0, 10.0, 100.0),
     (0.2, 0.5, 1.0, 2.0, 5.0),
     (0.25, 0.5, 0.67, 0.8, 1.0, 1.25, 1.5, 2.0, 4.0),
+    (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.4, 1.6, 1.8, 2.0),
     (0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.15, 1.2),
     (0.96, 0.97, 0.98, 0.99, 1.0, 1.01, 1.02, 1.03, 1.04),
     (0.99, 0.995, 1.0, 1.005, 1.01),
@@ -153,7 +154,7 @@ def ratio_ticks(lo: float, hi: float) -> list[float]:
     """Return round ratios within an axis, even in the logarithm and 1 among them.
 
     >>> ratio_ticks(0.7, 1.4)
-    [0.8, 1.0, 1.25]
+    [0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.4]
     >>> ratio_ticks(0.03, 9)
     [0.1, 0.5, 1.0, 2.0]
     """

@@ -76,10 +76,11 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A picture; its source is the file it was drawn from."""
+    """A picture; its source is the file it was drawn from. folded: opened at will."""
 
     picture: Picture
     note: str = ""
+    folded: bool = False
     kind: ClassVar[str] = "figure"
 
 

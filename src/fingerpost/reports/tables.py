@@ -14,10 +14,12 @@ from fingerpost.core.protocol import protocol
 from fingerpost.core.reasons import broken_words
 from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
+from fingerpost.core.words import listing
 from fingerpost.plots import triangulation
 from fingerpost.plots.flow import flow_table
 from fingerpost.reports.phrases import Unit, unit_of
 from fingerpost.reports.refusals import is_refused, leaf_words, target_refused
+from fingerpost.reports.words import agreement_range
 
 # Tables of effects: of a refused target they may stand only under "Model extrapolation".
 EFFECTS = ("truncation", "means", "trim_estimates")
@@ -67,6 +69,8 @@ OUTCOME_UNIT = (
     "adjusted_se",
     "refitted",
     "not_refitted",
+    "apart",
+    "declared",
 )
 
 
@@ -80,6 +84,7 @@ def shelf(output: Output) -> dict[str, tuple[Table, ...]]:
         "triangulation": list(triangulation_tables(output)),
         "flow": [flow_table(output.flow)],
         "protocol": [protocol(output.study)],
+        "agreement": [agreement_table(output)],
     }
     extrapolated = estimates_table(output, output.extrapolations, EXTRAPOLATION)
     named[EXTRAPOLATION] = [extrapolated]
@@ -230,6 +235,33 @@ def leaf_refusals_table(output: Output) -> Table:
         ("label",) * 5,
         tuple(dict.fromkeys(rows)),
         context="The target is not refused: other leaves may answer it.",
+    )
+
+
+def agreement_table(output: Output) -> Table:
+    """Return how far the primary answers of each term lie apart, in the unit that is shown.
+
+    On the ratio scale `apart` and `declared` are factors.
+    """
+    rows: list[tuple[Cell, ...]] = []
+    for found in output.agreements:
+        unit = unit_of(output.study, found.term)
+        low, high = (end * unit.times for end in agreement_range(output, found))
+        ratio = found.term.scale == "ratio"
+        apart = high / low if ratio and low > 0 else high - low
+        allowed = None if found.within is None else found.within * unit.times
+        if allowed is not None and ratio:
+            allowed = math.exp(allowed)
+        verdict = "not judged" if found.agree is None else ("agree" if found.agree else "disagree")
+        leaves, words = listing(found.estimators), "ratio" if ratio else unit.words
+        asked = asked_cells(found.term)
+        rows.append((*asked, leaves, words, low, high, apart, allowed, verdict))
+    return Table(
+        "agreement",
+        "Agreement of primary answers",
+        (*REFUSED, "leaves", "unit", "lo", "hi", "apart", "declared", "verdict"),
+        (*("label",) * 5, *("number",) * 4, "label"),
+        tuple(rows),
     )
 
 

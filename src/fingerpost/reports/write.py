@@ -18,6 +18,7 @@ from fingerpost.core.table import Table
 from fingerpost.plots.picture import Picture
 from fingerpost.plots.triangulation import draw_triangulation
 from fingerpost.reports.files import write_text
+from fingerpost.reports.names import labelled
 from fingerpost.reports.parts import Section
 from fingerpost.reports.phrases import headings
 from fingerpost.reports.sections import (
@@ -79,7 +80,8 @@ class Entry:
 
 def sections(output: Output) -> tuple[Section, ...]:
     """Return every section of a report, in order."""
-    return tuple(each.section(output) for each in SECTIONS)
+    shown = labelled(output)
+    return tuple(each.section(shown) for each in SECTIONS)
 
 
 def write_report(output: Output, path: str | Path) -> Path:

@@ -9,6 +9,7 @@ from fingerpost.reports.refusals import refusals
 from fingerpost.reports.words import answers, asks, questions, reasons
 
 TITLE = "The answer, and how sure it is"
+MANY = 3
 
 
 def section(output: Output) -> Section:
@@ -23,7 +24,22 @@ def section(output: Output) -> Section:
         Words(text, "refused" if tone else "answer")
         for text, tone in zip(answers(output), refused, strict=True)
     ]
-    parts += [Heading("How sure, and why", "certainty"), Bullets(reasons(output))]
+    parts += [
+        Heading("How sure, and why", "certainty"),
+        Bullets((*reasons(output), *multiplicity(output))),
+    ]
     if output.refusals:
         parts += [Heading("What cannot be told", "refusals"), Bullets(refusals(output))]
     return Section("answer", TITLE, tuple(parts))
+
+
+def multiplicity(output: Output) -> tuple[str, ...]:
+    """Return how many questions are answered at once, where there are three or more."""
+    asked = len(questions(output))
+    if asked < MANY:
+        return ()
+    return (
+        f"{asked} questions (outcomes by contrasts) are asked here, with {len(output.results)} "
+        "estimates in all. No correction for multiplicity was made: the more answers, the likelier "
+        "that one of their intervals leaves out no difference by chance alone.",
+    )

@@ -7,13 +7,13 @@ from fingerpost.core.table import Table
 from fingerpost.core.words import counted, listing
 from fingerpost.plots.love import draw_love
 from fingerpost.plots.numbers import ABSENT, number, plain, whole
+from fingerpost.reports.names import about, alike, first_open
 from fingerpost.reports.parts import Entry, Figure, Grid, Part, Section, Words, captioned
-from fingerpost.reports.phrases import headings, target_phrase
+from fingerpost.reports.phrases import headings, outcome_words, primary_of, target_phrase
 from fingerpost.reports.refusals import target_refused
 from fingerpost.reports.words import outcomes_words
 
 TITLE = "Are the arms alike?"
-MOST_PICTURES = 6
 
 
 def section(output: Output) -> Section:
@@ -22,20 +22,26 @@ def section(output: Output) -> Section:
     parts: list[Part] = [Words(opening(output, tables))]
     if tables:
         parts.append(summary(output, tables))
-    for table in tables[:MOST_PICTURES]:
-        refused = "This target is refused." if target_refused(output, table) else ""
-        picture = draw_love(
-            table, output.study.guard, about=target_phrase(output, table.tag("target"))
-        )
-        parts.append(Figure(picture, refused))
-    if len(tables) > MOST_PICTURES:
-        parts.append(
-            Words(f"The first {MOST_PICTURES} of {len(tables)} are drawn; all are in the file.")
-        )
+    parts += love_plots(output, tables)
     baseline = output.table("baseline")
     if baseline and baseline.rows:
         parts.append(by_arm(baseline))
     return Section("balance", TITLE, tuple(parts))
+
+
+def love_plots(output: Output, tables: list[Table]) -> list[Part]:
+    """Return a love plot a target that is answered; of refused targets the numbers are filed."""
+    answered = [table for table in tables if not target_refused(output, table)]
+    figures = [
+        Figure(draw_love(each[0], output.study.guard, about=about(output, each)))
+        for each in alike(answered)
+    ]
+    parts: list[Part] = [*first_open(figures)]
+    gone = [table for table in tables if target_refused(output, table)]
+    if gone:
+        whom = listing(dict.fromkeys(target_phrase(output, each.tag("target")) for each in gone))
+        parts.append(Words(f"Not drawn, as refused: {whom}; the numbers are in balance.csv."))
+    return parts
 
 
 def opening(output: Output, tables: list[Table]) -> str:
@@ -50,12 +56,24 @@ def opening(output: Output, tables: list[Table]) -> str:
     good = sum(largest(table, "smd_after") <= warn for table in tables)
     least = min(largest(table, "smd_after") for table in tables)
     arms = listing(output.study.arms.names) or "the arms"
+    if output.study.assignment.randomised and not weighted(output):
+        before = [largest(table, "smd_before") for table in tables]
+        return (
+            f"Arms were drawn, so children of {arms} differ by chance alone in {given}, and the "
+            "primary answer weights nobody. The largest distance to the target as drawn is "
+            f"{number(max(before))} standard deviations."
+        )
     return (
         f"Children of {arms} are to be made alike in {given}, so that {outcomes_words(output)} can "
         f"be compared. In {good} of {counted(len(tables), 'balance table')} no covariate lies more "
         f"than {plain(warn)} standard deviations from the target after weighting; at best the "
         f"largest distance is {number(least)}."
     )
+
+
+def weighted(output: Output) -> bool:
+    """Return whether a primary answer adjusts for covariates."""
+    return any(result.estimator != "naive" for result in primary_of(output))
 
 
 def largest(table: Table, column: str) -> float:
@@ -79,7 +97,7 @@ def summary(output: Output, tables: list[Table]) -> Grid:
         rows.append(
             (
                 Entry(names.get(label, label)),
-                Entry(str(table.tag("contrast") or "–")),
+                Entry(summed_for(output, table)),
                 Entry(number(before), numeric=True),
                 Entry(number(after), numeric=True),
                 Entry(str(sum(value > guard.warn_smd for value in over)), numeric=True),
@@ -87,8 +105,16 @@ def summary(output: Output, tables: list[Table]) -> Grid:
             )
         )
     over_ends = (f"Over {plain(end)}" for end in (guard.warn_smd, guard.refuse_smd))
-    columns = ("Target", "Contrast", "Largest before", "Largest after", *over_ends)
+    columns = ("Target", "Of", "Largest before", "Largest after", *over_ends)
     return Grid("Largest distances to the target", columns, tuple(rows), "balance")
+
+
+def summed_for(output: Output, table: Table) -> str:
+    """Return a balance table's contrast, after its outcome where the study has several."""
+    contrast = str(table.tag("contrast") or "–")
+    several = len(output.study.outcomes) > 1 and table.tag("outcome") is not None
+    name = outcome_words(output.study, str(table.tag("outcome")))
+    return f"{name}, {contrast}" if several else contrast
 
 
 def by_arm(table: Table) -> Grid:

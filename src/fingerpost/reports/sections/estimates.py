@@ -59,13 +59,15 @@ def results_grid(
 ) -> list[Part]:
     """Return results as one table a question, whose intervals can be read back."""
     grouped: dict[str, list[Result]] = {}
-    for result in in_target_order(output, results):
+    in_all = in_target_order(output, results)
+    for result in in_all:
         grouped.setdefault(question_words(output, result), []).append(result)
+    columns = COLUMNS if any(clustered(each) for each in in_all) else COLUMNS[:-1]
     return [
         Grid(
             f"{caption}: {question}",
-            COLUMNS,
-            tuple(result_row(output, result) for result in found),
+            columns,
+            tuple(result_row(output, result)[: len(columns)] for result in found),
             csv,
             beneath(found),
         )
@@ -121,8 +123,13 @@ def result_row(output: Output, result: Result) -> tuple[Entry, ...]:
         se_entry(output, result),
         Entry(plain(result.df), numeric=True),
         Entry(ABSENT if result.n is None else whole(result.n), numeric=True),
-        Entry(ABSENT if result.clusters is None else whole(result.clusters), numeric=True),
+        Entry(whole(result.clusters) if clustered(result) else ABSENT, numeric=True),
     )
+
+
+def clustered(result: Result) -> bool:
+    """Return whether a variance is of clusters: where a child is its own unit there are none."""
+    return result.clusters is not None and result.clusters != result.n
 
 
 def se_entry(output: Output, result: Result) -> Entry:

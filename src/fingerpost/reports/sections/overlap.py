@@ -5,34 +5,46 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fingerpost.core.output import Output
-from fingerpost.core.table import Table
+from fingerpost.core.table import Cell, Table
 from fingerpost.core.words import counted
 from fingerpost.plots.numbers import number, percent
 from fingerpost.plots.overlap import draw_overlap
 from fingerpost.plots.truncation import draw_truncation
 from fingerpost.plots.weights import draw_weights
+from fingerpost.reports.names import about, alike, first_open
 from fingerpost.reports.parts import Figure, Part, Section, Words, grid, grids, stacked
 from fingerpost.reports.phrases import headings, outcome_unit_words, target_phrase
 from fingerpost.reports.refusals import target_refused
 from fingerpost.reports.words import changed_words, outcomes_words, shown
 
 TITLE = "Could every child have been in every arm?"
-MOST_PICTURES = 6
 
 
 def section(output: Output) -> Section:
     """Return histograms, weights, overlap by subgroup, guard rails and the truncation path."""
     weights = [table for table in output.tables if table.name == "weights" and table.rows]
     parts: list[Part] = [Words(opening(output, weights)), *histograms(output)]
-    picture = draw_weights(weights, headings(output))
-    if picture:
-        parts.append(Figure(picture))
-    for name in ("weights", "overlap_subgroups"):
-        parts += grids(table for table in output.tables if table.name == name)
+    parts += effective_sizes(output, weights)
+    clustered = output.study.cluster not in (None, "child")
+    parts += grids(
+        table if clustered else without(table, "largest_cluster_share") for table in weights
+    )
+    parts += grids(table for table in output.tables if table.name == "overlap_subgroups")
     parts += guard_rails(output)
     parts += grids(table for table in output.tables if table.name in ("trim", "trim_who"))
     parts += truncation(output, refused=False)
     return Section("overlap", TITLE, tuple(parts))
+
+
+def without(table: Table, column: str) -> Table:
+    """Return a table as it is shown, one column left out."""
+    kept = [at for at, name in enumerate(table.columns) if name != column]
+    return replace(
+        table,
+        columns=tuple(table.columns[at] for at in kept),
+        kinds=tuple(table.kinds[at] for at in kept),
+        rows=tuple(tuple(row[at] for at in kept) for row in table.rows),
+    )
 
 
 def opening(output: Output, weights: list[Table]) -> str:
@@ -62,16 +74,38 @@ def opening(output: Output, weights: list[Table]) -> str:
 
 def histograms(output: Output) -> list[Part]:
     """Return a histogram of the probability of each arm; with two arms one says it all."""
-    parts: list[Part] = []
-    for table in [each for each in output.tables if each.name == "overlap"][:MOST_PICTURES]:
+    figures: list[Figure] = []
+    for same in alike(each for each in output.tables if each.name == "overlap"):
+        table = same[0]
         if table.rows:
             arms = list(dict.fromkeys(str(cell) for cell in table.column("of")))
             firsts = [contrast[0][0] for contrast in output.study.estimand.contrasts]
             two = len(arms) == 2
             drawn = ([arm for arm in arms if arm in firsts[:1]] or arms[-1:]) if two else arms
+            note = about(output, same)
             pictures = [draw_overlap(table, arm) for arm in drawn]
-            parts += [Figure(picture) for picture in pictures if picture]
-    return parts
+            figures += [
+                Figure(picture, f"For {note}." if note else "") for picture in pictures if picture
+            ]
+    return [*first_open(figures)]
+
+
+def effective_sizes(output: Output, weights: list[Table]) -> list[Part]:
+    """Return bars of effective size, a picture a question; questions that are alike share one."""
+    asked: dict[tuple[Cell, Cell], list[Table]] = {}
+    for table in weights:
+        asked.setdefault((table.tag("outcome"), table.tag("contrast")), []).append(table)
+    same: dict[tuple[object, ...], list[list[Table]]] = {}
+    for tables in asked.values():
+        key = tuple((table.tag("target"), table.rows) for table in tables)
+        same.setdefault(key, []).append(tables)
+    figures: list[Figure] = []
+    for each in same.values():
+        picture = draw_weights(each[0], headings(output))
+        words = about(output, [table for tables in each for table in tables], target=False)
+        if picture:
+            figures.append(Figure(picture, f"For {words}." if words else ""))
+    return [*first_open(figures)]
 
 
 def guard_rails(output: Output) -> list[Part]:
@@ -101,13 +135,13 @@ def truncation(output: Output, *, refused: bool) -> list[Part]:
         for table in output.tables
         if table.name == "truncation" and target_refused(output, table) == refused
     ]
-    parts: list[Part] = []
-    for table in tables[:MOST_PICTURES]:
-        about = target_phrase(output, table.tag("target"))
+    figures: list[Figure] = []
+    for same in alike(tables):
+        table = same[0]
         ratio = table.tag("scale") == "ratio"
         unit = "ratio" if ratio else outcome_unit_words(output.study, str(table.tag("outcome")))
-        picture = draw_truncation(table, unit=unit, about=about)
+        picture = draw_truncation(table, unit=unit, about=about(output, same))
         note = table.note or "A path, never an answer: capping weights changes whom it is for."
         if picture:
-            parts.append(Figure(picture, note))
-    return [*parts, *grids(tables)]
+            figures.append(Figure(picture, note))
+    return [*first_open(figures), *grids(tables)]

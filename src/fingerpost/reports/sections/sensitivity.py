@@ -6,6 +6,7 @@ from fingerpost.core.output import Output
 from fingerpost.core.table import Table
 from fingerpost.core.words import counted, listing
 from fingerpost.plots.contour import draw_contour
+from fingerpost.reports.names import about
 from fingerpost.reports.parts import (
     Bullets,
     Figure,
@@ -61,7 +62,8 @@ def contours(output: Output, tables: list[Table]) -> list[Part]:
         picture = draw_contour(table, same[0] if same else None, unit=unit)
         if picture:
             corner = min(table.rows, key=lambda row: (float(str(row[0])), float(str(row[1]))))
-            note = (
+            whose = about(output, [table])
+            note = (f"For {whose}. " if whose else "") + (
                 f"Adjusted estimates in {unit}; {shown(corner[2])} with no unrecorded cause. The "
                 "bold line: no difference would be left. Diamonds: an unrecorded cause as strong "
                 "as the covariate named."

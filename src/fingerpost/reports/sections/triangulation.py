@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
+from dataclasses import replace
 
 from fingerpost.core.output import Output
-from fingerpost.core.table import Table
+from fingerpost.core.table import Cell, Table
 from fingerpost.core.words import counted, listing
 from fingerpost.plots.numbers import decimals, number, plain
 from fingerpost.plots.triangulation import draw_triangulation
 from fingerpost.reports.parts import Entry, Figure, Grid, Part, Section, Words
-from fingerpost.reports.phrases import headings, outcome_words, unit_of
-from fingerpost.reports.tables import triangulation_tables
-from fingerpost.reports.words import agreement, agreement_range
+from fingerpost.reports.phrases import headings, outcome_words
+from fingerpost.reports.tables import agreement_table, triangulation_tables
+from fingerpost.reports.words import agreement
 
 TITLE = "Do the answers agree?"
 KEY = (
@@ -28,6 +28,8 @@ def section(output: Output) -> Section:
     parts += [Words(text) for text in agreement(output)]
     for table in triangulation_tables(output):
         unit = axis_words(output, table)
+        titled = f"All answers for {outcome_words(output.study, str(table.tag('outcome')))}"
+        table = replace(table, title=f"{titled}, {table.tag('contrast')}")
         picture = draw_triangulation(table, unit=unit, headings=headings(output))
         truth = " The cross is the truth, which is known as the records are made up."
         parts.append(Figure(picture, KEY + (truth if output.truth else "")))
@@ -72,29 +74,28 @@ def axis_words(output: Output, table: Table) -> str:
 
 def agreement_grid(output: Output) -> Grid:
     """Return how far the primary answers of each term lie apart."""
-    rows = []
-    for found in output.agreements:
-        unit = unit_of(output.study, found.term)
-        low, high = (end * unit.times for end in agreement_range(output, found))
-        places = decimals(max(abs(low), abs(high)))
-        ratio = found.term.scale == "ratio"
-        apart = high / low if ratio and low > 0 else high - low
-        allowed = None if found.within is None else found.within * unit.times
-        if allowed is not None and ratio:
-            allowed = math.exp(allowed)
-        verdict = "not judged" if found.agree is None else ("agree" if found.agree else "disagree")
+    rows, ratios = [], False
+    for row in agreement_table(output).records():
+        low, high, apart, declared = (as_number(row[n]) for n in ("lo", "hi", "apart", "declared"))
+        places = decimals(max(abs(low or 0.0), abs(high or 0.0)))
+        ratios = ratios or row["unit"] == "ratio"
         rows.append(
             (
-                Entry(found.term.outcome),
-                Entry(found.term.words()),
-                Entry(found.term.target.label()),
-                Entry(listing(found.estimators)),
+                Entry(outcome_words(output.study, str(row["outcome"]))),
+                Entry(str(row["contrast"])),
+                Entry(str(row["target"])),
+                Entry(str(row["leaves"])),
                 Entry(f"{number(low, places)} to {number(high, places)}", numeric=True),
                 Entry(number(apart), numeric=True),
-                Entry(plain(allowed), numeric=True),
-                Entry(verdict),
+                Entry(plain(declared), numeric=True),
+                Entry(str(row["verdict"])),
             )
         )
     columns = ("Outcome", "Contrast", "Target", "Leaves", "Range", "Apart", "Declared", "Verdict")
-    note = "On the ratio scale “apart” and “declared” are factors."
-    return Grid("Agreement of primary answers", columns, tuple(rows), "triangulation", note)
+    note = "On the ratio scale “apart” and “declared” are factors." if ratios else ""
+    return Grid("Agreement of primary answers", columns, tuple(rows), "agreement", note)
+
+
+def as_number(cell: Cell) -> float | None:
+    """Return a number of a table, or None where there is none."""
+    return float(cell) if isinstance(cell, int | float) else None
