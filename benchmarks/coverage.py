@@ -138,8 +138,13 @@ def answer(cohort: Cohort, asked: list[Cell]) -> np.ndarray:
     """Return (cells, 4) of value, standard error, low, high; NaN where a leaf could not answer."""
     found = np.full((len(asked), 4), np.nan)
     fits = Fits()
-    for name in dict.fromkeys(cell.leaf for cell in asked):
-        rows = [place for place, cell in enumerate(asked) if cell.leaf == name]
+    # A study asks on one scale, and so does each task here; the fits are shared.
+    for name, scale in dict.fromkeys((cell.leaf, cell.term.scale) for cell in asked):
+        rows = [
+            place
+            for place, cell in enumerate(asked)
+            if (cell.leaf, cell.term.scale) == (name, scale)
+        ]
         told = task(cohort, *(asked[row].term for row in rows))
         try:
             estimate = menu()[name].run(replace(told, fits=fits)).estimate

@@ -50,8 +50,8 @@ OPTIONS = (
     ("outcome", "the column that provision cannot have changed"),
     ("without", "covariates left out besides it: other measures of the same thing"),
 )
-CLEAN = "no sign of confounding (interval includes zero)"
-CONFOUNDED = "an effect where there can be none: confounding remains"
+CLEAN = "no sign of a difference (interval includes zero)"
+CONFOUNDED = "a difference where there can be none: the covariates left in do not make arms alike"
 UNSURE = "cannot tell: no interval is justified"
 
 

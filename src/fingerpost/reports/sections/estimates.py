@@ -237,12 +237,12 @@ def extrapolations(output: Output) -> list[Part]:
     ]
     if not output.extrapolations and not gone:
         return []
+    shown = len(output.extrapolations) + sum(len(table.rows) for table in gone)
     parts: list[Part] = [
         Heading("Model extrapolation", "extrapolation"),
         Words(
-            f"None of these {len(output.extrapolations) + sum(len(t.rows) for t in gone)} rows is "
-            "an answer: the target is refused, and the numbers are a model's word for children "
-            "unlike any that were seen.",
+            f"{counted(shown, 'row')} below, and no answer among them: the target is refused, and "
+            "the numbers are a model's word for children unlike any that were seen.",
             "warning",
         ),
         *results_grid(output, output.extrapolations, "Model extrapolation", EXTRAPOLATION),
