@@ -323,7 +323,7 @@ def page(worlds: int, found: dict[Part, list[Verdict]]) -> str:
         "five strata leave bias, which is printed and not judged. With fewer than 50 schools the "
         "standard errors and intervals are those for few clusters: CR2 with Satterthwaite's "
         "degrees of freedom, or jackknife leverage with the larger critical value of Welch's t and "
-        "a score wild bootstrap. These err on the safe side.",
+        "a score wild bootstrap.",
         "",
         f"**{len(judged) - len(missed)} of {len(judged)} cells meet every criterion.**",
         "",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -68,6 +69,7 @@ def write_records(path: Path, sample: Sample) -> None:
 def run(document: Path, environment: dict[str, str]) -> Whole:
     """Run the study and return what it cost; stop where it fails."""
     out = document.parent / "report"
+    shutil.rmtree(out, ignore_errors=True)
     log = document.parent / "log.txt"
     call = [str(COMMAND), "study", "run", str(document), "--out", str(out), "--quiet"]
     began = time.perf_counter()

@@ -33,6 +33,11 @@ def least_squares_weight(task: Task) -> Array:
     return found
 
 
+def all_differences(task: Task) -> bool:
+    """Return whether every term is a difference: least squares says nothing of a ratio's error."""
+    return all(term.scale == "difference" for term in task.terms)
+
+
 def dense(design: Design) -> Array:
     """Return the whole (n, p) matrix."""
     return design.block(0, design.n)
@@ -54,7 +59,7 @@ def least_squares_spread(
     clusters are few or one is large; otherwise as it is. weights: (p, q) contrasts of coefficients.
     """
     found, cluster = answer.estimate, task.analysis.cluster
-    if found is None or found.spread is None or task.terms[0].scale != "difference":
+    if found is None or found.spread is None or not all_differences(task):
         return answer
     codes, units = recode(task.cohort.cluster_codes(cluster))
     if found.critical is None or len(units) > MOST_CLUSTERS:
@@ -80,7 +85,7 @@ def ordinary_table(task: Task, answer: Answer, x: Array, weights: Array | None =
     """Return the answer with a table of standard errors by convention: ordinary least squares
     (one variance for all, children independent) beside the one the answer uses.
     """
-    if task.terms[0].scale != "difference" or answer.estimate is None:
+    if not all_differences(task) or answer.estimate is None:
         return answer
     chosen = arm_weights(task) if weights is None else weights
     y, weight = response(task), least_squares_weight(task)

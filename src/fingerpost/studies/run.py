@@ -24,6 +24,7 @@ from fingerpost.core.leaves import Sensitivity
 from fingerpost.core.provenance import Provenance
 from fingerpost.core.study import SensitivitySpec, Study
 from fingerpost.core.table import Table
+from fingerpost.kernels.arrays import one_thread
 from fingerpost.kernels.clusters import recode
 from fingerpost.sensitivity._task import SensitivityTask
 from fingerpost.studies import diagnostics, plan
@@ -50,6 +51,12 @@ def run(study: Study, records: TableRecords, *, say: Say = lambda words: None) -
     """
     plan.check(study)
     say("reading records")
+    with one_thread():  # many small products: a second BLAS thread only spins
+        return found_in(study, records, say=say)
+
+
+def found_in(study: Study, records: TableRecords, *, say: Say) -> Finding:
+    """Return the finding of a study whose leaves have been checked."""
     # The digest is of the study as written: filling missing covariates adds flags to `given`.
     registered, built = study.digest(), build(resolve(study, records.columns), records)
     study, cohort = built.study, built.cohort

@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
+from fingerpost.core import leaves
 from fingerpost.core.estimand import Target
-from suites.worlds import World, term
+from fingerpost.core.inference import standard_errors
+from fingerpost.core.leaves import Estimator
+from suites.worlds import World, task, term
 from units.estimators.cases import ask, bell_mccaffrey, clustered, said, small
 from units.estimators.sandwich import children_of
 
@@ -94,3 +97,13 @@ def test_the_means_of_the_arms_are_shown_with_the_children_behind_them():
     )
     children = [int(found.c[:, cohort.arms.index(arm)].sum()) for arm in table.column("arm")]
     assert list(table.counts) == children
+
+
+def test_a_ratio_asked_beside_a_difference_keeps_its_own_error():
+    """With 20 schools the difference has CR2; the ratio must not be given the difference's."""
+    cohort = World(n=400, schools=20, arms=2, kind="count").draw(3)
+    leaf = leaves.load("estimators", "naive", kind=Estimator)
+    asked = [term("count", Target("association"), scale) for scale in ("difference", "ratio")]
+    both = standard_errors(leaf.run(task(cohort, *asked)).estimate)
+    alone = standard_errors(leaf.run(task(cohort, asked[1])).estimate)
+    assert both[1] == pytest.approx(alone[0], rel=1e-12)
