@@ -68,7 +68,7 @@ def verdict(lo: float | None, hi: float | None) -> str:
     """Return in words what the interval of a negative control says.
 
     >>> verdict(-0.2, 0.3)
-    'no sign of confounding (interval includes zero)'
+    'no sign of a difference (interval includes zero)'
     """
     if lo is None or hi is None or not lo <= hi:
         return UNSURE
