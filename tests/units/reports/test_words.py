@@ -328,8 +328,8 @@ def test_an_answer_whose_own_control_fires_is_not_read_as_an_effect():
     """The same leaf finds a difference where there can be none: neither harm nor improvement."""
     output = refused()
     (table,) = sensitivity_tables(output, "negative_control")
-    fired = ("ipw", "att", -1.9, 0.4, -2.7, -1.1, "an effect where there can be none")
-    held = ("ipw", "att", -0.1, 0.4, -0.9, 0.7, "no sign of confounding")
+    fired = ("ipw", "att", -1.9, 0.4, -2.7, -1.1, "a difference where there can be none")
+    held = ("ipw", "att", -0.1, 0.4, -0.9, 0.7, "no sign of a difference")
     for row, doubted in ((fired, True), (held, False)):
         one = SensitivityResult("negative_control", (replace(table, rows=(row,)),))
         told = answer(replace(output, sensitivity=(one,)))
