@@ -26,6 +26,7 @@ from fingerpost.core.study import Covariate
 MISSING = "missing"
 # A covariate of more levels than this, or than a third of the children, is an identifier.
 MOST_LEVELS = 500
+LARGEST = 1e100  # beyond it products of squares overflow
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -85,6 +86,14 @@ def measured(
         faults.append(
             f"{what} is infinite for {children(int(infinite.sum()))} ({places.of(infinite)}). "
             "Correct the records, or leave the value empty."
+        )
+        return None
+    huge = np.abs(values) > LARGEST
+    if huge.any():
+        faults.append(
+            f"{what} is beyond {LARGEST:g}, too large to compute with, for "
+            f"{children(int(huge.sum()))} ({places.of(huge)}). Correct the records, or leave the "
+            "value empty."
         )
         return None
     return values

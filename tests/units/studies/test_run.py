@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from fingerpost.cohorts.table import read_records
-from fingerpost.core.errors import NotAnswerable, NotFitted
+from fingerpost.core.errors import Malformed, NotAnswerable, NotFitted
 from fingerpost.core.study import Guard, Study
 from fingerpost.release.clear import clear
 from fingerpost.studies.document import read_study
@@ -187,3 +187,13 @@ def test_a_score_that_trimming_breaks_bars_that_target_alone(tmp_path: Path) -> 
     assert list(refused) == ["ate trimmed 0.22"]
     assert refused["ate trimmed 0.22"].startswith("after trimming, exposure model")
     assert {r.term.target.label() for r in output.results if r.term.target.causal} == {"ate"}
+
+
+@pytest.mark.parametrize("column", ["y", "index"])
+def test_a_number_too_large_to_compute_with_is_a_fault(tmp_path: Path, column: str) -> None:
+    study = written(tmp_path, World(n=300))
+    frame = pl.read_csv(tmp_path / "world.csv")
+    huge = pl.when(pl.int_range(pl.len()) == 7).then(1e300).otherwise(pl.col(column))
+    frame.with_columns(huge.alias(column)).write_csv(tmp_path / "world.csv")
+    with pytest.raises(Malformed, match=r"beyond 1e\+100.*1 child "):
+        run(study, records_of(study, tmp_path))
