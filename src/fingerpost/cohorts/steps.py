@@ -57,14 +57,13 @@ def wanted(study: Study) -> Iterator[tuple[str, str]]:
 
 
 def extras(study: Study) -> Iterator[tuple[str, str]]:
-    """Yield the columns that only subgroups and sensitivity analyses need."""
+    """Yield the columns that only subgroups and the options of leaves need."""
     for name in study.subgroups:
         yield name, "subgroups"
-    named = {outcome.name for outcome in study.outcomes}
-    for spec in study.sensitivity:
-        outcome = spec.option("outcome")
-        if isinstance(outcome, str) and outcome not in named:
-            yield outcome, f"sensitivity.{spec.leaf}.outcome"
+    for name in study.estimand.subgroups:
+        yield name, "estimand.subgroups"
+    for name in study.roles:
+        yield name, "an option of an estimator or a sensitivity analysis"
 
 
 def check_columns(study: Study, records: TableRecords) -> None:

@@ -238,6 +238,7 @@ def filled(study: Study, drafts: Sequence[Draft]) -> tuple[Study, dict[str, Colu
         study.models,
         exposure=flagged(study.models.exposure, flags),
         outcome=flagged(study.models.outcome, flags),
+        censoring=flagged(study.models.censoring, flags),
     )
     assignment = replace(study.assignment, given=given)
     return replace(study, assignment=assignment, models=models), columns
@@ -402,8 +403,11 @@ def missing_table(study: Study, drafts: Sequence[Draft], *, rows: Gathered) -> T
     ]
     for spec in study.outcomes:
         parts = {"outcome": spec.column, "person-time": spec.exposure, "event": spec.event}
+        done = "those seen stand for them, by weights"
+        if study.models.censoring is None:
+            done = "left out of this outcome"
         entries += [
-            (column, part, rows.table[column].null_count(), "left out of this outcome")
+            (column, part, rows.table[column].null_count(), done)
             for part, column in parts.items()
             if column
         ]

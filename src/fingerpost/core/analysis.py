@@ -48,7 +48,8 @@ class Analysis:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Task:
-    """What a leaf answers: terms of one outcome, on one cohort whose outcome was seen for all.
+    """What a leaf answers: terms of one outcome, on one cohort whose outcome was seen for all, or,
+    where the study has a model of censoring and the leaf can use it, for those marked observed.
 
     Trimming and subgroups have been applied to the cohort already: the leaf answers its target on
     the children it is given. fits: shared by leaves on the same cohort.

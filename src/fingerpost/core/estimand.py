@@ -19,6 +19,8 @@ TARGETS: dict[str, str] = {
     "conditional": "no group: a coefficient given the covariates",
     "association": "no group: the difference as observed, nothing adjusted for",
 }
+# Targets that belong to a leaf, not to a study: it answers them of every contrast unasked.
+OWN_TARGETS = ("association", "conditional", "compliers", "cutoff", "matched")
 SUMMARIES = ("mean", "risk", "rate", "survival", "rmst", "quantile")
 SCALES = ("difference", "ratio", "level")
 
@@ -53,6 +55,11 @@ class Target:
     def causal(self) -> bool:
         """Whether an answer for this target claims an effect of provision on someone."""
         return self.kind not in {"association", "conditional"}
+
+    @property
+    def tilted(self) -> bool:
+        """Whether weights of the score make children of any arm stand for the target."""
+        return self.kind != "incremental" and self.kind not in OWN_TARGETS
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,18 +114,23 @@ def contrast_words(contrast: Contrast) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Estimand:
-    """The contrasts, targets and scale asked of every outcome."""
+    """The contrasts, targets and scale asked of every outcome; horizons, of outcomes of time.
+
+    subgroups: columns of few values; every term is also asked of the children of each value.
+    """
 
     contrasts: tuple[Contrast, ...] = ()
     targets: tuple[Target, ...] = (Target("ate"),)
     scale: str = "difference"
     summary: str | None = None
-    horizon: float | None = None
+    horizons: tuple[float, ...] = ()
+    subgroups: tuple[str, ...] = ()
 
     def terms(self, outcome: str, summary: str) -> tuple[Term, ...]:
-        """Return the terms of one outcome, in the order contrast × target."""
+        """Return the terms of one outcome, in the order contrast × target × horizon."""
         return tuple(
-            Term(outcome, contrast, target, self.summary or summary, self.scale, self.horizon)
+            Term(outcome, contrast, target, self.summary or summary, self.scale, horizon)
             for contrast in self.contrasts
             for target in self.targets
+            for horizon in self.horizons or (None,)
         )

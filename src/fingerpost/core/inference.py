@@ -95,6 +95,32 @@ def contrast(estimate: Estimate, weights: Array, *, terms: tuple[Term, ...]) -> 
     return Estimate(terms, weights @ estimate.value, moved, extra=extra)
 
 
+def select(estimate: Estimate, keep: Sequence[int]) -> Estimate:
+    """Return the estimate of some of its terms, all else of them kept."""
+    at = np.asarray(keep, dtype=np.intp)
+    spread = estimate.spread
+    if isinstance(spread, Influence):
+        spread = replace(spread, sums=spread.sums[:, at])
+    elif isinstance(spread, Replicates):
+        spread = replace(spread, values=spread.values[:, at])
+    elif isinstance(spread, Matrix):
+        spread = Matrix(spread.covariance[np.ix_(at, at)])
+    return replace(
+        estimate,
+        terms=tuple(estimate.terms[place] for place in keep),
+        value=estimate.value[at],
+        spread=spread,
+        extra=None if estimate.extra is None else estimate.extra[np.ix_(at, at)],
+        interval=tuple(estimate.interval[place] for place in keep) if estimate.interval else (),
+        df=None if estimate.df is None else estimate.df[at],
+        n=None if estimate.n is None else estimate.n[at],
+        arm_n=None if estimate.arm_n is None else estimate.arm_n[at],
+        clusters=None if estimate.clusters is None else estimate.clusters[at],
+        bounds=None if estimate.bounds is None else estimate.bounds[at],
+        critical=None if estimate.critical is None else estimate.critical[at],
+    )
+
+
 def joint_covariance(estimates: Sequence[Estimate]) -> Array:
     """Return the covariance of all terms of all estimates, stacked in order.
 

@@ -31,12 +31,18 @@ class Assumption:
 class Estimator:
     """What an estimator can do, as data.
 
-    targets: kinds of target it answers; trimmed: whether also after trimming. scales, outcomes:
-    kinds it takes. levels: `k` (two or more arms) or `2`. spread: how its variance is made.
-    guard: `target` (judged on the tilting weights), `own` (also on weights of its own) or `exempt`.
+    targets: kinds of target it answers; trimmed: whether also after trimming. instead: (option,
+    targets) that it answers in place of `targets` where the study sets the option to anything but
+    false. scales, outcomes, summaries: kinds it takes and gives. levels: `k` (two or more arms, all
+    at once), `pairwise` (two or more, two at a time), `ordered` (two, or more in order of dose) or
+    `2`. spread: how its variance is made. guard: `target` (judged on the tilting weights), `own`
+    (also on weights of its own, which its answer's fit holds) or `exempt`.
     extrapolates: whether it may answer where nobody was observed, shown apart if the target is
-    refused. randomised: targets it answers under a simple randomisation.
-    run: the computation.
+    refused. censoring: whether it answers for children whose outcome was not seen too, where the
+    study has a model of who was seen. randomised: targets it answers under a simple randomisation.
+    options: (name, words); needs: options it cannot run without; columns: options whose value is a
+    column of the records, or several; apart: those of them whose columns are never covariates, so
+    that `all_but` leaves them out. run: the computation.
     """
 
     title: str
@@ -52,13 +58,23 @@ class Estimator:
     spread: str = "stacked influence"
     guard: str = "target"
     extrapolates: bool = False
+    censoring: bool = False
     randomised: tuple[str, ...] = ()
+    instead: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    summaries: tuple[str, ...] = ("mean", "risk", "rate")
     options: tuple[tuple[str, str], ...] = ()
+    needs: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Sensitivity:
-    """What a sensitivity analysis asks and needs. `run` gets a task of the sensitivity room."""
+    """What a sensitivity analysis asks and needs. `run` gets a task of the sensitivity room.
+
+    scope: `outcome` (run for each outcome) or `study` (run once, over the answers on all of them).
+    options: (name, words); columns: options whose value is a column of the records, or several.
+    """
 
     title: str
     summary: str
@@ -66,6 +82,8 @@ class Sensitivity:
     question: str
     run: Callable[..., Answer]
     options: tuple[tuple[str, str], ...] = ()
+    columns: tuple[str, ...] = ()
+    scope: str = "outcome"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 
@@ -57,7 +58,9 @@ class Models:
 
     by_arm: one outcome model per arm; otherwise one pooled model with the arm's indicators and
     the products of arm with each name in `interactions`. firth: fit the exposure model by Firth's
-    penalised likelihood (1993), which is finite under separation.
+    penalised likelihood (1993), which is finite under separation. censoring: terms of the model of
+    who was seen to the end, within arms; None: there is no such model, and children whose outcome
+    was not seen are left out.
     """
 
     exposure: tuple[ModelTerm, ...] | None = None
@@ -65,6 +68,14 @@ class Models:
     by_arm: bool = True
     interactions: tuple[str, ...] = ()
     firth: bool = False
+    censoring: tuple[ModelTerm, ...] | None = None
+
+    def declared(self) -> Iterator[tuple[str, tuple[ModelTerm, ...]]]:
+        """Yield (model, terms) of every model whose terms are declared."""
+        for name in ("exposure", "outcome", "censoring"):
+            terms: tuple[ModelTerm, ...] | None = getattr(self, name)
+            if terms is not None:
+                yield name, terms
 
 
 def linear(names: tuple[str, ...]) -> tuple[ModelTerm, ...]:

@@ -254,9 +254,12 @@ def contrasts(study: Study) -> str:
 def asked(study: Study) -> str:
     """Return the estimand."""
     said = [contrasts(study), f"{study.estimand.scale} of {summaries(study)}"]
-    if study.estimand.horizon is not None:
-        said.append(f"at time {study.estimand.horizon:g}")
-    return "; ".join([*said, f"for {'; '.join(for_whom(study))}"])
+    if study.estimand.horizons:
+        said.append(f"by time {listing([f'{each:g}' for each in study.estimand.horizons])}")
+    said.append(f"for {'; '.join(for_whom(study))}")
+    if study.estimand.subgroups:
+        said.append(f"also for the children of each value of {listing(study.estimand.subgroups)}")
+    return "; ".join(said)
 
 
 def summaries(study: Study) -> str:
@@ -280,15 +283,21 @@ def answered(study: Study) -> str:
 
 def assumptions(study: Study) -> tuple[str, str]:
     """Return what must hold in the trial, and what must hold here besides."""
+    seen = (
+        "those whose outcome was seen stand for all"
+        if study.models.censoring is None
+        else "among children alike in arm and the model's terms, whether the outcome was seen "
+        "tells nothing of it"
+    )
     shared = "a child's outcome depends on its own arm only, and each arm is one thing"
     trial = f"arms exchangeable by the draw; {shared}"
     if study.assignment.randomised:
         kept = "children are compared in the arm they were drawn for"
-        return trial, f"{kept}; those whose outcome was seen stand for all"
+        return trial, f"{kept}; {seen}"
     here = (
         f"no common cause of arm and outcome beyond {made_alike(study)} (cannot be tested); every "
         "child had a chance of every arm (judged by the guard rails); "
-        "working models near enough; those whose outcome was seen stand for all"
+        f"working models near enough; {seen}"
     )
     return trial, here
 
@@ -306,9 +315,11 @@ def models(study: Study) -> str:
     how = "one model an arm" if study.models.by_arm else "one pooled model"
     if study.models.interactions:
         how += f" with arm × {listing(study.models.interactions)}"
+    seen = study.models.censoring
+    censored = "" if seen is None else f"; model of whose outcome was seen: arm, {term_words(seen)}"
     return (
         f"model of the arm: {term_words(study.models.exposure)}; "
-        f"model of the outcome: {term_words(study.models.outcome)} ({how})"
+        f"model of the outcome: {term_words(study.models.outcome)} ({how}){censored}"
     )
 
 

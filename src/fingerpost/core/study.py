@@ -167,7 +167,8 @@ class Study:
     all_but: set instead of given until then. subgroups: columns by which overlap is shown.
     agreement: the largest distance between primary answers of one term that counts as agreement,
     in the unit of the outcome (on the ratio scale: on the log), None where not declared.
-    missing: what a missing covariate does by default. level: of every interval.
+    missing: what a missing covariate does by default. level: of every interval. roles: columns that
+    options of leaves name and that are no covariates, once resolved.
     """
 
     name: str
@@ -197,6 +198,7 @@ class Study:
     level: float = 0.95
     seed: int = 0
     notes: tuple[tuple[str, str], ...] = field(default=())
+    roles: tuple[str, ...] = ()
 
     @property
     def given(self) -> tuple[str, ...]:

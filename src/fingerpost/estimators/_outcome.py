@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from fingerpost.core.analysis import Task
 from fingerpost.core.errors import Unanswerable
 from fingerpost.core.outcome import Outcome
+from fingerpost.estimators._censoring import seen
 from fingerpost.estimators._models import (
     FAMILIES,
     outcome_design,
@@ -54,8 +55,16 @@ def survey_weight(task: Task) -> Array:
 
 
 def outcome_of(task: Task) -> Outcome:
-    """Return the outcome that the task's terms ask about."""
-    return task.cohort.outcomes[task.terms[0].outcome]
+    """Return the outcome that the task's terms ask about; 0, over one unit of time, where it was
+    not seen, so that a weight of nought leaves it out.
+    """
+    found = task.cohort.outcomes[task.terms[0].outcome]
+    if found.observed is None:
+        return found
+    value = np.where(found.observed, found.value, 0.0)
+    if found.exposure is None:
+        return replace(found, value=value)
+    return replace(found, value=value, exposure=np.where(found.observed, found.exposure, 1.0))
 
 
 def arm_models(
@@ -77,9 +86,9 @@ def _by_arm(task: Task, weights: Array | None) -> tuple[ArmModel, ...]:
     cohort, outcome = task.cohort, outcome_of(task)
     design, time = outcome_design(task), person_time(outcome)
     weight = survey_weight(task) if weights is None else survey_weight(task) * weights
-    found = []
+    here, found = seen(task), []
     for a in range(len(cohort.arms)):
-        rows = np.flatnonzero(cohort.arm == a)
+        rows = np.flatnonzero(here & (cohort.arm == a))
         offset = None if outcome.exposure is None else np.log(time[rows])
         fitted = fit(
             design.take(rows),
@@ -101,11 +110,18 @@ def _pooled(task: Task, weights: Array | None) -> tuple[ArmModel, ...]:
     cohort, outcome = task.cohort, outcome_of(task)
     design, time = pooled_design(task), person_time(outcome)
     weight = survey_weight(task) if weights is None else survey_weight(task) * weights
-    offset = None if outcome.exposure is None else np.log(time)
-    family = FAMILIES[outcome.kind]
-    fitted = fit(design, outcome.value, family=family, weights=weight, offset=offset)
+    rows = np.flatnonzero(seen(task))
+    fitted = fit(
+        design if len(rows) == cohort.n else design.take(rows),
+        outcome.value[rows],
+        family=FAMILIES[outcome.kind],
+        weights=weight[rows],
+        offset=None if outcome.exposure is None else np.log(time[rows]),
+    )
     _usable(fitted, "outcome model")
-    residual = weight * (outcome.value - mean(design, fitted) * time)
+    residual = np.zeros(cohort.n)
+    expected = mean(design, fitted)[rows]
+    residual[rows] = weight[rows] * (outcome.value[rows] - expected * time[rows])
     found = []
     for a in range(len(cohort.arms)):
         predict = under_arm(design, cohort, a)

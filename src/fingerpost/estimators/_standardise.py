@@ -2,7 +2,8 @@
 
 Every mean is a sum of ratios N/D of sums over children. Its influence has three parts, all by the
 chain rule of stacked estimating equations (Stefanski & Boos 2002): the child's own contribution to
-N and D, its score in the outcome model, and its score in the exposure model. Only products of
+N and D, its score in the outcome model, and its score in the exposure model; where outcomes were
+not seen for all, a fourth by way of the model of who was. Only products of
 designs with vectors are needed, so no matrix of children by parameters is ever held.
 """
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from fingerpost.core.analysis import Task
 from fingerpost.core.estimand import Term
+from fingerpost.estimators._censoring import censoring, through_censoring
 from fingerpost.estimators._outcome import (
     ArmModel,
     arm_models,
@@ -58,6 +60,8 @@ class Ratio:
 
     in_outcome: (n,) of amount in the linear predictor of the outcome model. amount_slope,
     time_slope: (n, k − 1) of amount and time in the linear predictors of the exposure model.
+    amount_seen, time_seen: (n,) the parts of amount and time that are weighted for being seen;
+    None where nothing is.
     """
 
     amount: Array
@@ -65,6 +69,8 @@ class Ratio:
     in_outcome: Array | None = None
     amount_slope: Array | None = None
     time_slope: Array | None = None
+    amount_seen: Array | None = None
+    time_seen: Array | None = None
 
 
 def standardised_mean(task: Task, term: Term, arm: int, recipe: Recipe) -> Mean:
@@ -73,7 +79,8 @@ def standardised_mean(task: Task, term: Term, arm: int, recipe: Recipe) -> Mean:
     tilted = tilt(task, term) if needs_score else _membership(task, term)
     model = _model(task, term, arm, recipe, tilted) if recipe.outcome else None
     value, influence = 0.0, np.zeros(task.cohort.n)
-    in_outcome, in_score = np.zeros(task.cohort.n), None
+    in_outcome, in_score, in_seen = np.zeros(task.cohort.n), None, None
+    censored = censoring(task)
     for ratio in _ratios(task, tilted, arm, model, recipe):
         total = float(ratio.time.sum())
         part = float(ratio.amount.sum()) / total
@@ -82,11 +89,15 @@ def standardised_mean(task: Task, term: Term, arm: int, recipe: Recipe) -> Mean:
         if ratio.in_outcome is not None:
             in_outcome += ratio.in_outcome / total
         in_score = _plus(in_score, _score_slope(ratio, part, total))
+        in_seen = _plus(in_seen, _seen_slope(ratio, part, total))
     if model is not None:
         lean = model.bread.T @ cross(model.predict, in_outcome)
         influence += project(model, lean)
         if recipe.weighted:
             in_score = _plus(in_score, _through_weights(task, tilted, model, lean))
+            in_seen = _plus(in_seen, None if censored is None else project(model, lean))
+    if censored is not None and in_seen is not None:
+        influence += through_censoring(censored, in_seen * censored.slope)
     if in_score is not None:
         influence += _through_score(score(task), in_score)
     return Mean(value, influence)
@@ -106,6 +117,8 @@ def _model(task: Task, term: Term, arm: int, recipe: Recipe, tilted: Tilt) -> Ar
     if not recipe.weighted:
         return arm_models(task)[arm]
     own = tilted.weights[np.arange(task.cohort.n), task.cohort.arm]
+    censored = censoring(task)
+    own = own if censored is None else own * censored.weight
     return arm_models(task, own, key=tilt_key(term))[arm]
 
 
@@ -128,28 +141,49 @@ def _ratios(
         _plus(base.in_outcome, rest.in_outcome),
         _plus(base.amount_slope, rest.amount_slope),
         base.time_slope,
+        _plus(base.amount_seen, rest.amount_seen),
+        base.time_seen,
     )
     return (together,)
 
 
 def _standardised(task: Task, tilted: Tilt, model: ArmModel) -> Ratio:
     """Return Σ h m t / Σ h t: model means over the target."""
-    time = survey_weight(task) * tilted.member * person_time(outcome_of(task))
+    outcome, censored = outcome_of(task), censoring(task)
+    time = survey_weight(task) * tilted.member * person_time(outcome)
+    # The time at risk of a child who was not seen is not known: those who were stand for it.
+    by_seen = censored is not None and outcome.exposure is not None
+    time = time * censored.weight if censored is not None and by_seen else time
     amount, slope = time * model.mean, tilted.member_slope
-    if slope is None:
-        return Ratio(amount, time, time * model.slope)
-    return Ratio(amount, time, time * model.slope, amount[:, None] * slope, time[:, None] * slope)
+    return Ratio(
+        amount,
+        time,
+        time * model.slope,
+        None if slope is None else amount[:, None] * slope,
+        None if slope is None else time[:, None] * slope,
+        amount if by_seen else None,
+        time if by_seen else None,
+    )
 
 
 def _weighted(task: Task, tilted: Tilt, arm: int, model: ArmModel | None) -> Ratio:
     """Return Σ w (y − m t) / Σ w t over children of the arm; m = 0 without a model (Hajek mean)."""
-    outcome = outcome_of(task)
+    outcome, censored = outcome_of(task), censoring(task)
     weight = survey_weight(task) * tilted.weights[:, arm] * (task.cohort.arm == arm)
+    weight = weight if censored is None else weight * censored.weight
     time = weight * person_time(outcome)
     amount = weight * outcome.value if model is None else weight * outcome.value - time * model.mean
     in_outcome = None if model is None else -time * model.slope
     slopes = tilted.slopes[:, arm, :]
-    return Ratio(amount, time, in_outcome, amount[:, None] * slopes, time[:, None] * slopes)
+    return Ratio(
+        amount,
+        time,
+        in_outcome,
+        amount[:, None] * slopes,
+        time[:, None] * slopes,
+        None if censored is None else amount,
+        None if censored is None else time,
+    )
 
 
 def _score_slope(ratio: Ratio, value: float, total: float) -> Array | None:
@@ -159,6 +193,15 @@ def _score_slope(ratio: Ratio, value: float, total: float) -> Array | None:
     if ratio.time_slope is None:
         return ratio.amount_slope / total
     return (ratio.amount_slope - value * ratio.time_slope) / total
+
+
+def _seen_slope(ratio: Ratio, value: float, total: float) -> Array | None:
+    """Return (n,) the derivative of a ratio in the log weights for being seen."""
+    if ratio.amount_seen is None:
+        return None
+    if ratio.time_seen is None:
+        return ratio.amount_seen / total
+    return (ratio.amount_seen - value * ratio.time_seen) / total
 
 
 def _through_weights(task: Task, tilted: Tilt, model: ArmModel, lean: Array) -> Array:

@@ -30,5 +30,6 @@ AIPW = Estimator(
     outcomes=KINDS,
     assumes=(*CAUSAL, EITHER_MODEL),
     run=run,
+    censoring=True,
     options=(("normalised", "true: divide weighted residuals by their weights' sum (Hajek)"),),
 )

@@ -28,5 +28,6 @@ G_FORMULA = Estimator(
     outcomes=KINDS,
     assumes=(*CAUSAL, OUTCOME_MODEL),
     run=run,
+    censoring=True,
     extrapolates=True,
 )

@@ -28,4 +28,5 @@ IPW = Estimator(
     outcomes=KINDS,
     assumes=(*CAUSAL, SCORE_MODEL),
     run=run,
+    censoring=True,
 )

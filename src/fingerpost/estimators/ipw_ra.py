@@ -26,4 +26,5 @@ IPW_RA = Estimator(
     outcomes=KINDS,
     assumes=(*CAUSAL, EITHER_MODEL),
     run=run,
+    censoring=True,
 )

@@ -28,4 +28,5 @@ OVERLAP = Estimator(
     outcomes=KINDS,
     assumes=(*CAUSAL, SCORE_MODEL),
     run=run,
+    censoring=True,
 )

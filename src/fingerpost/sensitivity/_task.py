@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
@@ -13,7 +14,21 @@ from fingerpost.core.errors import UsageError, listed, nearest
 from fingerpost.core.estimand import Contrast, Term
 from fingerpost.core.study import Study
 
-Refit = Callable[[Cohort, tuple[str, ...], tuple[Term, ...] | None], tuple[Answer, ...]]
+
+
+class Refit(Protocol):
+    """The means to ask the study's estimators again."""
+
+    def __call__(
+        self,
+        cohort: Cohort,
+        given: tuple[str, ...],
+        terms: tuple[Term, ...] | None,
+        leaves: tuple[str, ...] | None = None,
+    ) -> tuple[Answer, ...]:
+        """Return answers on a cohort, given covariates, for terms (None: the study's own), by the
+        named estimators (None: all of the study's).
+        """
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -140,7 +140,7 @@ def control_terms(task: SensitivityTask, control: Control) -> tuple[Term, ...]:
     """Return the study's terms for the control: differences, over the whole of follow-up."""
     kind = control.cohort.outcomes[control.name].kind
     summary = {"binary": "risk", "count": "rate"}.get(kind, "mean")
-    asked = replace(task.study.estimand, scale="difference", summary=None, horizon=None)
+    asked = replace(task.study.estimand, scale="difference", summary=None, horizons=())
     return asked.terms(control.name, summary)
 
 
@@ -232,4 +232,5 @@ NEGATIVE_CONTROL = Sensitivity(
     question="Does the method find an effect where there can be none?",
     run=run,
     options=OPTIONS,
+    columns=("outcome", "without"),
 )

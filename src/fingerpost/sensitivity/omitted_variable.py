@@ -323,4 +323,5 @@ OMITTED_VARIABLE = Sensitivity(
     question="How much would something nobody recorded have to explain to undo the answer?",
     run=run,
     options=OPTIONS,
+    columns=("benchmarks",),
 )

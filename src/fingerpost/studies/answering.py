@@ -6,24 +6,32 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fingerpost.core.analysis import Analysis, Fits, Task
+from fingerpost.core.analysis import Analysis, Task
 from fingerpost.core.answer import Answer
-from fingerpost.core.column import Column
 from fingerpost.core.errors import NotFitted, Unanswerable
 from fingerpost.core.estimand import Term
+from fingerpost.core.fit import Fit
+from fingerpost.core.inference import select
 from fingerpost.core.leaves import Estimator
-from fingerpost.core.model import without
 from fingerpost.core.refusal import Broken, Refusal
 from fingerpost.core.study import Study
 from fingerpost.core.table import Table
-from fingerpost.estimators._score import score
-from fingerpost.studies import diagnostics, guard, plan
+from fingerpost.estimators._outcome import outcome_of
+from fingerpost.studies import diagnostics, guard, plan, several
+from fingerpost.studies.groups import Groups, narrowed, stays
 from fingerpost.studies.guard import Verdict
-from fingerpost.studies.weights import Indicators, Weighting, indicators, on_scale_of, weighting
+from fingerpost.studies.weights import Indicators, Weighting, from_own, weighting
 
 Say = Callable[[str], None]
+NO_COVARIATES = Indicators((), (), np.empty(0))
+SEEN_ONLY = (
+    "children whose outcome was not seen are left out by this estimator, which has no use for the "
+    "model of who was seen"
+)
+OWN_MEND = (
+    "Ask for closer matches or fewer covariates, or leave this estimator out: others may answer."
+)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -46,6 +54,17 @@ class Answered:
     tables: tuple[Table, ...] = field(default=())
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Asking:
+    """One leaf of a study, asked about one outcome's children, and what was judged of each term."""
+
+    study: Study
+    name: str
+    leaf: Estimator
+    groups: Groups
+    verdicts: dict[Term, Judgement]
+
+
 def analysis_of(study: Study, given: tuple[str, ...] | None = None) -> Analysis:
     """Return what leaves are told; `given` may be fewer covariates than the study's, whose terms
     then leave the working models too.
@@ -62,150 +81,103 @@ def analysis_of(study: Study, given: tuple[str, ...] | None = None) -> Analysis:
     return whole if given is None else narrowed(whole, given)
 
 
-def narrowed(analysis: Analysis, given: tuple[str, ...]) -> Analysis:
-    """Return the analysis with fewer covariates, without the model terms that use the others."""
-    dropped = tuple(name for name in analysis.given if name not in given)
-    models = analysis.models
-    kept = replace(
-        models,
-        exposure=None if models.exposure is None else without(models.exposure, dropped),
-        outcome=None if models.outcome is None else without(models.outcome, dropped),
-        interactions=tuple(name for name in models.interactions if name not in dropped),
-    )
-    return replace(analysis, given=given, models=kept)
-
-
-def part_of(task: Task, rows: NDArray[np.bool_]) -> Task:
-    """Return the task of some of its children, to be fitted afresh.
-
-    A covariate that is the same for all of them tells nothing there, and leaves the models; so does
-    a level that none of them has.
-    """
-    cohort = task.cohort.take(np.flatnonzero(rows))
-    found = {name: _used_levels(column) for name, column in cohort.covariates.items()}
-    cohort = replace(cohort, covariates=found)
-    given = tuple(name for name in task.analysis.given if _varies(cohort.covariates[name]))
-    return replace(task, cohort=cohort, analysis=narrowed(task.analysis, given), fits=Fits())
-
-
-def _used_levels(column: Column) -> Column:
-    """Return a categorical column without the levels that no child has."""
-    if not column.categorical:
-        return column
-    used, codes = np.unique(column.values, return_inverse=True)
-    return replace(column, values=codes, levels=tuple(column.levels[int(at)] for at in used))
-
-
-def _varies(column: Column) -> bool:
-    return bool(len(column.values)) and bool((column.values != column.values[0]).any())
-
-
 def answer_outcome(
     study: Study,
     task: Task,
     say: Say,
     *,
     with_tables: bool = True,
+    only: tuple[str, ...] | None = None,
 ) -> Answered:
-    """Judge every asked term on the task's cohort, then run every leaf on what may be answered."""
+    """Judge every asked term on the task's cohort, then run every leaf on what may be answered.
+
+    only: the leaves that are run, where not all of the study's are.
+    """
     found = plan.estimators(study)
-    judged = judge(study, task, [plan.answers(leaf, study, task.terms) for leaf in found.values()])
+    found = {name: leaf for name, leaf in found.items() if only is None or name in only}
+    groups = Groups(task)
+    wanted = {name: plan.answers(leaf, study, task.terms) for name, leaf in found.items()}
+    every = dict.fromkeys(term for terms in wanted.values() for term in terms)
+    order = [*(term for term in task.terms if term in every), *every]
+    judged = judge(study, groups, order)
     refusals = tuple(guard.refusal(one.verdict, one.term) for one in judged if one.verdict.refused)
     answers: list[Answer] = []
     for name, leaf in found.items():
-        say(f"{task.terms[0].outcome}: {name}")
-        answers += _ask(study, name, leaf, task, judged)
-    tables = _tables(study, task, judged, answers) if with_tables else ()
+        if wanted[name]:
+            say(f"{task.terms[0].outcome}: {name}")
+            asking = Asking(study, name, leaf, groups, {one.term: one for one in judged})
+            answers += ask(asking, wanted[name])
+    tables = _tables(study, groups, judged, answers) if with_tables else ()
     return Answered(tuple(answers), refusals, tables)
 
 
-def judge(study: Study, task: Task, wanted: Iterable[tuple[Term, ...]]) -> tuple[Judgement, ...]:
-    """Return the judgement of every asked term that some leaf answers; a trimmed target is judged
-    on who stays. wanted: the terms that each leaf answers.
+def judge(study: Study, groups: Groups, wanted: Iterable[Term]) -> tuple[Judgement, ...]:
+    """Return the judgement of every term with a causal target that some leaf answers; a trimmed
+    target is judged on who stays. A target that is a leaf's own has no tilting weights: of it only
+    the numbers of children, clusters and events are judged here.
     """
-    covariates = indicators(task.cohort, task.analysis.given)
-    answered = {term for terms in wanted for term in terms}
-    found: list[Judgement] = []
-    tasks: dict[float, Task] = {}
-    for term in (term for term in task.terms if term in answered):
-        counts = guard.judge_counts(task, term, study.guard)
-        own = task
-        if any(one.verdict == guard.REFUSE for one in counts) or not task.analysis.given:
-            found.append(Judgement(term, task, Verdict(term, counts), None, covariates))
-            continue
-        shown = covariates
-        if term.target.trim is not None:
-            own = tasks.setdefault(term.target.trim, trimmed(task, term.target.trim))
-            shown = on_scale_of(covariates, indicators(own.cohort, own.analysis.given))
-            counts = guard.judge_counts(own, term, study.guard)
-        if any(one.verdict == guard.REFUSE for one in counts):
-            found.append(Judgement(term, own, Verdict(term, counts), None, shown))
-            continue
-        weighted = _weighted(own, term, study)
-        if isinstance(weighted, NotFitted):
-            rule = guard.unfitted(str(weighted))
-            found.append(Judgement(term, own, Verdict(term, (*counts, rule)), None, shown))
-            continue
-        rules = guard.judge_weights(own, weighted, shown, study.guard)
-        found.append(Judgement(term, own, Verdict(term, (*counts, *rules)), weighted, shown))
-    return tuple(found)
+    return tuple(
+        _judged(study, groups, term) for term in dict.fromkeys(wanted) if term.target.causal
+    )
+
+
+def _judged(study: Study, groups: Groups, term: Term) -> Judgement:
+    before, covariates = groups.of(term, trimmed=False), groups.covariates
+    counts = guard.judge_counts(before, term, study.guard)
+    if guard.refuses(counts) or not before.analysis.given or not term.target.tilted:
+        return Judgement(term, before, Verdict(term, counts), None, NO_COVARIATES)
+    own = groups.of(term)
+    if term.target.trim is not None:
+        counts = guard.judge_counts(own, term, study.guard)
+    if guard.refuses(counts):
+        return Judgement(term, own, Verdict(term, counts), None, covariates(term))
+    weighted = _weighted(own, term, study)
+    if isinstance(weighted, NotFitted):
+        rule = guard.unfitted(str(weighted), term)
+        return Judgement(term, own, Verdict(term, (*counts, rule)), None, covariates(term))
+    rules = guard.judge_weights(own, weighted, covariates(term), study.guard)
+    return Judgement(term, own, Verdict(term, (*counts, *rules)), weighted, covariates(term))
 
 
 def _weighted(task: Task, term: Term, study: Study) -> Weighting | NotFitted:
-    """Return the weights of a term; after trimming, the fault of a score that cannot be fitted to
-    who stays, which bars that target alone. Untrimmed, such a fault ends the study.
+    """Return the weights of a term; of a subgroup, or after trimming, the fault of a score that
+    cannot be fitted to its children, which bars that term alone. Of all children, such a fault ends
+    the study.
     """
     try:
-        return weighting(task, term, study.guard.outside_below)
+        return weighting(replace(task, terms=(term,)), term, study.guard.outside_below)
     except NotFitted as fault:
-        if term.target.trim is None:
+        if term.target.trim is None and term.subgroup is None:
             raise
         return fault
 
 
-def trimmed(task: Task, below: float) -> Task:
-    """Return the task of the children whose every arm has probability ≥ `below`; everything,
-    the score too, is fitted again on them.
-    """
-    return part_of(task, stays(task, below))
-
-
-def stays(task: Task, below: float) -> NDArray[np.bool_]:
-    """Return (n,) who stays after trimming."""
-    kept: NDArray[np.bool_] = score(task).probability.min(axis=1) >= below
-    return kept
-
-
-def _ask(
-    study: Study, name: str, leaf: Estimator, task: Task, judged: tuple[Judgement, ...]
-) -> list[Answer]:
-    """Return one leaf's answers on every cohort (whole, trimmed) of an outcome."""
-    options = dict(dict(study.options).get(name, ()))
-    wanted = plan.answers(leaf, study, task.terms)
-    verdicts = {one.term: one for one in judged}
-    groups: dict[int, tuple[Task, list[Term], list[Term]]] = {}
+def ask(asking: Asking, wanted: tuple[Term, ...]) -> list[Answer]:
+    """Return one leaf's answers on every cohort (whole, trimmed, of a subgroup) of an outcome."""
+    parts: dict[int, tuple[Task, list[Term], list[Term]]] = {}
     for term in wanted:
-        one = verdicts.get(term)
-        own = task if one is None else one.task
-        _, clear, refused = groups.setdefault(id(own), (own, [], []))
-        barred = one is not None and one.verdict.refused
-        (refused if barred else clear).append(term)
+        one = asking.verdicts.get(term)
+        seen = not asking.leaf.censoring
+        own = asking.groups.of(term, seen=seen)
+        _, clear, refused = parts.setdefault(id(own), (own, [], []))
+        (refused if one is not None and one.verdict.refused else clear).append(term)
+    options = plan.options(asking.study, asking.name)
     found = []
-    for own, clear, refused in groups.values():
+    for own, clear, refused in parts.values():
         told = replace(own, analysis=replace(own.analysis, options=options))
         if clear:
-            answer = _run(name, leaf, replace(told, terms=tuple(clear)))
-            warnings = _warnings(study, told, terms=clear, verdicts=verdicts)
-            found.append(replace(answer, warnings=warnings))
-        if refused and leaf.extrapolates and _can_be_fitted(refused, verdicts):
-            beyond = _run(name, leaf, replace(told, terms=tuple(refused)))
-            found.append(Answer(name, extrapolated=beyond.estimate, refusals=beyond.refusals))
+            answer = _run(asking.name, asking.leaf, replace(told, terms=tuple(clear)))
+            answer = replace(answer, warnings=(*answer.warnings, *_warnings(asking, clear)))
+            found.append(own_weights(asking, told, answer=answer))
+        if refused and asking.leaf.extrapolates and _can_be_fitted(refused, asking.verdicts):
+            beyond = _run(asking.name, asking.leaf, replace(told, terms=tuple(refused)))
+            found.append(
+                Answer(asking.name, extrapolated=beyond.estimate, refusals=beyond.refusals)
+            )
     return found
 
 
-def _warnings(
-    study: Study, task: Task, *, terms: list[Term], verdicts: dict[Term, Judgement]
-) -> tuple[tuple[Term, str], ...]:
+def _warnings(asking: Asking, terms: list[Term]) -> tuple[tuple[Term, str], ...]:
     """Return the guard rails' warnings of the terms that a leaf answered.
 
     An association or a coefficient is refused by no rule, but carries, as warnings, what the counts
@@ -213,12 +185,67 @@ def _warnings(
     """
     found = []
     for term in terms:
-        if term in verdicts:
-            found += [(term, words) for words in verdicts[term].verdict.warnings]
+        if term in asking.verdicts:
+            found += [(term, words) for words in asking.verdicts[term].verdict.warnings]
         else:
-            counts = guard.judge_counts(task, term, study.guard)
+            task = asking.groups.of(term)
+            counts = guard.judge_counts(task, term, asking.study.guard)
             found += [(term, one.broken.words) for one in counts if one.verdict != guard.OK]
+        if not asking.leaf.censoring and asking.groups.of(term) is not asking.groups.of(
+            term, seen=True
+        ):
+            found.append((term, SEEN_ONLY))
     return tuple(found)
+
+
+def own_weights(asking: Asking, task: Task, *, answer: Answer) -> Answer:
+    """Return an answer judged on the leaf's own weights too: terms that break a rule on them are
+    refused for this leaf alone, and what is near one is a warning.
+    """
+    if asking.leaf.guard != "own" or answer.estimate is None or not isinstance(answer.fit, Fit):
+        return answer
+    refused: list[Refusal] = []
+    warnings, tables = list(answer.warnings), list(answer.tables)
+    for term in answer.estimate.terms:
+        held = answer.fit.weights[term]
+        weighted = from_own(task, term, held.own, target=held.target)
+        shown = asking.groups.covariates(term)
+        judged = guard.judge_weights(task, weighted, shown, asking.study.guard)
+        verdict = Verdict(term, judged)
+        tables += _own_tables(asking.name, task, weighted, shown=shown, verdict=verdict)
+        if verdict.refused:
+            told = guard.refusal(verdict, term)
+            refused.append(replace(told, leaf=asking.name, mend=OWN_MEND))
+        warnings += [(term, words) for words in verdict.warnings]
+    gone = {term for one in refused for term in one.terms}
+    kept = [at for at, term in enumerate(answer.estimate.terms) if term not in gone]
+    return replace(
+        answer,
+        estimate=select(answer.estimate, kept) if kept else None,
+        regions=tuple(one for one in answer.regions if one.term not in gone),
+        refusals=(*answer.refusals, *refused),
+        warnings=tuple((term, words) for term, words in warnings if term not in gone),
+        tables=tuple(tables),
+    )
+
+
+def _own_tables(
+    name: str, task: Task, weighted: Weighting, *, shown: Indicators, verdict: Verdict
+) -> list[Table]:
+    """Return balance and guard rails on a leaf's own weights, under its name."""
+    found = [
+        diagnostics.balance(task, weighted, shown),
+        guard.guard_table(verdict.term, verdict.judged, task.cohort.n),
+    ]
+    return [
+        replace(
+            table,
+            name=f"own_{table.name}",
+            title=f"{table.title}: own weights of {name}",
+            tags=(*table.tags, ("estimator", name)),
+        )
+        for table in found
+    ]
 
 
 def _can_be_fitted(terms: list[Term], verdicts: dict[Term, Judgement]) -> bool:
@@ -241,30 +268,37 @@ def unanswered(name: str, terms: tuple[Term, ...], *, fault: Unanswerable) -> An
 
 
 def _tables(
-    study: Study, task: Task, judged: tuple[Judgement, ...], answers: list[Answer]
+    study: Study, groups: Groups, judged: tuple[Judgement, ...], answers: list[Answer]
 ) -> tuple[Table, ...]:
-    """Return the diagnostics of every judged term, and of the score once."""
+    """Return the diagnostics of every judged term, and of the score once; of subgroups one table of
+    what stands behind each, and one of how they differ.
+    """
     found: list[Table] = []
-    for one in judged:
+    whole = [one for one in judged if one.term.subgroup is None]
+    for one in whole:
         found.append(guard.guard_table(one.term, one.verdict.judged, one.task.cohort.n))
         if one.weighted is None:
             continue
         found.append(diagnostics.balance(one.task, one.weighted, one.covariates))
         found.append(diagnostics.weights_table(one.task, one.weighted))
         if not one.verdict.refused:
-            found.append(diagnostics.truncation(one.task, one.term, one.weighted))
+            if outcome_of(one.task).kind != "time":
+                found.append(diagnostics.truncation(one.task, one.term, one.weighted))
             if one.term.target.trim is not None:
-                found += _trim_tables(task, one, answers)
-    if any(one.weighted is not None for one in judged):
+                found += _trim_tables(groups, one, answers)
+    weighted = next((one for one in whole if one.weighted is not None), None)
+    if weighted is not None:
+        task = groups.of(weighted.term, trimmed=False)
         found.append(diagnostics.overlap(task))
-        groups = diagnostics.overlap_subgroups(task, study.subgroups, study.guard.outside_below)
-        found += [] if groups is None else [groups]
+        shown = diagnostics.overlap_subgroups(task, study.subgroups, study.guard.outside_below)
+        found += [] if shown is None else [shown]
+    found += several.tables(study, judged, answers)
     return tuple(found)
 
 
-def _trim_tables(task: Task, one: Judgement, answers: list[Answer]) -> list[Table]:
+def _trim_tables(groups: Groups, one: Judgement, answers: list[Answer]) -> list[Table]:
     """Return who stayed, and re-fitted estimates beside those that were not."""
-    trim = one.term.target.trim
+    trim, task = one.term.target.trim, groups.of(one.term, trimmed=False)
     kept = stays(task, 0.0 if trim is None else trim)
     refitted = [
         (answer.leaf, float(answer.estimate.value[answer.estimate.terms.index(one.term)]))

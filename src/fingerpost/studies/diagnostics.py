@@ -310,8 +310,9 @@ def outcomes(cohort: Cohort) -> Table:
         for a, arm in enumerate(cohort.arms):
             mine = cohort.arm == a
             values = outcome.value[mine & seen]
-            counted = outcome.kind in ("binary", "count")
-            events = int(values.sum()) if counted else None
+            happened = outcome.event[mine & seen] if outcome.event is not None else values
+            counted = outcome.kind in ("binary", "count", "time")
+            events = int(happened.sum()) if counted else None
             time = None if outcome.exposure is None else float(outcome.exposure[mine & seen].sum())
             rows.append(
                 (
@@ -326,7 +327,7 @@ def outcomes(cohort: Cohort) -> Table:
                 )
             )
             # Behind a number of events stand the children who had one.
-            counts.append(int(np.count_nonzero(values)) if counted else len(values))
+            counts.append(int(np.count_nonzero(happened)) if counted else len(values))
     return _tagged(
         "outcomes",
         "Outcomes as observed, by arm",

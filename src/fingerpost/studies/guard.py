@@ -17,6 +17,7 @@ from fingerpost.core.estimand import Term
 from fingerpost.core.refusal import Broken, Refusal
 from fingerpost.core.study import Guard
 from fingerpost.core.table import Table
+from fingerpost.estimators._censoring import seen
 from fingerpost.estimators._outcome import outcome_of
 from fingerpost.kernels.weighted import effective_size
 from fingerpost.studies.weights import (
@@ -55,7 +56,7 @@ class Verdict:
     @property
     def refused(self) -> bool:
         """Whether any rule refuses."""
-        return any(one.verdict == REFUSE for one in self.judged)
+        return refuses(self.judged)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -66,9 +67,9 @@ class Verdict:
 def judge_counts(task: Task, term: Term, guard: Guard) -> tuple[Judged, ...]:
     """Judge the numbers of children and clusters in each arm; needs no model."""
     cohort, found = task.cohort, []
-    level = task.analysis.cluster
+    level, here = task.analysis.cluster, seen(task)
     for name, _ in term.contrast:
-        rows = cohort.arm == cohort.arms.index(name)
+        rows = here & (cohort.arm == cohort.arms.index(name))
         children = len(np.unique(cohort.unit[rows]))
         words = f"{children} children in arm {name}"
         own = [_low("children", SUPPORT, children, guard.refuse_children, None, words)]
@@ -76,24 +77,38 @@ def judge_counts(task: Task, term: Term, guard: Guard) -> tuple[Judged, ...]:
             clusters = len(np.unique(cohort.cluster_codes(level)[rows]))
             words = f"{clusters} clusters ({level}) in arm {name}"
             own.append(_low("clusters", SUPPORT, clusters, guard.refuse_clusters, None, words))
-        own += _judge_events(task, name, rows, guard)
+        own += _judge_events(task, term, name, rows=rows, guard=guard)
         found += [replace(one, children=children) for one in own]
     return tuple(found)
 
 
-def _judge_events(task: Task, name: str, rows: NDArray[np.bool_], guard: Guard) -> list[Judged]:
-    """Judge the events of an arm (of a binary outcome the rarer of events and their absence): with
-    none at all an arm seems to vary not at all, and every interval would be too narrow.
+def _judge_events(
+    task: Task, term: Term, name: str, *, rows: NDArray[np.bool_], guard: Guard
+) -> list[Judged]:
+    """Judge the events of an arm (of a binary outcome the rarer of events and their absence; of a
+    time, those by the horizon): with none at all an arm seems to vary not at all, and every
+    interval would be too narrow.
     """
     outcome = outcome_of(task)
-    if outcome.kind not in ("binary", "count"):
+    if outcome.kind not in ("binary", "count", "time"):
         return []
-    events = float(outcome.value[rows].sum())
+    if outcome.kind == "time":
+        horizon = np.inf if term.horizon is None else term.horizon
+        happened = np.ones(len(rows), bool) if outcome.event is None else outcome.event
+        events = float(np.count_nonzero(rows & happened & (outcome.value <= horizon)))
+    else:
+        events = float(outcome.value[rows].sum())
     what = "events"
     if outcome.kind == "binary" and events > rows.sum() - events:
         events, what = float(rows.sum() - events), "children without the event"
-    words = f"{events:.0f} {what} in arm {name}"
+    when = f" by {term.horizon:g}" if outcome.kind == "time" and term.horizon is not None else ""
+    words = f"{events:.0f} {what} in arm {name}{when}"
     return [_low("events", SUPPORT, events, guard.refuse_events, guard.warn_events, words)]
+
+
+def refuses(judged: tuple[Judged, ...]) -> bool:
+    """Return whether any rule refuses."""
+    return any(one.verdict == REFUSE for one in judged)
 
 
 def judge_weights(
@@ -185,9 +200,10 @@ def _judged(
     return Judged(broken, verdict, limits[1])
 
 
-def unfitted(words: str) -> Judged:
-    """Return the rule that a trimmed target breaks where its score cannot be fitted again."""
-    broken = Broken("score", POSITIVITY, float("nan"), float("nan"), f"after trimming, {words}")
+def unfitted(words: str, term: Term) -> Judged:
+    """Return the rule that a part of the children breaks where the score cannot be fitted to it."""
+    where = "after trimming" if term.target.trim is not None else f"among {term.subgroup}"
+    broken = Broken("score", POSITIVITY, float("nan"), float("nan"), f"{where}, {words}")
     return Judged(broken, REFUSE)
 
 

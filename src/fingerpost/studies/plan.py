@@ -3,55 +3,103 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from fingerpost.core import leaves
 from fingerpost.core.assignment import Randomised
-from fingerpost.core.errors import NotAnswerable, listed
-from fingerpost.core.estimand import Target, Term
+from fingerpost.core.errors import NotAnswerable, listed, nearest
+from fingerpost.core.estimand import OWN_TARGETS, Target, Term
 from fingerpost.core.leaves import Estimator
 from fingerpost.core.study import OutcomeSpec, Study
 
 SIMPLE = "simple"
 SUMMARIES = {"continuous": "mean", "binary": "risk", "count": "rate", "time": "risk"}
+OF_TIME = ("risk", "survival", "rmst")
 
 
 def estimators(study: Study) -> dict[str, Estimator]:
-    """Return the study's estimators by name, in its order."""
-    return {name: leaves.load("estimators", name, kind=Estimator) for name in study.estimators}
+    """Return the study's estimators by name, in its order, each as the study's options make it: an
+    option may change the targets that it answers.
+    """
+    return {name: _as_asked(study, name) for name in study.estimators}
+
+
+def _as_asked(study: Study, name: str) -> Estimator:
+    leaf, said = leaves.load("estimators", name, kind=Estimator), options(study, name)
+    for option, targets in leaf.instead:
+        if said.get(option, False) is not False:
+            leaf = replace(leaf, targets=targets)
+    return leaf
+
+
+def options(study: Study, name: str) -> dict[str, object]:
+    """Return what the study says under a leaf's name."""
+    return dict(dict(study.options).get(name, ()))
+
+
+def spec_of(study: Study, outcome: str) -> OutcomeSpec:
+    """Return how an outcome of the study is read."""
+    return next(spec for spec in study.outcomes if spec.name == outcome)
 
 
 def asked(study: Study, outcome: str) -> tuple[Term, ...]:
-    """Return the terms that the study asks of one outcome."""
-    kind = next(spec.kind for spec in study.outcomes if spec.name == outcome)
-    return study.estimand.terms(outcome, SUMMARIES.get(kind, "mean"))
+    """Return the terms that the study asks of one outcome. Horizons, and a summary of times to an
+    event, are asked of outcomes of kind time only.
+    """
+    kind, estimand = spec_of(study, outcome).kind, study.estimand
+    if kind != "time":
+        own = estimand.summary if estimand.summary not in OF_TIME else None
+        estimand = replace(estimand, horizons=(), summary=own)
+    return estimand.terms(outcome, SUMMARIES.get(kind, "mean"))
 
 
 def answers(leaf: Estimator, study: Study, terms: Iterable[Term]) -> tuple[Term, ...]:
-    """Return the terms that a leaf answers of those asked: causal targets that it declares, and,
-    once a contrast, the association or conditional coefficient if that is what it gives.
+    """Return the terms that a leaf answers of those asked: the targets that it declares, and, of
+    every contrast, those that are its own, such as an association or an effect on compliers.
     """
     terms = tuple(terms)
     targets = leaf.targets
     if study.assignment.randomised and any(t.target.kind in leaf.randomised for t in terms):
         targets = leaf.randomised
-    found = [term for term in terms if _answered(leaf, term, targets)]
+    able = [term for term in terms if _takes(leaf, study, term)]
+    found = [term for term in able if term.target.kind in targets and _trims(leaf, term)]
     for kind in targets:
-        own = Target(kind)
-        if not own.causal:
-            found += dict.fromkeys(term.on(own) for term in terms if term.scale in leaf.scales)
-    return tuple(found)
+        if kind in OWN_TARGETS:
+            found += [term.on(Target(kind)) for term in able]
+    return tuple(dict.fromkeys(found))
 
 
-def _answered(leaf: Estimator, term: Term, targets: tuple[str, ...]) -> bool:
-    trimmed = term.target.trim is None or leaf.trimmed
-    return term.target.kind in targets and term.scale in leaf.scales and trimmed
+def _takes(leaf: Estimator, study: Study, term: Term) -> bool:
+    """Return whether a leaf takes a term's outcome, summary, scale and contrast, for any target."""
+    pairwise = leaf.levels == "k" or len(term.contrast) == 2
+    takes = spec_of(study, term.outcome).kind in leaf.outcomes and term.summary in leaf.summaries
+    return takes and pairwise and term.scale in leaf.scales
+
+
+def _trims(leaf: Estimator, term: Term) -> bool:
+    return term.target.trim is None or leaf.trimmed
 
 
 def check(study: Study) -> None:
     """Raise NotAnswerable, with every fault, where leaves were asked what they do not declare."""
-    faults: list[str] = []
     found = estimators(study)
-    levels = len(study.arms.names)
+    faults = [*_draw_faults(study), *_primary_faults(study), *_given_faults(study, found)]
+    terms = {spec.name: asked(study, spec.name) for spec in study.outcomes}
+    every = tuple(term for own in terms.values() for term in own)
+    for name, leaf in found.items():
+        faults += _option_faults(study, name, leaf)
+        faults += _leaf_faults(study, name, leaf, every)
+    for spec in study.outcomes:
+        faults += _summary_faults(study, spec)
+        faults += _kind_faults(study, spec, found)
+        faults += _term_faults(study, found, terms[spec.name])
+    if faults:
+        raise NotAnswerable(dict.fromkeys(faults))
+
+
+def _draw_faults(study: Study) -> list[str]:
+    """Return a fault where arms were drawn in a way whose analysis is not built."""
+    faults = []
     if isinstance(study.assignment, Randomised) and study.assignment.design != SIMPLE:
         faults.append(
             f'assignment.randomised.design: "{study.assignment.design}" is not analysed here; '
@@ -62,16 +110,7 @@ def check(study: Study) -> None:
             f"assignment.randomised.strata: a draw within {listed(study.assignment.strata)} is not "
             f"a {SIMPLE} one, and is not analysed here: arms may differ in who was drawn."
         )
-    faults += _primary_faults(study)
-    faults += _given_faults(study, found)
-    for spec in study.outcomes:
-        faults += _summary_faults(study, spec)
-        terms = asked(study, spec.name)
-        for name, leaf in found.items():
-            faults += _leaf_faults(study, name, leaf, spec.kind, terms, levels)
-        faults += _term_faults(study, found, terms)
-    if faults:
-        raise NotAnswerable(dict.fromkeys(faults))
+    return faults
 
 
 def _primary_faults(study: Study) -> list[str]:
@@ -96,40 +135,97 @@ def _given_faults(study: Study, found: dict[str, Estimator]) -> list[str]:
     ]
 
 
+def _option_faults(study: Study, name: str, leaf: Estimator) -> list[str]:
+    """Return a fault for each option that a leaf does not have, or needs and is not given."""
+    said, known = options(study, name), tuple(option for option, _ in leaf.options)
+    menu = f"It has: {listed(known)}." if known else "It has none: write its name alone."
+    faults = [
+        f'estimators: {name} has no option "{option}".{nearest(option, known)} {menu}'
+        for option in said
+        if option not in known
+    ]
+    missing = [option for option in leaf.needs if said.get(option) is None]
+    if missing:
+        words = "; ".join(f"{option}: {dict(leaf.options).get(option, '')}" for option in missing)
+        faults.append(
+            f"estimators: {name} needs {listed(missing)}. Write {{{name}: {{{missing[0]}: …}}}} "
+            f"({words})."
+        )
+    return faults
+
+
 def _summary_faults(study: Study, spec: OutcomeSpec) -> list[str]:
-    """Return a fault where another summary than the outcome's own is asked, or a horizon: none of
-    the leaves here gives one.
+    """Return a fault where an outcome is asked for a summary or a horizon that it has not, or a
+    time to an event is asked for without a horizon.
     """
-    own = SUMMARIES.get(spec.kind, "mean")
+    estimand, own = study.estimand, SUMMARIES.get(spec.kind, "mean")
+    if spec.kind == "time":
+        faults = []
+        if estimand.summary not in (None, *OF_TIME):
+            faults.append(
+                f"estimand.summary: the {estimand.summary} of a time to an event ({spec.name}) is "
+                f"not given here. Allowed: {listed(OF_TIME)}."
+            )
+        if not estimand.horizons:
+            faults.append(
+                f"estimand.horizon: {spec.name} is a time to an event, so the effect is asked by a "
+                "time. Write horizon: TIME, or several: [TIME, TIME], in its unit."
+            )
+        faults += [
+            f"estimand.horizon: {each:g} is not above 0. A horizon is a time after entry."
+            for each in estimand.horizons
+            if each <= 0
+        ]
+        return faults
+    times = any(other.kind == "time" for other in study.outcomes)
     faults = []
-    if study.estimand.summary not in (None, own):
+    if estimand.summary not in (None, own) and not (times and estimand.summary in OF_TIME):
         faults.append(
             f"estimand.summary: the leaves here give the {own} of a {spec.kind} outcome "
-            f"({spec.name}), not the {study.estimand.summary}. Leave `summary` out."
+            f"({spec.name}), not the {estimand.summary}. Leave `summary` out."
         )
-    if study.estimand.horizon is not None:
+    if estimand.horizons and not times:
         faults.append(f"estimand.horizon: a {spec.kind} outcome ({spec.name}) has no horizon.")
     return faults
 
 
-def _leaf_faults(
-    study: Study, name: str, leaf: Estimator, kind: str, terms: tuple[Term, ...], levels: int
-) -> list[str]:
+def _kind_faults(study: Study, spec: OutcomeSpec, found: dict[str, Estimator]) -> list[str]:
+    """Return a fault where every leaf of the study takes another outcome, and none takes this."""
+    idle = [leaf for leaf in found.values() if not _any_kind(study, leaf)]
+    if idle or any(spec.kind in leaf.outcomes for leaf in found.values()):
+        return []
+    return [
+        f"estimators: none of {listed(found)} takes {spec.kind} outcomes ({spec.name}); "
+        f"{_takers(spec.kind)}."
+    ]
+
+
+def _any_kind(study: Study, leaf: Estimator) -> bool:
+    return any(spec.kind in leaf.outcomes for spec in study.outcomes)
+
+
+def _takers(kind: str) -> str:
+    can = able(lambda leaf: kind in leaf.outcomes)
+    return f"leaves that can: {listed(can)}" if can else "no leaf here can"
+
+
+def _leaf_faults(study: Study, name: str, leaf: Estimator, terms: tuple[Term, ...]) -> list[str]:
     faults = []
-    if kind not in leaf.outcomes:
-        can = able(lambda other: kind in other.outcomes)
-        faults.append(
-            f"estimators: {name} takes {listed(leaf.outcomes)} outcomes, not {kind}; "
-            f"{'leaves that can: ' + listed(can) if can else 'no leaf here can'}."
-        )
+    levels = len(study.arms.names)
     if leaf.levels == "2" and levels > 2:
-        can = able(lambda other: other.levels == "k")
+        can = able(lambda other: other.levels != "2")
         faults.append(f"estimators: {name} compares two arms, not {levels}; {listed(can)} can.")
+    if not _any_kind(study, leaf):
+        kinds = tuple(dict.fromkeys(spec.kind for spec in study.outcomes))
+        takers = "; ".join(_takers(kind) for kind in kinds)
+        takes = f"{name} takes {listed(leaf.outcomes)} outcomes, not {listed(kinds)}"
+        return [*faults, f"estimators: {takes}; {takers}."]
     if not answers(leaf, study, terms):
         targets = listed(dict.fromkeys(term.target.kind for term in terms))
+        pairs = " of two arms at a time" if leaf.levels != "k" else ""
         faults.append(
             f"estimators: {name} cannot answer {targets} on scale {study.estimand.scale}; "
-            f"it answers {listed(leaf.targets)} on scale {listed(leaf.scales)}. "
+            f"it answers {listed(leaf.targets)} on scale {listed(leaf.scales)}{pairs}. "
             f"{_leaves_that_can(terms)}"
         )
     return faults
@@ -140,13 +236,17 @@ def _term_faults(study: Study, found: dict[str, Estimator], terms: tuple[Term, .
     associations and coefficients alone asks for no target.
     """
     faults: list[str] = []
-    if not any(one.target.causal for leaf in found.values() for one in answers(leaf, study, terms)):
-        return faults
-    for term in terms:
-        if not any(term in answers(leaf, study, (term,)) for leaf in found.values()):
+    given = [one for leaf in found.values() for one in answers(leaf, study, terms)]
+    causal = [one for one in given if one.target.causal]
+    own = listed(dict.fromkeys(t.target.kind for t in causal if t.target.kind in OWN_TARGETS))
+    instead = (
+        f" They answer, unasked: {own}; write target: {own} to ask for no other." if own else ""
+    )
+    for term in terms if causal else ():
+        if term not in given:
             faults.append(
                 f'estimand.target: none of the study\'s estimators answers "{term.target.label()}" '
-                f"on scale {term.scale}. {_leaves_that_can((term,))}"
+                f"on scale {term.scale}. {_leaves_that_can((term,))}{instead}"
             )
     return faults
 

@@ -27,15 +27,10 @@ from fingerpost.core.table import Table
 from fingerpost.kernels.arrays import one_thread
 from fingerpost.kernels.clusters import recode
 from fingerpost.sensitivity._task import SensitivityTask
-from fingerpost.studies import diagnostics, plan
-from fingerpost.studies.answering import (
-    Answered,
-    analysis_of,
-    answer_outcome,
-    part_of,
-    unanswered,
-)
+from fingerpost.studies import diagnostics, groups, plan
+from fingerpost.studies.answering import Answered, analysis_of, answer_outcome, unanswered
 from fingerpost.studies.document import resolve
+from fingerpost.studies.groups import part_of
 from fingerpost.studies.weights import indicators
 
 Say = Callable[[str], None]
@@ -68,8 +63,17 @@ def found_in(study: Study, records: TableRecords, *, say: Say) -> Finding:
         task, flow = kept.task(outcome.name, flow)
         answered = answer_outcome(study, task, say)
         parts.append((task, answered))
-        sensitivity += [_sensitive(study, task, answered, spec, say) for spec in study.sensitivity]
+        sensitivity += [
+            _sensitive(study, task, answered.answers, spec, say)
+            for spec in study.sensitivity
+            if scope(spec) == "outcome"
+        ]
     answers = tuple(answer for _, part in parts for answer in part.answers)
+    sensitivity += [
+        _sensitive(study, Task(cohort, parts[0][0].terms, analysis_of(study)), answers, spec, say)
+        for spec in study.sensitivity
+        if scope(spec) == "study"
+    ]
     return Finding(
         study,
         answers,
@@ -85,7 +89,10 @@ def found_in(study: Study, records: TableRecords, *, say: Say) -> Finding:
 
 
 class Kept:
-    """Tasks by outcome; outcomes seen for the same children share their cohort and its fits."""
+    """Tasks by outcome; outcomes seen for the same children share their cohort and its fits.
+
+    Where the study has a model of who was seen, every child stays, and leaves weigh those seen.
+    """
 
     def __init__(self, study: Study, cohort: Cohort) -> None:
         self._study, self._cohort = study, cohort
@@ -95,14 +102,17 @@ class Kept:
         """Return the task of the children whose outcome was seen, and the flow with who was not."""
         seen = self._cohort.outcomes[outcome].observed
         mask = np.ones(self._cohort.n, dtype=bool) if seen is None else seen
+        missing = int(np.count_nonzero(~mask))
+        if missing and self._study.models.censoring is None:
+            flow = flow.then(f"{outcome} was not recorded", missing, outcome=outcome)
+        else:
+            mask = np.ones(self._cohort.n, dtype=bool)
         key = hashlib.sha256(np.packbits(mask).tobytes()).digest()
         if key not in self._by_mask:
             whole = Task(self._cohort, (), analysis_of(self._study))
             self._by_mask[key] = whole if mask.all() else part_of(whole, mask)
-        missing = int(np.count_nonzero(~mask))
-        if missing:
-            flow = flow.then(f"{outcome} was not recorded", missing, outcome=outcome)
-        return replace(self._by_mask[key], terms=plan.asked(self._study, outcome)), flow
+        terms = groups.asked(self._study, self._cohort, outcome)
+        return replace(self._by_mask[key], terms=terms), flow
 
 
 def check_drawn(study: Study, cohort: Cohort) -> None:
@@ -137,23 +147,30 @@ def _common_tables(built: Built) -> tuple[Table, ...]:
     )
 
 
+def scope(spec: SensitivitySpec) -> str:
+    """Return whether an analysis is of each outcome, or of the whole study."""
+    return leaves.load("sensitivity", spec.leaf, kind=Sensitivity).scope
+
+
 def _sensitive(
-    study: Study, task: Task, answered: Answered, spec: SensitivitySpec, say: Say
+    study: Study, task: Task, answers: tuple[Answer, ...], spec: SensitivitySpec, say: Say
 ) -> Answer:
-    say(f"{task.terms[0].outcome}: {spec.leaf}")
     leaf = leaves.load("sensitivity", spec.leaf, kind=Sensitivity)
+    about = task.terms[0].outcome if leaf.scope == "outcome" else "all outcomes"
+    say(f"{about}: {spec.leaf}")
 
     def refit(
-        cohort: Cohort, given: tuple[str, ...], terms: tuple[Term, ...] | None
+        cohort: Cohort,
+        given: tuple[str, ...],
+        terms: tuple[Term, ...] | None,
+        leaves: tuple[str, ...] | None = None,
     ) -> tuple[Answer, ...]:
         again = Task(cohort, task.terms if terms is None else terms, analysis_of(study, given))
-        found = answer_outcome(study, again, say, with_tables=False)
+        found = answer_outcome(study, again, say, with_tables=False, only=leaves)
         refused = (Answer("guard", refusals=found.refusals),) if found.refusals else ()
         return (*found.answers, *refused)
 
-    told = SensitivityTask(
-        study, task.cohort, answered.answers, refit, dict(spec.options), study.level
-    )
+    told = SensitivityTask(study, task.cohort, answers, refit, dict(spec.options), study.level)
     try:
         return leaf.run(told)
     except Unanswerable as fault:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from fingerpost.core.analysis import Task
 from fingerpost.core.cohort import Cohort
 from fingerpost.core.estimand import Term
+from fingerpost.estimators._censoring import censoring
 from fingerpost.estimators._outcome import survey_weight
 from fingerpost.estimators._score import received, score, tilt
 from fingerpost.kernels.clusters import recode, sum_by
@@ -91,16 +92,28 @@ def weighting(task: Task, term: Term, outside_below: float) -> Weighting:
     """Return the tilting weights of a term's target, and how much of it lies outside support."""
     cohort = task.cohort
     tilted, base = tilt(task, term), survey_weight(task)
+    censored = censoring(task)
     arms = [name for name, _ in term.contrast]
     own, before = {}, {}
     for name in arms:
         a = cohort.arms.index(name)
         before[name] = base * (cohort.arm == a)
         own[name] = before[name] * tilted.weights[:, a]
+        if censored is not None:
+            own[name] = own[name] * censored.weight
     target = base * tilted.member
     smallest = _smallest(task, term)
     outside = float(target[smallest < outside_below].sum() / target.sum())
     return Weighting(term, own, before, target, outside, smallest)
+
+
+def from_own(task: Task, term: Term, own: Mapping[str, Array], *, target: Array) -> Weighting:
+    """Return a leaf's own weights in the form in which tilting weights are judged; support is not
+    a matter of theirs.
+    """
+    cohort = task.cohort
+    before = {name: survey_weight(task) * (cohort.arm == cohort.arms.index(name)) for name in own}
+    return Weighting(term, own, before, target, 0.0, np.ones(cohort.n))
 
 
 def _smallest(task: Task, term: Term) -> Array:

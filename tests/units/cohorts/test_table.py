@@ -349,6 +349,7 @@ def test_columns_for_subgroups_and_negative_controls_have_roles(tmp_path):
         assignment=Observed(("ses",), "school"),
         subgroups=("need", "ses"),
         sensitivity=(SensitivitySpec("negative_control", (("outcome", "age"),)),),
+        roles=("age",),
     )
     roles = built(tmp_path, columns(), study).cohort.roles
     assert set(roles) == {"need", "age"} and roles["need"].levels[0] == "hearing"

@@ -23,7 +23,8 @@ from fingerpost.core.study import Arms, Guard, OutcomeSpec, SensitivitySpec, Sta
 from fingerpost.release.clear import clear
 from fingerpost.sensitivity import omitted_variable
 from fingerpost.studies import plan
-from fingerpost.studies.answering import Answered, analysis_of, answer_outcome, trimmed
+from fingerpost.studies.answering import Answered, analysis_of, answer_outcome
+from fingerpost.studies.groups import trimmed
 from fingerpost.studies.run import run
 from suites.worlds import GIVEN, World, term
 from units.studies.test_run import records_of, written

@@ -361,9 +361,9 @@ def test_every_unknown_column_is_named_at_once():
         ("records.clusters.school", "school_id", "schoolid"),
         ("population", "yeer", "year"),
         ("subgroups", "gendr", "gender"),
-        ("sensitivity.omitted_variable", "agee", "age"),
-        ("sensitivity.negative_control", "scor", "score"),
-        ("sensitivity.negative_control", "nedd", "need"),
+        ("sensitivity.omitted_variable.benchmarks", "agee", "age"),
+        ("sensitivity.negative_control.outcome", "scor", "score"),
+        ("sensitivity.negative_control.without", "nedd", "need"),
     ):
         assert (
             f'{key}: there is no column "{name}" in the records. Did you mean "{near}"?' in problems

@@ -267,11 +267,9 @@ def check_models(study: Study, faults: FaultList) -> None:
 def check_terms(study: Study, faults: FaultList) -> None:
     """Note terms that use what is not in `given`."""
     categorical = {each.name for each in study.covariates if each.kind == "categorical"}
-    for path, terms in (
-        ("models.exposure", study.models.exposure),
-        ("models.outcome", study.models.outcome),
-    ):
-        for term in terms or ():
+    for name, terms in study.models.declared():
+        path = f"models.{name}"
+        for term in terms:
             if term == EVERY:
                 continue
             for factor in term.factors:
@@ -309,6 +307,17 @@ def check_estimand(document: Document, study: Study, faults: FaultList) -> None:
         for arm in dict.fromkeys(arms):
             if arm not in study.arms.names:
                 faults.add(f"estimand.{key}", unknown(arm, "an arm", study.arms.names))
+    if any(len(contrast) > 2 for contrast in study.estimand.contrasts):
+        for target in study.estimand.targets:
+            if target.kind in ("att", "atu"):
+                faults.add(
+                    "estimand.target",
+                    f"{target.kind} is of two arms, and a contrast weighs more. Write "
+                    "{received: arm} for the arm that is meant.",
+                )
+    for name in study.estimand.subgroups:
+        if name == study.arms.column:
+            faults.add("estimand.subgroups", f'"{name}" is the exposure (arms.column).')
     for target in study.estimand.targets:
         if target.arm is not None and target.arm not in study.arms.names:
             faults.add("estimand.target", unknown(target.arm, "an arm", study.arms.names))

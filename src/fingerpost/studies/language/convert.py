@@ -20,19 +20,19 @@ from fingerpost.core.study import (
     Study,
     TableSource,
 )
+from fingerpost.studies.language.estimands import EstimandPart
 from fingerpost.studies.language.form import Document, GuardPart
 from fingerpost.studies.language.parts import (
     ArmsPart,
     AssignmentPart,
     CovariatePart,
-    EstimandPart,
     ModelsPart,
     OutcomePart,
     PopulationPart,
     RecordsPart,
     SourcePart,
 )
-from fingerpost.studies.language.terms import EVERY, expand
+from fingerpost.studies.language.terms import EVERY, expand, spelt_out
 
 
 def to_study(document: Document) -> Study:
@@ -193,28 +193,31 @@ def to_models(part: ModelsPart | None, given: tuple[str, ...], *, resolved: bool
     if part is None:
         return Models()
     exposure, outcome = part.exposure, part.outcome.terms if part.outcome else None
+    censoring = part.censoring
     if resolved:
         exposure, outcome = expand(exposure, given), expand(outcome, given)
+        censoring = spelt_out(censoring, given)
     elif exposure == (EVERY,) or outcome == (EVERY,):
         exposure = None if exposure == (EVERY,) else exposure
         outcome = None if outcome == (EVERY,) else outcome
     interactions = tuple((part.outcome.interactions if part.outcome else None) or ())
     by_arm = part.outcome.by_arm if part.outcome else None
     by_arm = not interactions if by_arm is None else by_arm
-    return Models(exposure, outcome, by_arm, interactions, part.firth)
+    return Models(exposure, outcome, by_arm, interactions, part.firth, censoring)
 
 
 def to_estimand(part: EstimandPart, arms: Arms) -> Estimand:
     """Return what is asked; without a contrast, each other arm v the first."""
-    pairs = [part.contrast] if part.contrast else part.contrasts
-    if pairs is None:
-        pairs = [(arm, arms.names[0]) for arm in arms.names[1:]]
+    contrasts = [part.contrast] if part.contrast else part.contrasts
+    if contrasts is None:
+        contrasts = [pair(arm, arms.names[0]) for arm in arms.names[1:]]
     return Estimand(
-        contrasts=tuple(pair(first, second) for first, second in pairs),
+        contrasts=tuple(dict.fromkeys(contrasts)),
         targets=tuple(dict.fromkeys(part.target or (Target("ate"),))),
         scale=part.scale,
         summary=part.summary,
-        horizon=part.horizon,
+        horizons=tuple(dict.fromkeys(part.horizon or ())),
+        subgroups=tuple(dict.fromkeys(part.subgroups or ())),
     )
 
 

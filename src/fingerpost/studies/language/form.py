@@ -7,6 +7,7 @@ from typing import Annotated, Any, get_args
 from pydantic import Field
 
 from fingerpost.studies.language.conditions import CONDITIONS_FORM
+from fingerpost.studies.language.estimands import EstimandPart
 from fingerpost.studies.language.fields import (
     Alternative,
     Distance,
@@ -26,7 +27,6 @@ from fingerpost.studies.language.parts import (
     AssignmentPart,
     Choice,
     CovariatePart,
-    EstimandPart,
     HandlingField,
     ModelsPart,
     OutcomePart,

@@ -6,8 +6,6 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, PlainValidator
 
-from fingerpost.core.errors import listed
-from fingerpost.core.estimand import SUMMARIES, Target
 from fingerpost.core.model import ModelTerm
 from fingerpost.core.study import Condition, Scalar
 from fingerpost.studies.language.conditions import WHERE_FORM, as_conditions
@@ -22,9 +20,7 @@ from fingerpost.studies.language.fields import (
     Words,
     accepts,
     among,
-    as_number,
     as_text,
-    choose,
     fault_if,
     frozen,
     misread,
@@ -32,17 +28,13 @@ from fingerpost.studies.language.fields import (
     unknown_keys,
 )
 from fingerpost.studies.language.terms import TERMS_FORM, as_terms
-from fingerpost.studies.language.tree import Block, Row, Word, line_of, scalar
+from fingerpost.studies.language.tree import Block, Word, line_of, scalar
 
 Kind = Literal["continuous", "binary", "count", "ordinal", "time"]
 Better = Literal["higher", "lower"]
 CovariateKind = Literal["numeric", "categorical"]
 Handling = Literal["complete", "indicator"]
-Scale = Literal["difference", "ratio"]
-Summary = Literal["mean", "risk", "rate", "survival", "rmst", "quantile"]
 Policy = Literal["none", "inside", "ons_srs"]
-PLAIN_TARGETS = ("ate", "att", "atu", "overlap")
-OTHER_TARGETS = ("{received: arm}", "{trimmed: 0.01}", "{trimmed: 0.01, of: att}")
 ARM_KEYS = ("column", "levels", "words", "at", "date")
 
 Where = Annotated[tuple[Condition, ...], PlainValidator(as_conditions), accepts(WHERE_FORM)]
@@ -327,96 +319,15 @@ class ModelsPart(Part):
             None, description="Terms of the model of the outcome, or {terms, by_arm, interactions}."
         )
     )
+    censoring: Terms | None = Field(
+        None,
+        description="Terms of the model of whose outcome was seen, besides the arm: linear or a "
+        "list. Those seen then stand for those who were not; without it they are left out.",
+    )
     firth: Flag = Field(
         False,
         description="true: fit the model of the arms by Firth's penalised likelihood, which is "
         "finite under separation.",
-    )
-
-
-def as_target(node: object) -> Target:
-    """Return one target."""
-    if not isinstance(node, dict):
-        return Target(choose(node, "a target", PLAIN_TARGETS, besides=OTHER_TARGETS))
-    fault_if(unknown_keys(node, ("received", "trimmed", "of")))
-    if "received" in node and len(node) == 1:
-        return Target("received", arm=as_text(node["received"]))
-    if "trimmed" not in node or "received" in node:
-        raise misread(node, "a target is one of " + listed((*PLAIN_TARGETS, *OTHER_TARGETS)) + ".")
-    least = as_number(node["trimmed"])
-    if not 0 < least < 0.5:
-        raise misread(node["trimmed"], "trimmed: must lie between 0 and 0.5.")
-    whole = as_target(node["of"]) if node.get("of") is not None else Target("ate")
-    return Target(whole.kind, arm=whole.arm, trim=least)
-
-
-TARGET_FORM: dict[str, Any] = {
-    "anyOf": [
-        {"enum": list(PLAIN_TARGETS)},
-        {
-            "type": "object",
-            "additionalProperties": False,
-            "properties": {
-                "received": {"type": "string", "description": "The arm that children received."},
-                "trimmed": {
-                    "type": "number",
-                    "exclusiveMinimum": 0,
-                    "exclusiveMaximum": 0.5,
-                    "description": "Children whose every arm has at least this probability.",
-                },
-                "of": {
-                    "type": ["string", "object"],
-                    "description": "The target that is trimmed; ate if left out.",
-                },
-            },
-        },
-    ]
-}
-TargetField = Annotated[Target, PlainValidator(as_target), accepts(TARGET_FORM)]
-
-
-def as_contrast(node: object) -> tuple[str, str]:
-    """Return two arms."""
-    if not isinstance(node, list) or len(node) != 2:
-        raise misread(node, "a contrast names two arms: [services, none] is services v none.")
-    return as_text(node[0]), as_text(node[1])
-
-
-CONTRAST_FORM = {"type": "array", "items": {"type": "string"}, "minItems": 2, "maxItems": 2}
-ContrastField = Annotated[tuple[str, str], PlainValidator(as_contrast), accepts(CONTRAST_FORM)]
-
-
-def read_targets(node: Any, usual: Any) -> Any:
-    """Read one target as a list of one."""
-    if isinstance(node, list):
-        return usual(node)
-    row = Row([node])
-    row.line = line_of(node)
-    return usual(row)
-
-
-class EstimandPart(Part):
-    """What is asked."""
-
-    contrast: ContrastField | None = Field(None, description="Two arms: [a, b] is a v b.")
-    contrasts: list[ContrastField] | None = Field(
-        None, description="Several contrasts, in place of `contrast`."
-    )
-    target: Annotated[list[TargetField], Alternative(read_targets, TARGET_FORM)] | None = Field(
-        None,
-        description="Whom the effect is for: one or a list of ate, att, atu, "
-        "overlap, {received: arm}, {trimmed: c}, {trimmed: c, of: att}.",
-    )
-    scale: Annotated[Scale, among("a scale", get_args(Scale))] = Field(
-        "difference", description="difference or ratio of standardised means."
-    )
-    summary: Annotated[Summary, among("a summary", SUMMARIES)] | None = Field(
-        None,
-        description="mean, risk, rate, survival, rmst or quantile; by the outcome's kind if "
-        "left out.",
-    )
-    horizon: Number | None = Field(
-        None, description="The time to which the effect is asked, in the outcome's unit of time."
     )
 
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from fingerpost.core.errors import Malformed, nearest
 from fingerpost.core.headers import refuse_strange
+from fingerpost.core.leaves import Estimator, Sensitivity, load
 from fingerpost.core.study import Covariate, Study
-from fingerpost.studies.language.terms import EVERY, expand
+from fingerpost.studies.language.terms import EVERY, expand, spelt_out
 
 
 def resolve(study: Study, columns: tuple[str, ...]) -> Study:
@@ -34,7 +35,8 @@ def resolve(study: Study, columns: tuple[str, ...]) -> Study:
     ]
     given = study.given
     if study.all_but is not None:
-        taken = {*study.all_but, *reserved(study)}
+        apart = (column for _, column, apart in option_columns(study) if apart)
+        taken = {*study.all_but, *reserved(study), *apart}
         given = tuple(name for name in columns if name not in taken)
         faults.extend(outside(study, given))
         if not given:
@@ -50,7 +52,9 @@ def resolve(study: Study, columns: tuple[str, ...]) -> Study:
             study.models,
             exposure=expand(study.models.exposure, given),
             outcome=expand(study.models.outcome, given),
+            censoring=spelt_out(study.models.censoring, given),
         ),
+        roles=roles(study, given),
     )
 
 
@@ -83,23 +87,47 @@ def named(study: Study) -> Iterator[tuple[str, str]]:
         yield "covariates", covariate.name
     for name in study.subgroups:
         yield "subgroups", name
-    for path, terms in (("exposure", study.models.exposure), ("outcome", study.models.outcome)):
-        for term in terms or ():
+    for path, terms in study.models.declared():
+        for term in terms:
             yield from ((f"models.{path}", name) for name in term.names if term != EVERY)
+    for name in study.estimand.subgroups:
+        yield "estimand.subgroups", name
+    yield from ((key, column) for key, column, _ in option_columns(study))
+
+
+def option_columns(study: Study) -> Iterator[tuple[str, str, bool]]:
+    """Yield (key, column, apart) of every column that an option of a leaf names; apart: whether it
+    is never a covariate. Names of the study's own outcomes are not columns.
+    """
+    outcomes = {spec.name for spec in study.outcomes}
+    said = dict(study.options)
+    for name in study.estimators:
+        leaf = load("estimators", name, kind=Estimator)
+        for option, value in said.get(name, ()):
+            if option in leaf.columns:
+                for column in words_in(value):
+                    yield f"estimators.{name}.{option}", column, option in leaf.apart
     for spec in study.sensitivity:
-        for name in sensitivity_columns(spec.options):
-            yield f"sensitivity.{spec.leaf}", name
+        analysis = load("sensitivity", spec.leaf, kind=Sensitivity)
+        for option, value in spec.options:
+            if option in analysis.columns:
+                for column in words_in(value):
+                    if column not in outcomes:
+                        yield f"sensitivity.{spec.leaf}.{option}", column, False
 
 
-def sensitivity_columns(options: tuple[tuple[str, object], ...]) -> Iterator[str]:
-    """Yield the columns that options of sensitivity analyses name."""
-    for key, value in options:
-        if key == "outcome" and isinstance(value, str):
-            yield value
-        elif key in {"without", "benchmarks"} and isinstance(value, tuple):
-            for item in value:
-                inner = item if isinstance(item, tuple) else (str(item),)
-                yield from (str(name) for name in inner)
+def words_in(value: object) -> Iterator[str]:
+    """Yield every word of an option: itself, or those of a list, or of lists in a list."""
+    if isinstance(value, tuple):
+        for item in value:
+            yield from words_in(item)
+    elif not isinstance(value, bool) and isinstance(value, str | int | float):
+        yield str(value)
+
+
+def roles(study: Study, given: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the columns that options of leaves name and that are no covariates."""
+    return tuple(dict.fromkeys(c for _, c, _ in option_columns(study) if c not in given))
 
 
 def place(study: Study, name: str) -> str:
@@ -119,8 +147,8 @@ def place(study: Study, name: str) -> str:
 
 def outside(study: Study, given: tuple[str, ...]) -> Iterator[str]:
     """Yield a fault for each model term that uses a column which `all_but` leaves out."""
-    for path, terms in (("exposure", study.models.exposure), ("outcome", study.models.outcome)):
-        for term in terms or ():
+    for path, terms in study.models.declared():
+        for term in terms:
             for name in term.names:
                 if term != EVERY and name not in given:
                     yield f'models.{path}: "{name}" is not in given: all_but leaves it out.'

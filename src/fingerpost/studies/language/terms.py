@@ -165,3 +165,12 @@ def expand(
     straight = linear(tuple(name for name in given if name not in bent))
     spelled = [each for term in terms for each in (straight if term == EVERY else (term,))]
     return tuple(dict.fromkeys(spelled))
+
+
+def spelt_out(
+    terms: tuple[ModelTerm, ...] | None, given: tuple[str, ...]
+) -> tuple[ModelTerm, ...] | None:
+    """Return the terms with `linear` spelled out, also where it stands alone: of a model whose
+    absence means that there is none.
+    """
+    return linear(given) if terms == (EVERY,) else expand(terms, given)
