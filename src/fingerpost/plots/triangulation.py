@@ -8,7 +8,7 @@ from typing import Any
 
 import altair as alt
 
-from fingerpost.core.estimand import Target
+from fingerpost.core.estimand import Target, Term
 from fingerpost.core.output import Output
 from fingerpost.core.reasons import broken_words, plainest
 from fingerpost.core.table import Cell, Table
@@ -88,15 +88,22 @@ def target_order(output: Output, labels: Sequence[str]) -> dict[str, int]:
 
 def refused_rows(output: Output, question: tuple[str, str, str]) -> list[tuple[Cell, ...]]:
     """Return one row for each target of the question that is refused."""
-    rows: dict[str, tuple[Cell, ...]] = {}
+    rows: dict[tuple[str, str], tuple[Cell, ...]] = {}
     for refusal in output.refusals:
         for term in refusal.terms:
             if (term.outcome, term.words(), term.scale) == question:
                 reason = plainest(refusal.rules)
                 words = broken_words(reason) if reason else "no leaf may answer"
-                label = term.target.label()
-                rows[label] = (label, "", None, None, None, None, "refused", words)
+                label, part = term.target.label(), part_words(term)
+                words = f"{part}: {words}" if part else words
+                rows[label, part] = (label, part, None, None, None, None, "refused", words)
     return list(rows.values())
+
+
+def part_words(term: Term) -> str:
+    """Return the horizon and the subgroup of a term; empty where it has neither."""
+    parts = [f"by {term.horizon:g}" if term.horizon is not None else "", term.subgroup or ""]
+    return ", ".join(part for part in parts if part)
 
 
 def answered_rows(output: Output, question: tuple[str, str, str]) -> list[tuple[Cell, ...]]:
@@ -109,11 +116,7 @@ def answered_rows(output: Output, question: tuple[str, str, str]) -> list[tuple[
         if (term.outcome, term.words(), term.scale) == question:
             role = "primary" if result.primary or not named else "other"
             role = role if term.target.causal else "apart"
-            name = (
-                result.estimator
-                if term.subgroup is None
-                else f"{result.estimator}, {term.subgroup}"
-            )
+            name = ", ".join(part for part in (result.estimator, part_words(term)) if part)
             rows.append(
                 (term.target.label(), name, None, result.value, result.lo, result.hi, role, "")
             )
@@ -121,10 +124,12 @@ def answered_rows(output: Output, question: tuple[str, str, str]) -> list[tuple[
         found = item.region
         if (found.term.outcome, found.term.words(), found.term.scale) == question:
             label, parts = found.term.target.label(), found.pieces or ((math.nan, math.nan),)
+            both = any(result.estimator == item.estimator for result in output.results)
+            told = "set of values not rejected" if both else ""
+            words = (item.estimator, part_words(found.term), told)
+            name = ", ".join(part for part in words if part)
             for at, (lo, hi) in enumerate(parts):
-                rows.append(
-                    (label, item.estimator, at + 1, found.value, lo, hi, "other", found.method)
-                )
+                rows.append((label, name, at + 1, found.value, lo, hi, "other", found.method))
     for term, value in output.truth:
         if (term.outcome, term.words(), term.scale) == question:
             rows.append((term.target.label(), "truth", None, value, None, None, "truth", ""))

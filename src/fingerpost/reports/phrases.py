@@ -66,6 +66,7 @@ def whom(term: Term) -> str:
     """
     words = target_words(term.target, term.contrast)
     words = f"the {words}" if words.startswith("children") else words
+    words = words if term.horizon is None else f"{words}, by {term.horizon:g}"
     return words if term.subgroup is None else f"{words}, among {term.subgroup}"
 
 
@@ -76,6 +77,9 @@ def target_heading(term: Term) -> str:
         "overlap": "Children whose arm was in doubt",
         "association": "As observed, nothing adjusted for",
         "conditional": "Coefficient given the covariates",
+        "compliers": "Children whose arm the instrument moves",
+        "cutoff": "Children at the cut-off",
+        "matched": "Children for whom a match was found",
     }.get(term.target.kind) or sentence(whom(term)).removesuffix(".").removeprefix("The ")
     if term.target.kind == "ate" and term.target.trim is not None:
         words = "Children with overlap"
@@ -194,6 +198,7 @@ def effect(study: Study, result: Result) -> str:
         places = places_of(result, unit)
         limits = difference_interval(result, unit, places)
         size = directed(result.value, unit, places)
+    name = f"{name}{by_when(study, term)}"
     if term.scale == "level" or len(term.contrast) == 1:
         shown = with_unit(result.value * unit.times, unit)
         return f"{name} is {shown} under {term.words()} ({limits})"
@@ -202,6 +207,20 @@ def effect(study: Study, result: Result) -> str:
         joint = "as under" if term.scale == "ratio" else "than under"
         return f"{name} is {size} under {first} {joint} {second} ({limits})"
     return f"{name}: the contrast {term.words()} is {size} ({limits})"
+
+
+def by_when(study: Study, term: Term) -> str:
+    """Return what of a time to an event is compared, and by when; empty for other outcomes."""
+    if term.horizon is None:
+        return ""
+    spec = spec_of(study, term.outcome)
+    unit = f" {spec.measure.measured_in}" if spec and spec.measure.measured_in else ""
+    by = f"{term.horizon:g}{unit}"
+    words = {
+        "survival": f" (the share without the event by {by})",
+        "rmst": f" (the mean time without the event, up to {by})",
+    }
+    return words.get(term.summary, f" (the share with the event by {by})")
 
 
 def null_of(term: Term) -> float:
