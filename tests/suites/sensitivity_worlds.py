@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from fingerpost.core.cohort import Cohort
 from fingerpost.core.column import Column
 from fingerpost.core.estimand import Estimand, Target, Term, pair
 from fingerpost.core.estimate import Estimate, Matrix
+from fingerpost.core.leaves import Sensitivity, load
 from fingerpost.core.model import Models
 from fingerpost.core.outcome import Outcome
 from fingerpost.core.study import Study
@@ -102,3 +104,145 @@ def confounded(seed: int, *, strength: float, n: int = 400, effect: float = 0.5)
     prior = -0.4 * social - strength * severity + draw.standard_normal(n)
     score = effect * arm - 0.4 * social - strength * severity + draw.standard_normal(n)
     return arm, score, {"social": social, "prior": prior}, severity
+
+
+# -------------------- every leaf: options it needs, nothing at no bias, more at more bias
+
+
+def asked(leaf: str, cohort: Cohort, study: Study, **options) -> dict[str, list[dict]]:
+    """Return a leaf's tables by name."""
+    found = load("sensitivity", leaf, kind=Sensitivity).run(make_task(cohort, study, **options))
+    return {table.name: table.records() for table in found.tables}
+
+
+def shares(support: float, none: float) -> tuple:
+    return (("prevalence", (("support", support), ("none", none))), ("effect", 1.0))
+
+
+NEEDED = {
+    "bias_analysis": {"unmeasured": shares(0.5, 0.2), "draws": 100},
+    "calibration": {"controls": ("social", "prior", "score")},
+}
+
+
+def plain(seed: int = 1, *, strength: float = 0.5, n: int = 400):
+    """Return a cohort, its study and the study's own estimate."""
+    arm, score, covariates, _ = confounded(seed, strength=strength, n=n)
+    cohort, study = make_cohort(arm, score, covariates), make_study(("social", "prior"))
+    return cohort, study, float(answers_of(cohort, study)[0].estimate.value[0])
+
+
+def nothing_tipping_point():
+    cohort, study, own = plain()
+    grid = asked("tipping_point", cohort, study)["tipping_contour"]
+    (still,) = {row["adjusted"] for row in grid if row["gap"] == 0.0}
+    return still, own
+
+
+def nothing_oster():
+    cohort, study, own = plain()
+    return asked("oster", cohort, study, delta=0)["oster"][0]["adjusted"], own
+
+
+def nothing_bias_analysis():
+    cohort, study, own = plain()
+    told = {"unmeasured": shares(0.3, 0.3), "draws": 100}
+    return asked("bias_analysis", cohort, study, **told)["bias_analysis"][0]["median"], own
+
+
+def controlled(draw: np.random.Generator, errors: Mapping[str, float], n: int = 400) -> Cohort:
+    """Return children whose controls differ between arms by exactly `errors`, in raw units."""
+    arm = (draw.random(n) < 0.5).astype(int)
+    columns = {}
+    for name, error in errors.items():
+        noise = draw.standard_normal(n)
+        for one in (0, 1):
+            noise[arm == one] -= noise[arm == one].mean()
+        columns[name] = Column(noise + error * arm)
+    return make_cohort(arm, 0.5 * arm + draw.standard_normal(n), {}, roles=columns)
+
+
+def nothing_calibration():
+    """Controls without any difference: the answer itself."""
+    names = ("a", "b", "c", "d", "e")
+    cohort = controlled(np.random.default_rng(2), dict.fromkeys(names, 0.0))
+    row = asked("calibration", cohort, make_study(()), controls=names)["calibration"][0]
+    return row["calibrated"], row["estimate"]
+
+
+def nothing_many_comparisons():
+    """One answer, no other to be seen among: its own p-value."""
+    cohort, study, _ = plain()
+    row = asked("many_comparisons", cohort, study)["many_comparisons"][0]
+    return row["q"], row["p"]
+
+
+def more_tipping_point():
+    """Along the diagonal of the contour the answer moves on."""
+    cohort, study, own = plain()
+    grid = asked("tipping_point", cohort, study)["tipping_contour"]
+    gaps = sorted({row["gap"] for row in grid})
+    effects = sorted({row["effect"] for row in grid}, key=abs)
+    place = {(row["gap"], row["effect"]): row["adjusted"] for row in grid}
+    return [abs(own - place[pair_]) for pair_ in zip(gaps, effects, strict=True)]
+
+
+def more_oster():
+    cohort, study, own = plain()
+    rows = asked("oster", cohort, study, delta=(0, 0.25, 0.5, 0.75, 1))["oster"]
+    return [abs(row["adjusted"] - own) for row in rows]
+
+
+def more_bias_analysis():
+    cohort, study, own = plain()
+    found = []
+    for share in (0.2, 0.4, 0.6, 0.8):
+        told = {"unmeasured": shares(share, 0.2), "draws": 100}
+        row = asked("bias_analysis", cohort, study, **told)["bias_analysis"][0]
+        found.append(abs(row["median"] - own))
+    return found
+
+
+def more_calibration():
+    names = ("a", "b", "c", "d", "e")
+    found = []
+    for error in (0.0, 0.2, 0.4, 0.8):
+        cohort = controlled(np.random.default_rng(2), dict.fromkeys(names, error))
+        row = asked("calibration", cohort, make_study(()), controls=names)["calibration"][0]
+        found.append(abs(row["calibrated"] - row["estimate"]))
+    return found
+
+
+def more_many_comparisons():
+    """The more outcomes without effect are asked of, the less sure one finding."""
+    found = []
+    for k in (1, 2, 4, 8):
+        draw = np.random.default_rng(4)
+        cohort = controlled(draw, {})
+        noise = {
+            f"other {i}": Outcome("continuous", draw.standard_normal(cohort.n)) for i in range(k)
+        }
+        cohort = replace(cohort, outcomes={**cohort.outcomes, **noise})
+        study = make_study(())
+        task = make_task(cohort, study)
+        terms = [term for name in noise for term in study.estimand.terms(name, "mean")]
+        task = replace(task, answers=(*task.answers, *refit_ols(cohort, (), tuple(terms))))
+        answer = load("sensitivity", "many_comparisons", kind=Sensitivity).run(task)
+        found.append(answer.tables[0].records()[0]["holm"])
+    return found
+
+
+NOTHING = {
+    "bias_analysis": nothing_bias_analysis,
+    "calibration": nothing_calibration,
+    "many_comparisons": nothing_many_comparisons,
+    "oster": nothing_oster,
+    "tipping_point": nothing_tipping_point,
+}
+MORE = {
+    "bias_analysis": more_bias_analysis,
+    "calibration": more_calibration,
+    "many_comparisons": more_many_comparisons,
+    "oster": more_oster,
+    "tipping_point": more_tipping_point,
+}

@@ -8,66 +8,39 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fingerpost.core import leaves
 from fingerpost.core.analysis import Fits, Task
 from fingerpost.core.column import Column
 from fingerpost.core.estimand import Target
 from fingerpost.core.estimate import Influence
 from fingerpost.core.inference import intervals, standard_errors
-from fingerpost.core.leaves import Estimator
+from suites.enrolled import COARSE, FAMILY, LEAVES, LET_OFF, Place, law, places
 from suites.worlds import GIVEN, World, task, term
 
-LEAVES = leaves.menu("estimators", Estimator)
-# Strata leave bias within them by design, and are taken as known: the descriptor says so.
-COARSE = {name for name, leaf in LEAVES.items() if "strata" in leaf.spread}
-ARGUED = {"received": Target("received", arm="none")}
+UNITS = Path(__file__).resolve().parents[1] / "units" / "estimators"
 
 
-def targets(leaf: Estimator) -> list[Target]:
-    return [ARGUED.get(kind, Target(kind)) for kind in leaf.targets]
-
-
-# A coefficient has a known truth only where its model is the world's: elsewhere it approximates.
-APPROXIMATE = {("ratio", "continuous"), ("ratio", "binary"), ("difference", "binary")}
-APPROXIMATE |= {("difference", "count")}
-
-
-def combinations() -> list[tuple[str, Target, str, str]]:
+def combinations() -> list[tuple[Place, Target]]:
     return [
-        (name, target, scale, kind)
-        for name, leaf in LEAVES.items()
+        (place, target)
+        for name in LEAVES
         if name not in COARSE
-        for target in targets(leaf)
-        for scale in leaf.scales
-        for kind in leaf.outcomes
-        if name != "regression" or (scale, kind) not in APPROXIMATE
+        for place in places(name, n=4000)
+        for target in place.targets()
     ]
 
 
-def world_of(name: str, kind: str) -> World:
-    """A coefficient answers for a target only where effects are equal."""
-    return World(n=4000, kind=kind, equal_effects=name == "regression")
+def named(value: object) -> str:
+    if isinstance(value, Place):
+        return f"{value.leaf}-{value.kind}-{value.scale}"
+    return value.label() if isinstance(value, Target) else str(value)
 
 
-def truth_of(name: str, world: World, asked) -> float:
-    if name == "naive":
-        return association(world, asked)
-    if not asked.conditional:
-        return world.truth(asked)
-    return world.truth(asked.on(Target("ate")))
-
-
-def association(world: World, asked) -> float:
-    """E[Y | A = a] contrasts: every arm's own children, from a large draw of the model."""
-    value = 0.0
-    for arm, weight in asked.contrast:
-        own = replace(asked, contrast=((arm, 1.0),), target=Target("received", arm=arm))
-        value += weight * world.truth(own)
-    return value
-
-
-def test_some_leaves_are_coarse_and_most_are_not() -> None:
-    assert 0 < len(COARSE) < len(LEAVES) / 2
+def test_few_leaves_are_let_off_and_each_with_a_reason() -> None:
+    for leaves in (COARSE, *LET_OFF.values()):
+        assert set(leaves) <= set(LEAVES)
+        assert len(leaves) <= len(LEAVES) / 4
+        assert all(leaves.values())
+    assert set(FAMILY) <= set(LEAVES)
 
 
 @pytest.mark.parametrize("name", sorted(COARSE))
@@ -84,8 +57,7 @@ def test_coarse_leaves_remove_most_of_the_bias(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(LEAVES))
 def test_every_leaf_has_a_test_of_its_own(name: str) -> None:
-    units = Path(__file__).resolve().parents[1] / "units" / "estimators"
-    assert (units / f"test_{name}.py").is_file()
+    assert (UNITS / f"test_{name}.py").is_file()
 
 
 def run(name: str, cohort, *terms):
@@ -100,89 +72,95 @@ def test_descriptor_is_complete(name: str) -> None:
     assert any(character.isdigit() for character in leaf.reference), "a reference has a year"
     assert leaf.assumes
     assert set(leaf.scales) <= {"difference", "ratio"}
+    options = [option for option, _ in leaf.options]
+    assert set(leaf.needs) | set(leaf.columns) <= set(options)
+    assert set(leaf.apart) <= set(leaf.columns)
 
 
-@pytest.mark.parametrize(
-    ("name", "target", "scale", "kind"),
-    combinations(),
-    ids=lambda value: value.label() if isinstance(value, Target) else str(value),
-)
-def test_truth_lies_within_four_and_a_half_standard_errors(
-    name: str, target: Target, scale: str, kind: str
-) -> None:
-    world = world_of(name, kind)
-    asked = term(kind, target, scale)
-    estimate = run(name, world.draw(11), asked).estimate
+@pytest.mark.parametrize(("place", "target"), combinations(), ids=named)
+def test_truth_lies_within_four_and_a_half_standard_errors(place: Place, target: Target) -> None:
+    asked = place.term(target)
+    estimate = place.ask(place.world.draw(11), asked).estimate
     error = standard_errors(estimate)[0]
-    assert abs(estimate.value[0] - truth_of(name, world, asked)) < 4.5 * error
+    assert abs(estimate.value[0] - place.truth(asked)) < 4.5 * error
 
 
 @pytest.mark.parametrize("name", sorted(LEAVES))
 def test_order_of_rows_does_not_matter(name: str) -> None:
-    cohort = World().draw(3)
-    asked = term("continuous", targets(LEAVES[name])[0])
+    place = first_place(name)
+    cohort, asked = place.world.draw(3), place.term(place.first)
     mixed = cohort.take(np.random.default_rng(0).permutation(cohort.n))
-    first, second = run(name, cohort, asked).estimate, run(name, mixed, asked).estimate
+    first, second = place.ask(cohort, asked).estimate, place.ask(mixed, asked).estimate
     assert first.value == pytest.approx(second.value, abs=1e-9)
     assert standard_errors(first) == pytest.approx(standard_errors(second), rel=1e-8)
 
 
-@pytest.mark.parametrize("name", sorted(LEAVES))
+def first_place(name: str, **size: int) -> Place:
+    return places(name, **size)[0]
+
+
+@pytest.mark.parametrize("name", law("flip"))
 def test_exchanging_the_arms_flips_the_sign(name: str) -> None:
-    cohort = World().draw(4)
-    target = targets(LEAVES[name])[0]
-    there = run(name, cohort, term("continuous", target)).estimate
-    back = run(name, cohort, term("continuous", target, arms=("none", "support"))).estimate
+    place = first_place(name)
+    cohort = place.world.draw(4)
+    there = place.ask(cohort, place.term(place.first)).estimate
+    back = place.ask(cohort, place.term(place.first, arms=("none", "support"))).estimate
     assert there.value == pytest.approx(-back.value, abs=1e-9)
 
 
-@pytest.mark.parametrize("name", sorted(LEAVES))
+@pytest.mark.parametrize("name", law("doubling"))
 def test_doubling_every_child_within_its_school_changes_no_value(name: str) -> None:
-    cohort = World(n=800, schools=60).draw(5)
-    asked = term("continuous", targets(LEAVES[name])[0])
+    place = first_place(name, n=800, schools=60)
+    cohort, asked = place.world.draw(5), place.term(place.first)
     twice = cohort.take(np.tile(np.arange(cohort.n), 2))
-    once, double = run(name, cohort, asked).estimate, run(name, twice, asked).estimate
+    once, double = place.ask(cohort, asked).estimate, place.ask(twice, asked).estimate
     assert double.value == pytest.approx(once.value, abs=1e-6)
     assert standard_errors(double) == pytest.approx(standard_errors(once), rel=1e-5)
 
 
-@pytest.mark.parametrize("name", sorted(set(LEAVES) - COARSE))  # strata are quantiles of children
+@pytest.mark.parametrize("name", law("weights"))
 def test_a_weight_of_two_is_a_child_twice(name: str) -> None:
-    cohort = World(n=600, schools=60).draw(6)
-    asked = term("continuous", targets(LEAVES[name])[0])
+    place = first_place(name, n=600, schools=60)
+    cohort, asked = place.world.draw(6), place.term(place.first)
     counted = np.random.default_rng(1).integers(1, 3, cohort.n)
     repeated = cohort.take(np.repeat(np.arange(cohort.n), counted))
     weighted = replace(cohort, weight=counted.astype(float))
-    assert run(name, weighted, asked).estimate.value == pytest.approx(
-        run(name, repeated, asked).estimate.value, abs=1e-7
+    assert place.ask(weighted, asked).estimate.value == pytest.approx(
+        place.ask(repeated, asked).estimate.value, abs=1e-7
     )
 
 
-@pytest.mark.parametrize("name", sorted(LEAVES))
-@pytest.mark.parametrize("kind", ["continuous", "count"])
-def test_influence_sums_to_zero(name: str, kind: str) -> None:
-    scale = "difference" if kind == "continuous" else "ratio"
-    for target in targets(LEAVES[name]):
-        spread = run(name, World(kind=kind).draw(7), term(kind, target, scale)).estimate.spread
-        assert isinstance(spread, Influence)
-        scaled = np.abs(spread.sums.sum(axis=0)) / np.abs(spread.sums).sum(axis=0)
-        assert scaled.max() < 1e-6
+@pytest.mark.parametrize("name", law("sum"))
+def test_influence_sums_to_zero(name: str) -> None:
+    for place in (places(name)[0], places(name)[-1]):
+        for target in place.targets():
+            spread = place.ask(place.world.draw(7), place.term(target)).estimate.spread
+            assert isinstance(spread, Influence)
+            scaled = np.abs(spread.sums.sum(axis=0)) / np.abs(spread.sums).sum(axis=0)
+            assert scaled.max() < 1e-6
 
 
-@pytest.mark.parametrize("name", sorted(set(LEAVES) - COARSE))  # strata are taken as known
+@pytest.mark.parametrize("name", law("jackknife"))
 def test_an_infinitesimal_jackknife_agrees_with_the_influence(name: str) -> None:
     """Leaving out one school moves the estimate by minus its influence, to first order."""
-    cohort = World(n=3000, schools=60, arms=2).draw(8)
-    asked = term("continuous", targets(LEAVES[name])[-1])
-    found = run(name, cohort, asked).estimate
+    place = first_place(name, n=3000, schools=60, arms=2)
+    cohort, asked = place.world.draw(8), place.term(place.targets()[-1])
+    found = place.ask(cohort, asked).estimate
     codes = cohort.clusters["school"]
     moved = []
-    for school in range(60):
+    for school in range(0, 60, 2):
         weight = np.ones(cohort.n)
         weight[codes == school] = 1 - 1e-4
-        tilted = run(name, replace(cohort, weight=weight), asked).estimate
+        tilted = place.ask(replace(cohort, weight=weight), asked).estimate
         moved.append((found.value[0] - tilted.value[0]) / 1e-4)
-    assert np.array(moved) == pytest.approx(found.spread.sums[:, 0], abs=2e-5)
+    assert np.array(moved) == pytest.approx(found.spread.sums[::2, 0], abs=2e-5)
+
+
+def size_of(name: str) -> dict[str, int]:
+    """A cut-off and an instrument use few of the children, and need more of them."""
+    if FAMILY.get(name) in ("cutoff", "instrument"):
+        return {"n": 2000, "schools": 100, "arms": 2}
+    return {"n": 600, "schools": 60, "arms": 2}
 
 
 @pytest.mark.parametrize("name", sorted(LEAVES))
@@ -191,47 +169,45 @@ def test_coverage_over_200_worlds(name: str) -> None:
     asked where the score is constant within them, so that they too have no bias.
     """
     coarse = name in COARSE
-    world = World(n=600, schools=60, equal_effects=name == "regression", arms=2, two_kinds=coarse)
-    asked = [term("continuous", target) for target in targets(LEAVES[name])]
-    truth = np.array([truth_of(name, world, one) for one in asked])
+    place = replace(first_place(name, **size_of(name)), two_kinds=coarse)
+    asked = [place.term(target) for target in place.targets()]
+    truth = np.array([place.truth(one) for one in asked])
+    more = {"strata": 3} if coarse else {}
     values, inside = [], []
     for seed in range(200):
-        own = task(world.draw(1000 + seed), *asked, given=world.given)
-        if coarse:
-            own = replace(own, analysis=replace(own.analysis, options={"strata": 3}))
-        found = LEAVES[name].run(own).estimate
+        found = place.ask(place.world.draw(1000 + seed), *asked, **more).estimate
         bounds = intervals(found)
         values.append(found.value)
         inside.append((bounds[:, 0] <= truth) & (truth <= bounds[:, 1]))
     spread = np.std(values, axis=0, ddof=1)
     bias = np.abs(np.mean(values, axis=0) - truth)
-    assert (bias <= np.maximum(3.5 * spread / np.sqrt(200), 0.10 * spread)).all()
     covered = np.mean(inside, axis=0)
     assert ((covered >= 0.90) & (covered <= 0.99)).all(), covered
+    if name != "rdd":  # its value is not the centre of its interval, which corrects the bias
+        assert (bias <= np.maximum(3.5 * spread / np.sqrt(200), 0.10 * spread)).all()
 
 
-@pytest.mark.parametrize("name", sorted(set(LEAVES) - COARSE))  # coarse strata leave bias by design
+@pytest.mark.parametrize("name", sorted(set(LEAVES) - set(COARSE)))
 def test_coverage_with_twenty_schools(name: str) -> None:
-    """Few clusters: CR2 or the score wild bootstrap, not the normal."""
-    world = World(n=400, schools=20, equal_effects=name == "regression", arms=2)
-    asked = term("continuous", targets(LEAVES[name])[0])
-    truth = truth_of(name, world, asked)
-    inside = []
+    """Few clusters: CR2, or the score wild bootstrap, or t, not the normal."""
+    place = first_place(name, **{**size_of(name), "schools": 20})
+    asked = place.term(place.first)
+    truth, inside = place.truth(asked), []
     for seed in range(200):
-        found = run(name, world.draw(5000 + seed), asked).estimate
+        found = place.ask(place.world.draw(5000 + seed), asked).estimate
         low, high = intervals(found)[0]
-        assert found.interval[0].startswith(("t, CR2", "score wild bootstrap"))
+        assert not found.interval[0].startswith("normal")
         inside.append(low <= truth <= high)
     assert 0.90 <= np.mean(inside) <= 0.99
 
 
 def test_fewer_than_ten_schools_give_no_interval() -> None:
-    cohort = World(n=400, schools=8, arms=2).draw(1)
-    for name, leaf in LEAVES.items():
-        found = run(name, cohort, term("continuous", targets(leaf)[0])).estimate
-        assert intervals(found) is None
-        assert standard_errors(found) is None
-        assert "fewer than 10" in found.interval[0]
+    for name in LEAVES:
+        place = first_place(name, n=2000, schools=8, arms=2)
+        found = place.ask(place.world.draw(1), place.term(place.first)).estimate
+        assert intervals(found) is None, name
+        assert standard_errors(found) is None, name
+        assert "fewer than 10" in found.interval[0], name
 
 
 @pytest.mark.parametrize("arm", ["none", "support", "plan"])

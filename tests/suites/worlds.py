@@ -87,13 +87,28 @@ class World:
         x = design(np.random.default_rng(2**31), draws, two_kinds=self.two_kinds)
         score = np.exp(x @ SCORE[: self.arms].T)
         score /= score.sum(axis=1, keepdims=True)
-        h = tilting(term, score, self.names)
         means = mean_of(self.kind, x @ self.outcome.T)
+        if term.target.kind == "incremental":
+            return self.moved(term, score, means)
+        h = tilting(term, score, self.names)
         value = 0.0
         for name, weight in term.contrast:
             mean = float(h @ means[:, self.names.index(name)] / h.sum())
             value += weight * (np.log(mean) if term.scale == "ratio" else mean)
         return value
+
+    def moved(self, term: Term, score: np.ndarray, means: np.ndarray) -> float:
+        """Return the mean with the odds of the contrast's first arm multiplied, against the mean as
+        things are, of two arms.
+        """
+        at, delta = self.names.index(term.contrast[0][0]), term.target.delta
+        chance = score[:, at]
+        then = delta * chance / (delta * chance + 1 - chance)
+        means = [
+            float(np.mean(share * means[:, at] + (1 - share) * means[:, 1 - at]))
+            for share in (then, chance)
+        ]
+        return float(np.log(means[0] / means[1]) if term.scale == "ratio" else means[0] - means[1])
 
 
 def design(r: np.random.Generator, n: int, *, two_kinds: bool = False) -> np.ndarray:

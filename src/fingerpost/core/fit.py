@@ -40,6 +40,12 @@ class Weights:
     own: Mapping[str, Array]
     target: Array
 
+    @property
+    def own_arm(self) -> Array:
+        """(n,) what each child counts for in its own arm; zero in arms that are not compared."""
+        found: Array = np.sum(list(self.own.values()), axis=0)
+        return found
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Fit:

@@ -172,11 +172,14 @@ def joint_bands(
     return np.stack([estimate.value - reach, estimate.value + reach], axis=1)
 
 
-def pool(estimates: Sequence[Estimate], complete_df: float = np.inf) -> Estimate:
+def pool(
+    estimates: Sequence[Estimate], complete_df: float = np.inf, *, level: float = 0.95
+) -> Estimate:
     """Return the estimate pooled over replicates (imputations, linkage spines) by Rubin's rules.
 
     Covariance is the mean replicate covariance + (1 + 1/M) B; degrees of freedom are Barnard &
-    Rubin (1999), with `complete_df` those of complete data (G − 1 for G clusters).
+    Rubin (1999), with `complete_df` those of complete data (G − 1 for G clusters). level: of
+    intervals that have a centre of their own.
     """
     m = len(estimates)
     values = np.stack([estimate.value for estimate in estimates])
@@ -186,16 +189,25 @@ def pool(estimates: Sequence[Estimate], complete_df: float = np.inf) -> Estimate
     within = np.mean(np.stack([c for c in covariances if c is not None]), axis=0)
     away = values - values.mean(axis=0)
     between = (1 + 1 / m) * (away.T @ away) / (m - 1)
-    return replace(
+    df = _barnard_rubin(np.diag(within), np.diag(between), m, complete_df)
+    pooled = replace(
         estimates[0],
         value=values.mean(axis=0),
         spread=Matrix(within),
         extra=between,
-        df=_barnard_rubin(np.diag(within), np.diag(between), m, complete_df),
+        df=df,
         interval=("t (Rubin, Barnard–Rubin df)",) * len(values[0]),
         bounds=None,
         critical=None,
     )
+    limits = [one.bounds for one in estimates if one.bounds is not None]
+    if len(limits) < m:
+        return pooled
+    # An interval that is not centred on its value (bias-corrected, say) keeps its own centre.
+    centre = np.mean([own.mean(axis=1) for own in limits], axis=0)
+    reach = intervals(pooled, level)
+    assert reach is not None
+    return replace(pooled, bounds=reach + (centre - pooled.value)[:, None])
 
 
 def _barnard_rubin(within: Array, between: Array, m: int, complete_df: float) -> Array:

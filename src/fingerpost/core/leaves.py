@@ -33,8 +33,9 @@ class Estimator:
 
     targets: kinds of target it answers; trimmed: whether also after trimming. instead: (option,
     targets) that it answers in place of `targets` where the study sets the option to anything but
-    false. scales, outcomes, summaries: kinds it takes and gives. levels: `k` (two or more arms, all
-    at once), `pairwise` (two or more, two at a time), `ordered` (two, or more in order of dose) or
+    false. only_with: (target, option) of a target that it answers only with the option set.
+    scales, outcomes, summaries: kinds it takes and gives. levels: `k` (two or more arms, all at
+    once), `pairwise` (two or more, two at a time), `ordered` (two, or more in order of dose) or
     `2`. spread: how its variance is made. guard: `target` (judged on the tilting weights), `own`
     (also on weights of its own, which its answer's fit holds) or `exempt`.
     extrapolates: whether it may answer where nobody was observed, shown apart if the target is
@@ -61,6 +62,7 @@ class Estimator:
     censoring: bool = False
     randomised: tuple[str, ...] = ()
     instead: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    only_with: tuple[tuple[str, str], ...] = ()
     summaries: tuple[str, ...] = ("mean", "risk", "rate")
     options: tuple[tuple[str, str], ...] = ()
     needs: tuple[str, ...] = ()

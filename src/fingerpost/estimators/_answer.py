@@ -16,7 +16,8 @@ from fingerpost.core.estimand import Target, Term
 from fingerpost.core.estimate import Estimate, Influence
 from fingerpost.core.table import Table
 from fingerpost.estimators._few import Few, few_clusters, unit_shares
-from fingerpost.estimators._score import tilt_key
+from fingerpost.estimators._outcome import survey_weight
+from fingerpost.estimators._score import tilt, tilt_key
 from fingerpost.estimators._standardise import Mean, Recipe, standardised_mean
 from fingerpost.kernels.clusters import recode, sum_by
 
@@ -29,12 +30,14 @@ LARGE_SHARE = 0.10
 @dataclass(frozen=True, eq=False, slots=True)
 class Uncertain:
     """q values with influence by child (n, q). weighted: whether the score weights the children,
-    which decides what share of an arm's weight a variance unit holds.
+    which decides what share of an arm's weight a variance unit holds; own: gives instead the (n,)
+    weights, survey weights and all, by which the leaf counts each child in its arm for a term.
     """
 
     value: Array
     influence: Array
     weighted: bool
+    own: Callable[[Term], Array] | None = None
 
 
 def standardise(task: Task, leaf: str, recipe: Recipe) -> Answer:
@@ -48,12 +51,17 @@ def standardise(task: Task, leaf: str, recipe: Recipe) -> Answer:
 
 
 def answer_from_means(
-    task: Task, leaf: str, mean: Callable[[Term, int], Mean], *, weighted: bool
+    task: Task,
+    leaf: str,
+    mean: Callable[[Term, int], Mean],
+    *,
+    weighted: bool,
+    own: Callable[[Term], Array] | None = None,
 ) -> Answer:
     """Return contrasts of arm means for every term of the task; each mean is made once.
 
-    weighted: whether the leaf weights children by the score, which decides what share of an arm's
-    weight one variance unit holds.
+    weighted, own: how the leaf weights children, which decides what share of an arm's weight one
+    variance unit holds; see `Uncertain`.
     """
     cohort = task.cohort
     means: dict[tuple[Target, int], Mean] = {}
@@ -67,6 +75,7 @@ def answer_from_means(
         np.array([column.value for column in columns]),
         np.stack([column.influence for column in columns], axis=1),
         weighted,
+        own,
     )
     table = _means_table(task, leaf, means)
     return Answer(leaf, estimate=estimate(task, found), tables=(table,))
@@ -139,7 +148,7 @@ def needs_few(task: Task, found: Uncertain, *, codes: Codes, count: int) -> Few 
     if count < TOO_FEW_CLUSTERS:
         return None
     shares = [
-        unit_shares(task, term, weighted=found.weighted, codes=codes, count=count)
+        unit_shares(task, _weight(task, term, found), codes=codes, count=count)
         for term in task.terms
     ]
     compared = [[task.cohort.arms.index(name) for name, _ in term.contrast] for term in task.terms]
@@ -147,6 +156,16 @@ def needs_few(task: Task, found: Uncertain, *, codes: Codes, count: int) -> Few 
     if count >= FEW_CLUSTERS and largest <= LARGE_SHARE:
         return None
     return few_clusters(task, found.influence, codes=codes, shares=shares)
+
+
+def _weight(task: Task, term: Term, found: Uncertain) -> Array:
+    """Return (n,) what each child counts for in the mean of its own arm."""
+    if found.own is not None:
+        return found.own(term)
+    weight = survey_weight(task)
+    if not found.weighted:
+        return weight
+    return weight * tilt(task, term).weights[np.arange(task.cohort.n), task.cohort.arm]
 
 
 def factor(cluster: str | None, g: int) -> tuple[float, str]:

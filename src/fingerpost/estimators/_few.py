@@ -17,10 +17,8 @@ from scipy.special import stdtrit
 
 from fingerpost.core.analysis import Task
 from fingerpost.core.cohort import Codes
-from fingerpost.core.estimand import Term
 from fingerpost.core.seeds import stream
-from fingerpost.estimators._outcome import Array, survey_weight
-from fingerpost.estimators._score import tilt
+from fingerpost.estimators._outcome import Array
 from fingerpost.kernels.clusters import sum_by
 from fingerpost.kernels.wild import wild_score_bootstrap
 
@@ -37,13 +35,10 @@ class Few:
     critical: Array
 
 
-def unit_shares(task: Task, term: Term, *, weighted: bool, codes: Codes, count: int) -> Array:
-    """Return (g, k) the share of each arm's weight (tilted, if `weighted`) that each unit holds."""
-    cohort = task.cohort
-    weight = survey_weight(task)
-    if weighted:
-        weight = weight * tilt(task, term).weights[np.arange(cohort.n), cohort.arm]
-    mine = [sum_by(codes, weight * (cohort.arm == a), n_groups=count) for a in arms_of(task)]
+def unit_shares(task: Task, weight: Array, *, codes: Codes, count: int) -> Array:
+    """Return (g, k) the share of each arm's weight that each unit holds; weight: (n,)."""
+    arm = task.cohort.arm
+    mine = [sum_by(codes, weight * (arm == a), n_groups=count) for a in arms_of(task)]
     return np.stack([each / max(float(each.sum()), 1e-300) for each in mine], axis=1)
 
 
@@ -77,6 +72,8 @@ def _welch(own: Array, share: Array) -> float:
     """Return Welch's degrees of freedom; own: (g, k) sums; an arm's effective number of clusters is
     the inverse of its sum of squared shares.
     """
+    if not own.any():
+        return float("inf")  # nothing varies, such as a policy that changes nothing
     variance = (own**2).sum(axis=0)
     effective = 1 / np.maximum((share**2).sum(axis=0), 1e-300)
     each = np.maximum(effective - 1, 0.5)

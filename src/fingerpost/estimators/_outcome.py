@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fingerpost.core.analysis import Task
-from fingerpost.core.errors import Unanswerable
+from fingerpost.core.errors import TooFew, Unanswerable
 from fingerpost.core.outcome import Outcome
 from fingerpost.estimators._censoring import seen
 from fingerpost.estimators._models import (
@@ -89,6 +89,8 @@ def _by_arm(task: Task, weights: Array | None) -> tuple[ArmModel, ...]:
     here, found = seen(task), []
     for a in range(len(cohort.arms)):
         rows = np.flatnonzero(here & (cohort.arm == a))
+        if not len(rows):
+            raise TooFew(f"outcome model: the outcome was seen for nobody in arm {cohort.arms[a]}.")
         offset = None if outcome.exposure is None else np.log(time[rows])
         fitted = fit(
             design.take(rows),

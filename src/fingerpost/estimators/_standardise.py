@@ -99,7 +99,7 @@ def standardised_mean(task: Task, term: Term, arm: int, recipe: Recipe) -> Mean:
     if censored is not None and in_seen is not None:
         influence += through_censoring(censored, in_seen * censored.slope)
     if in_score is not None:
-        influence += _through_score(score(task), in_score)
+        influence += through_score(score(task), in_score)
     return Mean(value, influence)
 
 
@@ -210,7 +210,7 @@ def _through_weights(task: Task, tilted: Tilt, model: ArmModel, lean: Array) -> 
     return project(model, lean)[:, None] * own
 
 
-def _through_score(found: Score, in_score: Array) -> Array:
+def through_score(found: Score, in_score: Array) -> Array:
     """Return (n,) the influence that comes by way of the estimated score."""
     slope = cross(found.design, in_score)
     lean = (found.fit.bread.T @ slope.T.ravel()).reshape(slope.T.shape).T

@@ -15,7 +15,6 @@ from fingerpost.core.estimand import Contrast, Term
 from fingerpost.core.study import Study
 
 
-
 class Refit(Protocol):
     """The means to ask the study's estimators again."""
 
@@ -39,6 +38,8 @@ class SensitivityTask:
     spec_options: what the study wrote under the analysis's name. refit: runs the study's estimators
     on another cohort, given these covariates, for these terms (None: the study's own); the guard
     rails run again, and what they refuse comes back as refusals. level: of every interval.
+    unseen: outcome → arm → number of children whose outcome was not seen, who may have left the
+    cohort.
     """
 
     study: Study
@@ -47,6 +48,7 @@ class SensitivityTask:
     refit: Refit
     spec_options: Mapping[str, object] = field(default_factory=dict)
     level: float = 0.95
+    unseen: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def outcomes(self) -> tuple[str, ...]:

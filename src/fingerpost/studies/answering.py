@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-
-import numpy as np
 
 from fingerpost.core.analysis import Analysis, Task
 from fingerpost.core.answer import Answer
@@ -21,10 +19,10 @@ from fingerpost.estimators._outcome import outcome_of
 from fingerpost.studies import diagnostics, guard, plan, several
 from fingerpost.studies.groups import Groups, narrowed, stays
 from fingerpost.studies.guard import Verdict
-from fingerpost.studies.weights import Indicators, Weighting, from_own, weighting
+from fingerpost.studies.judging import Judgement, judge
+from fingerpost.studies.weights import Indicators, Weighting, from_own
 
 Say = Callable[[str], None]
-NO_COVARIATES = Indicators((), (), np.empty(0))
 SEEN_ONLY = (
     "children whose outcome was not seen are left out by this estimator, which has no use for the "
     "model of who was seen"
@@ -32,17 +30,6 @@ SEEN_ONLY = (
 OWN_MEND = (
     "Ask for closer matches or fewer covariates, or leave this estimator out: others may answer."
 )
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Judgement:
-    """One term before it is answered: its verdict, its task (trimmed where asked), its weights."""
-
-    term: Term
-    task: Task
-    verdict: Verdict
-    weighted: Weighting | None
-    covariates: Indicators
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -109,47 +96,6 @@ def answer_outcome(
             answers += ask(asking, wanted[name])
     tables = _tables(study, groups, judged, answers) if with_tables else ()
     return Answered(tuple(answers), refusals, tables)
-
-
-def judge(study: Study, groups: Groups, wanted: Iterable[Term]) -> tuple[Judgement, ...]:
-    """Return the judgement of every term with a causal target that some leaf answers; a trimmed
-    target is judged on who stays. A target that is a leaf's own has no tilting weights: of it only
-    the numbers of children, clusters and events are judged here.
-    """
-    return tuple(
-        _judged(study, groups, term) for term in dict.fromkeys(wanted) if term.target.causal
-    )
-
-
-def _judged(study: Study, groups: Groups, term: Term) -> Judgement:
-    before, covariates = groups.of(term, trimmed=False), groups.covariates
-    counts = guard.judge_counts(before, term, study.guard)
-    if guard.refuses(counts) or not before.analysis.given or not term.target.tilted:
-        return Judgement(term, before, Verdict(term, counts), None, NO_COVARIATES)
-    own = groups.of(term)
-    if term.target.trim is not None:
-        counts = guard.judge_counts(own, term, study.guard)
-    if guard.refuses(counts):
-        return Judgement(term, own, Verdict(term, counts), None, covariates(term))
-    weighted = _weighted(own, term, study)
-    if isinstance(weighted, NotFitted):
-        rule = guard.unfitted(str(weighted), term)
-        return Judgement(term, own, Verdict(term, (*counts, rule)), None, covariates(term))
-    rules = guard.judge_weights(own, weighted, covariates(term), study.guard)
-    return Judgement(term, own, Verdict(term, (*counts, *rules)), weighted, covariates(term))
-
-
-def _weighted(task: Task, term: Term, study: Study) -> Weighting | NotFitted:
-    """Return the weights of a term; of a subgroup, or after trimming, the fault of a score that
-    cannot be fitted to its children, which bars that term alone. Of all children, such a fault ends
-    the study.
-    """
-    try:
-        return weighting(replace(task, terms=(term,)), term, study.guard.outside_below)
-    except NotFitted as fault:
-        if term.target.trim is None and term.subgroup is None:
-            raise
-        return fault
 
 
 def ask(asking: Asking, wanted: tuple[Term, ...]) -> list[Answer]:
@@ -257,11 +203,11 @@ def _run(name: str, leaf: Estimator, task: Task) -> Answer:
     """Run a leaf; what it finds too few for is refused for itself, in the open."""
     try:
         return leaf.run(task)
-    except Unanswerable as fault:
+    except (NotFitted, Unanswerable) as fault:
         return unanswered(name, task.terms, fault=fault)
 
 
-def unanswered(name: str, terms: tuple[Term, ...], *, fault: Unanswerable) -> Answer:
+def unanswered(name: str, terms: tuple[Term, ...], *, fault: NotFitted | Unanswerable) -> Answer:
     """Return the answer of a leaf that found it has none; the fault says why, and the mend."""
     rule = Broken("no answer", "this leaf can answer", float("nan"), float("nan"), str(fault))
     return Answer(name, refusals=(Refusal(terms, (rule,), "", leaf=name),))

@@ -29,7 +29,8 @@ def _as_asked(study: Study, name: str) -> Estimator:
     for option, targets in leaf.instead:
         if said.get(option, False) is not False:
             leaf = replace(leaf, targets=targets)
-    return leaf
+    barred = {kind for kind, option in leaf.only_with if said.get(option, False) is False}
+    return replace(leaf, targets=tuple(kind for kind in leaf.targets if kind not in barred))
 
 
 def options(study: Study, name: str) -> dict[str, object]:
@@ -40,6 +41,15 @@ def options(study: Study, name: str) -> dict[str, object]:
 def spec_of(study: Study, outcome: str) -> OutcomeSpec:
     """Return how an outcome of the study is read."""
     return next(spec for spec in study.outcomes if spec.name == outcome)
+
+
+def kind_of(study: Study, term: Term) -> str:
+    """Return the kind of a term's outcome; of one that is not the study's, such as a control, the
+    kind whose summary is asked.
+    """
+    kinds = {spec.name: spec.kind for spec in study.outcomes}
+    own = next((kind for kind, summary in SUMMARIES.items() if summary == term.summary), "time")
+    return kinds.get(term.outcome, own)
 
 
 def asked(study: Study, outcome: str) -> tuple[Term, ...]:
@@ -72,7 +82,7 @@ def answers(leaf: Estimator, study: Study, terms: Iterable[Term]) -> tuple[Term,
 def _takes(leaf: Estimator, study: Study, term: Term) -> bool:
     """Return whether a leaf takes a term's outcome, summary, scale and contrast, for any target."""
     pairwise = leaf.levels == "k" or len(term.contrast) == 2
-    takes = spec_of(study, term.outcome).kind in leaf.outcomes and term.summary in leaf.summaries
+    takes = kind_of(study, term) in leaf.outcomes and term.summary in leaf.summaries
     return takes and pairwise and term.scale in leaf.scales
 
 
@@ -130,8 +140,8 @@ def _given_faults(study: Study, found: dict[str, Estimator]) -> list[str]:
     if study.given or study.all_but is not None or not needy:
         return []
     return [
-        f"assignment.given: {listed(needy)} need at least one covariate; without any, only naive "
-        "and regression compare the arms."
+        f"assignment.given: {listed(needy)} need at least one covariate; without any, only "
+        f"{listed(able(lambda leaf: leaf.guard == 'exempt'))} compare the arms."
     ]
 
 
@@ -226,7 +236,8 @@ def _leaf_faults(study: Study, name: str, leaf: Estimator, terms: tuple[Term, ..
         faults.append(
             f"estimators: {name} cannot answer {targets} on scale {study.estimand.scale}; "
             f"it answers {listed(leaf.targets)} on scale {listed(leaf.scales)}{pairs}. "
-            f"{_leaves_that_can(terms)}"
+            + "".join(f"With {option} it answers {kind} too. " for kind, option in leaf.only_with)
+            + f"{_leaves_that_can(terms)}"
         )
     return faults
 

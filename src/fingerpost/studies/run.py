@@ -16,7 +16,7 @@ from fingerpost.core.agreement import Agreement
 from fingerpost.core.analysis import Task
 from fingerpost.core.answer import Answer
 from fingerpost.core.cohort import Cohort
-from fingerpost.core.errors import Malformed, Unanswerable
+from fingerpost.core.errors import Malformed, NotFitted, Unanswerable
 from fingerpost.core.estimand import Term
 from fingerpost.core.finding import Finding
 from fingerpost.core.flow import Flow
@@ -58,19 +58,20 @@ def found_in(study: Study, records: TableRecords, *, say: Say) -> Finding:
     check_drawn(study, cohort)
     parts: list[tuple[Task, Answered]] = []
     sensitivity: list[Answer] = []
-    flow, kept = cohort.flow, Kept(study, cohort)
+    flow, kept, unseen = cohort.flow, Kept(study, cohort), unseen_by_arm(cohort)
     for outcome in study.outcomes:
         task, flow = kept.task(outcome.name, flow)
         answered = answer_outcome(study, task, say)
         parts.append((task, answered))
         sensitivity += [
-            _sensitive(study, task, answered.answers, spec, say)
+            _sensitive(study, spec, task=task, answers=answered.answers, unseen=unseen, say=say)
             for spec in study.sensitivity
             if scope(spec) == "outcome"
         ]
     answers = tuple(answer for _, part in parts for answer in part.answers)
+    whole = Task(cohort, parts[0][0].terms, analysis_of(study))
     sensitivity += [
-        _sensitive(study, Task(cohort, parts[0][0].terms, analysis_of(study)), answers, spec, say)
+        _sensitive(study, spec, task=whole, answers=answers, unseen=unseen, say=say)
         for spec in study.sensitivity
         if scope(spec) == "study"
     ]
@@ -152,8 +153,24 @@ def scope(spec: SensitivitySpec) -> str:
     return leaves.load("sensitivity", spec.leaf, kind=Sensitivity).scope
 
 
+def unseen_by_arm(cohort: Cohort) -> dict[str, dict[str, int]]:
+    """Return, for each outcome, how many children of each arm had none."""
+    found = {}
+    for name, outcome in cohort.outcomes.items():
+        if outcome.observed is not None:
+            counts = np.bincount(cohort.arm[~outcome.observed], minlength=len(cohort.arms))
+            found[name] = dict(zip(cohort.arms, (int(count) for count in counts), strict=True))
+    return found
+
+
 def _sensitive(
-    study: Study, task: Task, answers: tuple[Answer, ...], spec: SensitivitySpec, say: Say
+    study: Study,
+    spec: SensitivitySpec,
+    *,
+    task: Task,
+    answers: tuple[Answer, ...],
+    unseen: dict[str, dict[str, int]],
+    say: Say,
 ) -> Answer:
     leaf = leaves.load("sensitivity", spec.leaf, kind=Sensitivity)
     about = task.terms[0].outcome if leaf.scope == "outcome" else "all outcomes"
@@ -170,10 +187,12 @@ def _sensitive(
         refused = (Answer("guard", refusals=found.refusals),) if found.refusals else ()
         return (*found.answers, *refused)
 
-    told = SensitivityTask(study, task.cohort, answers, refit, dict(spec.options), study.level)
+    told = SensitivityTask(
+        study, task.cohort, answers, refit, dict(spec.options), study.level, unseen
+    )
     try:
         return leaf.run(told)
-    except Unanswerable as fault:
+    except (NotFitted, Unanswerable) as fault:
         return unanswered(spec.leaf, task.terms, fault=fault)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +18,7 @@ from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
 from fingerpost.studies.groups import column_of
 from fingerpost.studies.guard import REFUSE, WARN
-
-if TYPE_CHECKING:
-    from fingerpost.studies.answering import Judgement
+from fingerpost.studies.judging import Judgement
 
 Array = NDArray[np.float64]
 Held = tuple[str, Estimate]  # a leaf's name, and its estimate of one term
