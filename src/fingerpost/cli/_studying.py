@@ -138,9 +138,26 @@ def told(output: Output) -> str:
         parts.append(labelled("Synthetic", ["the records are made up: no real child is in them"]))
     parts.append(labelled("Answer", answers(output)))
     parts += [labelled("How sure", reasons(output))]
-    if output.clearance == "inside":
-        parts.append(labelled("Stamp", ["not cleared: for the secure room only"]))
+    parts += [labelled(label, [words]) for label, words in stamped(output)]
     return "\n".join(parts)
+
+
+def stamped(output: Output) -> list[tuple[str, str]]:
+    """Return what may be done with an output: its policy where it is not the study's own, what was
+    withheld, and whether it may leave.
+    """
+    found = []
+    if output.overridden:
+        own = f"instead of the study's own policy, {output.overridden}"
+        found.append(("Release", f"{output.policy}, {own}"))
+    if output.clearance == "inside":
+        found.append(("Stamp", "not cleared: for the secure room only"))
+    if output.clearance == "prepared":
+        held = f"{len(output.withheld)} things are withheld; the report lists them"
+        found.append(
+            ("Stamp", f"prepared under {output.policy}, to be checked by a person; {held}")
+        )
+    return found
 
 
 def wrote(paths: tuple[Path, ...]) -> str:

@@ -48,7 +48,7 @@ def run(
     ] = None,
     release: Annotated[
         str | None,
-        typer.Option(metavar="POLICY", help="Release policy instead of the study's: none, inside."),
+        typer.Option(metavar="POLICY", help="Policy, not the study's: none, inside or ons_srs."),
     ] = None,
     seed: Annotated[
         int | None, typer.Option(metavar="N", help="Seed instead of the study's.")
@@ -68,7 +68,7 @@ def run(
     Examples:
       fingerpost study run examples/nhefs/study.yaml
       fingerpost study run study.yaml --records records/children.csv --out build/mine
-      fingerpost study run study.yaml --engine polars --json results.json --quiet
+      fingerpost study run study.yaml --release ons_srs --json results.json --quiet
     """
     choices = Choices(records, engine, release, seed)
     study = chosen(file, choices)

@@ -43,11 +43,15 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """What a disclosure rule stopped, and which."""
+    """What a disclosure rule stopped, and which, in words.
+
+    where: the part of results.json it is missing from, such as `diagnostics.balance`.
+    """
 
     what: str
     rule: str
     policy: str
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +79,10 @@ class SensitivityResult:
 class Output:
     """A finding after the release gate.
 
-    status: `answered`, `partly refused` or `refused`. clearance: `inside` (not cleared), `public`
-    or `cleared`. covariance: joint, by index of `results` (role answer), None where two results
-    share no variance unit. refusals: of targets, which no leaf answers; leaf_refusals: of one leaf,
+    status: `answered`, `partly refused` or `refused`. clearance: `inside` (not cleared), `public`,
+    `prepared` (under a policy, for a person to check) or `cleared` (by that person). policy_words:
+    what the policy does, for readers. covariance: joint, by index of `results` (role answer), None
+    where two results share no variance unit. refusals: of targets, which no leaf answers; leaf_refusals: of one leaf,
     where others answer. truth: (term, value) where the records are synthetic.
     """
 
@@ -98,6 +103,12 @@ class Output:
     leaf_refusals: tuple[Refusal, ...] = ()
     withheld: tuple[Withheld, ...] = ()
     truth: tuple[tuple[Term, float], ...] = ()
+    policy_words: str = ""
+
+    @property
+    def overridden(self) -> str:
+        """The policy that the study itself names, where it is not the one that was used."""
+        return "" if self.study.release == self.policy else self.study.release
 
     def table(self, name: str) -> Table | None:
         """Return a diagnostic table by name, or None."""

@@ -55,6 +55,7 @@ from fingerpost.core.answer import Answer
 from fingerpost.core.errors import TooFew, Unanswerable, UsageError, listed
 from fingerpost.core.estimate import Estimate
 from fingerpost.core.leaves import Assumption, Estimator
+from fingerpost.core.refusal import Broken, Refusal
 from fingerpost.core.region import Region
 from fingerpost.core.table import Cell, Table
 from fingerpost.estimators._assumptions import CONSISTENCY, KINDS
@@ -93,7 +94,8 @@ def run(task: Task) -> Answer:
     found = effect(children, window)
     judged = judge(task, children, found)
     weak = np.isfinite(found.first_stage) and found.first_stage < judged.critical**2
-    estimate = _estimate(task, children, window, found, judged=judged, sign=place, shown=not weak)
+    estimate = None if weak else _estimate(task, children, window, found, judged=judged, sign=place)
+    regions = _regions(task, children, found, judged=judged, sign=place)
     tables = (
         _bandwidth_table(task, children, plan, window),
         _children_table(task, children, plan, window),
@@ -104,7 +106,8 @@ def run(task: Task) -> Answer:
     return Answer(
         "rdd",
         estimate=estimate,
-        regions=_regions(task, children, found, judged=judged, sign=place),
+        regions=tuple(replace(one, value=None) for one in regions) if weak else regions,
+        refusals=_unmoved(task, found, judged.critical**2) if weak else (),
         tables=tuple(table for table in tables if table is not None),
         warnings=tuple((term, one) for term in task.terms for one in words),
     )
@@ -173,6 +176,19 @@ def _enough(children: Children, window: Window) -> None:
         )
 
 
+def _unmoved(task: Task, found: Found, critical: float) -> tuple[Refusal, ...]:
+    """Return the refusal of a number where the arm's jump cannot be told from none."""
+    words = (
+        "rdd: who receives the arm does not change at the cut-off by more than chance "
+        f"(F {found.first_stage:.1f}, below {critical:.1f}), so the effect is a division by what "
+        "may be nought. The set of values not rejected is all that can be said"
+    )
+    rule = Broken(
+        "first stage", "the rule moves who receives the arm", float("nan"), float("nan"), words
+    )
+    return (Refusal(task.terms, (rule,), "Check `cutoff` and `running`.", leaf="rdd"),)
+
+
 def _estimate(
     task: Task,
     children: Children,
@@ -181,16 +197,13 @@ def _estimate(
     *,
     judged: Judged,
     sign: Array,
-    shown: bool,
 ) -> Estimate:
-    """Return the estimate of every term; without a standard error where the arm hardly jumps."""
+    """Return the estimate of every term."""
     q, k = len(sign), len(task.cohort.arms)
     near = np.concatenate(near_children(children, window))
     arms = np.bincount(task.cohort.arm[children.rows[near]], minlength=k)
     spread, bounds, words = None, None, judged.words
-    if not shown:
-        words = "none: the arm's jump cannot be told from none; see the region"
-    elif judged.spread is not None and judged.se is not None:
+    if judged.spread is not None and judged.se is not None:
         spread = replace(judged.spread, sums=judged.spread.sums * sign)
         centre, reach = sign * found.corrected, np.abs(sign) * judged.critical * judged.se
         bounds = np.stack([centre - reach, centre + reach], axis=1)

@@ -45,6 +45,8 @@ def stratified_mean(task: Task, term: Term, arm: int) -> Mean:
     member = weight * tilt(task, term).member * person_time(outcome)
     share = np.bincount(strata, weights=member, minlength=count) / member.sum()
     _no_empty(time, share, task.cohort.arms[arm])
+    # A stratum with nobody of the arm has nobody of the target either, and counts for nothing.
+    time = np.where(time > 0, time, 1.0)
     within = np.bincount(strata, weights=mine * outcome.value, minlength=count) / time
     value = float(share @ within)
     residual = mine * (outcome.value - within[strata] * person_time(outcome))

@@ -14,18 +14,20 @@ from fingerpost.core.inference import intervals, joint_covariance, standard_erro
 from fingerpost.core.output import Output, RegionResult, Result, SensitivityResult
 from fingerpost.core.table import Table
 from fingerpost.release.policies import policy
+from fingerpost.release.prepare import prepare
 
 
 def clear(finding: Finding, *, release: str | None = None) -> Output:
     """Return the output of a finding under its study's policy, or under another by name.
 
-    Raises UsageError for a policy that is not in the menu.
+    Raises UsageError for a policy that is not in the menu, Undisclosable where nothing may leave
+    under the policy.
     """
     study = finding.study
     chosen = policy(release or study.release)
     answered = [answer for answer in finding.answers if answer.estimate is not None]
     results = tuple(result for answer in answered for result in _results(finding, answer))
-    return Output(
+    output = Output(
         study=study,
         status=status(finding, results),
         clearance=chosen.clearance,
@@ -50,7 +52,9 @@ def clear(finding: Finding, *, release: str | None = None) -> Output:
         sensitivity=tuple(_sensitive(answer, study.level) for answer in finding.sensitivity),
         flow=finding.flow,
         provenance=finding.provenance,
+        policy_words=chosen.words,
     )
+    return prepare(output, finding, chosen)
 
 
 def status(finding: Finding, results: tuple[Result, ...]) -> str:

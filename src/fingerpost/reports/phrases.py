@@ -202,6 +202,9 @@ def effect(study: Study, result: Result) -> str:
     if term.scale == "level" or len(term.contrast) == 1:
         shown = with_unit(result.value * unit.times, unit)
         return f"{name} is {shown} under {term.words()} ({limits})"
+    if term.target.kind == "incremental":
+        odds = f"with the odds of {term.contrast[0][0]} multiplied by {term.target.delta:g}"
+        return f"{name} is {size} {odds}, against things as they are ({limits})"
     if len(term.contrast) == 2:
         first, second = (arm for arm, _ in term.contrast)
         joint = "as under" if term.scale == "ratio" else "than under"
@@ -239,7 +242,7 @@ def judgement(study: Study, result: Result) -> str:
     """Return what an interval says about good and harm; never 'no effect'."""
     spec, term = spec_of(study, result.term.outcome), result.term
     held = crosses(result)
-    if held is None or len(term.contrast) != 2:
+    if held is None or len(term.contrast) != 2 or not math.isfinite(result.value):
         return ""
     name, better = outcome_words(study, term.outcome), spec.measure.better if spec else ""
     if held:

@@ -33,6 +33,12 @@ def results(output: Output) -> Record:
         "status": output.status,
         "clearance": output.clearance,
         "policy": output.policy,
+        "release": {
+            "policy": output.policy,
+            "words": output.policy_words,
+            "study_policy": study.release,
+            "overridden": bool(output.overridden),
+        },
         "synthetic": output.provenance.synthetic,
         "estimates": [estimate(result) for result in output.results],
         "covariance": [[finite(cell) for cell in row] for row in output.covariance],
@@ -41,11 +47,11 @@ def results(output: Output) -> Record:
         "leaf_refusals": [each for refusal in output.leaf_refusals for each in refused(refusal)],
         "extrapolations": [estimate(result) for result in output.extrapolations],
         "agreement": agreements(output),
-        "diagnostics": by_name(output.tables),
+        "diagnostics": by_name(output, output.tables, "diagnostics"),
         "sensitivity": sensitivity(output),
         "flow": flow(output),
         "withheld": [
-            {"what": item.what, "rule": item.rule, "policy": item.policy}
+            {"what": item.what, "rule": item.rule, "policy": item.policy, "where": item.where}
             for item in output.withheld
         ],
         "truth": [{**asked(term), "value": finite(value)} for term, value in output.truth],
@@ -157,8 +163,13 @@ def natural(term: Term, value: float) -> float:
     return math.exp(value) if term.scale == "ratio" else value
 
 
-def by_name(tables: Iterable[Table]) -> dict[str, list[Record]]:
-    """Return tables by name, each with its tags and its rows as records."""
+def by_name(output: Output, tables: Iterable[Table], where: str) -> dict[str, list[Record]]:
+    """Return tables by name, each with its tags, its rows as records, and the rules by which
+    something of that name was withheld.
+    """
+    rules: dict[str, list[str]] = {}
+    for item in output.withheld:
+        rules.setdefault(item.where, []).append(item.rule)
     named: dict[str, list[Record]] = {}
     for table in tables:
         rows = [{name: plain(cell) for name, cell in record.items()} for record in table.records()]
@@ -170,6 +181,7 @@ def by_name(tables: Iterable[Table]) -> dict[str, list[Record]]:
                 "note": table.note,
                 "kinds": dict(zip(table.columns, table.kinds, strict=True)),
                 "rows": rows,
+                "withheld": list(dict.fromkeys(rules.get(f"{where}.{table.name}", ()))),
             }
         )
     return named
@@ -186,7 +198,9 @@ def sensitivity(output: Output) -> dict[str, Record]:
     for leaf in dict.fromkeys(one.leaf for one in output.sensitivity):
         mine = [one for one in output.sensitivity if one.leaf == leaf]
         found[leaf] = {
-            "tables": by_name([table for one in mine for table in one.tables]),
+            "tables": by_name(
+                output, [table for one in mine for table in one.tables], f"sensitivity.{leaf}"
+            ),
             "controls": [estimate(result) for one in mine for result in one.results],
             "regions": [region(item) for one in mine for item in one.regions],
             "refusals": [each for one in mine for r in one.refusals for each in refused(r)],

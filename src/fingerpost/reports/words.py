@@ -38,8 +38,16 @@ from fingerpost.reports.refusals import (
 )
 from fingerpost.reports.strength import e_value_words, robustness_words
 
+# What answers for groups that a leaf defines lean on, in place of likeness on the covariates.
+LEANS = {
+    "compliers": "the instrument is taken to move who receives the arm, to reach the outcome by no "
+    "other way, to have no cause in common with it, and to move nobody the other way",
+    "cutoff": "children just to either side of the cut-off are taken to differ in nothing but what "
+    "the rule gives them",
+}
 NO_ANSWER = "No leaf of this study gives a causal answer."
 MOST_WARNINGS = 3
+MOST_WITHHELD = 3  # more are listed in their own section only
 Question = tuple[str, str]
 
 
@@ -188,7 +196,8 @@ def reasons(output: Output) -> tuple[str, ...]:
     others = [text for text in sensitivity(output) if text != control]
     # A negative control that fired outweighs all else, so it is told first.
     first, last = ((control,), ()) if any_fired(output) else ((), (control,))
-    judged = (guard_words(output), changed_words(output), *leaf_refusals(output))
+    told = (guard_words(output), changed_words(output), withheld_words(output))
+    judged = (*told, *warned_words(output), *leaf_refusals(output))
     parts = (*first, design(output), unseen(output), *agreement(output), *judged, *others, *last)
     parts += sensitivity_refusals(output)
     return tuple(part for part in parts if part)
@@ -204,6 +213,9 @@ def design(output: Output) -> str:
             f"Arms were drawn ({kind} randomisation of each {drawn}), so nothing unrecorded can "
             f"have decided both the arm and {outcomes_words(output)} but by chance."
         )
+    leaning = [LEANS[kind] for kind in dict.fromkeys(kinds_of(output)) if kind in LEANS]
+    if leaning and len(leaning) == len(set(kinds_of(output))):
+        return sentence(f"nobody drew lots: {'; '.join(leaning)}; that cannot be tested in full")
     given = len(study.given)
     if not given:
         return (
@@ -214,6 +226,28 @@ def design(output: Output) -> str:
         f"Nobody drew lots: children alike in {counted(given, 'recorded covariate')} are assumed "
         f"to have had the same prospects for {outcomes_words(output)}; that cannot be tested."
     )
+
+
+def kinds_of(output: Output) -> list[str]:
+    """Return the kinds of target of the primary answers, sets among them."""
+    found = [result.term.target.kind for result in primary_of(output)]
+    return [*found, *(item.region.term.target.kind for item in output.regions)]
+
+
+def warned_words(output: Output) -> tuple[str, ...]:
+    """Return what estimators themselves warn of in the primary answers, each warning once; what
+    the guard rails warn of is told with them.
+    """
+    judged = {
+        str(row.get("words"))
+        for table in output.tables
+        if table.name in ("guard", "own_guard")
+        for row in table.records()
+    }
+    told = dict.fromkeys(
+        words for result in primary_of(output) for words in result.warnings if words not in judged
+    )
+    return tuple(sentence(f"warning, {words}") for words in list(told)[:MOST_WARNINGS])
 
 
 def outcomes_words(output: Output) -> str:
@@ -305,6 +339,17 @@ def rule_words(row: dict[str, Cell]) -> str:
     return f"{row['words']} {limit_words(str(row['rule']), limit, verb='warned of')}".strip()
 
 
+def withheld_words(output: Output) -> str:
+    """Return which answers the release policy withholds; empty where none."""
+    gone = [item for item in output.withheld if item.where == "answers"]
+    if not gone:
+        return ""
+    return sentence(
+        f"withheld under the release policy {output.policy}: "
+        f"{'; '.join(f'{item.what} ({item.rule})' for item in gone)}"
+    )
+
+
 def changed_words(output: Output) -> str:
     """Return which guard rails the study changed before the run; empty where none."""
     changed = overrides(output.study)
@@ -354,10 +399,16 @@ def limitations(output: Output) -> tuple[str, ...]:
     if alone:
         every = counted(len(output.results), "estimate")
         found.append(f"{len(alone)} of {every} {'has' if len(alone) == 1 else 'have'} no interval.")
-    found += [
-        f"Withheld under policy {item.policy}: {item.what} ({item.rule})."
-        for item in output.withheld
-    ]
+    if len(output.withheld) <= MOST_WITHHELD:
+        found += [
+            f"Withheld under policy {item.policy}: {item.what} ({item.rule})."
+            for item in output.withheld
+        ]
+    else:
+        found.append(
+            f"{len(output.withheld)} things are withheld under the release policy {output.policy}; "
+            "the section on what was withheld lists each with its rule"
+        )
     return tuple(sentence(text) for text in found)
 
 

@@ -34,6 +34,7 @@ from fingerpost.reports.sections import (
     sensitivity,
     target,
     triangulation,
+    withheld,
 )
 from fingerpost.reports.tables import long_csv, shelf, triangulation_tables
 from fingerpost.reports.words import answers
@@ -81,7 +82,10 @@ class Entry:
 def sections(output: Output) -> tuple[Section, ...]:
     """Return every section of a report, in order."""
     shown = labelled(output)
-    return tuple(each.section(shown) for each in SECTIONS)
+    found = [each.section(shown) for each in SECTIONS]
+    if output.withheld or output.clearance == "prepared":
+        found.insert(len(found) - 1, withheld.section(shown))
+    return tuple(found)
 
 
 def write_report(output: Output, path: str | Path) -> Path:
@@ -138,6 +142,12 @@ def stamps(output: Output) -> tuple[Stamp, ...]:
             "which the records are."
         )
         found.append(Stamp("inside", "Not cleared: inside.", text))
+    if output.clearance == "prepared":
+        text = (
+            f"This was prepared under the release policy {output.policy}. It may leave only when a "
+            "person who checks outputs has passed it; software clears nothing."
+        )
+        found.append(Stamp("inside", "To be checked.", text))
     return tuple(found)
 
 

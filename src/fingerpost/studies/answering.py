@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from fingerpost.core.analysis import Analysis, Task
 from fingerpost.core.answer import Answer
 from fingerpost.core.errors import NotFitted, Unanswerable
 from fingerpost.core.estimand import Term
 from fingerpost.core.fit import Fit
-from fingerpost.core.inference import select
+from fingerpost.core.inference import select, standard_errors
 from fingerpost.core.leaves import Estimator
 from fingerpost.core.refusal import Broken, Refusal
 from fingerpost.core.study import Study
 from fingerpost.core.table import Table
+from fingerpost.core.words import listing
 from fingerpost.estimators._outcome import outcome_of
 from fingerpost.studies import diagnostics, guard, plan, several
 from fingerpost.studies.groups import Groups, narrowed, stays
@@ -202,9 +205,34 @@ def _can_be_fitted(terms: list[Term], verdicts: dict[Term, Judgement]) -> bool:
 def _run(name: str, leaf: Estimator, task: Task) -> Answer:
     """Run a leaf; what it finds too few for is refused for itself, in the open."""
     try:
-        return leaf.run(task)
+        return finite_only(leaf.run(task))
     except (NotFitted, Unanswerable) as fault:
         return unanswered(name, task.terms, fault=fault)
+
+
+def finite_only(answer: Answer) -> Answer:
+    """Return an answer without the terms whose estimate or error is not a number, refused for this
+    leaf: what cannot be computed is said, never shown.
+    """
+    estimate = answer.estimate
+    if estimate is None:
+        return answer
+    errors = standard_errors(estimate)
+    good = np.isfinite(estimate.value)
+    good &= True if errors is None else np.isfinite(errors)
+    if good.all():
+        return answer
+    gone = tuple(term for term, fine in zip(estimate.terms, good, strict=True) if not fine)
+    fault = Unanswerable(
+        f"{answer.leaf}: the computation gave no number for {listing(t.words() for t in gone)}: "
+        "some arm or stratum holds too little. Mend: merge rare levels, or widen the population."
+    )
+    kept = np.flatnonzero(good)
+    return replace(
+        answer,
+        estimate=select(estimate, [int(at) for at in kept]) if len(kept) else None,
+        refusals=(*answer.refusals, *unanswered(answer.leaf, gone, fault=fault).refusals),
+    )
 
 
 def unanswered(name: str, terms: tuple[Term, ...], *, fault: NotFitted | Unanswerable) -> Answer:

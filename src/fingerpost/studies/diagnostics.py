@@ -283,7 +283,7 @@ def baseline(cohort: Cohort, covariates: Indicators) -> Table:
             rows.append(
                 (base, level, arm, len(mine), float(mine.mean()) if len(mine) else None, sd)
             )
-            counts.append(int(mine.sum()) if level else len(mine))
+            counts.append(_behind(column, mine, level=bool(level)))
     return _tagged(
         "baseline",
         "Children at the start, by arm",
@@ -299,6 +299,18 @@ def baseline(cohort: Cohort, covariates: Indicators) -> Table:
         counts=tuple(counts),
         context="Means and standard deviations; shares (0-1) for levels of a category.",
     )
+
+
+def _behind(column: Array, mine: Array, *, level: bool) -> int:
+    """Return the fewest children whom a mean tells: of a level those who have it, of a column of two
+    values the fewer, since its mean is a share.
+    """
+    if level:
+        return int(mine.sum())
+    if len(np.unique(column)) != 2:
+        return len(mine)
+    high = int(np.count_nonzero(mine == column.max()))
+    return min(high, len(mine) - high)
 
 
 def outcomes(cohort: Cohort) -> Table:

@@ -237,7 +237,7 @@ def _leaf_faults(study: Study, name: str, leaf: Estimator, terms: tuple[Term, ..
             f"estimators: {name} cannot answer {targets} on scale {study.estimand.scale}; "
             f"it answers {listed(leaf.targets)} on scale {listed(leaf.scales)}{pairs}. "
             + "".join(f"With {option} it answers {kind} too. " for kind, option in leaf.only_with)
-            + f"{_leaves_that_can(terms)}"
+            + f"{_leaves_that_can(study, terms)}"
         )
     return faults
 
@@ -257,15 +257,15 @@ def _term_faults(study: Study, found: dict[str, Estimator], terms: tuple[Term, .
         if term not in given:
             faults.append(
                 f'estimand.target: none of the study\'s estimators answers "{term.target.label()}" '
-                f"on scale {term.scale}. {_leaves_that_can((term,))}{instead}"
+                f"on scale {term.scale}. {_leaves_that_can(study, (term,))}{instead}"
             )
     return faults
 
 
-def _leaves_that_can(terms: tuple[Term, ...]) -> str:
+def _leaves_that_can(study: Study, terms: tuple[Term, ...]) -> str:
     can = able(
         lambda leaf: any(
-            term.target.kind in leaf.targets and term.scale in leaf.scales for term in terms
+            term.target.kind in leaf.targets and _takes(leaf, study, term) for term in terms
         )
     )
     return f"Leaves that can: {listed(can)}." if can else "No leaf here can."

@@ -17,7 +17,7 @@ from fingerpost.core.inference import intervals, standard_errors
 from fingerpost.core.leaves import Estimator
 from fingerpost.core.model import Models, linear
 from fingerpost.estimators._censoring import censoring, seen
-from suites.worlds import GIVEN, World, term
+from suites.worlds import GIVEN, World, hidden, term
 
 MENU = leaves.menu("estimators", Estimator)
 USERS = sorted(
@@ -28,23 +28,6 @@ USERS = sorted(
 # The influence of a cross-fitted leaf leaves out what its learners add, which is of second order.
 EXACT = [name for name in USERS if "cross" not in MENU[name].spread]
 STANDARD = ("ipw", "aipw", "ipw_ra", "g_formula", "overlap")
-
-
-def hidden(cohort: Cohort, seed: int, *, steep: float = 1.2, alike: bool = False) -> Cohort:
-    """Return the cohort with outcomes unseen by index: of the low in one arm and, less, of the high
-    in the other; of the low in both where `alike`.
-    """
-    r = np.random.default_rng(seed)
-    index = np.asarray(cohort.covariates["index"].values)
-    eta = 1.0 + steep * index * np.where((cohort.arm == 1) | alike, 1.0, -0.5)
-    observed = r.random(cohort.n) < 1 / (1 + np.exp(-eta))
-    outcome = cohort.outcomes["y"]
-    value = np.where(observed, outcome.value, np.nan)
-    exposure = None
-    if outcome.exposure is not None:
-        exposure = np.where(observed, outcome.exposure, np.nan)
-    unseen = replace(outcome, value=value, exposure=exposure, observed=observed)
-    return replace(cohort, outcomes={"y": unseen})
 
 
 def asked(cohort: Cohort, *terms, by_arm: bool = True) -> Task:

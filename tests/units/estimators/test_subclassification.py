@@ -13,6 +13,7 @@ from fingerpost.core.cohort import Cohort
 from fingerpost.core.column import Column
 from fingerpost.core.errors import TooFew
 from fingerpost.core.estimand import Estimand, Target
+from fingerpost.core.inference import standard_errors
 from fingerpost.core.outcome import Outcome
 from fingerpost.core.study import Arms, OutcomeSpec, Study
 from fingerpost.estimators.subclassification import SUBCLASSIFICATION
@@ -191,3 +192,13 @@ def test_an_empty_stratum_is_refused_for_this_leaf_alone():
 def test_more_strata_than_distinct_scores_change_nothing(target):
     value, _ = said(run(tabled(), term("continuous", target)))
     assert value == pytest.approx(by_hand(target))
+
+
+def test_a_stratum_with_nobody_of_the_target_counts_for_nothing() -> None:
+    """Two rare children far up the score: the lower fifths hold none of them, and no hole."""
+    cohort = World(n=2000, arms=2).draw(1)
+    index = np.asarray(cohort.covariates["index"].values)
+    arm = (index > np.quantile(index, 0.85)) & (np.arange(cohort.n) % 2 == 0)
+    far = replace(cohort, arm=arm.astype(np.int64))
+    found = SUBCLASSIFICATION.run(task(far, term("continuous", Target("att")))).estimate
+    assert np.isfinite(found.value[0]) and np.isfinite(standard_errors(found)[0])

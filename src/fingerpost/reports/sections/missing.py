@@ -34,6 +34,13 @@ def section(output: Output) -> Section:
                 f"({whole(float(worst['missing'] or 0))} children; {worst['handling']})."
             )
         )
+    elif any(item.where == "diagnostics.missing" for item in output.withheld):
+        parts.append(
+            Words(
+                f"How often {outcomes_words(output)} and the covariates were missing is shown only "
+                "where enough children missed one."
+            )
+        )
     else:
         parts.append(
             Words(

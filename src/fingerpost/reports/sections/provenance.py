@@ -5,7 +5,7 @@ from __future__ import annotations
 from fingerpost.core.output import Output
 from fingerpost.core.protocol import NOT_STATED
 from fingerpost.core.words import counted
-from fingerpost.reports.parts import Bullets, Entry, Grid, Part, Section, Words
+from fingerpost.reports.parts import Entry, Grid, Part, Section, Words
 
 TITLE = "Where the numbers come from"
 
@@ -20,7 +20,7 @@ def section(output: Output) -> Section:
         ("Code digest", found.code_digest or NOT_STATED),
         ("Seed", str(found.seed)),
         ("Engine", found.engine or NOT_STATED),
-        ("Release policy", f"{output.policy} ({output.clearance})"),
+        ("Release policy", policy_words(output)),
     ]
     rows += [(f"Package {name}", version) for name, version in found.packages]
     words = (
@@ -32,7 +32,10 @@ def section(output: Output) -> Section:
         "Provenance", ("What", "Value"), tuple((Entry(what), Entry(value)) for what, value in rows)
     )
     parts: list[Part] = [Words(words), table]
-    if output.withheld:
-        items = tuple(f"{w.what}: {w.rule} (policy {w.policy})" for w in output.withheld)
-        parts += [Words(f"{counted(len(items), 'item')} withheld:"), Bullets(items)]
     return Section("provenance", TITLE, tuple(parts))
+
+
+def policy_words(output: Output) -> str:
+    """Return the release policy, what an output is under it, and whose policy it is not."""
+    other = f"; the study names {output.overridden}" if output.overridden else ""
+    return f"{output.policy} ({output.clearance}{other})"
