@@ -38,7 +38,8 @@ BELOW = {"side": "below"}
 
 def run(task: Task, kind: str = "att", **options):
     term = Term("y", pair("yes", "no"), Target(kind))
-    analysis = Analysis(task.analysis.given, task.analysis.models, stream="t", options=options)
+    told = {"replace": False, **options}  # as MatchIt does unless told otherwise
+    analysis = Analysis(task.analysis.given, task.analysis.models, stream="t", options=told)
     return MATCHING.run(Task(task.cohort, (term,), analysis))
 
 

@@ -22,7 +22,6 @@ EQUAL = ("g_estimation", "regression")  # coefficients: a truth only where effec
 FAMILY = {"iv": "instrument", "rdd": "cutoff", "survival": "time", "within": "school"}
 FAMILY |= dict.fromkeys(EQUAL, "equal")
 OPTIONS: dict[str, dict[str, object]] = {
-    "matching": {"replace": True},  # half the children of these worlds are treated
     "double_ml": {"learner": "linear"},  # the default learner has a slow test of its own
     "rdd": cutoff_worlds.options(),
 }

@@ -33,7 +33,7 @@ class Estimator:
 
     targets: kinds of target it answers; trimmed: whether also after trimming. instead: (option,
     targets) that it answers in place of `targets` where the study sets the option to anything but
-    false. only_with: (target, option) of a target that it answers only with the option set.
+    false. unless: (target, option) of a target that it does not answer where the option is false.
     scales, outcomes, summaries: kinds it takes and gives. levels: `k` (two or more arms, all at
     once), `pairwise` (two or more, two at a time), `ordered` (two, or more in order of dose) or
     `2`. spread: how its variance is made. guard: `target` (judged on the tilting weights), `own`
@@ -62,7 +62,7 @@ class Estimator:
     censoring: bool = False
     randomised: tuple[str, ...] = ()
     instead: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    only_with: tuple[tuple[str, str], ...] = ()
+    unless: tuple[tuple[str, str], ...] = ()
     summaries: tuple[str, ...] = ("mean", "risk", "rate")
     options: tuple[tuple[str, str], ...] = ()
     needs: tuple[str, ...] = ()

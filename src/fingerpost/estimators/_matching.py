@@ -38,7 +38,7 @@ class Wish:
     """The leaf's options, read and checked."""
 
     ratio: int = 1
-    replace: bool = False
+    replace: bool = True
     caliper: float | None = None
     exact: tuple[str, ...] = ()
     distance: str = "score"
@@ -88,7 +88,7 @@ def wish(task: Task) -> Wish:
     caliper = said.get("caliper", False)
     found = Wish(
         ratio=_whole(said.get("ratio", 1)),
-        replace=_flag("replace", said.get("replace", False)),
+        replace=_flag("replace", said.get("replace", True)),
         caliper=None if caliper is False else _positive(caliper),
         exact=tuple(option_columns(task, "matching", "exact")) if said.get("exact") else (),
         distance=_one_of("distance", said.get("distance", DISTANCES[0]), allowed=DISTANCES),
@@ -102,8 +102,9 @@ def wish(task: Task) -> Wish:
         )
     if found.replace and (found.order, found.side) != (ORDERS[0], SIDES[0]):
         raise UsageError(
-            "estimators: matching: order and side say who chooses first and from where; with "
-            "replace: true nobody has to wait. Mend: leave them out."
+            "estimators: matching: order and side say who chooses first and from where; where a "
+            "child may be the match of several nobody has to wait. Mend: leave them out, or "
+            "replace: false."
         )
     return found
 
@@ -152,8 +153,8 @@ def focal_arm(term: Term, asked: Wish) -> str | None:
     if kind == "ate":
         if not asked.replace:
             raise UsageError(
-                "estimators: matching: target ate needs replace: true, since every child seeks a "
-                "match in the other arm. Mend: {matching: {replace: true}}, or target att or atu."
+                "estimators: matching: target ate goes with replace: true only, since every child "
+                "seeks a match in the other arm. Mend: leave replace out, or target att or atu."
             )
         return None
     if kind in ("att", "matched"):

@@ -52,6 +52,37 @@ def columns(task: Task, found: Follow, term: Term, arm: int, asks: Sequence[Ask]
 
 def _weighted(task: Task, found: Follow, term: Term, arm: int, asks: Sequence[Ask]) -> Columns:
     """Return values of the weighted curve of an arm's own children."""
+    part = weighted_columns(task, found, term, arm, asks)
+    return Columns(part.value, part.influence(slice(None)))
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Weighted:
+    """q values of an arm's weighted curve, with what their influence is made of: own (m, q), of the
+    arm's children `rows`, and by way of the score, in_score (p, k − 1, q).
+    """
+
+    value: Array
+    rows: Rows
+    own: Array
+    in_score: Array
+    score: Score
+
+    def influence(self, places: slice) -> Array:
+        """Return (n, ·) the influence of some of the values."""
+        own = self.own[:, places]
+        parts = self.in_score[:, :, places].transpose(0, 2, 1)
+        found = through_score(self.score, parts.reshape(len(parts), -1), own.shape[1])
+        found[self.rows] += own
+        return found
+
+
+def weighted_columns(
+    task: Task, found: Follow, term: Term, arm: int, asks: Sequence[Ask]
+) -> Weighted:
+    """Return values of the weighted curve of an arm's own children, the influence in parts: many
+    values need not be held for all n children at once.
+    """
     rows, tilted = found.rows[arm], tilt(task, term)
     spells = found.spells.take(rows)
     weights = found.weight[rows] * tilted.weights[rows, arm]
@@ -59,18 +90,15 @@ def _weighted(task: Task, found: Follow, term: Term, arm: int, asks: Sequence[As
     horizon = max(by for _, by in asks)
     curve = weighted_curve(spells, weights, horizon=horizon, staying=staying)
     change = curve_change(spells, curve, weights=weights, asks=asks, staying=staying)
-    influence = np.zeros((task.cohort.n, len(asks)))
-    influence[rows] = change.by_row
-    slopes = tilted.slopes[rows, arm, :]
-    in_score = cross(
-        score(task).design.take(rows),
-        (change.by_row[:, :, None] * slopes[:, None, :]).reshape(len(rows), -1),
+    slopes, design = tilted.slopes[rows, arm, :], score(task).design.take(rows)
+    in_score = np.stack(
+        [cross(design, change.by_row * slope[:, None]) for slope in slopes.T], axis=1
     )
-    influence += through_score(score(task), in_score, len(asks))
+    own = change.by_row
     if staying is not None and change.in_leaving is not None:
         hazards = staying.hazards
-        influence[rows] += hazards.project(hazards.bread @ change.in_leaving)
-    return Columns(np.array([curve.value(ask) for ask in asks]), influence)
+        own += hazards.project(hazards.bread @ change.in_leaving)
+    return Weighted(np.array([curve.value(ask) for ask in asks]), rows, own, in_score, score(task))
 
 
 def through_score(found: Score, in_score: Array, count: int) -> Array:

@@ -9,9 +9,10 @@ from fingerpost.core.analysis import Task
 from fingerpost.core.estimand import Target, Term
 from fingerpost.core.table import Cell, Table
 from fingerpost.estimators._answer import TOO_FEW_CLUSTERS, factor, spelt_out
-from fingerpost.estimators._survival import Follow
-from fingerpost.estimators._survival_paths import columns
+from fingerpost.estimators._survival import PATHS, Follow
+from fingerpost.estimators._survival_paths import columns, weighted_columns
 from fingerpost.kernels.clusters import recode, sum_by
+from fingerpost.kernels.weighted_survival import Ask
 
 Array = NDArray[np.float64]
 TIMES = 20
@@ -64,17 +65,29 @@ def _risks(
     task: Task, found: Follow, term: Term, arm: int, times: list[float]
 ) -> tuple[list[float], list[float | None]]:
     """Return risks and standard errors; none of these where clusters are too few."""
-    codes, units = recode(task.cohort.cluster_codes(task.analysis.cluster))
-    more = factor(task.analysis.cluster, len(units))[0]
-    risks: list[float] = []
-    errors: list[float | None] = []
+    asks: list[Ask] = [("risk", time) for time in times]
     width = max(1, AT_ONCE // task.cohort.n)
-    for lo in range(0, len(times), width):
-        asks = [("risk", time) for time in times[lo : lo + width]]
-        part = columns(task, found, term, arm, asks)
-        sums = sum_by(codes, part.influence, n_groups=len(units))
-        found_errors = np.sqrt(more * (sums**2).sum(axis=0))
-        risks += [float(risk) for risk in part.value]
-        few = len(units) < TOO_FEW_CLUSTERS
-        errors += [None if few else float(error) for error in found_errors]
-    return risks, errors
+    if found.by == PATHS[0]:
+        # One walk over the curve for all times: it is dear, and its own part is of one arm's rows.
+        part = weighted_columns(task, found, term, arm, asks)
+        starts = range(0, len(times), width)
+        values, influences = part.value, (part.influence(slice(lo, lo + width)) for lo in starts)
+        sums = [_sums(task, influence) for influence in influences]
+    else:
+        parts = [
+            columns(task, found, term, arm, asks[lo : lo + width])
+            for lo in range(0, len(times), width)
+        ]
+        values = np.concatenate([part.value for part in parts])
+        sums = [_sums(task, part.influence) for part in parts]
+    squares = np.concatenate([(own**2).sum(axis=0) for own in sums])
+    count = len(sums[0])
+    errors = np.sqrt(factor(task.analysis.cluster, count)[0] * squares)
+    few = count < TOO_FEW_CLUSTERS
+    return values.tolist(), [None if few else float(error) for error in errors]
+
+
+def _sums(task: Task, influence: Array) -> Array:
+    """Return (g, q) sums of influence by cluster."""
+    codes, units = recode(task.cohort.cluster_codes(task.analysis.cluster))
+    return sum_by(codes, influence, n_groups=len(units))

@@ -5,9 +5,10 @@ arm given the covariates, is nearest, and the two outcomes are compared. The ans
 children who sought a match: those who received the first arm (target att), those who received the
 second (atu), or, with replacement, all children (ate). It is the comparison that is easiest to
 explain. It misleads where few children are near: then the nearest is not near, and the match table
-and the balance of the matched children show it. Taking each child once (the default) needs many
-more children in the arm that is drawn from than in the other; where there are fewer, matching says
-so instead of leaving children out, and `replace: true` lets one child stand in for several.
+and the balance of the matched children show it. A child may be the match of several. Taking each
+child once (`replace: false`), as much matching software does unless told otherwise, needs many more
+children in the arm that is drawn from than in the other: with nearly as many in both, nearly
+everyone is taken, near or not, and little is adjusted for.
 
 **How it is computed.** The score is that of all arms together; of two arms a and b it is
 e_a/(e_a + e_b), and for all children each arm's own e. Without replacement children choose in
@@ -27,10 +28,10 @@ divide matched events by matched time at risk.
 the right form; and matches are near enough that what is left of the difference does not matter,
 unless `bias_adjust` takes it off.
 
-**Options.** `ratio`: matches for each child, 1 unless given. `replace`: true lets a child be the
-match of several. `caliper`: the largest distance, in standard deviations of the score among the
-children of the two arms (of the logit with distance: linear); the answer is then for the children
-for whom a match was found. `exact`: columns on which matches must be the same. `distance`: score,
+**Options.** `ratio`: matches for each child, 1 unless given. `replace`: false takes each child
+once, in pairs; true unless given. `caliper`: the largest distance, in standard deviations of the
+score among the children of the two arms (of the logit with distance: linear); the answer is then
+for the children for whom a match was found. `exact`: columns on which matches must be the same. `distance`: score,
 or linear for its logit. `order`: who chooses first, largest or smallest score. `side`: both, or
 below: take the next below whenever there is one. (The R package MatchIt did that by a slip in
 versions 4.5.1 to 4.5.3, and numbers printed from them come out only so.) `bias_adjust`: true takes
@@ -234,10 +235,10 @@ MATCHING = Estimator(
     spread="influence with the score estimated (with replacement); by pair and cluster (without)",
     guard="own",
     instead=(("caliper", ("matched",)),),
-    only_with=(("ate", "replace"),),
+    unless=(("ate", "replace"),),
     options=(
         ("ratio", "matches for each child; 1 unless given"),
-        ("replace", "true: a child may be the match of several"),
+        ("replace", "false: each child is taken once; true unless given"),
         ("caliper", "the largest distance, in standard deviations of the score"),
         ("exact", "columns on which matches must be the same"),
         ("distance", "score, or linear for its logit"),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fingerpost.core.analysis import Task
 from fingerpost.core.answer import Answer
-from fingerpost.core.errors import TooFew
+from fingerpost.core.errors import TooFew, UsageError
 from fingerpost.core.estimand import Term
 from fingerpost.core.leaves import Estimator
 from fingerpost.estimators._answer import answer_from_means
@@ -22,7 +22,7 @@ from fingerpost.estimators._outcome import outcome_of, person_time, survey_weigh
 from fingerpost.estimators._score import score, tilt, tilt_key
 from fingerpost.estimators._standardise import Mean
 
-STRATA = 5
+STRATA, MOST_STRATA = 5, 1000
 
 
 def run(task: Task) -> Answer:
@@ -61,7 +61,7 @@ def _strata(task: Task, term: Term, arm: int) -> NDArray[np.integer[Any]]:
     """
     cohort, probability = task.cohort, score(task).probability
     target = tilt_key(term)
-    count = int(str(task.analysis.options.get("strata", STRATA)))
+    count = strata_asked(task)
     along, among = probability[:, arm], np.ones(cohort.n, dtype=bool)
     if target.kind == "received":
         c = cohort.arms.index(str(target.arm))
@@ -71,6 +71,17 @@ def _strata(task: Task, term: Term, arm: int) -> NDArray[np.integer[Any]]:
     cuts = np.quantile(along[among], np.arange(1, count) / count)
     # A score of few distinct values fills fewer strata than were asked for.
     return np.unique(np.searchsorted(cuts, along, side="left"), return_inverse=True)[1]
+
+
+def strata_asked(task: Task) -> int:
+    """Return the number of strata; raise UsageError where the option is no whole number."""
+    said = task.analysis.options.get("strata", STRATA)
+    if isinstance(said, bool) or not isinstance(said, int) or not 1 <= said <= MOST_STRATA:
+        raise UsageError(
+            f"estimators: subclassification: strata is a whole number from 1 to {MOST_STRATA}; "
+            f"found {said!r}."
+        )
+    return said
 
 
 def _other(term: Term, arm: int, arms: tuple[str, ...]) -> int:

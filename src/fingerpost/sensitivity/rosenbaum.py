@@ -57,7 +57,7 @@ OPTIONS = (("gamma", "the values of Γ to show, each 1 or more"),)
 GRID = (1.0, 1.1, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0)
 Tags = tuple[tuple[str, Cell], ...]
 FEWEST = 10  # sets: with fewer no p-value can say much, and the normal says nothing
-MEND = "estimators: [{matching: {}}], with target att or atu, beside the study's own"
+MEND = "estimators: [{matching: {replace: false}}], with target att or atu, beside the study's own"
 
 
 @dataclass(frozen=True, eq=False, slots=True)

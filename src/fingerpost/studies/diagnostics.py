@@ -302,8 +302,8 @@ def baseline(cohort: Cohort, covariates: Indicators) -> Table:
 
 
 def _behind(column: Array, mine: Array, *, level: bool) -> int:
-    """Return the fewest children whom a mean tells: of a level those who have it, of a column of two
-    values the fewer, since its mean is a share.
+    """Return the fewest children whom a mean tells: of a level those who have it, of a column of
+    two values the fewer, since its mean is a share.
     """
     if level:
         return int(mine.sum())

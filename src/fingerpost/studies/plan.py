@@ -29,7 +29,7 @@ def _as_asked(study: Study, name: str) -> Estimator:
     for option, targets in leaf.instead:
         if said.get(option, False) is not False:
             leaf = replace(leaf, targets=targets)
-    barred = {kind for kind, option in leaf.only_with if said.get(option, False) is False}
+    barred = {kind for kind, option in leaf.unless if said.get(option) is False}
     return replace(leaf, targets=tuple(kind for kind in leaf.targets if kind not in barred))
 
 
@@ -236,7 +236,9 @@ def _leaf_faults(study: Study, name: str, leaf: Estimator, terms: tuple[Term, ..
         faults.append(
             f"estimators: {name} cannot answer {targets} on scale {study.estimand.scale}; "
             f"it answers {listed(leaf.targets)} on scale {listed(leaf.scales)}{pairs}. "
-            + "".join(f"With {option} it answers {kind} too. " for kind, option in leaf.only_with)
+            + "".join(
+                f"Without {option}: false it answers {kind}. " for kind, option in leaf.unless
+            )
             + f"{_leaves_that_can(study, terms)}"
         )
     return faults

@@ -24,7 +24,7 @@ REUSED = {"replace": True}
 
 def run(cohort: Cohort, asked: Term, *, cluster: str | None = "school", **options):
     own = task(cohort, asked)
-    told = replace(own.analysis, options=options, cluster=cluster)
+    told = replace(own.analysis, options={"replace": False, **options}, cluster=cluster)
     return MATCHING.run(replace(own, analysis=told))
 
 

@@ -218,7 +218,7 @@ def test_on_the_sets_of_matching():
         cohort = cohort.take(few)
         term = world_term(kind, Target("att"), arms=("plan", "none"))
         own = estimators_task(cohort, term)
-        told = replace(own.analysis, options={"ratio": ratio})
+        told = replace(own.analysis, options={"replace": False, "ratio": ratio})
         answer = MATCHING.run(replace(own, analysis=told))
         base = asked(EXPOSED, CONTROL)
         found = run(replace(base, cohort=cohort, answers=(answer,)))
