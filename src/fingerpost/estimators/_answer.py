@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +14,7 @@ from fingerpost.core.cohort import Codes
 from fingerpost.core.errors import Unanswerable
 from fingerpost.core.estimand import Target, Term
 from fingerpost.core.estimate import Estimate, Influence
-from fingerpost.core.table import Table
+from fingerpost.core.table import Cell, Table
 from fingerpost.estimators._few import Few, few_clusters, unit_shares
 from fingerpost.estimators._outcome import survey_weight
 from fingerpost.estimators._score import tilt, tilt_key
@@ -77,7 +77,12 @@ def answer_from_means(
         weighted,
         own,
     )
-    table = _means_table(task, leaf, means)
+    children = np.bincount(cohort.arm, minlength=len(cohort.arms))
+    table = means_table(
+        task,
+        leaf,
+        ((target.label(), arm, one, int(children[arm])) for (target, arm), one in means.items()),
+    )
     return Answer(leaf, estimate=estimate(task, found), tables=(table,))
 
 
@@ -173,18 +178,19 @@ def factor(cluster: str | None, g: int) -> tuple[float, str]:
     return (1.0, "") if cluster is None else (g / max(g - 1, 1), "G/(G − 1)")
 
 
-def _means_table(task: Task, leaf: str, means: Mapping[tuple[Target, int], Mean]) -> Table:
-    """Return the standardised means by target and arm; the children behind each are its arm's."""
+def means_table(task: Task, leaf: str, means: Iterable[tuple[str, int, Mean, int]]) -> Table:
+    """Return standardised means; means: target's label, arm, mean, and the children behind it."""
     cohort, analysis = task.cohort, task.analysis
     codes, units = recode(cohort.cluster_codes(analysis.cluster))
-    g, children = len(units), np.bincount(cohort.arm, minlength=len(cohort.arms))
-    rows, counts = [], []
-    for (target, arm), one in means.items():
+    g = len(units)
+    rows: list[tuple[Cell, ...]] = []
+    counts = []
+    for label, arm, one, children in means:
         sums = sum_by(codes, one.influence, n_groups=g)
         se = float(np.sqrt(factor(analysis.cluster, g)[0] * (sums @ sums)))
         shown = None if g < TOO_FEW_CLUSTERS else se
-        rows.append((leaf, target.label(), cohort.arms[arm], one.value, shown))
-        counts.append(int(children[arm]))
+        rows.append((leaf, label, cohort.arms[arm], one.value, shown))
+        counts.append(children)
     return Table(
         "means",
         "Standardised means",

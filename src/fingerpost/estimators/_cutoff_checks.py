@@ -16,6 +16,7 @@ from fingerpost.estimators._bandwidth import select
 from fingerpost.estimators._cutoff import SIDES, Children, Plan, variance_of, window_for
 from fingerpost.kernels.arrays import Array
 from fingerpost.kernels.local_linear import Window, jump, kernel_weights
+from fingerpost.kernels.multiplicity import holm
 
 ALARM = 0.05
 LEAST_FOR_DENSITY = 100
@@ -43,19 +44,6 @@ def two_sided(z: float) -> float:
     return float(2 * ndtr(-abs(z)))
 
 
-def holm(p: list[float]) -> list[float]:
-    """Return p-values adjusted for their number (Holm 1979, Scandinavian Journal of Statistics 6).
-
-    >>> [round(one, 3) for one in holm([0.01, 0.04, 0.03])]
-    [0.03, 0.06, 0.06]
-    """
-    found, so_far = [0.0] * len(p), 0.0
-    for rank, at in enumerate(sorted(range(len(p)), key=lambda i: p[i])):
-        so_far = max(so_far, min(1.0, (len(p) - rank) * p[at]))
-        found[at] = so_far
-    return found
-
-
 def placebos(columns: dict[str, Column]) -> Iterator[tuple[str, Array]]:
     """Yield each covariate as numbers: a category gives one 0-1 column a level but the first."""
     for name, column in columns.items():
@@ -76,7 +64,7 @@ def placebo_table(checks: list[Check], missed: list[str]) -> Table | None:
     """Return the covariates' jumps, or None where there is no covariate to look at."""
     if not checks:
         return None
-    adjusted = holm([one.p for one in checks])
+    adjusted = holm(np.array([one.p for one in checks])).tolist()
     rows: list[tuple[Cell, ...]] = [
         (one.name, one.jump, one.se, one.h, one.p, all_of, all_of < ALARM)
         for one, all_of in zip(checks, adjusted, strict=True)

@@ -13,7 +13,7 @@ away what both count (Cameron, Gelbach & Miller 2011, JBES 29:238).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,14 +23,9 @@ from scipy.sparse.csgraph import connected_components
 from fingerpost.core.analysis import Task
 from fingerpost.core.cohort import Codes
 from fingerpost.core.errors import TooFew
-from fingerpost.core.estimate import Estimate, Influence
-from fingerpost.estimators._answer import (
-    FEW_CLUSTERS,
-    LARGE_SHARE,
-    TOO_FEW_CLUSTERS,
-    factor,
-)
-from fingerpost.estimators._few import few_clusters
+from fingerpost.core.estimate import Estimate
+from fingerpost.estimators._answer import Uncertain
+from fingerpost.estimators._answer import estimate as estimate_of
 from fingerpost.estimators._matching import Search
 from fingerpost.estimators._outcome import arm_models, outcome_of, person_time, survey_weight
 from fingerpost.estimators._score import score
@@ -238,45 +233,19 @@ def estimate(task: Task, effects: list[Effect]) -> Estimate:
     """Return the estimate: influence summed by the level of clustering, pairs besides, and the
     interval that the number of clusters allows, as for the other leaves (decision 0005).
     """
-    cohort, analysis = task.cohort, task.analysis
-    codes, units = recode(cohort.cluster_codes(analysis.cluster))
-    g, q, level = len(units), len(effects), analysis.cluster or "child"
-    influence = np.stack([effect.influence for effect in effects], axis=1)
-    correction, note = factor(analysis.cluster, g)
-    shares = [_shares(task, effect, codes=codes, count=g) for effect in effects]
-    largest = max(float(share.max()) for share in shares)
-    sums, critical, df = sum_by(codes, influence, n_groups=g), None, None
-    besides = any(effect.pairs is not None for effect in effects)
-    by = f"influence summed by {level}" + (" and by pair" if besides else "")
-    words = f"normal, {by}{', ' * bool(note)}{note}"
-    if g < TOO_FEW_CLUSTERS:
-        words = f"none: {g} clusters are fewer than {TOO_FEW_CLUSTERS}"
-    elif g < FEW_CLUSTERS or largest > LARGE_SHARE:
-        few = few_clusters(task, influence, codes=codes, shares=shares)
-        sums, critical, df = few.sums, few.critical, few.df
-        correction, note = 1.0, "leverage-corrected"
-        words = f"score wild bootstrap, at least t; {note} {by}"
-    none = g < TOO_FEW_CLUSTERS
-    extra = np.diag([beside(task, effect) for effect in effects])
-    return Estimate(
-        task.terms,
+    own = {
+        term: np.sum(list(effect.weights.values()), axis=0)
+        for term, effect in zip(task.terms, effects, strict=True)
+    }
+    found = Uncertain(
         np.array([effect.value for effect in effects]),
-        None if none else Influence(sums, units, level, correction=correction, note=note),
-        extra=extra if besides and not none else None,
-        df=df,
-        n=np.full(q, cohort.n),
-        arm_n=np.tile(np.bincount(cohort.arm, minlength=len(cohort.arms)), (q, 1)),
-        arms=cohort.arms,
-        clusters=np.full(q, g),
-        critical=critical,
-        interval=(words,) * q,
+        np.stack([effect.influence for effect in effects], axis=1),
+        weighted=True,
+        own=lambda term: own[term],
     )
-
-
-def _shares(task: Task, effect: Effect, *, codes: Codes, count: int) -> Array:
-    """Return (g, k) the share of each compared arm's weight that each cluster holds."""
-    found = np.zeros((count, len(task.cohort.arms)))
-    for arm, weight in effect.weights.items():
-        own = sum_by(codes, weight, n_groups=count)
-        found[:, arm] = own / max(float(own.sum()), 1e-300)
-    return found
+    answer = estimate_of(task, found)
+    if answer.spread is None or all(effect.pairs is None for effect in effects):
+        return answer
+    words = tuple(f"{each}, and by pair" for each in answer.interval)
+    extra = np.diag([beside(task, effect) for effect in effects])
+    return replace(answer, extra=extra, interval=words)

@@ -68,7 +68,7 @@ def outcome_of(task: Task) -> Outcome:
 
 
 def arm_models(
-    task: Task, weights: Array | None = None, key: object = None
+    task: Task, weights: Array | None = None, *, key: object = None
 ) -> tuple[ArmModel, ...]:
     """Return one ArmModel an arm, from one fit an arm or one pooled fit, as the study says.
 

@@ -31,11 +31,12 @@ unless `bias_adjust` takes it off.
 **Options.** `ratio`: matches for each child, 1 unless given. `replace`: false takes each child
 once, in pairs; true unless given. `caliper`: the largest distance, in standard deviations of the
 score among the children of the two arms (of the logit with distance: linear); the answer is then
-for the children for whom a match was found. `exact`: columns on which matches must be the same. `distance`: score,
-or linear for its logit. `order`: who chooses first, largest or smallest score. `side`: both, or
-below: take the next below whenever there is one. (The R package MatchIt did that by a slip in
-versions 4.5.1 to 4.5.3, and numbers printed from them come out only so.) `bias_adjust`: true takes
-off what the outcome model says of the difference in covariates within matches.
+for the children for whom a match was found. `exact`: columns on which matches must be the same.
+`distance`: score, or linear for its logit. `order`: who chooses first, largest or smallest score.
+`side`: both, or below: take the next below whenever there is one. (The R package MatchIt did that
+by a slip in versions 4.5.1 to 4.5.3, and numbers printed from them come out only so.)
+`bias_adjust`: true takes off what the outcome model says of the difference in covariates within
+matches.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ from fingerpost.core.estimand import Term
 from fingerpost.core.fit import Fit, MatchedSets, Weights
 from fingerpost.core.leaves import Assumption, Estimator
 from fingerpost.core.table import Cell, Table
-from fingerpost.estimators._answer import TOO_FEW_CLUSTERS, factor, spelt_out
+from fingerpost.estimators._answer import means_table, spelt_out
 from fingerpost.estimators._assumptions import CAUSAL, KINDS, SCORE_MODEL
 from fingerpost.estimators._matched import (
     Effect,
@@ -64,7 +65,6 @@ from fingerpost.estimators._matched import (
     pair_codes,
 )
 from fingerpost.estimators._matching import Search, Wish, focal_arm, matched_sets, search, wish
-from fingerpost.kernels.clusters import recode, sum_by
 
 Array = NDArray[np.float64]
 
@@ -161,30 +161,12 @@ def _contrast(task: Task, term: Term, parts: list[Part]) -> tuple[float, Array]:
 
 def _means(task: Task, found: list[Found]) -> Table:
     """Return the matched means by target and arm."""
-    cohort, analysis = task.cohort, task.analysis
-    codes, units = recode(cohort.cluster_codes(analysis.cluster))
-    rows: list[tuple[Cell, ...]] = []
-    counts: list[int | None] = []
-    for one in found:
-        for part in one.parts:
-            sums = sum_by(codes, part.mean.influence, n_groups=len(units))
-            correction = factor(analysis.cluster, len(units))[0]
-            se = None if len(units) < TOO_FEW_CLUSTERS else float(np.sqrt(correction * sums @ sums))
-            target = spelt_out(one.term).label()
-            row = ("matching", target, cohort.arms[part.arm], part.mean.value, se)
-            if row not in rows:
-                rows.append(row)
-                counts.append(int(np.count_nonzero(part.weight)))
-    return Table(
-        "means",
-        "Standardised means",
-        ("estimator", "target", "arm", "mean", "se"),
-        ("label", "label", "label", "number", "number"),
-        tuple(rows),
-        counts=tuple(counts),
-        tags=(("outcome", task.terms[0].outcome),),
-        context="What each arm's outcome would be on average in the target, by estimator.",
-    )
+    parts = {
+        (spelt_out(one.term).label(), part.arm): (part.mean, int(np.count_nonzero(part.weight)))
+        for one in found
+        for part in one.parts
+    }
+    return means_table(task, "matching", ((*key, *told) for key, told in parts.items()))
 
 
 def _matches(task: Task, found: list[Found]) -> Table:

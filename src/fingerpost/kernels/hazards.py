@@ -154,10 +154,13 @@ class Hazards:
 
     def in_parameters(self, design: Design, by_level: Array, *, by_row: Array) -> Array:
         """Return (P, q) a gradient from its sums over rows (J, q) and over intervals (n, q)."""
+        return np.concatenate([by_level, self.in_slopes(design, by_row)])
+
+    def in_slopes(self, design: Design, by_row: Array) -> Array:
+        """Return (p - 1, q) a gradient in the slopes from its sums over intervals (n, q)."""
         if not len(self.slope):
-            return by_level
-        slopes = cross(design, by_row)[1:] - np.outer(self.centre, by_row.sum(axis=0))
-        return np.concatenate([by_level, slopes])
+            return np.empty((0, by_row.shape[1]))
+        return cross(design, by_row)[1:] - np.outer(self.centre, by_row.sum(axis=0))
 
 
 def expit(eta: Array) -> Array:

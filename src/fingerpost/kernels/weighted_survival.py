@@ -149,14 +149,16 @@ def curve_change(
     if staying is None:
         return Change(by_row, None)
     found = staying.hazards
-    by_level, over = np.zeros((len(found.level), len(asks))), np.zeros_like(by_row)
+    by_level = np.zeros((len(found.level), len(asks)))
+    by_slope = np.zeros((len(found.slope), len(asks)))
     running[:] = 0.0
     held, drawn = np.zeros(len(weights)), np.zeros_like(running)
     for part in _parts(spells, weights, curve.times, staying, stops=added.stop, every=True):
         running[part.rows] += part.adds(added)
         for place in part.stopping(added):
             so_far = added.factor[place] * drawn[:, added.which[place]]
-            over[:, place] = held * by_row[:, place] - so_far
+            over = held * by_row[:, place] - so_far
+            by_slope[:, place] = found.in_slopes(found.design, over[:, None])[:, 0]
         if part.leaves is not None:
             moves = np.zeros(len(weights))
             moves[part.stay] = part.leaves
@@ -164,7 +166,7 @@ def curve_change(
             by_level[part.place] = np.where(added.stop > part.hi, later, 0.0)
             held += moves
             drawn += moves[:, None] * running
-    return Change(by_row, found.in_parameters(found.design, by_level, by_row=over))
+    return Change(by_row, np.concatenate([by_level, by_slope]))
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -42,6 +42,7 @@ from fingerpost.core.answer import Answer
 from fingerpost.core.errors import Unanswerable, UsageError, nearest
 from fingerpost.core.leaves import Sensitivity
 from fingerpost.core.table import Cell, Table
+from fingerpost.kernels.multiplicity import false_discovery, holm
 from fingerpost.sensitivity._answers import (
     Line,
     error_of,
@@ -50,7 +51,7 @@ from fingerpost.sensitivity._answers import (
     primary_lines,
     spread_of,
 )
-from fingerpost.sensitivity._many import Shrunken, false_discovery, holm, shrink
+from fingerpost.sensitivity._many import Shrunken, shrink
 from fingerpost.sensitivity._options import all_of, number
 from fingerpost.sensitivity._task import SensitivityTask, check_options
 

@@ -13,7 +13,6 @@ from fingerpost.core.estimand import Term, pair
 from fingerpost.core.inference import intervals, standard_errors
 from fingerpost.core.outcome import Outcome
 from fingerpost.estimators._cutoff import not_rejected
-from fingerpost.estimators._cutoff_checks import holm
 from fingerpost.estimators.rdd import RDD
 from fingerpost.kernels.local_linear import Window, jump
 from suites.cutoff_worlds import BACK, CUTOFF, EFFECT, SD, TERM, CutoffWorld, ask
@@ -269,13 +268,6 @@ def test_the_running_variable_is_no_placebo():
     )
     names = [row["covariate"] for row in rows(ask(cohort), "rdd_placebo")]
     assert names == ["index", "boy: boy"]
-
-
-def test_holm_is_that_of_statsmodels():
-    from statsmodels.stats.multitest import multipletests
-
-    p = [0.2, 0.001, 0.03, 0.04, 0.9]
-    assert holm(p) == pytest.approx(multipletests(p, method="holm")[1])
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ from fingerpost.core.estimate import Estimate, Matrix
 from fingerpost.core.measure import Measure
 from fingerpost.core.outcome import Outcome
 from fingerpost.core.study import OutcomeSpec
-from fingerpost.sensitivity._many import between_variance, false_discovery, holm, shrink
+from fingerpost.kernels.multiplicity import false_discovery, holm
+from fingerpost.sensitivity._many import between_variance, shrink
 from fingerpost.sensitivity._task import SensitivityTask
 from fingerpost.sensitivity.many_comparisons import run
 from suites.sensitivity_worlds import make_study, refit_ols
