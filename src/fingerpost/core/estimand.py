@@ -57,6 +57,13 @@ class Target:
         return self.kind not in {"association", "conditional"}
 
     @property
+    def by_likeness(self) -> bool:
+        """Whether an effect leans on children being alike given the covariates, so that a cause
+        nobody recorded may undo it; an instrument or a rule leans on something else.
+        """
+        return self.causal and self.kind not in {"compliers", "cutoff"}
+
+    @property
     def tilted(self) -> bool:
         """Whether weights of the score make children of any arm stand for the target."""
         return self.kind != "incremental" and self.kind not in OWN_TARGETS
@@ -92,6 +99,15 @@ class Term:
     def words(self) -> str:
         """Return the contrast in words: 'support v none'."""
         return contrast_words(self.contrast)
+
+    def label(self) -> str:
+        """Return the target's short name, with the horizon and the subgroup where there are any.
+
+        >>> Term("y", pair("a", "b"), Target("ate"), horizon=12.0, subgroup="sex = girl").label()
+        'ate, by 12, sex = girl'
+        """
+        by = "" if self.horizon is None else f"by {self.horizon:g}"
+        return ", ".join(part for part in (self.target.label(), by, self.subgroup) if part)
 
 
 def pair(first: str, second: str) -> Contrast:

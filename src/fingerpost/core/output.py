@@ -82,8 +82,9 @@ class Output:
     status: `answered`, `partly refused` or `refused`. clearance: `inside` (not cleared), `public`,
     `prepared` (under a policy, for a person to check) or `cleared` (by that person). policy_words:
     what the policy does, for readers. covariance: joint, by index of `results` (role answer), None
-    where two results share no variance unit. refusals: of targets, which no leaf answers; leaf_refusals: of one leaf,
-    where others answer. truth: (term, value) where the records are synthetic.
+    where two results share no variance unit. refusals: of targets, which no leaf answers;
+    leaf_refusals: of one leaf, where others answer. truth: (term, value) where the records are
+    synthetic.
     """
 
     study: Study

@@ -10,6 +10,7 @@ from scipy.special import ndtr, ndtri, stdtr
 
 from fingerpost.core.answer import Answer
 from fingerpost.core.cohort import Cohort
+from fingerpost.core.errors import Unanswerable
 from fingerpost.core.estimand import Term
 from fingerpost.core.estimate import Estimate
 from fingerpost.core.inference import intervals, standard_errors
@@ -39,7 +40,7 @@ class Line:
     @property
     def words(self) -> tuple[Cell, Cell, Cell, Cell]:
         """Estimator, outcome, contrast and target, as tables show them."""
-        return (self.leaf, self.term.outcome, self.term.words(), self.term.target.label())
+        return (self.leaf, self.term.outcome, self.term.words(), self.term.label())
 
     @property
     def ratio(self) -> bool:
@@ -73,6 +74,25 @@ def primary_leaves(task: SensitivityTask) -> tuple[str, ...]:
         )
     )
     return tuple(name for name in task.study.primary if name in causal) or causal
+
+
+def lines_by_likeness(task: SensitivityTask, leaf: str) -> tuple[Line, ...]:
+    """Return the primary answers that a cause nobody recorded may undo.
+
+    Raises Unanswerable where there is none: a coefficient is for no group, and an instrument or a
+    rule at a cut-off leans on other things than likeness.
+    """
+    found = tuple(
+        line
+        for line in primary_lines(task)
+        if line.term.target.by_likeness and line.term.scale in ("difference", "ratio")
+    )
+    if not found:
+        raise Unanswerable(
+            f"{leaf}: no answer of this study leans on children being alike given the covariates. "
+            "Mend: leave it out, or add an estimator that does, such as aipw."
+        )
+    return found
 
 
 def primary_lines(task: SensitivityTask) -> tuple[Line, ...]:

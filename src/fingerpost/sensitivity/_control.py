@@ -9,7 +9,7 @@ import numpy as np
 from fingerpost.core.answer import Answer
 from fingerpost.core.cohort import Cohort
 from fingerpost.core.column import Column
-from fingerpost.core.errors import TooFew, UsageError, listed, nearest
+from fingerpost.core.errors import TooFew, Unanswerable, UsageError, listed, nearest
 from fingerpost.core.estimand import Contrast, Term
 from fingerpost.core.estimate import Estimate
 from fingerpost.core.inference import intervals, standard_errors
@@ -119,7 +119,7 @@ def line(leaf: str, estimate: Estimate, at: int, *, level: float) -> tuple[Cell,
     errors, limits = standard_errors(estimate), intervals(estimate, level)
     se = None if errors is None else float(errors[at])
     lo, hi = (None, None) if limits is None else (float(limits[at, 0]), float(limits[at, 1]))
-    target = estimate.terms[at].target.label()
+    target = estimate.terms[at].label()
     return (leaf, target, float(estimate.value[at]), se, lo, hi, verdict(lo, hi))
 
 
@@ -202,10 +202,17 @@ def control_answer(
         table(task, control, answers, contrast=contrast, title=title)
         for contrast in contrasts_of(answers)
     ]
+    refused = tuple(dict.fromkeys(one for answer in answers for one in answer.refusals))
+    if not found and not refused:
+        kind = control.cohort.outcomes[control.name].kind
+        raise Unanswerable(
+            f"{control.leaf}: none of this study's estimators answers on {control.name}, a {kind} "
+            "control. Mend: add one that does, such as aipw."
+        )
     return Answer(
         leaf=control.leaf,
         estimate=first_primary(task, answers),
-        refusals=tuple(dict.fromkeys(one for answer in answers for one in answer.refusals)),
+        refusals=refused,
         tables=(*(one for one in found if one is not None), *more),
         warnings=tuple(dict.fromkeys(one for answer in answers for one in answer.warnings)),
     )

@@ -179,7 +179,9 @@ def _shift(away: Array, share: float) -> float:
         )
     above = _edge(low, high, holds=lambda shift: rank_sum(shift) > aim + slack)
     below = _edge(above, high, holds=lambda shift: rank_sum(shift) >= aim - slack)
-    return 0.5 * (above + below)
+    found = 0.5 * (above + below)
+    # The search ends near an edge, not on it: nought is nought.
+    return 0.0 if abs(found) < 1e-9 * (high - low) else found
 
 
 def _edge(low: float, high: float, *, holds: Callable[[float], bool]) -> float:

@@ -41,11 +41,11 @@ import numpy as np
 from numpy.random import Generator
 
 from fingerpost.core.answer import Answer
-from fingerpost.core.errors import Unanswerable, UsageError, listed
+from fingerpost.core.errors import UsageError, listed
 from fingerpost.core.leaves import Sensitivity
 from fingerpost.core.seeds import stream
 from fingerpost.core.table import Cell, Table
-from fingerpost.sensitivity._answers import Line, error_of, natural, primary_lines, two_arms
+from fingerpost.sensitivity._answers import Line, error_of, lines_by_likeness, natural, two_arms
 from fingerpost.sensitivity._bias import (
     Array,
     Cells,
@@ -276,7 +276,7 @@ def corrections(
 ) -> list[Draws]:
     """Return the corrections for each bias that is supposed, and for all of them together."""
     outcome = line.term.outcome
-    purpose = f"bias analysis {outcome} {line.term.words()} {line.term.target.label()}"
+    purpose = f"bias analysis {outcome} {line.term.words()} {line.term.label()}"
     generator = stream(task.study.name, purpose, seed=task.study.seed)
     found = [unmeasured(line, chosen, generator)] if chosen.effect is not None else []
     asked = [
@@ -350,12 +350,7 @@ def run(task: SensitivityTask) -> Answer:
     """Return the table `bias_analysis`: a line for each primary answer and bias, and for all."""
     check_options("bias_analysis", given=task.spec_options, allowed=(name for name, _ in OPTIONS))
     chosen = settings(task)
-    lines = [line for line in primary_lines(task) if line.term.scale in ("difference", "ratio")]
-    if not lines:
-        raise Unanswerable(
-            "bias_analysis: no primary estimator gave an effect on this outcome, so there is "
-            "nothing to correct. See the refusals."
-        )
+    lines = lines_by_likeness(task, "bias_analysis")
     kept: dict[tuple[str, tuple[str, str] | None], Cells] = {}
 
     def cells(line: Line) -> Cells:

@@ -35,7 +35,7 @@ import numpy as np
 
 from fingerpost.core.answer import Answer
 from fingerpost.core.cohort import Cohort
-from fingerpost.core.errors import UsageError
+from fingerpost.core.errors import Unanswerable, UsageError
 from fingerpost.core.estimand import Target, Term
 from fingerpost.core.estimate import Estimate
 from fingerpost.core.inference import intervals
@@ -262,18 +262,18 @@ def row(leaf: str, term: Term, ratio: Ratio, *, true: float) -> tuple[Cell, ...]
         if ratio.lo is None or ratio.hi is None
         else e_value_limit(ratio.lo, ratio.hi, true=true)
     )
-    words = (leaf, term.outcome, term.words(), term.target.label())
+    words = (leaf, term.outcome, term.words(), term.label())
     return (*words, ratio.value, ratio.source, point, limit)
 
 
 def causal_terms(task: SensitivityTask) -> list[tuple[Answer, int]]:
-    """Return (answer, index of the term) of every estimate that claims an effect on someone."""
+    """Return (answer, index of the term) of every effect that leans on likeness."""
     return [
         (answer, at)
         for answer in task.answers
         if answer.estimate is not None
         for at, term in enumerate(answer.estimate.terms)
-        if term.target.causal
+        if term.target.by_likeness
         and term.outcome in task.cohort.outcomes
         and math.isfinite(float(answer.estimate.value[at]))
     ]
@@ -303,6 +303,11 @@ def run(task: SensitivityTask) -> Answer:
     check_options("e_value", given=task.spec_options, allowed=(name for name, _ in OPTIONS))
     true = true_ratio(task)
     asked = causal_terms(task)
+    if not asked:
+        raise Unanswerable(
+            "e_value: no answer of this study is an effect that leans on children being alike "
+            "given the covariates. Mend: leave it out, or add an estimator that does, such as aipw."
+        )
     rows, counts = [], []
     for answer, at in asked:
         assert answer.estimate is not None

@@ -118,7 +118,7 @@ def _rows(
 ) -> Iterator[tuple[Term, tuple[Cell, ...]]]:
     """Yield, for each estimator and term answered both before and after, what was found."""
     known = {
-        (answer.leaf, term.contrast, term.target): select(answer.estimate, [at])
+        (answer.leaf, term.contrast, term.label()): select(answer.estimate, [at])
         for answer in before
         if answer.estimate is not None
         for at, term in enumerate(answer.estimate.terms)
@@ -127,11 +127,11 @@ def _rows(
         if answer.estimate is None:
             continue
         for at, term in enumerate(answer.estimate.terms):
-            earlier = known.get((answer.leaf, term.contrast, term.target))
+            earlier = known.get((answer.leaf, term.contrast, term.label()))
             if earlier is not None:
                 own = select(answer.estimate, [at])
                 numbers = difference(own, earlier, level)
-                yield term, (answer.leaf, term.target.label(), *numbers)
+                yield term, (answer.leaf, term.label(), *numbers)
 
 
 def difference(after: Estimate, before: Estimate, level: float) -> tuple[Cell, ...]:

@@ -168,7 +168,7 @@ def lines(
 ) -> list[tuple[Cell, ...]]:
     """Return one answer's lines: Γ, the largest p-value, the range of a constant effect."""
     shifts = one.sets.pairs and not one.binary
-    words = (one.leaf, one.term.words(), one.term.target.label())
+    words = (one.leaf, one.term.words(), one.term.label())
     found: list[tuple[Cell, ...]] = []
     for gamma in grid:
         low, high = hodges_lehmann(one.sets, gamma) if shifts else (None, None)
@@ -193,7 +193,7 @@ def run(task: SensitivityTask) -> Answer:
         p_of = two_sided(one)
         rows += lines(one, p_of, grid=grid)
         borne = crossing(p_of, alpha)
-        words = (one.leaf, one.term.words(), one.term.target.label(), name_of_test(one))
+        words = (one.leaf, one.term.words(), one.term.label(), name_of_test(one))
         summary.append((*words, len(one.sets.sign), len(one.sets.value), borne))
     sets = [len(one.sets.sign) for one in asked]
     tags = (("outcome", asked[0].term.outcome),)

@@ -42,11 +42,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from fingerpost.core.answer import Answer
-from fingerpost.core.errors import Unanswerable, UsageError, listed
+from fingerpost.core.errors import UsageError, listed
 from fingerpost.core.estimand import Term
 from fingerpost.core.leaves import Sensitivity
 from fingerpost.core.table import Cell, Table
-from fingerpost.sensitivity._answers import Line, natural, primary_lines, spread_of, two_arms
+from fingerpost.sensitivity._answers import Line, lines_by_likeness, natural, spread_of, two_arms
 from fingerpost.sensitivity._options import all_of, is_number, mapping, number, numbers
 from fingerpost.sensitivity._task import SensitivityTask, check_options
 from fingerpost.sensitivity._tipping import (
@@ -297,7 +297,7 @@ def contour(task: SensitivityTask, line: Line) -> Table:
         tags=(
             ("outcome", line.term.outcome),
             ("contrast", line.term.words()),
-            ("target", line.term.target.label()),
+            ("target", line.term.label()),
         ),
     )
 
@@ -371,12 +371,7 @@ def run(task: SensitivityTask) -> Answer:
     """
     check_options("tipping_point", given=task.spec_options, allowed=(name for name, _ in OPTIONS))
     chosen = settings(task)
-    lines = [line for line in primary_lines(task) if line.term.scale in ("difference", "ratio")]
-    if not lines:
-        raise Unanswerable(
-            "tipping_point: no primary estimator gave an effect on this outcome, so there is "
-            "nothing to tip. See the refusals."
-        )
+    lines = lines_by_likeness(task, "tipping_point")
     found = [tip for line in lines for tip in tips(task, line, chosen)]
     firsts: dict[Term, Line] = {}
     for line in lines:

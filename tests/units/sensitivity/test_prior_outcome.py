@@ -10,7 +10,7 @@ import pytest
 from fingerpost.core.analysis import Analysis, Task
 from fingerpost.core.answer import Answer
 from fingerpost.core.column import Column
-from fingerpost.core.errors import TooFew, UsageError
+from fingerpost.core.errors import TooFew, Unanswerable, UsageError
 from fingerpost.core.estimate import Estimate, Matrix
 from fingerpost.core.outcome import Outcome
 from fingerpost.estimators.regression import run as regression
@@ -126,13 +126,14 @@ def test_answers_without_influence_have_no_interval():
     assert row["se"] is None
 
 
-def test_what_is_answered_only_once_is_not_corrected():
+def test_a_control_that_nobody_answers_is_said():
     cohort, study = world()
 
     def once(given, _, terms, leaves=None):
         return () if terms[0].outcome == "prior" else estimators()(given, study.given, terms)
 
-    assert corrected(ask(cohort, study, once, outcome="prior", same_scale=True)) == []
+    with pytest.raises(Unanswerable, match="none of this study's estimators answers on prior"):
+        ask(cohort, study, once, outcome="prior", same_scale=True)
 
 
 def test_no_correction_is_made_unasked():
