@@ -247,7 +247,16 @@ TABLES = {
     "every analysis": Spoilt(
         sensitivity("e_value, omitted_variable, {negative_control: {outcome: need}}")
     ),
-    "a policy to come": Spoilt((("policy: none", "policy: ons_srs"),)),
+    "prepared for checking": Spoilt((("policy: none", "policy: ons_srs"),)),
+    "prepared for checking, a category": Spoilt(
+        (("policy: none", "policy: ons_srs"), *given("need, care"))
+    ),
+    "prepared for checking, an analysis of each kind": Spoilt(
+        (
+            ("policy: none", "policy: ons_srs"),
+            *sensitivity("e_value, omitted_variable, {negative_control: {outcome: need}}"),
+        )
+    ),
     "inside": Spoilt((("policy: none", "policy: inside"),)),
     "no fault": Spoilt(),
 }
