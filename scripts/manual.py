@@ -47,10 +47,9 @@ effects on a named group. Under simple randomisation the plain comparison answer
 
 """
 TARGETS = """
-What the targets mean is in the [glossary](../glossary.md). Every target but those that are an
-estimator's own (association, conditional, compliers, cutoff, matched) and `incremental` can also be
-asked after trimming: `{trimmed: 0.01}` keeps the children whose every arm has probability 0.01 or
-more, fits everything again on them, and says who stayed.
+What the targets mean is in the [glossary](../glossary.md). Estimators that standardise to a target
+by the score or an outcome model answer it after trimming too: `{trimmed: 0.01}` keeps the children
+whose every arm has probability 0.01 or more, fits everything again on them, and says who stayed.
 
 Standard errors of weighting, standardising and doubly robust answers know that their working
 models were fitted: the influence function is stacked over models and estimate and summed by the

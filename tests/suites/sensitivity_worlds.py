@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
+from scipy import stats
 
+from fingerpost.core.analysis import Analysis, Task
 from fingerpost.core.answer import Answer
 from fingerpost.core.assignment import Observed
 from fingerpost.core.cohort import Cohort
@@ -17,6 +19,7 @@ from fingerpost.core.leaves import Sensitivity, load
 from fingerpost.core.model import Models
 from fingerpost.core.outcome import Outcome
 from fingerpost.core.study import Study
+from fingerpost.estimators.matching import MATCHING
 from fingerpost.sensitivity._task import SensitivityTask
 
 ARMS = ("none", "support")
@@ -92,6 +95,23 @@ def make_task(cohort: Cohort, study: Study, **options) -> SensitivityTask:
     return SensitivityTask(study, cohort, answers_of(cohort, study), refit_ols, options)
 
 
+def matched_children(cohort: Cohort) -> Cohort:
+    """Return the cohort with a third of its supported children, so that each finds a match; who
+    they are does not depend on the order of rows.
+    """
+    return cohort.take(np.flatnonzero((cohort.arm == 0) | (cohort.unit % 3 == 0)))
+
+
+def matched_task(cohort: Cohort, study: Study, **options) -> SensitivityTask:
+    """Return a task whose answer is matching's own on the children received, with its sets."""
+    few = matched_children(cohort)
+    (contrast,) = study.estimand.contrasts
+    term = Term("score", contrast, Target("att"))
+    told = Analysis(study.given, stream="test", options={"replace": False})
+    answer = MATCHING.run(Task(few, (term,), told))
+    return replace(make_task(few, study, **options), answers=(answer,))
+
+
 def confounded(seed: int, *, strength: float, n: int = 400, effect: float = 0.5):
     """Return a world in which severity, never recorded, goes with arm, outcome and prior score.
 
@@ -111,7 +131,8 @@ def confounded(seed: int, *, strength: float, n: int = 400, effect: float = 0.5)
 
 def asked(leaf: str, cohort: Cohort, study: Study, **options) -> dict[str, list[dict]]:
     """Return a leaf's tables by name."""
-    found = load("sensitivity", leaf, kind=Sensitivity).run(make_task(cohort, study, **options))
+    make = TASKS.get(leaf, make_task)
+    found = load("sensitivity", leaf, kind=Sensitivity).run(make(cohort, study, **options))
     return {table.name: table.records() for table in found.tables}
 
 
@@ -119,9 +140,13 @@ def shares(support: float, none: float) -> tuple:
     return (("prevalence", (("support", support), ("none", none))), ("effect", 1.0))
 
 
+TASKS = {"rosenbaum": matched_task}
 NEEDED = {
     "bias_analysis": {"unmeasured": shares(0.5, 0.2), "draws": 100},
     "calibration": {"controls": ("social", "prior", "score")},
+    "negative_control": {"outcome": "prior"},
+    "prior_outcome": {"outcome": "prior"},
+    "proximal": {"exposure_proxy": "social", "outcome_proxy": "prior"},
 }
 
 
@@ -175,6 +200,47 @@ def nothing_many_comparisons():
     cohort, study, _ = plain()
     row = asked("many_comparisons", cohort, study)["many_comparisons"][0]
     return row["q"], row["p"]
+
+
+def still_before(seed: int = 1):
+    """Return a cohort whose earlier measure differs between arms not at all, given social index;
+    an early sign tells of it. Also the study, of the social index alone, and its own estimate.
+    """
+    arm, score, covariates, _ = confounded(seed, strength=0.5)
+    social, prior = covariates["social"], covariates["prior"]
+    before = ols(prior, arm, social)[2]
+    early = before + np.random.default_rng(seed).standard_normal(len(arm))
+    roles = {"before": Column(before), "early": Column(early)}
+    cohort = make_cohort(arm, score, {"social": social}, roles=roles)
+    study = make_study(("social",))
+    return cohort, study, float(answers_of(cohort, study)[0].estimate.value[0])
+
+
+def nothing_prior_outcome():
+    """Nothing before provision, nothing taken from the answer."""
+    cohort, study, own = still_before()
+    found = asked("prior_outcome", cohort, study, outcome="before", same_scale=True)
+    return found["prior_outcome_corrected"][0]["corrected"], own
+
+
+def nothing_proximal():
+    """What stands for the hidden cause does not differ between arms: least squares itself."""
+    cohort, study, own = still_before()
+    told = {"exposure_proxy": "early", "outcome_proxy": "before"}
+    return asked("proximal", cohort, study, **told)["proximal"][0]["estimate"], own
+
+
+def nothing_rosenbaum():
+    """Provision as good as drawn within pairs: the plain test of Wilcoxon."""
+    cohort, study, _ = plain()
+    task = matched_task(cohort, study)
+    ((term, sets),) = task.answers[0].fit.matched.items()
+    value = task.cohort.outcomes["score"].value[sets.row]
+    order = [np.argsort(sets.set[rows]) for rows in (sets.first, ~sets.first)]
+    away = value[sets.first][order[0]] - value[~sets.first][order[1]]
+    plain_p = stats.wilcoxon(away, correction=False, method="asymptotic").pvalue
+    assert term.target == Target("att")
+    return asked("rosenbaum", cohort, study)["rosenbaum"][0]["p"], plain_p
 
 
 def more_tipping_point():
@@ -232,11 +298,43 @@ def more_many_comparisons():
     return found
 
 
+def more_prior_outcome():
+    found = []
+    for strength in (0.0, 0.3, 0.6, 0.9):
+        cohort, study, _ = plain(4, strength=strength, n=20_000)
+        rows = asked("prior_outcome", cohort, study, outcome="prior")["prior_outcome"]
+        found.append(abs(rows[0]["estimate"]))
+    return found
+
+
+def more_proximal():
+    """The stronger the hidden cause, the further the answer is from that without proxies."""
+    found = []
+    for strength in (0.0, 0.3, 0.6, 0.9):
+        arm, score, covariates, severity = confounded(4, strength=strength, n=20_000)
+        noise = np.random.default_rng(4).standard_normal((2, len(arm)))
+        roles = {"early": Column(severity + noise[0]), "sign": Column(severity + noise[1])}
+        cohort = make_cohort(arm, score, {"social": covariates["social"]}, roles=roles)
+        told = {"exposure_proxy": "early", "outcome_proxy": "sign"}
+        (row,) = asked("proximal", cohort, make_study(("social",)), **told)["proximal"]
+        found.append(abs(row["estimate"] - row["without"]))
+    return found
+
+
+def more_rosenbaum():
+    cohort, study, _ = plain(strength=0.0)
+    rows = asked("rosenbaum", cohort, study, gamma=(1, 1.2, 1.5, 2.0))["rosenbaum"]
+    return [row["p"] for row in rows]
+
+
 NOTHING = {
     "bias_analysis": nothing_bias_analysis,
     "calibration": nothing_calibration,
     "many_comparisons": nothing_many_comparisons,
     "oster": nothing_oster,
+    "prior_outcome": nothing_prior_outcome,
+    "proximal": nothing_proximal,
+    "rosenbaum": nothing_rosenbaum,
     "tipping_point": nothing_tipping_point,
 }
 MORE = {
@@ -244,5 +342,8 @@ MORE = {
     "calibration": more_calibration,
     "many_comparisons": more_many_comparisons,
     "oster": more_oster,
+    "prior_outcome": more_prior_outcome,
+    "proximal": more_proximal,
+    "rosenbaum": more_rosenbaum,
     "tipping_point": more_tipping_point,
 }

@@ -16,17 +16,21 @@ from fingerpost.core.leaves import Sensitivity, load, names
 from fingerpost.sensitivity.e_value import bias_factor
 from fingerpost.sensitivity.negative_control import CLEAN, CONFOUNDED
 from fingerpost.sensitivity.omitted_variable import adjusted_estimate
+from suites import sensitivity_worlds
 from suites.sensitivity_worlds import (
+    NEEDED,
+    TASKS,
     answers_of,
     confounded,
     make_cohort,
     make_study,
     make_task,
+    matched_children,
     ols,
 )
 
 LEAVES = names("sensitivity")
-OPTIONS = {"negative_control": {"outcome": "prior"}}
+OPTIONS = NEEDED
 
 
 def world(seed: int = 1, *, strength: float = 0.5, **more):
@@ -39,7 +43,8 @@ def rows(answer: Answer, name: str) -> list[dict]:
 
 
 def run(leaf: str, cohort, study, **options) -> Answer:
-    return load("sensitivity", leaf, kind=Sensitivity).run(make_task(cohort, study, **options))
+    make = TASKS.get(leaf, make_task)
+    return load("sensitivity", leaf, kind=Sensitivity).run(make(cohort, study, **options))
 
 
 # -------------------- every leaf
@@ -67,11 +72,12 @@ def test_a_leaf_has_a_test_of_its_own(leaf):
 def test_tables_are_whole(leaf):
     cohort, study, _ = world()
     answer = run(leaf, cohort, study, **OPTIONS.get(leaf, {}))
+    studied = matched_children(cohort) if leaf in TASKS else cohort
     assert answer.leaf == leaf and answer.tables
     for table in answer.tables:
         assert len(table.kinds) == len(table.columns) and table.rows
         assert all(len(row) == len(table.columns) for row in table.rows)
-        assert table.counts == (min(np.bincount(cohort.arm)),) * len(table.rows)
+        assert table.counts == (min(np.bincount(studied.arm)),) * len(table.rows)
         assert table.context
         for kind, column in zip(table.kinds, zip(*table.rows, strict=True), strict=True):
             wanted = str if kind == "label" else int | float
@@ -127,6 +133,7 @@ def nothing_negative_control():
 
 
 NOTHING = {
+    **sensitivity_worlds.NOTHING,
     "e_value": nothing_e_value,
     "omitted_variable": nothing_omitted_variable,
     "negative_control": nothing_negative_control,
@@ -169,6 +176,7 @@ def more_negative_control():
 
 
 MORE = {
+    **sensitivity_worlds.MORE,
     "e_value": more_e_value,
     "omitted_variable": more_omitted_variable,
     "negative_control": more_negative_control,

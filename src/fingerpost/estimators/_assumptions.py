@@ -20,16 +20,17 @@ CONSISTENCY = Assumption(
 SCORE_MODEL = Assumption(
     "exposure model",
     "the model of who receives which arm has the right form",
-    diagnostic="balance",
+    diagnostic="model_form",
 )
 OUTCOME_MODEL = Assumption(
     "outcome model",
     "the model of the outcome given covariates and arm has the right form",
+    diagnostic="model_form",
 )
 EITHER_MODEL = Assumption(
     "one of two models",
     "the exposure model or the outcome model has the right form, not necessarily both",
-    diagnostic="balance",
+    diagnostic="model_form",
 )
 CAUSAL = (EXCHANGEABLE, POSITIVITY, CONSISTENCY)
 STANDARD_TARGETS = ("ate", "att", "atu", "overlap", "received")

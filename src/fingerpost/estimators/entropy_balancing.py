@@ -49,7 +49,7 @@ NAME = "entropy_balancing"
 LINEAR_EITHER = Assumption(
     "one of two straight lines",
     "either the log-odds of provision or the outcome within each arm is linear in what is balanced",
-    diagnostic="balance",
+    diagnostic="model_form",
 )
 
 
@@ -171,6 +171,7 @@ ENTROPY_BALANCING = Estimator(
     outcomes=KINDS,
     assumes=(*CAUSAL, LINEAR_EITHER),
     run=run,
+    trimmed=False,
     guard="own",
     censoring=True,
     options=(("moments", "1: averages agree (unless given); 2: variances too"),),

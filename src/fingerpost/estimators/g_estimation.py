@@ -215,6 +215,7 @@ G_ESTIMATION = Estimator(
     outcomes=KINDS,
     assumes=(EXCHANGEABLE, CONSISTENCY, SCORE_MODEL, BLIP_FORM),
     run=run,
+    trimmed=False,
     levels="ordered",
     censoring=True,
     instead=(("homogeneous", ("ate",)),),

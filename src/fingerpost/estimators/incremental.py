@@ -58,7 +58,7 @@ DELTAS = (0.5, 0.8, 1.0, 1.25, 2.0, 5.0)
 SCORE_RIGHT = Assumption(
     "exposure model",
     "the model of who receives which arm has the right form; the outcome model need not",
-    diagnostic="balance",
+    diagnostic="model_form",
 )
 
 

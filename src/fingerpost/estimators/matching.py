@@ -200,7 +200,7 @@ NEAR = Assumption(
     "near matches",
     "matched children are near enough on the score that what is left of the difference between "
     "them does not matter",
-    diagnostic="balance",
+    diagnostic="own_balance",
 )
 MATCHING = Estimator(
     title="Matching on the score",
@@ -213,6 +213,7 @@ MATCHING = Estimator(
     outcomes=KINDS,
     assumes=(*CAUSAL, SCORE_MODEL, NEAR),
     run=run,
+    trimmed=False,
     levels="pairwise",
     spread="influence with the score estimated (with replacement); by pair and cluster (without)",
     guard="own",

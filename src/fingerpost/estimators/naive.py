@@ -47,6 +47,7 @@ NAIVE = Estimator(
     outcomes=KINDS,
     assumes=(CONSISTENCY,),
     run=run,
+    trimmed=False,
     spread="influence; CR2 with Satterthwaite df below 50 clusters",
     guard="exempt",
     randomised=("ate",),

@@ -28,5 +28,6 @@ OVERLAP = Estimator(
     outcomes=KINDS,
     assumes=(*CAUSAL, SCORE_MODEL),
     run=run,
+    trimmed=False,
     censoring=True,
 )

@@ -76,6 +76,7 @@ from fingerpost.estimators._cutoff import (
     window_for,
 )
 from fingerpost.estimators._cutoff_checks import checks
+from fingerpost.estimators._cutoff_picture import bins_table, lines_table
 from fingerpost.kernels.arrays import Array
 from fingerpost.kernels.local_linear import KERNELS, Window
 
@@ -101,6 +102,8 @@ def run(task: Task) -> Answer:
         _children_table(task, children, plan, window),
         _first_stage_table(task, children, plan, window, found=found),
         *checks(task, children, plan),
+        bins_table(children, plan, window, outcome=task.terms[0].outcome),
+        lines_table(children, plan, window, outcome=task.terms[0].outcome),
     )
     words = _warnings(children, window, found)
     return Answer(

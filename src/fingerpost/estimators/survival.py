@@ -137,7 +137,7 @@ WORKING_MODEL = Assumption(
     "working model",
     "the model of who receives which arm has the right form (by g-formula, instead, the model of "
     "the hazard of the event)",
-    diagnostic="balance",
+    diagnostic="model_form",
 )
 
 SURVIVAL = Estimator(

@@ -19,7 +19,8 @@ from fingerpost.core.study import Study
 from fingerpost.core.table import Table
 from fingerpost.core.words import listing
 from fingerpost.estimators._outcome import outcome_of
-from fingerpost.studies import diagnostics, guard, plan, several
+from fingerpost.estimators._score import score
+from fingerpost.studies import diagnostics, forms, guard, plan, several
 from fingerpost.studies.groups import Groups, narrowed, stays
 from fingerpost.studies.guard import Verdict
 from fingerpost.studies.judging import Judgement, judge
@@ -98,6 +99,7 @@ def answer_outcome(
             asking = Asking(study, name, leaf, groups, {one.term: one for one in judged})
             answers += ask(asking, wanted[name])
     tables = _tables(study, groups, judged, answers) if with_tables else ()
+    tables += _of_models(study, task, found) if with_tables else ()
     return Answered(tuple(answers), refusals, tables)
 
 
@@ -260,14 +262,25 @@ def _tables(
                 found.append(diagnostics.truncation(one.task, one.term, one.weighted))
             if one.term.target.trim is not None:
                 found += _trim_tables(groups, one, answers)
-    weighted = next((one for one in whole if one.weighted is not None), None)
-    if weighted is not None:
-        task = groups.of(weighted.term, trimmed=False)
-        found.append(diagnostics.overlap(task))
-        shown = diagnostics.overlap_subgroups(task, study.subgroups, study.guard.outside_below)
-        found += [] if shown is None else [shown]
     found += several.tables(study, judged, answers)
     return tuple(found)
+
+
+def _of_models(study: Study, task: Task, found: dict[str, Estimator]) -> tuple[Table, ...]:
+    """Return the diagnostics of the working models, fitted to all children of an outcome, that some
+    leaf's assumptions name: they need no target, so coefficients have them too.
+    """
+    named = {one.diagnostic for leaf in found.values() for one in leaf.assumes}
+    if not task.analysis.given or not named & {"overlap", forms.NAME}:
+        return ()
+    try:
+        score(task)
+    except (NotFitted, Unanswerable):
+        return ()  # the target's refusal, or the fault that ends the study, has said so
+    tables = [diagnostics.overlap(task)]
+    shown = diagnostics.overlap_subgroups(task, study.subgroups, study.guard.outside_below)
+    tables += [table for table in (shown, forms.model_form(task)) if table is not None]
+    return tuple(tables)
 
 
 def _trim_tables(groups: Groups, one: Judgement, answers: list[Answer]) -> list[Table]:

@@ -41,6 +41,7 @@ from fingerpost.estimators._outcome import (
 from fingerpost.estimators._score import score
 from fingerpost.kernels.clusters import recode, sum_by
 from fingerpost.kernels.design import Design
+from fingerpost.kernels.multiplicity import holm
 from fingerpost.kernels.products import cross, times
 
 Array = NDArray[np.float64]
@@ -86,7 +87,7 @@ def model_form(task: Task) -> Table | None:
     """
     rows: list[tuple[Cell, ...]] = []
     for name, lines in (("exposure", _exposure(task)), ("outcome", _outcome(task))):
-        adjusted = holm([one.p for one in lines])
+        adjusted = holm(np.array([one.p for one in lines])).tolist()
         rows += [
             (name, one.tested, one.statistic, one.df, one.p, all_of, all_of < ALARM)
             for one, all_of in zip(lines, adjusted, strict=True)
@@ -107,19 +108,6 @@ def model_form(task: Task) -> Table | None:
         note="`departs` is told from p-values adjusted for their number (Holm), at .05. A model "
         "that passes is not thereby right: only squares are tried.",
     )
-
-
-def holm(p: list[float]) -> list[float]:
-    """Return p-values adjusted for their number (Holm 1979, Scandinavian Journal of Statistics 6).
-
-    >>> [round(one, 3) for one in holm([0.01, 0.04, 0.03])]
-    [0.03, 0.06, 0.06]
-    """
-    found, so_far = [0.0] * len(p), 0.0
-    for rank, at in enumerate(sorted(range(len(p)), key=lambda i: p[i])):
-        so_far = max(so_far, min(1.0, (len(p) - rank) * p[at]))
-        found[at] = so_far
-    return found
 
 
 def _exposure(task: Task) -> list[Line]:

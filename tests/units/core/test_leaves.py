@@ -35,25 +35,3 @@ def test_listing_imports_no_leaf() -> None:
         "assert not [m for m in sys.modules if m.startswith('fingerpost.estimators')]"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-TARGETS = {
-    # method decisions, section 1: what each leaf of this room can answer, and for how many arms.
-    "ipw": ({"ate", "att", "atu", "overlap", "received"}, True, "k"),
-    "ipw_ra": ({"ate", "att", "atu", "overlap", "received"}, True, "k"),
-    "g_formula": ({"ate", "att", "atu", "overlap", "received"}, True, "k"),
-    "aipw": ({"ate", "att", "atu", "overlap", "received"}, True, "k"),
-    "subclassification": ({"ate", "att", "atu", "overlap", "received"}, True, "k"),
-    "overlap": ({"overlap"}, True, "k"),
-    "regression": ({"conditional"}, True, "k"),
-    "naive": ({"association"}, True, "k"),
-}
-
-
-def test_descriptors_say_what_was_decided() -> None:
-    found = {
-        name: (set(leaf.targets), leaf.trimmed, leaf.levels)
-        for name, leaf in leaves.menu("estimators", Estimator).items()
-    }
-    assert found == TARGETS
-    assert leaves.load("estimators", "naive", kind=Estimator).randomised == ("ate",)

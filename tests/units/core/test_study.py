@@ -51,6 +51,7 @@ SAID = {
     "level": 0.9,
     "seed": 1,
     "notes": (("origin", "a pilot"),),
+    "roles": ("visited",),
 }
 
 

@@ -264,3 +264,102 @@ def test_a_level_that_trimming_takes_away_is_no_covariate_of_who_stays() -> None
     assert answer.n[0] < cohort.n and np.isfinite(answer.value).all()
     rows = next(table for table in found.tables if table.name == "balance").column("covariate")
     assert "region = north" in rows
+
+
+# -------------------- weights of a leaf's own
+
+
+def crowded(leaf: str, *others: str, **more) -> tuple[Study, Cohort]:
+    """Return a study in which the tilting weights pass a rule that the leaf's own weights break:
+    each child of the fewer arm may be matched once, and hardly anybody is left over.
+    """
+    cohort = World(n=900, schools=60, arms=2).draw(6)
+    att = ATE.on(Target("att"))
+    keep = np.flatnonzero((cohort.arm == 0) | (np.arange(cohort.n) % 10 < 7))
+    study = study_of(cohort, att, estimators=(leaf, *others), **more)
+    return study, cohort.take(keep)
+
+
+def test_matches_that_are_far_bar_matching_alone() -> None:
+    once = (("matching", (("replace", False),)),)
+    study, cohort = crowded("matching", "ipw", options=once, guard=Guard(refuse_smd=0.05))
+    found = answered(study, cohort, with_tables=True)
+    assert found.refusals == ()
+    alone = of(found, "matching")
+    assert alone.estimate is None
+    (refusal,) = alone.refusals
+    assert refusal.leaf == "matching" and [rule.rule for rule in refusal.rules] == ["balance"]
+    assert "Ask for closer matches" in refusal.mend
+    judged = next(table for table in alone.tables if table.name == "own_guard")
+    assert judged.tag("estimator") == "matching" and "refuse" in judged.column("verdict")
+    assert of(found, "ipw").estimate is not None and of(found, "ipw").refusals == ()
+
+
+def test_balancing_weights_that_rest_on_one_child_bar_balancing_alone() -> None:
+    """A threshold between the largest shares of the two leaves' weights parts them."""
+    study, cohort = crowded("entropy_balancing", "ipw")
+    found = answered(study, cohort, with_tables=True)
+
+    def largest(tables, name: str) -> float:
+        (guarded,) = (table for table in tables if table.name == name)
+        return max(r["measured"] for r in guarded.records() if r["rule"] == "largest child")
+
+    own = largest(of(found, "entropy_balancing").tables, "own_guard")
+    tilted = largest(found.tables, "guard")
+    assert own > tilted * 1.001
+    between = Guard(refuse_child_share=(own + tilted) / 2)
+    parted = answered(replace(study, guard=between), cohort)
+    assert parted.refusals == ()
+    (refusal,) = of(parted, "entropy_balancing").refusals
+    assert refusal.leaf == "entropy_balancing"
+    assert [rule.rule for rule in refusal.rules] == ["largest child"]
+    assert of(parted, "entropy_balancing").estimate is None
+    assert of(parted, "ipw").estimate is not None
+
+
+def test_what_is_near_a_rule_on_own_weights_is_a_warning_of_that_leaf() -> None:
+    once = (("matching", (("replace", False),)),)
+    wary = Guard(warn_smd=0.05, refuse_smd=0.9)
+    study, cohort = crowded("matching", "ipw", options=once, guard=wary)
+    found = answered(study, cohort)
+    told = [words for _, words in of(found, "matching").warnings]
+    assert any("after weighting" in words for words in told)
+    assert not [words for _, words in of(found, "ipw").warnings if "after weighting" in words]
+
+
+def test_a_leafs_own_warnings_are_kept_beside_those_of_the_guard_rails() -> None:
+    """Most children are of schools of one arm: the leaf says so itself."""
+    cohort = World(n=900, schools=60, arms=2).draw(7)
+    school = cohort.clusters["school"]
+    cohort = replace(cohort, arm=np.where(school % 4 > 0, school % 2, cohort.arm))
+    study = study_of(cohort, ATE, estimators=("within", "ipw"))
+    within = of(answered(study, cohort), "within")
+    assert any("fewer than half of the children" in words for _, words in within.warnings)
+
+
+# -------------------- children whose outcome was not seen
+
+
+def test_a_leaf_without_a_use_for_who_was_seen_gets_the_seen_alone_and_says_so() -> None:
+    from fingerpost.studies.answering import SEEN_ONLY
+
+    cohort = World(n=1500, schools=60, arms=2).draw(8)
+    seen = np.random.default_rng(8).random(cohort.n) < 0.7
+    whole = cohort.outcomes["y"]
+    hidden = replace(whole, value=np.where(seen, whole.value, np.nan), observed=seen)
+    models = Models(censoring=linear(GIVEN))
+    study = study_of(cohort, ATE, estimators=("regression", "ipw"), models=models)
+    found = answered(study, replace(cohort, outcomes={"y": hidden}))
+    regression, ipw = of(found, "regression"), of(found, "ipw")
+    assert regression.estimate.n[0] == seen.sum()
+    assert SEEN_ONLY in [words for _, words in regression.warnings]
+    assert SEEN_ONLY not in [words for _, words in ipw.warnings]
+    # The seen alone, without a model of who was seen, give the same coefficient.
+    part = cohort.take(np.flatnonzero(seen))
+    plain = replace(study, estimators=("regression",), models=Models())
+    alone = of(answered(plain, part), "regression")
+    assert regression.estimate.value == pytest.approx(alone.estimate.value)
+    assert SEEN_ONLY not in [words for _, words in alone.warnings]
+    # For the other, those not seen are stood for: it is not the answer on the seen.
+    left = of(answered(replace(plain, estimators=("ipw",)), part), "ipw")
+    assert ipw.estimate.value != pytest.approx(left.estimate.value, rel=1e-6)

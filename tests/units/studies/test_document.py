@@ -187,6 +187,50 @@ def test_targets_in_every_form():
     assert read("estimand: {target: {trimmed: 0.01}}\n").estimand.targets[0].trim == 0.01
 
 
+def test_targets_of_a_leafs_own_and_incremental_ones():
+    study = read("estimand: {target: [compliers, cutoff, matched, {incremental: 1.5}]}\n")
+    assert [target.kind for target in study.estimand.targets[:3]] == [
+        "compliers",
+        "cutoff",
+        "matched",
+    ]
+    assert study.estimand.targets[3] == Target("incremental", delta=1.5)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"), [("6", (6.0,)), ("[6, 12]", (6.0, 12.0)), ("[6, 12, 6]", (6.0, 12.0))]
+)
+def test_one_horizon_or_several_each_once(written, meant):
+    assert read(f"estimand: {{horizon: {written}}}\n").estimand.horizons == meant
+
+
+def test_subgroups_of_the_estimand_are_not_those_of_the_overlap():
+    study = read("estimand: {subgroups: [sex, need, sex]}\nsubgroups: [age]\n")
+    assert study.estimand.subgroups == ("sex", "need")
+    assert study.subgroups == ("age",)
+
+
+def test_a_contrast_of_weights_puts_what_is_added_first():
+    three = instead("arms: {column: support, levels: {0: none, 1: support, 2: plan}}")
+    written = "estimand: {contrast: {none: -1, support: 0.5, plan: 0.5}, target: ate}\n"
+    (contrast,) = read(written, base=three).estimand.contrasts
+    assert contrast == (("support", 0.5), ("plan", 0.5), ("none", -1.0))
+    with pytest.raises(Malformed, match="att is of two arms, and a contrast weighs more"):
+        read(written.replace("ate}", "att}"), base=three)
+
+
+def test_linear_in_the_model_of_censoring_is_every_covariate():
+    study = read("models: {censoring: [linear, {square: age}]}\n")
+    assert study.models.censoring == (
+        term(Factor("age")),
+        term(Factor("sex")),
+        term(Factor("need")),
+        term(Factor("age", "power", 2)),
+    )
+    assert read("models: {censoring: linear}\n").models.censoring == study.models.censoring[:3]
+    assert read().models.censoring is None
+
+
 def test_terms_in_every_form():
     study = read(
         """models:

@@ -11,11 +11,12 @@ from fingerpost.plots.numbers import number, percent
 from fingerpost.plots.overlap import draw_overlap
 from fingerpost.plots.truncation import draw_truncation
 from fingerpost.plots.weights import draw_weights
+from fingerpost.reports.designs import outcomes_words
 from fingerpost.reports.names import about, alike, first_open
 from fingerpost.reports.parts import Figure, Part, Section, Words, grid, grids, stacked
 from fingerpost.reports.phrases import headings, outcome_unit_words, target_phrase
 from fingerpost.reports.refusals import target_refused
-from fingerpost.reports.words import changed_words, outcomes_words, shown
+from fingerpost.reports.words import changed_words, shown
 
 TITLE = "Could every child have been in every arm?"
 
@@ -29,7 +30,9 @@ def section(output: Output) -> Section:
     parts += grids(
         table if clustered else without(table, "largest_cluster_share") for table in weights
     )
-    parts += grids(table for table in output.tables if table.name == "overlap_subgroups")
+    parts += grids(
+        table for table in output.tables if table.name in ("overlap_subgroups", "model_form")
+    )
     parts += guard_rails(output)
     parts += grids(table for table in output.tables if table.name in ("trim", "trim_who"))
     parts += truncation(output, refused=False)
@@ -123,7 +126,7 @@ def guard_rails(output: Output) -> list[Part]:
     passed = len(whole_table.rows) - len(rows)
     note = f"{passed} of {counted(len(whole_table.rows), 'guard rail')} pass; all are in the file."
     if not rows:
-        return [*parts, Words(f"Guard rails: {note}")]
+        return [*parts, Words(f"Guard rails: {note.replace('the file', 'guard.csv')}")]
     found = grid(replace(whole_table, rows=rows, note=note))
     return [*parts, replace(found, caption="Guard rails that warn or refuse")]
 
