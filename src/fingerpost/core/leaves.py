@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fingerpost.core.errors import FingerpostError, UnknownLeaf, listed, nearest
+from fingerpost.core.estimand import SCALES, SUMMARIES, TARGETS
 
 if TYPE_CHECKING:
     from fingerpost.core.analysis import Task
     from fingerpost.core.answer import Answer
 
 D = TypeVar("D")
+GUARDS = {"target", "own", "exempt"}
+LEVELS = {"k", "pairwise", "ordered", "2"}
+KINDS = ("continuous", "binary", "count", "ordinal", "time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,26 @@ class Estimator:
     needs: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     apart: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a descriptor with words that nobody knows, so that none is passed over."""
+        options = {option for option, _ in self.options}
+        named = {*(name for name, _ in self.instead), *(option for _, option in self.unless)}
+        said = (
+            ("guard", {self.guard} - GUARDS),
+            ("levels", {self.levels} - LEVELS),
+            ("targets", set(self.targets) - set(TARGETS)),
+            ("scales", set(self.scales) - set(SCALES)),
+            ("outcomes", set(self.outcomes) - set(KINDS)),
+            ("summaries", set(self.summaries) - set(SUMMARIES)),
+            ("options", {*self.needs, *self.columns, *named} - options),
+            ("apart", set(self.apart) - set(self.columns)),
+        )
+        faults = [f"{what}: {listed(sorted(wrong))}" for what, wrong in said if wrong]
+        if faults:
+            raise FingerpostError(
+                f'the estimator "{self.title}" declares what is not known: {"; ".join(faults)}.'
+            )
 
 
 @dataclass(frozen=True, slots=True)

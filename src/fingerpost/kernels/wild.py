@@ -9,6 +9,7 @@ from fingerpost.kernels.arrays import Array, Numbers
 
 FEW = 12  # clusters below which two-point weights give too few distinct draws
 BATCH = 256
+MOST_CELLS = 2**23  # of a batch's draws × clusters: 64 MiB of numbers
 
 
 def wild_score_bootstrap(
@@ -33,8 +34,9 @@ def wild_score_bootstrap(
         raise UsageError(f"a level of {level:g} needs more than {draws} draws; use 999 or more.")
     centred = table - table.mean(axis=0)
     t = np.empty((draws, table.shape[1]))
-    for lo in range(0, draws, BATCH):
-        rows = min(BATCH, draws - lo)
+    batch = max(1, min(BATCH, MOST_CELLS // size))
+    for lo in range(0, draws, batch):
+        rows = min(batch, draws - lo)
         t[lo : lo + rows] = np.abs(studentised(centred, wild_weights(rows, size, stream=stream)))
     chosen: Array = np.partition(t, place - 1, axis=0)[place - 1]
     return chosen

@@ -35,8 +35,8 @@ class Facts:
 
 
 def asked(term: Term) -> Asked:
-    """Return the question of a term: outcome, contrast, target."""
-    return term.outcome, term.words(), term.target.label()
+    """Return the question of a term: outcome, contrast, target with horizon and subgroup."""
+    return term.outcome, term.words(), term.label()
 
 
 def stopped(result: Result, facts: Facts, known: Known) -> str:

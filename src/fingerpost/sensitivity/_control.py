@@ -56,7 +56,13 @@ def control_outcome(cohort: Cohort, leaf: str, name: str) -> Outcome:
     if name in cohort.roles:
         return column_outcome(cohort.roles[name], leaf, name)
     if name in cohort.outcomes:
-        return cohort.outcomes[name]
+        found = cohort.outcomes[name]
+        if found.kind not in ("continuous", "binary", "count"):
+            raise UsageError(
+                f"sensitivity: {leaf}: outcome: {name} is of kind {found.kind}; name a number, a "
+                "yes-or-no column or a count."
+            )
+        return found
     known = tuple(dict.fromkeys((*cohort.covariates, *cohort.roles, *cohort.outcomes)))
     raise UsageError(
         f'sensitivity: {leaf}: outcome: there is no column "{name}".'

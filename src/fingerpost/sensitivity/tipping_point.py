@@ -323,7 +323,8 @@ def unseen_by_arm(task: SensitivityTask, outcome: str, told: dict[str, int]) -> 
     for at, arm in enumerate(cohort.arms):
         own = cohort.arm == at
         seen = int(np.count_nonzero(own if observed is None else own & observed))
-        missing = told.get(arm, int(np.count_nonzero(own)) - seen)
+        counted = task.unseen.get(outcome, {}).get(arm, int(np.count_nonzero(own)) - seen)
+        missing = told.get(arm, counted)
         if missing > 0:
             found[arm] = Unseen(missing, seen)
     return found

@@ -108,10 +108,12 @@ def ask(asking: Asking, wanted: tuple[Term, ...]) -> list[Answer]:
     parts: dict[int, tuple[Task, list[Term], list[Term]]] = {}
     for term in wanted:
         one = asking.verdicts.get(term)
-        seen = not asking.leaf.censoring
-        own = asking.groups.of(term, seen=seen)
+        barred = one is not None and one.verdict.refused
+        if barred and not (asking.leaf.extrapolates and _can_be_fitted([term], asking.verdicts)):
+            continue  # nothing is fitted for what nothing may be said of
+        own = asking.groups.of(term, seen=not asking.leaf.censoring)
         _, clear, refused = parts.setdefault(id(own), (own, [], []))
-        (refused if one is not None and one.verdict.refused else clear).append(term)
+        (refused if barred else clear).append(term)
     options = plan.options(asking.study, asking.name)
     found = []
     for own, clear, refused in parts.values():
@@ -120,7 +122,7 @@ def ask(asking: Asking, wanted: tuple[Term, ...]) -> list[Answer]:
             answer = _run(asking.name, asking.leaf, replace(told, terms=tuple(clear)))
             answer = replace(answer, warnings=(*answer.warnings, *_warnings(asking, clear)))
             found.append(own_weights(asking, told, answer=answer))
-        if refused and asking.leaf.extrapolates and _can_be_fitted(refused, asking.verdicts):
+        if refused:
             beyond = _run(asking.name, asking.leaf, replace(told, terms=tuple(refused)))
             found.append(
                 Answer(asking.name, extrapolated=beyond.estimate, refusals=beyond.refusals)
@@ -153,8 +155,11 @@ def own_weights(asking: Asking, task: Task, *, answer: Answer) -> Answer:
     """Return an answer judged on the leaf's own weights too: terms that break a rule on them are
     refused for this leaf alone, and what is near one is a warning.
     """
-    if asking.leaf.guard != "own" or answer.estimate is None or not isinstance(answer.fit, Fit):
+    if asking.leaf.guard != "own" or answer.estimate is None:
         return answer
+    if not isinstance(answer.fit, Fit) or set(answer.estimate.terms) - set(answer.fit.weights):
+        fault = Unanswerable(f"{asking.name}: it gives no weights on which it could be judged.")
+        return unanswered(asking.name, answer.estimate.terms, fault=fault)
     refused: list[Refusal] = []
     warnings, tables = list(answer.warnings), list(answer.tables)
     for term in answer.estimate.terms:
@@ -207,7 +212,7 @@ def _can_be_fitted(terms: list[Term], verdicts: dict[Term, Judgement]) -> bool:
 def _run(name: str, leaf: Estimator, task: Task) -> Answer:
     """Run a leaf; what it finds too few for is refused for itself, in the open."""
     try:
-        return finite_only(leaf.run(task))
+        return finite_only(replace(leaf.run(task), leaf=name))
     except (NotFitted, Unanswerable) as fault:
         return unanswered(name, task.terms, fault=fault)
 

@@ -50,7 +50,9 @@ class Groups:
             whole = self.of(term, trimmed=False)
             return part_of(whole, stays(whole, trim))
         members = dict(subgroups(self._all.cohort, column_of(term.subgroup)))
-        return part_of(self._all, members[str(term.subgroup)])
+        # Children of a subgroup may all lack the outcome: then nobody is left, and it is refused.
+        nobody = np.zeros(self._all.cohort.n, dtype=np.bool_)
+        return part_of(self._all, members.get(str(term.subgroup), nobody))
 
     def covariates(self, term: Term) -> Indicators:
         """Return the covariates of a term's children, on the scale they had before trimming."""
@@ -78,6 +80,8 @@ def subgroups(cohort: Cohort, name: str) -> list[tuple[str, NDArray[np.bool_]]]:
 
     Children without a value are in none. Raises Malformed for a number of many values.
     """
+    if " = " in name:
+        raise Malformed(f'estimand.subgroups: "{name}" holds " = ", which labels use. Rename it.')
     column = cohort.covariates[name] if name in cohort.covariates else cohort.roles[name]
     values = np.asarray(column.values)
     if column.categorical:
@@ -93,7 +97,16 @@ def subgroups(cohort: Cohort, name: str) -> list[tuple[str, NDArray[np.bool_]]]:
             f"{MOST_VALUES} are the most. Group it into a column of few values, or declare it "
             "categorical."
         )
-    return [(f"{name} = {value:g}", values == value) for value in distinct]
+    return [(f"{name} = {exactly(float(value))}", values == value) for value in distinct]
+
+
+def exactly(value: float) -> str:
+    """Return a number so that no two numbers are written alike.
+
+    >>> exactly(2.0), exactly(1234567.0), exactly(0.1)
+    ('2', '1234567', '0.1')
+    """
+    return str(int(value)) if value.is_integer() else repr(value)
 
 
 def column_of(label: str | None) -> str:

@@ -262,5 +262,5 @@ def term_tags(term: Term) -> tuple[tuple[str, str], ...]:
     return (
         ("outcome", term.outcome),
         ("contrast", term.words()),
-        ("target", term.target.label()),
+        ("target", term.label()),
     )

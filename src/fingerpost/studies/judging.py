@@ -45,7 +45,13 @@ def _judged(study: Study, groups: Groups, term: Term) -> Judgement:
     counts = guard.judge_counts(before, term, study.guard)
     if guard.refuses(counts) or not before.analysis.given or not term.target.tilted:
         return Judgement(term, before, Verdict(term, counts), None, NO_COVARIATES)
-    own = groups.of(term)
+    try:
+        own = groups.of(term)
+    except NotFitted as fault:
+        if term.subgroup is None:
+            raise
+        rule = guard.unfitted(str(fault), term)
+        return Judgement(term, before, Verdict(term, (*counts, rule)), None, NO_COVARIATES)
     if term.target.trim is not None:
         counts = guard.judge_counts(own, term, study.guard)
     if guard.refuses(counts):

@@ -148,6 +148,19 @@ def _common_tables(built: Built) -> tuple[Table, ...]:
     )
 
 
+def seen_of(task: Task, scope: str) -> Cohort:
+    """Return the children whose outcome was seen, of whom an analysis of one outcome speaks; for an
+    analysis of the whole study, all.
+    """
+    cohort, name = task.cohort, task.terms[0].outcome
+    observed = cohort.outcomes[name].observed
+    if scope != "outcome" or observed is None:
+        return cohort
+    found = cohort.take(np.flatnonzero(observed))
+    own = replace(found.outcomes[name], observed=None)
+    return replace(found, outcomes={**found.outcomes, name: own})
+
+
 def scope(spec: SensitivitySpec) -> str:
     """Return whether an analysis is of each outcome, or of the whole study."""
     return leaves.load("sensitivity", spec.leaf, kind=Sensitivity).scope
@@ -188,7 +201,7 @@ def _sensitive(
         return (*found.answers, *refused)
 
     told = SensitivityTask(
-        study, task.cohort, answers, refit, dict(spec.options), study.level, unseen
+        study, seen_of(task, leaf.scope), answers, refit, dict(spec.options), study.level, unseen
     )
     try:
         return leaf.run(told)

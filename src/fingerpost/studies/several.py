@@ -12,7 +12,13 @@ from scipy.special import chdtrc, fdtrc
 from fingerpost.core.answer import Answer
 from fingerpost.core.estimand import Term
 from fingerpost.core.estimate import Estimate, Influence
-from fingerpost.core.inference import joint_bands, joint_covariance, select
+from fingerpost.core.inference import (
+    critical_values,
+    joint_bands,
+    joint_covariance,
+    select,
+    standard_errors,
+)
 from fingerpost.core.seeds import stream
 from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
@@ -138,6 +144,7 @@ def jointly(study: Study, held: Sequence[Held]) -> Table | None:
             continue
         generator = stream(study.name, f"joint bands {leaf} {shared}", seed=study.seed)
         bands = joint_bands(joined, generator, level=study.level)
+        bands = wide_enough(joined, own, bands, level=study.level)
         statistic, df, p = wald(joined.value, joint_covariance([joined]), fewest_clusters(own))
         target = shared.target.label() + (f", {shared.subgroup}" if shared.subgroup else "")
         for one, (low, high) in zip(own, bands, strict=True):
@@ -167,13 +174,28 @@ def together(own: Sequence[Estimate]) -> Estimate | None:
     if not isinstance(first, Influence):
         return None
     if not all(
-        isinstance(each, Influence) and np.array_equal(each.units, first.units) for each in spreads
+        isinstance(each, Influence)
+        and np.array_equal(each.units, first.units)
+        and each.correction == first.correction
+        for each in spreads
     ):
         return None
     sums = np.hstack([each.sums for each in spreads if isinstance(each, Influence)])
     terms = tuple(one.terms[0] for one in own)
     value = np.array([float(one.value[0]) for one in own])
-    return Estimate(terms, value, replace(first, sums=sums))
+    extra = np.diag([0.0 if one.extra is None else float(one.extra[0, 0]) for one in own])
+    return Estimate(terms, value, replace(first, sums=sums), extra=extra)
+
+
+def wide_enough(joined: Estimate, own: Sequence[Estimate], bands: Array, *, level: float) -> Array:
+    """Return bands at least as wide as each contrast's own interval: with few clusters that rests
+    on another law than the normal, and what holds of all holds of each.
+    """
+    errors = standard_errors(joined)
+    critical = np.array([float(critical_values(one, level)[0]) for one in own])
+    own_reach = np.zeros(len(own)) if errors is None else critical * errors
+    reach = np.maximum((bands[:, 1] - bands[:, 0]) / 2, own_reach)
+    return np.stack([joined.value - reach, joined.value + reach], axis=1)
 
 
 def wald(
@@ -196,7 +218,9 @@ def fewest_clusters(own: Sequence[Estimate]) -> int | None:
     found = [
         int(one.clusters[0])
         for one in own
-        if one.clusters is not None and (one.n is None or one.clusters[0] != one.n[0])
+        if one.clusters is not None
+        and isinstance(one.spread, Influence)
+        and one.spread.level != "child"
     ]
     return min(found) if found else None
 
