@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from benchmarks.data import Sample
 
 Array = NDArray[np.float64]
-TASKS = ("logit", "multinomial", "poisson", "ipw", "ipw_ra", "g_formula", "g_formula_variance")
+TASKS = (
+    *("logit", "multinomial", "poisson", "ipw", "ipw_ra", "g_formula", "g_formula_variance"),
+    *("matching", "tmle", "entropy_balancing", "double_ml"),
+)
 OWN = "fingerpost"
 
 
@@ -35,7 +38,8 @@ class Benchmark:
     tools: name → prepare(sample), which brings the data into the tool's own form and returns the
     call that is timed; the first is ours. cpu: seconds allowed at a million children. against:
     tool → how many times less CPU we promised to use. close: largest difference allowed between
-    the values of two tools, by tool (1e-6 where none is given). note: what is and is not compared.
+    the values of two tools, by tool (1e-6 where none is given). like: tool → the tool whose numbers
+    it must give, where that is not the first. note: what is and is not compared.
     """
 
     name: str
@@ -44,6 +48,7 @@ class Benchmark:
     cpu: float | None = None
     against: dict[str, float] = field(default_factory=dict)
     close: dict[str, float] = field(default_factory=dict)
+    like: dict[str, str] = field(default_factory=dict)
     note: str = ""
 
 

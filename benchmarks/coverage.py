@@ -1,157 +1,91 @@
 """Coverage of every estimator leaf over simulated worlds whose truth is known.
 
-    python benchmarks/coverage.py [--worlds 2000] [--only SETTING-KIND]
+    python benchmarks/coverage.py [--worlds 2000] [--only PART ...] [--dry-run | --page]
 
-Every leaf × target × scale × kind of outcome with a known truth, in three settings. The worlds are
-those of tests/suites. Partial results are kept in build/coverage, a hundred worlds at a time, so
-that a run that was stopped goes on where it was. The table goes to benchmarks/COVERAGE.md when all
-parts are there (with other than 2,000 worlds: to build/coverage/COVERAGE.md).
+Every leaf × target × scale × kind of outcome with a known truth, in the settings of
+coverage_cells.py. Answers are kept in build/coverage by part and leaf, a hundred worlds at a time,
+with a digest of the code that the leaf runs. A run that was stopped goes on where it was. Where the
+code of a leaf has changed since, some of its worlds are drawn again: if every number is the same
+its answers stay, if not they are drawn anew, and no other leaf's. Several processes share the parts
+between them. When all is there the tables are written to benchmarks/COVERAGE.md and
+docs/manual/coverage.md; --page writes them from what is there, --dry-run says what each part costs.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
+import fcntl
 import hashlib
+import os
 import sys
 import time
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import date
 from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 if __name__ == "__main__":
+    # Matrices are small here: threads would only wait for each other.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # This folder must not be searched: its file names are those of well-known packages.
     sys.path[0] = str(ROOT)
 sys.path.append(str(ROOT / "tests"))
 
 import numpy as np  # noqa: E402
 
-from fingerpost.core import leaves  # noqa: E402
-from fingerpost.core.analysis import Fits  # noqa: E402
+from benchmarks import coverage_page as page  # noqa: E402
+from benchmarks.coverage_cells import Cell, Part, Trial, cells, parts, truth  # noqa: E402
+from fingerpost.core.analysis import Analysis, Fits, Task  # noqa: E402
 from fingerpost.core.cohort import Cohort  # noqa: E402
 from fingerpost.core.errors import FingerpostError  # noqa: E402
-from fingerpost.core.estimand import Target, Term  # noqa: E402
 from fingerpost.core.estimate import Estimate  # noqa: E402
 from fingerpost.core.inference import intervals, standard_errors  # noqa: E402
-from fingerpost.core.leaves import Estimator  # noqa: E402
-from suites.worlds import World, task, term  # noqa: E402
+from fingerpost.estimators import survival  # noqa: E402
+from suites.enrolled import LEAVES  # noqa: E402
 
 FULL = 2_000
 CHUNK = 100
-TRUTH_DRAWS = 10_000_000
-KINDS = ("continuous", "binary", "count")
-SETTINGS = {
-    "60 schools": World(n=1000, schools=60, arms=2),
-    "20 schools": World(n=400, schools=20, arms=2),
-    "three arms": World(n=1500, schools=60, arms=3),
-}
-COARSE = ("subclassification",)  # its strata leave bias by design: printed, not judged
-# A coefficient has a known truth only where its model is the world's.
-COEFFICIENT = {("difference", "continuous"), ("ratio", "count")}
-COVERED = (0.93, 0.97)
-HONEST = (0.93, 1.07)
-MOST_BIAS = 0.10  # of the empirical standard deviation
-MOST_MCSE = 3.5
+STAGES = (100, 500)  # worlds of every part before any part is drawn to the end: faults show early
+AGAIN = 10  # worlds that are drawn again where code has changed
+FOLDER = ROOT / "build" / "coverage"
+TABLES = (ROOT / "benchmarks" / "COVERAGE.md", ROOT / "docs" / "manual" / "coverage.md")
+# With few clusters their errors are those of least squares, one model a scale; other leaves give
+# the same numbers for both scales at once, which spares a fifth of the time.
+ONE_SCALE = ("naive", "regression", "within", "g_estimation", "iv")
 
 
-@dataclass(frozen=True)
-class Part:
-    """One setting with one kind of outcome: what is drawn, answered and kept together."""
+def answer(cohort: Cohort, asked: Sequence[Cell], kept: dict[object, Fits]) -> np.ndarray:
+    """Return (cells, 4) of value, standard error, low, high; NaN where a leaf could not answer.
 
-    setting: str
-    kind: str
-
-    @property
-    def name(self) -> str:
-        """The name by which the part is kept and asked for."""
-        return f"{self.setting.replace(' ', '-')}-{self.kind}"
-
-    @property
-    def world(self) -> World:
-        """The world of the part."""
-        return replace(SETTINGS[self.setting], kind=self.kind)
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One leaf asked for one term; equal: in the world whose effects are the same for all."""
-
-    leaf: str
-    term: Term
-    equal: bool
-
-
-def parts() -> list[Part]:
-    """Return every part, in the order of the table."""
-    return [Part(setting, kind) for setting in SETTINGS for kind in KINDS]
-
-
-@cache
-def menu() -> dict[str, Estimator]:
-    """Return every estimator leaf by name."""
-    return leaves.menu("estimators", Estimator)
-
-
-def cells(part: Part) -> list[Cell]:
-    """Return what is asked in a part: every leaf × target × scale whose truth is known."""
-    found = []
-    for name, leaf in menu().items():
-        for kind in leaf.targets:
-            if kind == "received" and part.world.arms == 2:
-                continue  # with two arms it is the ATT or the ATU
-            target = Target(kind, arm="plan" if kind == "received" else None)
-            for scale in leaf.scales:
-                equal = kind == "conditional"
-                if equal and (scale, part.kind) not in COEFFICIENT:
-                    continue
-                found.append(Cell(name, term(part.kind, target, scale), equal))
-    return found
-
-
-@cache
-def level(world: World, arm: str, target: Target) -> float:
-    """Return the true mean of one arm in a target."""
-    return world.truth(Term("y", ((arm, 1.0),), target), TRUTH_DRAWS)
-
-
-def truth(part: Part, cell: Cell) -> float:
-    """Return the superpopulation value of a cell's term, on the scale of estimates."""
-    world = replace(part.world, equal_effects=cell.equal)
-    first, second = (name for name, _ in cell.term.contrast)
-    whom = {
-        "att": Target("received", arm=first),
-        "atu": Target("received", arm=second),
-        "conditional": Target("ate"),
-    }
-    target = whom.get(cell.term.target.kind, cell.term.target)
-    means = []
-    for arm in (first, second):
-        own = Target("received", arm=arm) if target.kind == "association" else target
-        means.append(level(world, arm, own))
-    if cell.term.scale == "ratio":
-        return float(np.log(means[0] / means[1]))
-    return means[0] - means[1]
-
-
-def answer(cohort: Cohort, asked: list[Cell]) -> np.ndarray:
-    """Return (cells, 4) of value, standard error, low, high; NaN where a leaf could not answer."""
-    found = np.full((len(asked), 4), np.nan)
-    fits = Fits()
-    # A study asks on one scale, and so does each task here; the fits are shared.
-    for name, scale in dict.fromkeys((cell.leaf, cell.term.scale) for cell in asked):
-        rows = [
-            place
-            for place, cell in enumerate(asked)
-            if (cell.leaf, cell.term.scale) == (name, scale)
-        ]
-        told = task(cohort, *(asked[row].term for row in rows))
+    asked: of one trial. kept: the fits that leaves with the same models share.
+    """
+    trial, found = asked[0].trial, np.full((len(asked), 4), np.nan)
+    told = Analysis(
+        trial.given, trial.models, cluster="school", stream="test", options=dict(trial.options)
+    )
+    for rows in _at_once(asked):
+        terms = tuple(asked[row].term for row in rows)
+        fits = kept.setdefault(trial.models, Fits())
         try:
-            estimate = menu()[name].run(replace(told, fits=fits)).estimate
+            estimate = LEAVES[trial.leaf].run(Task(cohort, terms, told, fits)).estimate
         except FingerpostError:
             continue
-        found[rows] = numbers(estimate)
+        if estimate is not None and estimate.terms == terms:
+            found[rows] = numbers(estimate)
     return found
+
+
+def _at_once(asked: Sequence[Cell]) -> list[list[int]]:
+    """Return the places of cells that are asked in one task."""
+    apart = asked[0].trial.leaf in ONE_SCALE
+    groups: dict[str, list[int]] = {}
+    for place, cell in enumerate(asked):
+        groups.setdefault(cell.term.scale if apart else "", []).append(place)
+    return list(groups.values())
 
 
 def numbers(estimate: Estimate) -> np.ndarray:
@@ -167,203 +101,269 @@ def numbers(estimate: Estimate) -> np.ndarray:
     return out
 
 
-def one_world(part: Part, asked: list[Cell], seed: int) -> np.ndarray:
-    """Return (cells, 4) of one draw, and of its twin with equal effects for coefficients."""
-    out = np.full((len(asked), 4), np.nan)
-    for equal in (False, True):
-        rows = [place for place, cell in enumerate(asked) if cell.equal is equal]
-        if rows:
-            cohort = replace(part.world, equal_effects=equal).draw(seed)
-            out[rows] = answer(cohort, [asked[row] for row in rows])
+def by_trial(asked: Sequence[Cell]) -> dict[Trial, list[int]]:
+    """Return the places of each trial's cells."""
+    out: dict[Trial, list[int]] = {}
+    for place, cell in enumerate(asked):
+        out.setdefault(cell.trial, []).append(place)
     return out
 
 
+def one_world(asked: Sequence[Cell], seed: int, clock: dict[str, float]) -> np.ndarray:
+    """Return (cells, 4) of one draw of every world that the cells are asked in."""
+    out = np.full((len(asked), 4), np.nan)
+    drawn: dict[object, tuple[Cohort, dict[object, Fits]]] = {}
+    for trial, rows in by_trial(asked).items():
+        began = time.process_time()
+        key = (trial.world, trial.unseen)
+        if key not in drawn:
+            drawn[key] = trial.draw(seed), {}
+        cohort, kept = drawn[key]
+        out[rows] = answer(cohort, [asked[row] for row in rows], kept)
+        clock[trial.leaf] = clock.get(trial.leaf, 0.0) + time.process_time() - began
+    return out
+
+
+# ---------------------------------------------------------------- which code, which worlds
+
+
 @cache
-def version() -> str:
-    """Return eight letters that change with the code that answers or draws."""
-    found = hashlib.sha256()
-    rooms = [ROOT / "src" / "fingerpost" / room for room in ("core", "kernels", "estimators")]
-    files = [path for room in rooms for path in sorted(room.rglob("*.py"))]
-    for path in (*files, ROOT / "tests" / "suites" / "worlds.py"):
-        found.update(path.read_bytes())
-    return found.hexdigest()[:8]
+def digest(module: str) -> tuple[frozenset[str], str]:
+    """Return the modules of this repository that a module imports, and a digest of its own code,
+    which comments and docstrings are no part of.
+    """
+    file = _file(module)
+    if file is None:
+        return frozenset(), ""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{name.name}" for name in node.names)}
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
+            node
+        ):
+            node.body = node.body[1:] or [ast.Pass()]
+    own = hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+    return frozenset(name for name in found if _file(name) is not None), own
 
 
-def measure(part: Part, worlds: int, folder: Path) -> np.ndarray:
-    """Return (worlds, cells, 4), going on from what the same code left in the folder."""
-    asked = cells(part)
-    kept = folder / f"{part.name}-{version()}.npy"
-    done = np.load(kept) if kept.exists() else np.empty((0, len(asked), 4))
-    began, fresh = time.process_time(), 0
-    while len(done) < worlds:
-        first = len(done)
-        # Seeds differ between parts, so that no two parts share their luck.
-        base = 1_000_000 * (1 + parts().index(part))
-        upto = min(first + CHUNK, worlds)
-        rows = [one_world(part, asked, base + number) for number in range(first, upto)]
-        done = np.concatenate([done, np.stack(rows)])
-        np.save(kept, done)
-        fresh += len(rows)
-        each = (time.process_time() - began) / fresh
-        left = each * (worlds - len(done)) / 60
-        print(f"{part.name}: {len(done):,} of {worlds:,} worlds; {left:.1f} CPU minutes left")
-    return done[:worlds]
+def _file(module: str) -> Path | None:
+    room = {"fingerpost": ROOT / "src", "suites": ROOT / "tests"}.get(module.split(".")[0])
+    if room is None:
+        return None
+    base = room.joinpath(*module.split("."))
+    return next((p for p in (base.with_suffix(".py"), base / "__init__.py") if p.is_file()), None)
+
+
+@cache
+def closure(*modules: str) -> frozenset[str]:
+    """Return modules and all that they import, here."""
+    seen: set[str] = set()
+    left = list(modules)
+    while left:
+        one = left.pop()
+        if one not in seen:
+            seen.add(one)
+            left += digest(one)[0]
+    return frozenset(seen)
+
+
+@cache
+def version(leaf: str, worlds: tuple[str, ...]) -> str:
+    """Return eight letters that change with the code of a leaf, of the modules of its worlds and of
+    all that they import.
+    """
+    told = hashlib.sha256()
+    for module in sorted(closure(f"fingerpost.estimators.{leaf}", "suites.worlds", *worlds)):
+        told.update(digest(module)[1].encode())
+    return told.hexdigest()[:8]
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What a cell's worlds say against the criteria."""
+class Kept:
+    """The answers of one leaf in one part. places: of its cells among those of the part. code: the
+    digest of the code as it is.
+    """
 
-    cell: Cell
-    worlds: int
-    truth: float
-    covered: float
-    bias: float
-    deviation: float
-    error: float
+    part: Part
+    leaf: str
+    places: tuple[int, ...]
+    file: Path
+    code: str
 
-    @property
-    def mcse(self) -> float:
-        """Monte Carlo standard error of the mean."""
-        return self.deviation / self.worlds**0.5
+    def load(self) -> np.ndarray:
+        """Return (worlds, cells, 4), as far as they go."""
+        if self.file.exists():
+            found: np.ndarray = np.load(self.file)
+            return found
+        return np.empty((0, len(self.places), 4))
 
-    @property
-    def covered_mcse(self) -> float:
-        """Monte Carlo standard error of the coverage."""
-        return (self.covered * (1 - self.covered) / self.worlds) ** 0.5
+    def add(self, rows: np.ndarray) -> None:
+        """Keep more worlds; a run that is stopped meanwhile leaves what was there."""
+        self.put(np.concatenate([self.load(), rows]))
 
-    @property
-    def faults(self) -> tuple[str, ...]:
-        """The criteria that are missed."""
-        found = []
-        if not COVERED[0] <= self.covered <= COVERED[1]:
-            found.append("coverage")
-        if abs(self.bias) > max(MOST_MCSE * self.mcse, MOST_BIAS * self.deviation):
-            found.append("bias")
-        if not HONEST[0] <= self.error / self.deviation <= HONEST[1]:
-            found.append("SE")
-        return tuple(found)
+    def put(self, rows: np.ndarray) -> None:
+        """Keep these worlds, of the code as it is, and no others."""
+        fresh = self.file.with_suffix(".fresh.npy")
+        np.save(fresh, rows)
+        fresh.replace(self.file)
+        self._told.write_text(self.code, encoding="utf-8")
 
     @property
-    def judged(self) -> bool:
-        """Whether the criteria apply."""
-        return self.cell.leaf not in COARSE
+    def _told(self) -> Path:
+        return self.file.with_suffix(".code")
+
+    @property
+    def earlier(self) -> bool:
+        """Whether what is kept is of other code."""
+        told = self._told.read_text(encoding="utf-8") if self._told.exists() else ""
+        return self.file.exists() and told != self.code
 
 
-def verdict(cell: Cell, found: np.ndarray, true: float) -> Verdict:
-    """Return what (worlds, 4) answers of one cell say; worlds without an answer are left out."""
-    kept = found[np.isfinite(found).all(axis=1)]
-    value, error, low, high = kept.T
-    return Verdict(
-        cell,
-        len(kept),
-        true,
-        float(np.mean((low <= true) & (true <= high))),
-        float(value.mean() - true),
-        float(value.std(ddof=1)),
-        float(error.mean()),
+def leaves_of(part: Part, folder: Path) -> list[Kept]:
+    """Return where the answers of each leaf of a part are kept: by what is asked of it."""
+    asked = cells(part)
+    places: dict[str, list[int]] = {}
+    for place, cell in enumerate(asked):
+        places.setdefault(cell.trial.leaf, []).append(place)
+    out = []
+    for leaf, own in places.items():
+        told = repr([asked[place] for place in own]).encode()
+        file = folder / f"{part.name}-{leaf}-{hashlib.sha256(told).hexdigest()[:8]}.npy"
+        modules = {type(asked[place].trial.world).__module__ for place in own}
+        code = version(leaf, tuple(sorted(modules)))
+        out.append(Kept(part, leaf, tuple(own), file, code))
+    return out
+
+
+def base_of(part: Part) -> int:
+    """Return the seed before a part's worlds; parts differ, so that no two share their luck."""
+    return zlib.crc32(part.name.encode()) * 100_000
+
+
+def check_again(one: Kept) -> None:
+    """Keep what earlier code answered if the code as it is gives the same; else forget it."""
+    if not one.earlier:
+        return
+    asked, before = cells(one.part), one.load()
+    chosen = [asked[place] for place in one.places]
+    places = np.unique(np.linspace(0, max(len(before) - 1, 0), AGAIN).astype(int))
+    now = [one_world(chosen, base_of(one.part) + int(at), {}) for at in places]
+    same = len(before) > 0 and np.allclose(
+        np.stack(now), before[places], rtol=1e-7, atol=1e-9, equal_nan=True
     )
+    one.put(before if same else before[:0])
+    print(f"{one.part.name}: {one.leaf} has changed: {'same' if same else 'other'} numbers")
 
 
-def cluster_variation(world: World) -> float:
-    """Return the coefficient of variation of the number of children in a school."""
-    sizes = [
-        np.bincount(world.draw(seed).clusters["school"], minlength=world.schools)
-        for seed in range(20)
-    ]
-    return float(np.mean([own.std(ddof=1) / own.mean() for own in sizes]))
+def measure(part: Part, worlds: int, folder: Path) -> None:
+    """Draw what is not there yet, a hundred worlds at a time, and say how long it takes."""
+    kept, asked, clock = leaves_of(part, folder), cells(part), dict[str, float]()
+    base = base_of(part)
+    for one in kept:
+        check_again(one)
+    began, fresh = time.process_time(), 0
+    have = {one.leaf: len(one.load()) for one in kept}
+    while min(have.values()) < worlds:
+        first = min(have.values())
+        behind = [one for one in kept if have[one.leaf] == first]
+        upto = min([first + CHUNK, worlds, *(n for n in have.values() if n > first)])
+        own = [place for one in behind for place in one.places]
+        chosen = [asked[place] for place in own]
+        rows = np.stack([one_world(chosen, base + at, clock) for at in range(first, upto)])
+        for one in behind:
+            at = [own.index(place) for place in one.places]
+            one.add(rows[:, at])
+            have[one.leaf] = upto
+        fresh += upto - first
+        each = (time.process_time() - began) / fresh
+        left = each * (worlds - min(have.values())) / 60
+        print(
+            f"{part.name}: {upto:,} of {worlds:,} worlds; {left:.1f} CPU minutes left", flush=True
+        )
+    if fresh:
+        told = ", ".join(f"{leaf} {1000 * cost / fresh:.0f}" for leaf, cost in clock.items())
+        print(f"{part.name}: CPU ms a world: {told}", flush=True)
 
 
-HEAD = (
-    "| leaf | target | scale | truth | worlds | coverage % (MCSE) | bias (MCSE) | "
-    "mean SE / empirical SD | criteria |\n|---|---|---|--:|--:|--:|--:|--:|---|"
-)
+@contextmanager
+def claimed(part: Part, folder: Path) -> Iterator[bool]:
+    """Yield whether this process may measure the part; no other does so meanwhile."""
+    with (folder / f"{part.name}.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
 
 
-def row(one: Verdict) -> str:
-    """Return one line of the table."""
-    told = ("missed: " + ", ".join(one.faults)) if one.faults else "met"
-    shown = told if one.judged else "not judged"
-    asked = one.cell.term
-    return (
-        f"| {one.cell.leaf} | {asked.target.label()} | {asked.scale} | {one.truth:.4f} | "
-        f"{one.worlds:,} | {100 * one.covered:.1f} ({100 * one.covered_mcse:.1f}) | "
-        f"{one.bias:+.4f} ({one.mcse:.4f}) | {one.error / one.deviation:.3f} | {shown} |"
-    )
+def judged(part: Part, folder: Path) -> list[page.Verdict]:
+    """Return the verdict of every cell of a part that was drawn, by earlier code or not."""
+    asked, out = cells(part), {}
+    for one in leaves_of(part, folder):
+        answers = one.load()
+        for at, place in enumerate(one.places if len(answers) >= CHUNK else ()):
+            true = truth(asked[place], folder / "truths.json")
+            verdict = page.verdict(asked[place], answers[:, at], true)
+            out[place] = replace(verdict, earlier=one.earlier)
+    return [out[place] for place in sorted(out)]
 
 
-def section(part: Part, verdicts: list[Verdict]) -> str:
-    """Return one part as text: its world and its table."""
-    world = part.world
-    head = (
-        f"## {part.setting}, {part.kind} outcome\n\nn = {world.n:,} children, G = {world.schools} "
-        f"schools, {world.arms} arms; school size has a coefficient of variation of "
-        f"{cluster_variation(world):.2f}.\n"
-    )
-    return "\n".join([head, HEAD, *(row(one) for one in verdicts), ""])
+def complete(part: Part, worlds: int, folder: Path) -> bool:
+    """Return whether every leaf of a part has been drawn often enough."""
+    return all(len(one.load()) >= worlds and not one.earlier for one in leaves_of(part, folder))
 
 
-def page(worlds: int, found: dict[Part, list[Verdict]]) -> str:
-    """Return the whole page."""
-    every = [one for verdicts in found.values() for one in verdicts]
-    judged = [one for one in every if one.judged]
-    missed = [(part, one) for part in found for one in found[part] if one.judged and one.faults]
-    lines = [
-        "# Coverage where the truth is known",
-        "",
-        f"{date.today():%d %B %Y}; `python benchmarks/coverage.py --worlds {worlds}`. "
-        f"{worlds:,} worlds a part, {len(every)} cells, {len(judged)} of them judged.",
-        "",
-        "Truth is the superpopulation value from 10 million draws. On the scale `ratio` numbers "
-        "are logarithms. Criteria: coverage of the 95% interval from 93% to 97%; bias at most the "
-        "greater of 3.5 Monte Carlo standard errors (MCSE) and a tenth of the empirical standard "
-        "deviation; mean standard error within 7% of the empirical standard deviation. "
-        "`regression` is drawn in a twin world whose effects are the same for every child, the "
-        "only one where a coefficient has a truth. `subclassification` is coarse by design: its "
-        "five strata leave bias, which is printed and not judged. With fewer than 50 schools the "
-        "standard errors and intervals are those for few clusters: CR2 with Satterthwaite's "
-        "degrees of freedom, or jackknife leverage with the larger critical value of Welch's t and "
-        "a score wild bootstrap.",
-        "",
-        f"**{len(judged) - len(missed)} of {len(judged)} cells meet every criterion.**",
-        "",
-        *(
-            f"- {part.setting}, {part.kind}: {one.cell.leaf}, {one.cell.term.target.label()}, "
-            f"{one.cell.term.scale}: {', '.join(one.faults)} (coverage {100 * one.covered:.1f}%, "
-            f"mean SE / empirical SD {one.error / one.deviation:.3f})"
-            for part, one in missed
-        ),
-        "",
-        *(section(part, verdicts) for part, verdicts in found.items()),
-    ]
-    return "\n".join(lines)
+def dry_run(chosen: Sequence[Part], worlds: int) -> None:
+    """Say what each part costs, from five worlds, and in all; and what could not be answered."""
+    total = 0.0
+    for part in chosen:
+        clock, began = dict[str, float](), time.process_time()
+        rows = np.stack([one_world(cells(part), at, clock) for at in range(5)])
+        cost = (time.process_time() - began) / 5
+        total += cost
+        told = ", ".join(f"{leaf} {1000 * own / 5:.0f}" for leaf, own in clock.items())
+        print(f"{part.name}: {1000 * cost:.0f} ms a world, {cost * worlds / 60:.1f} min: {told}")
+        for cell, lost in zip(cells(part), np.isnan(rows).any(axis=(0, 2)), strict=True):
+            if lost:
+                print(f"  no answer: {cell.trial.leaf}, {cell.trial.variant}, {cell.term}")
+    print(f"{total * worlds / 60:.0f} CPU minutes for {worlds:,} worlds")
 
 
-def judge(part: Part, answers: np.ndarray) -> list[Verdict]:
-    """Return the verdict of every cell of a part."""
-    return [
-        verdict(cell, answers[:, place], truth(part, cell))
-        for place, cell in enumerate(cells(part))
-    ]
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--worlds", type=int, default=FULL, help="worlds a part")
+    parser.add_argument("--only", nargs="+", choices=[part.name for part in parts()], metavar="P")
+    parser.add_argument("--page", action="store_true", help="write the tables from what is there")
+    parser.add_argument("--dry-run", action="store_true", help="say what each part costs")
+    return parser.parse_args()
 
 
 def main() -> None:
-    """Measure, then write the page."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--worlds", type=int, default=FULL, help="worlds a part")
-    parser.add_argument("--only", choices=[part.name for part in parts()], help="one part")
-    asked = parser.parse_args()
-    folder = ROOT / "build" / "coverage"
-    folder.mkdir(parents=True, exist_ok=True)
-    version()  # of the code as it was loaded: it may be edited while worlds are drawn
-    chosen = [part for part in parts() if asked.only in (None, part.name)]
-    found = {}
+    """Measure, then write the tables where all is there."""
+    asked = arguments()
+    chosen = [part for part in parts() if asked.only is None or part.name in asked.only]
+    survival.curve_table = lambda *_: None  # a picture, not judged
+    if asked.dry_run:
+        dry_run(chosen, asked.worlds)
+        return
+    FOLDER.mkdir(parents=True, exist_ok=True)
     for part in chosen:
-        found[part] = judge(part, measure(part, asked.worlds, folder))
-    whole = asked.worlds == FULL and asked.only is None
-    target = (ROOT / "benchmarks" if whole else folder) / "COVERAGE.md"
-    target.write_text(page(asked.worlds, found), encoding="utf-8")
-    print(f"Wrote {target.relative_to(ROOT)}")
+        leaves_of(part, FOLDER)  # keys of the code as it was loaded: it may be edited meanwhile
+    for stage in () if asked.page else (*STAGES, asked.worlds):
+        for part in chosen:
+            with claimed(part, FOLDER) as mine:
+                if mine:
+                    measure(part, min(stage, asked.worlds), FOLDER)
+    if asked.page or all(complete(part, asked.worlds, FOLDER) for part in parts()):
+        found = {part: judged(part, FOLDER) for part in parts()}
+        whole = page.whole({part: own for part, own in found.items() if own}, asked.worlds)
+        for place, text in zip(TABLES, (whole, page.summary(whole)), strict=True):
+            place.write_text(text, encoding="utf-8")
+            print(f"Wrote {place.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

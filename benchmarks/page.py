@@ -19,7 +19,9 @@ LARGE = 1_000_000
 MEMORY = 400.0  # extra megabytes allowed at a million children
 CLOSE = 1e-6
 STUDY = "study"
-PACKAGES = ("numpy", "scipy", "statsmodels", "scikit-learn", "glum", "duckdb", "polars")
+PACKAGES = (
+    *("numpy", "scipy", "statsmodels", "scikit-learn", "glum", "doubleml", "duckdb", "polars"),
+)
 Found = dict[Key, Summary]
 
 
@@ -50,6 +52,55 @@ def whole(found: Found, context: Context) -> str:
         growing(found, next(iter(context.settings))),
     ]
     return "\n".join(parts)
+
+
+def merged(old: str, new: str, names: Iterable[str]) -> str:
+    """Return an older page with the rows and sections of some tasks taken from a newer one."""
+    titles = [benchmark_named(name).title for name in names]
+    before, after = chapters(old), chapters(new)
+    for chapter, text in before.items():
+        if chapter.startswith(("Targets", "Do the tools")):
+            before[chapter] = with_rows(text, after[chapter], titles)
+        elif chapter == "Every measurement":
+            own, fresh = chapters(text, "### "), chapters(after[chapter], "### ")
+            own |= {title: fresh[title] for title in titles}
+            before[chapter] = joined(
+                {title: f"{one.rstrip()}\n" for title, one in own.items()}, "### "
+            )
+    head = before[""].split(MERGED)[0].rstrip("\n")
+    since = after[""].split("\n")[2]
+    before[""] = f"{head}\n{MERGED} ({'; '.join(titles)}) are of another sitting: {since}\n"
+    return joined(before)
+
+
+MERGED = "- The rows of these tasks"
+
+
+def chapters(text: str, mark: str = "## ") -> dict[str, str]:
+    """Return the text by heading; what comes before the first has none."""
+    first, *rest = ("\n" + text).split("\n" + mark)
+    found = {"": first.removeprefix("\n")}
+    return found | {head: body for head, _, body in (one.partition("\n") for one in rest)}
+
+
+def joined(found: dict[str, str], mark: str = "## ") -> str:
+    """Return chapters as text again."""
+    first, *rest = (f"{head}\n{body}" if head else body for head, body in found.items())
+    return f"\n{mark}".join([first, *rest])
+
+
+def with_rows(old: str, new: str, titles: list[str]) -> str:
+    """Return a chapter whose table has the newer rows of some tasks, after the others."""
+
+    def told(line: str) -> bool:
+        return any(line.startswith((f"| {title} |", f"| {title}: ")) for title in titles)
+
+    fresh = [line for line in new.split("\n") if told(line)]
+    if not fresh:
+        return old
+    lines = [line for line in old.split("\n") if not told(line)]
+    last = max(place for place, line in enumerate(lines) if line.startswith("| "))
+    return "\n".join([*lines[: last + 1], *fresh, *lines[last + 1 :]])
 
 
 KEY = (
@@ -195,10 +246,10 @@ def agreed(close: bool) -> str:
 
 def distances(found: Found, name: str, tool: str) -> list[float]:
     """Return the differences of a tool from ours, relative where numbers exceed one."""
-    out = []
+    out, like = [], benchmark_named(name).like.get(tool, OWN)
     for key, own in found.items():
         if key.task == name and key.tool == tool and (key.p, key.k) == (20, 3):
-            ours = found.get(Key(name, OWN, key.n, key.setting))
+            ours = found.get(Key(name, like, key.n, key.setting))
             if ours is not None:
                 mine, theirs = np.array(ours.value), np.array(own.value)
                 out.append(float(np.max(np.abs(mine - theirs) / np.maximum(np.abs(mine), 1.0))))

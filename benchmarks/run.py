@@ -1,10 +1,11 @@
 """Speed and memory against peers: `make bench`.
 
-    python benchmarks/run.py [--quick] [--only TASK] [--runs N] [--resume | --page]
+    python benchmarks/run.py [--quick] [--only TASK ...] [--runs N] [--resume | --page [--merge]]
 
 A full run writes benchmarks/RESULTS.md, growth.svg and growth.csv; --quick (smaller, once, one
 setting) and --only write to build/bench/part. TASK: a module of benchmarks/tasks, `study` or
-`growth`. --resume goes on where a run was stopped; --page writes from what was measured so far.
+`growth`. --resume goes on where a run was stopped; --page writes from what was measured so far, and
+with --merge puts the rows of --only into benchmarks/RESULTS.md, leaving the others as they are.
 """
 
 from __future__ import annotations
@@ -158,7 +159,7 @@ def read_plan(asked: argparse.Namespace) -> Plan:
         (10_000, 100_000) if asked.quick else (10_000, 100_000, 1_000_000),
         1 if asked.quick else asked.runs,
         chosen,
-        (asked.only,) if asked.only else every,
+        tuple(asked.only) if asked.only else every,
         FOLDER / "part" if part else FOLDER,
     )
 
@@ -167,9 +168,11 @@ def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description="Speed and memory against peers.")
     parser.add_argument("--quick", action="store_true", help="n up to 100,000, one run")
-    parser.add_argument("--only", choices=(*TASKS, "growth", page.STUDY), help="one task")
+    every = (*TASKS, "growth", page.STUDY)
+    parser.add_argument("--only", nargs="+", choices=every, metavar="TASK", help="some tasks")
     parser.add_argument("--runs", type=int, default=3, help="runs a measurement (default 3)")
     parser.add_argument("--page", action="store_true", help="write from what is kept; measure not")
+    parser.add_argument("--merge", action="store_true", help="with --page: into RESULTS.md")
     parser.add_argument("--resume", action="store_true", help="go on where a run was stopped")
     return parser.parse_args()
 
@@ -185,7 +188,7 @@ def main() -> None:
     """Measure, then write the page, the table and the picture."""
     asked = arguments()
     plan = read_plan(asked)
-    told = [word for word in sys.argv[1:] if word not in ("--page", "--resume")]
+    told = [word for word in sys.argv[1:] if word not in ("--page", "--resume", "--merge")]
     plan.folder.mkdir(parents=True, exist_ok=True)
     if not (asked.resume or asked.page):
         begin(plan.folder)
@@ -200,9 +203,12 @@ def main() -> None:
     out = ROOT / "benchmarks" if whole else plan.folder
     found = store.summaries()
     text = page.whole(found, context)
+    if asked.merge:
+        out = ROOT / "benchmarks"
+        text = page.merged((out / "RESULTS.md").read_text(encoding="utf-8"), text, plan.tasks)
     (out / "RESULTS.md").write_text(text, encoding="utf-8")
     points = growth.points(found, next(iter(plan.settings)))
-    if points:
+    if points and not asked.merge:
         growth.write_table(points, out / "growth.csv")
         growth.draw(points, out / "growth.svg")
     print(f"\n{page.targets(found, context)}\nWrote {(out / 'RESULTS.md').relative_to(ROOT)}")

@@ -1,4 +1,4 @@
-"""One-to-one matching without replacement on the score of all arms, errors by pair and school."""
+"""One-to-one matching on the score of all arms, without replacement and with."""
 
 from __future__ import annotations
 
@@ -16,19 +16,29 @@ def of_two(sample: Sample) -> Sample:
 
 
 def own(sample: Sample) -> Ready:
-    """Our leaf, whole: score, matching, sets, errors; the last arm against all others."""
+    """Our leaf, each child taken once: score, matching, sets, errors."""
+    return _leaf(sample, again=False)
+
+
+def with_replacement(sample: Sample) -> Ready:
+    """Our leaf as it comes: a child may be the match of several, and the score is estimated."""
+    return _leaf(sample, again=True)
+
+
+def _leaf(sample: Sample, *, again: bool) -> Ready:
+    """Our leaf, whole; the last arm against all others."""
     from benchmarks.own import arm_names, cohort
     from fingerpost.core.analysis import Analysis, Task
     from fingerpost.core.estimand import Target, Term, pair
     from fingerpost.core.inference import standard_errors
     from fingerpost.core.leaves import Estimator, load
-    from fingerpost.core.model import Models
 
     sample = of_two(sample)
     children, leaf = cohort(sample), load("estimators", "matching", kind=Estimator)
     first, last = arm_names(sample)[0], arm_names(sample)[-1]
     asked = (Term("absences", pair(last, first), Target("att"), "rate"),)
-    analysis = Analysis(sample.names, Models(), cluster="school", stream="benchmark")
+    options = {"replace": again}
+    analysis = Analysis(sample.names, cluster="school", stream="benchmark", options=options)
 
     def call() -> Result:
         estimate = leaf.run(Task(children, asked, analysis)).estimate
@@ -40,9 +50,9 @@ def own(sample: Sample) -> Ready:
 
 
 def statsmodels_and_neighbours(sample: Sample) -> Ready:
-    """Logit of statsmodels, then scikit-learn's nearest neighbour with replacement.
+    """Logit of statsmodels, then scikit-learn's nearest neighbour with replacement; no errors.
 
-    No peer that is installed matches without: its value is another estimator's, near, not the same.
+    No peer that is installed matches without.
     """
     from sklearn.neighbors import NearestNeighbors
     from statsmodels.discrete.discrete_model import Logit
@@ -60,11 +70,14 @@ def statsmodels_and_neighbours(sample: Sample) -> Ready:
 
 
 PEER = "statsmodels Logit + scikit-learn neighbours (with replacement, no errors)"
+AGAIN = "fingerpost, with replacement"
 BENCHMARK = Benchmark(
     "matching",
     "1:1 matching without replacement, errors by pair and school",
-    {OWN: own, PEER: statsmodels_and_neighbours},
+    {OWN: own, AGAIN: with_replacement, PEER: statsmodels_and_neighbours},
     cpu=1.0,
-    close={PEER: 0.05},
-    note="effects; the peer takes children again, ours once each",
+    # Of two who are equally near, to rounding, the peer takes either and we take both, half each.
+    close={AGAIN: float("inf"), PEER: 1e-3},
+    like={PEER: AGAIN},
+    note="effects with replacement; without, no peer",
 )

@@ -96,16 +96,13 @@ def probabilities_of(predictor: Array) -> Array:
 def multinomial_rows(predictor: Array, y: Array) -> Rows:
     """One of k arms by the code y; the first arm is the reference."""
     m = len(predictor)
-    top = np.maximum(predictor.max(axis=0), 0.0)
+    top = np.maximum(predictor[0] if m == 1 else predictor.max(axis=0), 0.0)
     weight = np.exp(predictor - top)
-    total = np.exp(-top) + weight.sum(axis=0)
+    total = np.exp(-top) + (weight[0] if m == 1 else weight.sum(axis=0))
     mean = weight / total
-    chosen = y.astype(np.intp)
-    at = np.arange(len(chosen))
-    value = np.where(chosen > 0, predictor[np.maximum(chosen - 1, 0), at], 0.0)
-    value -= top + np.log(total)
-    residual = -mean
-    residual[chosen[chosen > 0] - 1, at[chosen > 0]] += 1.0
+    own = y == np.arange(1, m + 1)[:, None]
+    value = np.where(own, predictor, 0.0).sum(axis=0) - (top + np.log(total))
+    residual = own - mean
     curvature = {}
     for a in range(m):
         curvature[a, a] = mean[a] * (1.0 - mean[a])
