@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import fingerpost
 from fingerpost.core import leaves
-from fingerpost.core.errors import UnknownLeaf
+from fingerpost.core.errors import FingerpostError, UnknownLeaf
 from fingerpost.core.leaves import Engine, Estimator, Sensitivity
 
 ROOMS = {"estimators": Estimator, "sensitivity": Sensitivity, "engines": Engine}
@@ -35,3 +36,23 @@ def test_listing_imports_no_leaf() -> None:
         "assert not [m for m in sys.modules if m.startswith('fingerpost.estimators')]"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+AIPW = leaves.load("estimators", "aipw", kind=Estimator)
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"guard": "owm"}, "guard: owm"),
+        ({"levels": "3"}, "levels: 3"),
+        ({"targets": ("ate", "everyone")}, "targets: everyone"),
+        ({"scales": ("odds",)}, "scales: odds"),
+        ({"outcomes": ("number",)}, "outcomes: number"),
+        ({"needs": ("instrument",)}, "options: instrument"),
+        ({"apart": ("running",)}, "apart: running"),
+    ],
+)
+def test_an_unknown_word_is_named(changed: dict[str, object], words: str) -> None:
+    with pytest.raises(FingerpostError, match=words):
+        replace(AIPW, **changed)

@@ -246,6 +246,15 @@ def test_answers_for_nearly_the_same_children_are_not_both_shown():
     assert [one.term.subgroup for one in output.results] == [None, "boys"]
 
 
+def test_a_refused_subgroup_of_few_leaves_the_others_their_answers():
+    """What is said of a question is said of its subgroup, not of all children."""
+    few = dataclasses.replace(ATT, subgroup="plan")
+    rule = Broken("children", "enough children carry the answer", 6.0, 20.0, "6 children")
+    output = clear(finding(answer(), refusals=(Refusal((few,), (rule,), "Widen."),)))
+    assert [one.term.subgroup for one in output.results] == [None]
+    assert "6" not in repr(output.refusals)
+
+
 def test_few_events_withhold_the_outcome():
     columns = ("outcome", "arm", "children", "observed", "mean", "sd", "events", "exposure")
     kinds = ("label", "label", "count", "count", "number", "number", "count", "number")

@@ -11,7 +11,7 @@ from fingerpost.core.analysis import Task
 from fingerpost.core.column import Column
 from fingerpost.core.errors import Malformed
 from fingerpost.core.estimand import Estimand, Target, pair
-from fingerpost.core.inference import standard_errors
+from fingerpost.core.inference import intervals, standard_errors
 from fingerpost.studies import groups
 from fingerpost.studies.answering import analysis_of, answer_outcome
 from suites.worlds import World, term
@@ -134,3 +134,58 @@ def test_a_weighted_contrast_is_the_same_combination_of_pairs() -> None:
     (answer,) = answer_outcome(study, task, lambda words: None).answers
     first, second, both = answer.estimate.value
     assert both == pytest.approx((first + second) / 2, abs=1e-10)
+
+
+def test_a_subgroup_whose_children_all_lack_the_outcome_is_refused() -> None:
+    cohort = World(n=4000, arms=2).draw(1)
+    rare = np.arange(cohort.n) < 300
+    outcome = replace(cohort.outcomes["y"], observed=~rare)
+    role = Column(rare.astype(np.int64), ("no", "yes"))
+    cohort = replace(cohort, roles={"rare": role}, outcomes={"y": outcome})
+    study = study_of(cohort, ATE, estimators=("ipw",))
+    study = replace(study, estimand=replace(study.estimand, subgroups=("rare",)))
+    terms = groups.asked(study, cohort, "y")
+    seen = groups.part_of(Task(cohort, terms, analysis_of(study)), ~rare)
+    found = answer_outcome(study, replace(seen, terms=terms), lambda words: None)
+    assert [r.terms[0].subgroup for r in found.refusals] == ["rare = yes"]
+    assert len(found.answers) == 2
+
+
+@pytest.mark.parametrize("size", [2, 6, 200])
+def test_trimming_that_cannot_be_fitted_in_a_subgroup_bars_it_alone(size: int) -> None:
+    cohort = World(n=4000, arms=2).draw(1)
+    rare = np.arange(cohort.n) < size
+    index = np.asarray(cohort.covariates["index"].values).copy()
+    index[rare] = 50.0 * cohort.arm[rare] + index[rare]  # within it, index tells the arm
+    role = Column(rare.astype(np.int64), ("no", "yes"))
+    columns = {**cohort.covariates, "index": Column(index)}
+    cohort = replace(cohort, roles={"rare": role}, covariates=columns)
+    asked = term("continuous", Target("ate", trim=0.02))
+    study = study_of(cohort, asked, estimators=("aipw",))
+    study = replace(study, estimand=replace(study.estimand, subgroups=("rare",)))
+    task = Task(cohort, groups.asked(study, cohort, "y"), analysis_of(study))
+    found = answer_outcome(study, task, lambda words: None)
+    assert "rare = yes" in {r.terms[0].subgroup for r in found.refusals}
+    answered = {t.subgroup for a in found.answers if a.estimate for t in a.estimate.terms}
+    assert "rare = no" in answered
+
+
+def test_numbers_that_differ_late_make_two_subgroups() -> None:
+    cohort = World(n=500, arms=2).draw(1)
+    code = np.where(np.arange(500) % 2 == 0, 1234567.0, 1234568.0)
+    found = groups.subgroups(replace(cohort, roles={"code": Column(code)}), "code")
+    assert [label for label, _ in found] == ["code = 1234567", "code = 1234568"]
+    assert sum(int(who.sum()) for _, who in found) == 500
+
+
+def test_bands_that_hold_all_contrasts_hold_each_with_few_schools() -> None:
+    cohort = World(n=1500, schools=11, arms=3).draw(2)
+    study = study_of(cohort, ATE, estimators=("ipw",))
+    both = (pair("support", "none"), pair("plan", "none"))
+    study = replace(study, estimand=Estimand(both, (Target("ate"),)))
+    task = Task(cohort, groups.asked(study, cohort, "y"), analysis_of(study))
+    found = answer_outcome(study, task, lambda words: None)
+    (table,) = [one for one in found.tables if one.name == "joint"]
+    alone = intervals(found.answers[0].estimate)
+    for row, (low, high) in zip(table.records(), alone, strict=True):
+        assert row["lo"] <= low + 1e-12 and row["hi"] >= high - 1e-12
