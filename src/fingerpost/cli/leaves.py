@@ -15,6 +15,13 @@ if TYPE_CHECKING:
 
 ROOMS = ("estimators", "sensitivity", "engines")
 
+ARMS = {
+    "k": "2 or more",
+    "pairwise": "2 at a time",
+    "ordered": "2, or more in order",
+    "2": "2",
+}
+
 
 def leaves(
     room: Annotated[
@@ -92,7 +99,7 @@ def targets(leaf: Estimator) -> str:
 
 def arms(leaf: Estimator) -> str:
     """Return how many arms an estimator compares."""
-    return "2" if leaf.levels == "2" else "2 or more"
+    return ARMS[leaf.levels]
 
 
 def in_full(room: str, name: str) -> str:
@@ -126,12 +133,14 @@ def estimator_facts(leaf: Estimator) -> Iterator[tuple[str, list[str]]]:
         "own": "judged on the weights of the asked target and on its own",
         "exempt": "exempt",
     }
-    yield "Targets", [targets(leaf)]
+    yield "Targets", [targets(leaf), *changed_targets(leaf)]
     yield "Scales", [", ".join(leaf.scales)]
     yield "Outcomes", [", ".join(leaf.outcomes)]
     yield "Arms", [arms(leaf)]
     yield "Spread", [leaf.spread]
     yield "Guard", [guard[leaf.guard]]
+    if leaf.censoring:
+        yield "Not seen", ["weighs those seen, where the study has models: {censoring: …}"]
     if leaf.extrapolates:
         yield "Beyond", ["may be shown under “Model extrapolation” where its target is refused"]
     yield (
@@ -142,9 +151,18 @@ def estimator_facts(leaf: Estimator) -> Iterator[tuple[str, list[str]]]:
             for each in leaf.assumes
         ],
     )
-    yield from options(leaf.options)
+    yield from options(leaf.options, needs=leaf.needs)
 
 
-def options(pairs: tuple[tuple[str, str], ...]) -> list[tuple[str, list[str]]]:
-    """Return a leaf's options as one fact, or none."""
-    return [("Options", [f"{name}: {words}" for name, words in pairs])] if pairs else []
+def changed_targets(leaf: Estimator) -> list[str]:
+    """Return how options change what an estimator answers."""
+    told = [f"with {option}: {', '.join(kinds)}" for option, kinds in leaf.instead]
+    return told + [f"not {kind} with {option}: false" for kind, option in leaf.unless]
+
+
+def options(
+    pairs: tuple[tuple[str, str], ...], *, needs: tuple[str, ...] = ()
+) -> list[tuple[str, list[str]]]:
+    """Return a leaf's options as one fact, or none; those it cannot run without are marked."""
+    told = [f"{name}{' (needed)' if name in needs else ''}: {words}" for name, words in pairs]
+    return [("Options", told)] if told else []
