@@ -1,4 +1,7 @@
-"""What negative controls say: whether an answer may be read as an effect at all."""
+"""What negative controls say: whether an answer may be read as an effect at all.
+
+An outcome measured before provision is one too: what comes after cannot have changed it.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,11 @@ from fingerpost.core.words import counted, listing, sentence
 from fingerpost.plots.numbers import number, shared_places
 
 Row = dict[str, Cell]
+CONTROLS = ("negative_control", "prior_outcome")
+WHY_NOT = {
+    "negative_control": "which provision cannot {change}",
+    "prior_outcome": "measured before provision",
+}
 
 
 def sensitivity_tables(output: Output, name: str) -> tuple[Table, ...]:
@@ -15,18 +23,18 @@ def sensitivity_tables(output: Output, name: str) -> tuple[Table, ...]:
     return tuple(table for one in output.sensitivity for table in one.tables if table.name == name)
 
 
-def judged(output: Output) -> list[tuple[Table, Row]]:
-    """Return the negative-control rows by which the study is judged, each once: of its primary
-    effects, or, where the control answers none of those, of everything that adjusts.
+def judged(output: Output, leaves: tuple[str, ...] = CONTROLS) -> list[tuple[Table, Row]]:
+    """Return the rows of controls by which the study is judged, each once: of its primary effects,
+    or, where the control answers none of those, of everything that adjusts.
     """
     found: dict[tuple[Cell, ...], tuple[Table, Row]] = {}
-    for table in sensitivity_tables(output, "negative_control"):
+    for table in (each for leaf in leaves for each in sensitivity_tables(output, leaf)):
         for row in table.records():
             if isinstance(row.get("estimate"), int | float) and row["target"] != "association":
-                key = (table.tag("outcome"), *asked_by(table, row))
+                key = (table.name, table.tag("outcome"), *asked_by(table, row))
                 found.setdefault(key, (table, row))
     primary = {
-        (result.estimator, result.term.target.label(), result.term.words())
+        (result.estimator, result.term.label(), result.term.words())
         for result in output.results
         if result.primary and result.term.target.causal
     }
@@ -48,30 +56,35 @@ def confounded(output: Output, result: Result) -> str:
     """Return the caution that a result must carry where its own negative control fired, else
     nothing. A control is a warning about the covariates that remain, not a measure of bias.
     """
-    own = (result.estimator, result.term.target.label(), result.term.words())
+    own = (result.estimator, result.term.label(), result.term.words())
     for table, row in judged(output):
         if asked_by(table, row) == own and not holds_zero(row):
-            dropped = left_out(output)
+            dropped = left_out(output, table.name)
             told = f"with {listing(dropped)} left out of the covariates, " if dropped else ""
             also = "The answer adjusts for those too, so this" if dropped else "This"
             return (
                 f"But {told}the same leaf finds a difference on {table.tag('outcome')} as well, "
-                f"which provision cannot have changed ({limits_words(row)}): the covariates that "
+                f"{why_not(table.name, 'have changed')} ({limits_words(row)}): the covariates that "
                 f"remain do not make the arms alike. {also} warns and does not measure; until it "
                 "is explained, the difference is not to be read as an effect."
             )
     return ""
 
 
-def left_out(output: Output) -> tuple[str, ...]:
-    """Return the covariates that the negative control's run leaves out: the control itself where
-    it is one, and those that the study names.
+def why_not(leaf: str, change: str = "change") -> str:
+    """Return why there can be no difference on a control."""
+    return WHY_NOT.get(leaf, WHY_NOT["negative_control"]).format(change=change)
+
+
+def left_out(output: Output, leaf: str = "negative_control") -> tuple[str, ...]:
+    """Return the covariates that the run of a control leaves out: the control itself where it is
+    one, and those that the study names.
     """
     names: list[str] = []
     for spec in output.study.sensitivity:
-        control = spec.option("outcome") if spec.leaf == "negative_control" else None
+        control = spec.option("outcome") if spec.leaf == leaf else None
         names += [str(control)] if control in output.study.given else []
-        value = spec.option("without", ()) if spec.leaf == "negative_control" else ()
+        value = spec.option("without", ()) if spec.leaf == leaf else ()
         if isinstance(value, str):
             names.append(value)
         elif isinstance(value, tuple | list):
@@ -87,16 +100,28 @@ def limits_words(row: Row) -> str:
     return f"{told[0]}, {told[1]} to {told[2]}"
 
 
+def control_words(output: Output) -> tuple[str, ...]:
+    """Return what each kind of control says of the answers by which the study is judged."""
+    return tuple(text for leaf in CONTROLS if (text := one_control_words(output, leaf)))
+
+
 def negative_control_words(output: Output) -> str:
-    """Return what the negative control says of the answers by which the study is judged."""
-    rows = [row for _, row in judged(output)]
+    """Return what the controls say of the answers by which the study is judged."""
+    return " ".join(control_words(output))
+
+
+def one_control_words(output: Output, leaf: str) -> str:
+    """Return what the controls of one leaf say; empty where there are none."""
+    found = judged(output, (leaf,))
+    rows = [row for _, row in found]
     if not rows:
         return ""
     fired = [row for row in rows if not holds_zero(row)]
     told = fired[0] if fired else rows[0]
-    names = listing(tuple(dict.fromkeys(str(table.tag("outcome")) for table, _ in judged(output))))
+    names = listing(tuple(dict.fromkeys(str(table.tag("outcome")) for table, _ in found)))
+    kind = "the negative control " if leaf == "negative_control" else ""
     return sentence(
-        f"on the negative control {names}, which provision cannot change, {len(fired)} of "
+        f"on {kind}{names}, {why_not(leaf)}, {len(fired)} of "
         f"{counted(len(rows), 'answer')} {'differs' if len(fired) == 1 else 'differ'} "
         f"from nothing ({told.get('estimator')}, {told.get('target')}: {limits_words(told)})"
         + (": a warning that the covariates do not make the arms alike" if fired else "")

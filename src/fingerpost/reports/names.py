@@ -25,6 +25,16 @@ def alike(tables: Iterable[Table]) -> list[list[Table]]:
     return list(found.values())
 
 
+def unrepeated(tables: Iterable[Table]) -> tuple[Table, ...]:
+    """Return tables without those that say again what one before them says (a question that is
+    asked of several times is judged once a time).
+    """
+    found: dict[tuple[object, ...], Table] = {}
+    for table in tables:
+        found.setdefault((table.name, table.tags, table.columns, table.rows), table)
+    return tuple(found.values())
+
+
 def about(output: Output, tables: Sequence[Table], *, target: bool = True) -> str:
     """Return what tables are about: target, and outcome and contrast where a study has several."""
     study = output.study
@@ -55,7 +65,10 @@ def first_open(figures: Sequence[Figure]) -> list[Figure | Words]:
 
 
 def labelled(output: Output) -> Output:
-    """Return an output whose tables name each covariate by its label, where the study gives one."""
+    """Return an output whose tables name each covariate by its label, where the study gives one,
+    and say nothing twice.
+    """
+    output = replace(output, tables=unrepeated(output.tables))
     labels = {each.name: each.label for each in output.study.covariates if each.label}
     if not labels:
         return output

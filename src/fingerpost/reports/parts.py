@@ -110,7 +110,15 @@ def heading_of(column: str) -> str:
         "rv_alpha": "Robustness value, interval",
         "se": "SE",
         "df": "df",
-        "t": "t",
+        **{name: name for name in ("t", "h", "b", "p", "q", "F", "delta", "gamma")},
+        "f": "F",
+        "effective_f": "Effective F",
+        "p_holm": "p, Holm",
+        "r_max": "R² at most",
+        "r2_short": "R² without covariates",
+        "r2": "R²",
+        "delta_for_null": "delta for nothing",
+        "second_arm": "In the second arm",
         "sd": "SD",
         "lo": "From",
         "hi": "To",
@@ -142,12 +150,21 @@ def entry(cell: Cell, kind: str, places: int | None = None) -> Entry:
     if isinstance(cell, bool):
         return Entry("yes" if cell else "no")
     if isinstance(cell, str):
-        return Entry(cell)
+        return Entry(readable(cell))
     if kind == "share":
         return Entry(percent(float(cell)), numeric=True)
     if kind == "count" or isinstance(cell, int):
         return Entry(whole(cell), numeric=True)
     return Entry(plain(cell) if places is None else number(cell, places), numeric=True)
+
+
+def readable(text: str) -> str:
+    """Return words with a weighted contrast as people write one.
+
+    >>> readable("0.5 × help + 0.5 × plan + -1 × none")
+    '0.5 × help + 0.5 × plan − 1 × none'
+    """
+    return text.replace("+ -", "− ") if " × " in text else text
 
 
 def places_of_column(cells: Iterable[Cell]) -> int | None:
@@ -202,7 +219,7 @@ def repeated(table: Table) -> dict[str, str]:
 
 def captioned(table: Table) -> str:
     """Return a table's title with what its tags say."""
-    tags = ", ".join(str(value) for _, value in table.tags if value is not None)
+    tags = ", ".join(readable(str(value)) for _, value in table.tags if value is not None)
     return f"{table.title}: {tags}" if tags else table.title
 
 
@@ -230,9 +247,12 @@ def stacked(tables: Sequence[Table]) -> Table:
 
 
 def grids(tables: Iterable[Table]) -> list[Grid]:
-    """Return tables as they are shown, those of one name and columns stacked into one."""
+    """Return tables as they are shown, those of one name and columns stacked into one, no row said
+    twice.
+    """
     grouped: dict[tuple[str, tuple[str, ...]], list[Table]] = {}
     for table in tables:
         if table.rows:
             grouped.setdefault((table.name, table.columns), []).append(table)
-    return [grid(stacked(found)) for found in grouped.values()]
+    whole = (stacked(found) for found in grouped.values())
+    return [grid(replace(table, rows=tuple(dict.fromkeys(table.rows)))) for table in whole]

@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from fingerpost.core.estimand import Term
+from fingerpost.core.estimand import Target, Term
 from fingerpost.core.output import Output, Result
+from fingerpost.core.region import Region
 from fingerpost.core.study import OutcomeSpec, Study
 from fingerpost.core.table import Cell
-from fingerpost.core.words import sentence, target_words
-from fingerpost.plots.numbers import number, percent, shared_places
+from fingerpost.core.words import listing, sentence, target_words
+from fingerpost.plots.numbers import number, percent, pieces, shared_places
 
 PER_HUNDRED = {"risk", "survival"}
+# Summaries of a time to an event that grow as the event is had by fewer.
+WITHOUT = {"survival", "rmst"}
 # Beyond these a ratio is easier to grasp as "times" than as a percentage.
 PERCENT_RATIOS = (0.5, 2.0)
 
@@ -57,17 +60,61 @@ def with_unit(value: float, unit: Unit, places: int | None = None) -> str:
     return f"{number(value, places)} {unit.words}".strip()
 
 
-def whom(term: Term) -> str:
-    """Return whom a number is for, within a sentence.
+def in_unit(
+    value: float | None,
+    limits: tuple[float | None, float | None],
+    *,
+    unit: Unit,
+    scale: str,
+) -> str:
+    """Return a value with its limits, all in a natural unit; the value alone where it has none.
+
+    >>> in_unit(-5.8336, (-8.09, -3.58), unit=Unit("points"), scale="difference")
+    '−5.83 points (−8.09 to −3.58)'
+    """
+    if value is None or math.isnan(value):
+        return "not a number"
+    shown = [None if each is None else each * unit.times for each in (value, *limits)]
+    places = None if scale == "ratio" else shared_places(shown)
+    told = with_unit(value * unit.times, unit, places)
+    if limits[0] is None or limits[1] is None:
+        return told
+    return f"{told} ({number(shown[1], places)} to {number(shown[2], places)})"
+
+
+def set_words(study: Study, region: Region) -> str:
+    """Return a set of values in the natural unit of its term."""
+    unit = unit_of(study, region.term)
+    parts = tuple((lo * unit.times, hi * unit.times) for lo, hi in region.pieces)
+    bounded = any(math.isfinite(end) for piece in parts for end in piece)
+    return f"{pieces(parts)} {unit.words}".strip() if bounded else pieces(parts)
+
+
+def whom(term: Term, study: Study | None = None) -> str:
+    """Return whom a number is for, within a sentence; with the study, times have their unit.
 
     >>> from fingerpost.core.estimand import Target, pair
     >>> whom(Term("maths", pair("services", "none"), Target("att")))
     'the children who received services'
     """
-    words = target_words(term.target, term.contrast)
+    words = people(term)
+    return words if term.horizon is None else f"{words}, by {horizon_words(term, study)}"
+
+
+def people(term: Term) -> str:
+    """Return the children a number is for, with the subgroup they are of."""
+    # How much more is provided is told where the arms are: it is no group of children.
+    target = Target("ate", trim=term.target.trim) if term.target.delta is not None else term.target
+    words = target_words(target, term.contrast)
     words = f"the {words}" if words.startswith("children") else words
-    words = words if term.horizon is None else f"{words}, by {term.horizon:g}"
     return words if term.subgroup is None else f"{words}, among {term.subgroup}"
+
+
+def horizon_words(term: Term, study: Study | None) -> str:
+    """Return a term's horizon in its unit of time."""
+    spec = spec_of(study, term.outcome) if study else None
+    unit = f" {spec.measure.measured_in}" if spec and spec.measure.measured_in else ""
+    return f"{term.horizon:g}{unit}"
 
 
 def target_heading(term: Term) -> str:
@@ -83,6 +130,8 @@ def target_heading(term: Term) -> str:
     }.get(term.target.kind) or sentence(whom(term)).removesuffix(".").removeprefix("The ")
     if term.target.kind == "ate" and term.target.trim is not None:
         words = "Children with overlap"
+    if term.target.delta is not None:
+        words = f"All children, the odds of provision multiplied by {term.target.delta:g}"
     return f"{words[:1].upper()}{words[1:]} ({term.target.label()})"
 
 
@@ -205,20 +254,59 @@ def effect(study: Study, result: Result) -> str:
     if term.target.kind == "incremental":
         odds = f"with the odds of {term.contrast[0][0]} multiplied by {term.target.delta:g}"
         return f"{name} is {size} {odds}, against things as they are ({limits})"
-    if len(term.contrast) == 2:
-        first, second = (arm for arm, _ in term.contrast)
+    arms = two_sides(term)
+    if arms is not None:
         joint = "as under" if term.scale == "ratio" else "than under"
-        return f"{name} is {size} under {first} {joint} {second} ({limits})"
-    return f"{name}: the contrast {term.words()} is {size} ({limits})"
+        return f"{name} is {size} under {arms[0]} {joint} {arms[1]} ({limits})"
+    return f"{name}: the contrast {contrast_phrase(term)} is {size} ({limits})"
+
+
+def two_sides(term: Term) -> tuple[str, str] | None:
+    """Return what is compared with what, where a contrast sets one mean of arms against another.
+
+    >>> two_sides(Term("maths", (("help", 0.5), ("plan", 0.5), ("none", -1.0)), Target("ate")))
+    ('the mean of help and plan', 'none')
+    """
+    if len(term.contrast) < 2:
+        return None
+    sides = []
+    for sign in (1.0, -1.0):
+        own = [(arm, sign * weight) for arm, weight in term.contrast if sign * weight > 0]
+        if not math.isclose(sum(weight for _, weight in own), 1.0):
+            return None
+        sides.append(mean_words(own))
+    return sides[0], sides[1]
+
+
+def mean_words(arms: list[tuple[str, float]]) -> str:
+    """Return a mean of arms, whose weights add up to 1, in words."""
+    if len(arms) == 1:
+        return arms[0][0]
+    if len({weight for _, weight in arms}) == 1:
+        return f"the mean of {listing([arm for arm, _ in arms])}"
+    return listing([f"{percent(weight)} {arm}" for arm, weight in arms])
+
+
+def contrast_phrase(term: Term) -> str:
+    """Return a contrast as a reader says it.
+
+    >>> contrast_phrase(Term("", (("help", 1.0), ("plan", 1.0), ("none", -1.0)), Target("ate")))
+    '1 × help + 1 × plan − 1 × none'
+    """
+    arms = two_sides(term)
+    if len(term.contrast) == 1:
+        return term.words()
+    if arms is not None:
+        return f"{arms[0]} v {arms[1]}"
+    parts = [f"{'−' if w < 0 else '+'} {abs(w):g} × {arm}" for arm, w in term.contrast]
+    return " ".join(parts).removeprefix("+ ")
 
 
 def by_when(study: Study, term: Term) -> str:
     """Return what of a time to an event is compared, and by when; empty for other outcomes."""
     if term.horizon is None:
         return ""
-    spec = spec_of(study, term.outcome)
-    unit = f" {spec.measure.measured_in}" if spec and spec.measure.measured_in else ""
-    by = f"{term.horizon:g}{unit}"
+    by = horizon_words(term, study)
     words = {
         "survival": f" (the share without the event by {by})",
         "rmst": f" (the mean time without the event, up to {by})",
@@ -242,7 +330,8 @@ def judgement(study: Study, result: Result) -> str:
     """Return what an interval says about good and harm; never 'no effect'."""
     spec, term = spec_of(study, result.term.outcome), result.term
     held = crosses(result)
-    if held is None or len(term.contrast) != 2 or not math.isfinite(result.value):
+    sides = term.target.delta is not None or two_sides(term) is not None
+    if held is None or not sides or not math.isfinite(result.value):
         return ""
     name, better = outcome_words(study, term.outcome), spec.measure.better if spec else ""
     if held:
@@ -253,10 +342,14 @@ def judgement(study: Study, result: Result) -> str:
     if better not in ("higher", "lower"):
         return ""
     good = way(result.value, term.scale) == better
+    side = f"{sentence(better).removesuffix('.')} is better for {name}"
+    if term.summary in WITHOUT:
+        # Of a time to an event the study says which way is good for having the event.
+        good = not good
+        side = f"{'Less' if better == 'lower' else 'More'} of it is better for {name}"
     verb = "an improvement" if good else "a harm"
     doubt = "" if study.assignment.randomised else ", as far as the assumptions hold"
-    side = sentence(better).removesuffix(".")
-    return f"{side} is better for {name}, so this is {verb}{doubt}.{matters(study, result)}"
+    return f"{side}, so this is {verb}{doubt}.{matters(study, result)}"
 
 
 def compatible(study: Study, result: Result) -> str:

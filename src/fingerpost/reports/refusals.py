@@ -13,9 +13,18 @@ from fingerpost.core.estimand import Term
 from fingerpost.core.output import Output
 from fingerpost.core.reasons import broken_words, limit_words, plainest
 from fingerpost.core.refusal import Broken, Refusal
+from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
 from fingerpost.core.words import counted, listing, sentence
-from fingerpost.reports.phrases import outcome_words, whom
+from fingerpost.reports.phrases import outcome_words, two_sides, whom
+
+MOST_NAMED = 4
+ANALYSES = {
+    "e_value": "E-value",
+    "rosenbaum": "bound on hidden bias (rosenbaum)",
+    "oster": "analysis of selection (oster)",
+    "proximal": "analysis by proxies (proximal)",
+}
 
 
 # ------------------------------------------------------------------------------- targets
@@ -24,22 +33,26 @@ def refusal_headline(output: Output, refusal: Refusal) -> str:
     reason = plainest(refusal.rules)
     more = len(refusal.rules) - 1
     also = f", and {counted(more, 'other rule')} {'is' if more == 1 else 'are'} broken"
-    told = (
-        f"We cannot tell {how_differs(output, refusal.terms[0])} for {all_of_whom(refusal.terms)}"
-    )
+    who = all_of_whom(refusal.terms, output.study)
+    told = f"We cannot tell {how_differs(output, refusal.terms[0])} for {who}"
     return sentence(f"{told}: {broken_words(reason)}{also if more else ''}" if reason else told)
 
 
 def how_differs(output: Output, term: Term) -> str:
     """Return the question of a term as a clause: how the outcome differs between which arms."""
     arms = [arm for arm, _ in term.contrast]
+    sides = two_sides(term) if len(arms) > 2 else None
     unlike = f"between {arms[0]} and {arms[1]}" if len(arms) == 2 else f"in {term.words()}"
+    unlike = unlike if sides is None else f"between {sides[0]} and {sides[1]}"
     return f"how {outcome_words(output.study, term.outcome)} differs {unlike}"
 
 
-def all_of_whom(terms: Iterable[Term]) -> str:
-    """Return whom terms are for, as a list in words."""
-    return listing(dict.fromkeys(whom(term) for term in terms))
+def all_of_whom(terms: Iterable[Term], study: Study) -> str:
+    """Return whom terms are for, as a list in words; of many, the first and how many more."""
+    found = list(dict.fromkeys(whom(term, study) for term in terms))
+    if len(found) > MOST_NAMED:
+        found = [*found[: MOST_NAMED - 1], f"{len(found) - MOST_NAMED + 1} more"]
+    return listing(found)
 
 
 def refusals(output: Output) -> tuple[str, ...]:
@@ -49,7 +62,7 @@ def refusals(output: Output) -> tuple[str, ...]:
         term = refusal.terms[0]
         broken = "; ".join(rule_in_full(rule) for rule in refusal.rules) or "no rule is named"
         name = outcome_words(output.study, term.outcome)
-        text = f"{name}, {term.words()}, for {all_of_whom(refusal.terms)}: {broken}"
+        text = f"{name}, {term.words()}, for {all_of_whom(refusal.terms, output.study)}: {broken}"
         found.append(f"{sentence(text)} {sentence(refusal.mend) if refusal.mend else ''}".strip())
     return tuple(found)
 
@@ -108,7 +121,7 @@ def leaf_refusals(output: Output) -> tuple[str, ...]:
     return tuple(
         sentence(
             f"{leaf} has no answer for {outcome_words(output.study, outcome)}, {contrast}, for "
-            f"{all_of_whom(terms)}: {why}"
+            f"{all_of_whom(terms, output.study)}: {why}"
         )
         for (leaf, why, outcome, contrast), terms in grouped.items()
     )
@@ -127,7 +140,7 @@ def unanswered(output: Output, question: tuple[str, str]) -> tuple[str, ...]:
     return tuple(
         sentence(
             f"no leaf of this study has an answer to {how_differs(output, term)} for "
-            f"{whom(term)}; {refusal.leaf}, for one: {leaf_words(refusal)}"
+            f"{whom(term, output.study)}; {refusal.leaf}, for one: {leaf_words(refusal)}"
         )
         for term, refusal in left.items()
         if term not in told
@@ -148,11 +161,11 @@ def sensitivity_refusals(output: Output, leaf: str | None = None) -> tuple[str, 
                 refusal.terms
             )
     return tuple(
-        sentence(f"the {who} could not be answered for {all_of_whom(terms)}: {why}")
+        sentence(f"the {who} could not be answered for {all_of_whom(terms, output.study)}: {why}")
         for (who, why), terms in grouped.items()
     )
 
 
 def analysis(leaf: str) -> str:
     """Return a sensitivity analysis as it is named in a sentence."""
-    return {"e_value": "E-value"}.get(leaf, leaf.replace("_", " "))
+    return ANALYSES.get(leaf, leaf.replace("_", " "))

@@ -17,8 +17,10 @@ from fingerpost.core.table import Cell, Table
 from fingerpost.core.words import listing
 from fingerpost.plots import triangulation
 from fingerpost.plots.flow import flow_table
+from fingerpost.reports.names import unrepeated
 from fingerpost.reports.phrases import Unit, unit_of
 from fingerpost.reports.refusals import is_refused, leaf_words, target_refused
+from fingerpost.reports.together import FOREST, forests
 from fingerpost.reports.words import agreement_range
 
 # Tables of effects: of a refused target they may stand only under "Model extrapolation".
@@ -85,11 +87,12 @@ def shelf(output: Output) -> dict[str, tuple[Table, ...]]:
         "flow": [flow_table(output.flow)],
         "protocol": [protocol(output.study)],
         "agreement": [agreement_table(output)],
+        FOREST: [table for table, _ in forests(output)],
     }
     extrapolated = estimates_table(output, output.extrapolations, EXTRAPOLATION)
     named[EXTRAPOLATION] = [extrapolated]
     drawn = [table for one in output.sensitivity for table in one.tables]
-    for table in (*output.tables, *drawn):
+    for table in (*unrepeated(output.tables), *drawn):
         for part in parted(output, table):
             named.setdefault(part.name, []).append(part)
     for one in output.sensitivity:

@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from fingerpost.core.agreement import Agreement
 from fingerpost.core.estimand import Term
-from fingerpost.core.output import Output, Result
+from fingerpost.core.output import Output, RegionResult, Result
 from fingerpost.core.protocol import overrides
 from fingerpost.core.reasons import limit_words
 from fingerpost.core.refusal import Refusal
 from fingerpost.core.table import Cell, Table
 from fingerpost.core.words import counted, listing, sentence
-from fingerpost.plots.numbers import decimals, number, percent, pieces, plain, whole
-from fingerpost.reports.controls import (
-    any_fired,
-    confounded,
-    negative_control_words,
+from fingerpost.plots.numbers import decimals, number, percent, plain, whole
+from fingerpost.reports.bounds import oster_words, rosenbaum_words, tipping_words
+from fingerpost.reports.controls import any_fired, confounded, control_words
+from fingerpost.reports.corrected import (
+    bias_words,
+    calibration_words,
+    many_words,
+    prior_outcome_words,
+    proximal_words,
 )
+from fingerpost.reports.designs import design, level_within
+from fingerpost.reports.names import unrepeated
 from fingerpost.reports.phrases import (
     effect,
     judgement,
     outcome_words,
-    places_of,
+    people,
     primary_of,
+    set_words,
     unit_of,
     whom,
     with_unit,
@@ -36,17 +44,18 @@ from fingerpost.reports.refusals import (
     target_refused,
     unanswered,
 )
+from fingerpost.reports.short import provided_words, told_in_short
+from fingerpost.reports.signs import signs
 from fingerpost.reports.strength import e_value_words, robustness_words
+from fingerpost.reports.together import differences_words
 
-# What answers for groups that a leaf defines lean on, in place of likeness on the covariates.
-LEANS = {
-    "compliers": "the instrument is taken to move who receives the arm, to reach the outcome by no "
-    "other way, to have no cause in common with it, and to move nobody the other way",
-    "cutoff": "children just to either side of the cut-off are taken to differ in nothing but what "
-    "the rule gives them",
-}
+TOLD = (
+    *(robustness_words, e_value_words, tipping_words, rosenbaum_words, oster_words),
+    *(prior_outcome_words, calibration_words, proximal_words, bias_words, many_words),
+)
 NO_ANSWER = "No leaf of this study gives a causal answer."
 MOST_WARNINGS = 3
+MOST_AGREED, MOST_OBSERVED, MOST_REFUSED, MOST_SIGNS = 4, 6, 4, 4
 MOST_WITHHELD = 3  # more are listed in their own section only
 Question = tuple[str, str]
 
@@ -103,17 +112,32 @@ def answer_to(output: Output, question: Question) -> str:
     if found:
         parts.append(told_in_full(output, found[0], after_refusal=bool(parts)))
         parts.append(told_in_short(output, found))
-    parts += [
-        sentence(
-            f"for {whom(item.region.term)} the values not rejected are "
-            f"{pieces(item.region.pieces)} ({item.region.method})"
-        )
-        for item in regions
-    ]
+    parts += told_sets(output, regions)
     parts += unanswered(output, question)
     if not parts:
         parts.append(NO_ANSWER)
     return " ".join(part for part in parts if part)
+
+
+def told_sets(output: Output, regions: list[RegionResult]) -> list[str]:
+    """Return the sets of values not rejected: of primary leaves where any is, the first and those
+    that differ from it in target alone; of the others how many there are.
+    """
+    primary = [item for item in regions if item.estimator in output.study.primary]
+    known = [item for item in regions if not primary_of(output)]
+    kept = primary or known or (regions if not output.study.primary else [])
+    if not kept:
+        return []
+    first = kept[0].region.term
+    told = [item for item in kept if replace(item.region.term, target=first.target) == first]
+    left = len(kept) - len(told)
+    more = f"; {counted(left, 'further set')} {'is' if left == 1 else 'are'} in the report"
+    parts = [
+        f"for {whom(item.region.term, output.study)} the values not rejected are "
+        f"{set_words(output.study, item.region)} ({item.region.method})"
+        for item in told
+    ]
+    return [sentence(part + (more if left and part == parts[-1] else "")) for part in parts]
 
 
 def asks(refusal: Refusal, question: Question) -> bool:
@@ -126,37 +150,15 @@ def told_in_full(output: Output, result: Result, *, after_refusal: bool) -> str:
     link = "the answer is: " if after_refusal else ""
     clause = effect(output.study, result)
     seen = ", of those with a recorded outcome" if some_unseen(output, result.term) else ""
-    first = sentence(f"for {whom(result.term)}{seen}, {link}{clause}, by {result.estimator}")
+    first = sentence(f"for {people(result.term)}{seen}, {link}{clause}, by {result.estimator}")
+    more = provided_words(output, result.term)
     meant = confounded(output, result) or judgement(output.study, result)
-    return f"{first} {meant}".strip()
+    return " ".join(part for part in (first, more, meant) if part)
 
 
 def some_unseen(output: Output, term: Term) -> bool:
     """Return whether the outcome of some children was not recorded."""
     return any(step.outcome == term.outcome and step.left for step in output.flow.steps)
-
-
-def told_in_short(output: Output, found: list[Result]) -> str:
-    """Return the first answer for every other target, each in a few words."""
-    told = {found[0].term}
-    parts = []
-    for result in found:
-        if result.term in told:
-            continue
-        told.add(result.term)
-        told_of = f"for {whom(result.term)}: {in_short(output, result)}"
-        parts.append(f"{told_of}{doubts(output, result)}")
-    return sentence("; ".join(parts)) if parts else ""
-
-
-def doubts(output: Output, result: Result) -> str:
-    """Return, in brackets, what speaks against a further answer: disagreement, warnings."""
-    found = []
-    if any(each.term == result.term and each.agree is False for each in output.agreements):
-        found.append("the primary answers disagree")
-    if result.warnings:
-        found.append("guard rails warn")
-    return f" ({'; '.join(found)})" if found else ""
 
 
 def as_observed(output: Output) -> tuple[str, ...]:
@@ -165,23 +167,27 @@ def as_observed(output: Output) -> tuple[str, ...]:
         "association": "As observed, nothing adjusted for",
         "conditional": "Given the covariates",
     }
-    return tuple(
-        f"{names[result.term.target.kind]}: {effect(output.study, result)}, by {result.estimator}. "
+    found = [r for r in output.results if r.primary and r.term.target.kind in names]
+    told = [
+        f"{given_words(output, result, names[result.term.target.kind])}: "
+        f"{effect(output.study, result)}, by {result.estimator}. "
         "This is no effect on a group of children."
-        for result in output.results
-        if result.primary and result.term.target.kind in names
-    )
+        for result in found[:MOST_OBSERVED]
+    ]
+    left = len(found) - len(told)
+    if left:
+        told.append(
+            f"{counted(left, 'further answer')} {'is' if left == 1 else 'are'} in the report."
+        )
+    return tuple(told)
 
 
-def in_short(output: Output, result: Result) -> str:
-    """Return a value with its limits, in its unit."""
-    unit = unit_of(output.study, result.term)
-    places = None if result.term.scale == "ratio" else places_of(result, unit)
-    value = with_unit(result.value * unit.times, unit, places)
-    if result.lo is None or result.hi is None:
-        return value
-    low, high = (number(end * unit.times, places) for end in (result.lo, result.hi))
-    return f"{value} ({low} to {high})"
+def given_words(output: Output, result: Result, words: str) -> str:
+    """Return what a coefficient is given: the covariates, the cluster, the subgroup."""
+    level = level_within(output.study) if result.estimator == "within" else ""
+    words = f"Among children of one {level}, given the covariates" if level else words
+    among = f", among {result.term.subgroup}" if result.term.subgroup else ""
+    return f"{words}{among}"
 
 
 # ----------------------------------------------------------------------------- certainty
@@ -192,46 +198,25 @@ def certainty(output: Output) -> str:
 
 def reasons(output: Output) -> tuple[str, ...]:
     """Return the reasons for and against being sure, a sentence or two each."""
-    control = negative_control_words(output)
-    others = [text for text in sensitivity(output) if text != control]
-    # A negative control that fired outweighs all else, so it is told first.
-    first, last = ((control,), ()) if any_fired(output) else ((), (control,))
+    controls = control_words(output)
+    others = [text for text in sensitivity(output) if text not in controls]
+    # A control that fired outweighs all else, so it is told first.
+    first, last = (controls, ()) if any_fired(output) else ((), controls)
     told = (guard_words(output), changed_words(output), withheld_words(output))
-    judged = (*told, *warned_words(output), *leaf_refusals(output))
+    refused = few_of(leaf_refusals(output))
+    warned = (*warned_words(output), *signs(output)[:MOST_SIGNS])
+    judged = (*told, *warned, *differences_words(output), *refused)
     parts = (*first, design(output), unseen(output), *agreement(output), *judged, *others, *last)
     parts += sensitivity_refusals(output)
     return tuple(part for part in parts if part)
 
 
-def design(output: Output) -> str:
-    """Return who did the assigning and what that asks a reader to believe."""
-    study = output.study
-    if study.assignment.randomised:
-        drawn = getattr(study.assignment, "unit", None) or "child"
-        kind = getattr(study.assignment, "design", "simple")
-        return (
-            f"Arms were drawn ({kind} randomisation of each {drawn}), so nothing unrecorded can "
-            f"have decided both the arm and {outcomes_words(output)} but by chance."
-        )
-    leaning = [LEANS[kind] for kind in dict.fromkeys(kinds_of(output)) if kind in LEANS]
-    if leaning and len(leaning) == len(set(kinds_of(output))):
-        return sentence(f"nobody drew lots: {'; '.join(leaning)}; that cannot be tested in full")
-    given = len(study.given)
-    if not given:
-        return (
-            "Nobody drew lots and nothing is adjusted for: the arms may differ in everything "
-            f"that shapes {outcomes_words(output)}."
-        )
-    return (
-        f"Nobody drew lots: children alike in {counted(given, 'recorded covariate')} are assumed "
-        f"to have had the same prospects for {outcomes_words(output)}; that cannot be tested."
-    )
-
-
-def kinds_of(output: Output) -> list[str]:
-    """Return the kinds of target of the primary answers, sets among them."""
-    found = [result.term.target.kind for result in primary_of(output)]
-    return [*found, *(item.region.term.target.kind for item in output.regions)]
+def few_of(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the first few sentences on leaves without an answer, and how many more there are."""
+    left = len(texts) - MOST_REFUSED
+    if left <= 1:
+        return texts
+    return (*texts[:MOST_REFUSED], f"{left} more such answers are missing; the report lists them.")
 
 
 def warned_words(output: Output) -> tuple[str, ...]:
@@ -241,7 +226,7 @@ def warned_words(output: Output) -> tuple[str, ...]:
     judged = {
         str(row.get("words"))
         for table in output.tables
-        if table.name in ("guard", "own_guard")
+        if table.name == "guard"
         for row in table.records()
     }
     told = dict.fromkeys(
@@ -250,20 +235,21 @@ def warned_words(output: Output) -> tuple[str, ...]:
     return tuple(sentence(f"warning, {words}") for words in list(told)[:MOST_WARNINGS])
 
 
-def outcomes_words(output: Output) -> str:
-    """Return the outcomes of a study as a list in words."""
-    return listing([outcome_words(output.study, spec.name) for spec in output.study.outcomes]) or (
-        "the outcome"
-    )
-
-
 def agreement(output: Output) -> tuple[str, ...]:
     """Return, for each term with two or more primary answers, how far they lie apart."""
-    return tuple(
-        agreement_sentence(output, found)
-        for found in output.agreements
-        if len(found.estimators) > 1
-    )
+    several = [found for found in output.agreements if len(found.estimators) > 1]
+    # Disagreement is told first: it is what a reader must not miss.
+    several.sort(key=lambda found: found.agree is not False)
+    told = [agreement_sentence(output, found) for found in several[:MOST_AGREED]]
+    left = several[MOST_AGREED:]
+    if left:
+        apart = sum(found.agree is False for found in left)
+        verdict = f"{apart} do not agree" if apart else "none of them in disagreement"
+        told.append(
+            f"{counted(len(left), 'further answer')} by several primary leaves: {verdict}; "
+            "the report lists all."
+        )
+    return tuple(told)
 
 
 def agreement_sentence(output: Output, found: Agreement) -> str:
@@ -273,7 +259,7 @@ def agreement_sentence(output: Output, found: Agreement) -> str:
     unit = unit_of(study, term)
     several = len({(each.term.outcome, each.term.words()) for each in output.agreements}) > 1
     what = f"{outcome_words(study, term.outcome)}, {term.words()}, " if several else ""
-    who = f"for {what}{whom(term)} the primary answers ({listing(found.estimators)})"
+    who = f"for {what}{whom(term, study)} the primary answers ({listing(found.estimators)})"
     places = decimals(max(abs(low), abs(high)) * unit.times)
     top = with_unit(high * unit.times, unit, places)
     span = f"run from {number(low * unit.times, places)} to {top}"
@@ -302,15 +288,17 @@ def agreement_range(output: Output, found: Agreement) -> tuple[float, float]:
 
 def guard_words(output: Output) -> str:
     """Return how many guard rails warn, and the first of them with what was measured."""
+    # A question that is asked of several times is judged once.
+    tables = unrepeated(table for table in output.tables if table.name == "guard")
     rows = [
         (table, row)
-        for table in output.tables
-        if table.name == "guard" and not target_refused(output, table)
+        for table in tables
+        if not target_refused(output, table)
         for row in table.records()
         if row.get("verdict") == "warn"
     ]
     if not rows:
-        judged = [row for t in output.tables if t.name == "guard" for row in t.records()]
+        judged = [row for table in tables for row in table.records()]
         refuse = sum(row.get("verdict") == "refuse" for row in judged)
         if refuse:
             return sentence(f"{refuse} of {counted(len(judged), 'guard rail')} judged refuse")
@@ -375,8 +363,9 @@ def bare(cell: Cell | None) -> str:
 
 def sensitivity(output: Output) -> tuple[str, ...]:
     """Return what the sensitivity analyses say, a sentence each."""
-    parts = (robustness_words(output), e_value_words(output), negative_control_words(output))
-    return tuple(part for part in parts if part)
+    return tuple(
+        text for text in (*(tell(output) for tell in TOLD), *control_words(output)) if text
+    )
 
 
 # --------------------------------------------------------------------------- limitations
@@ -385,9 +374,7 @@ def limitations(output: Output) -> tuple[str, ...]:
     found = [] if output.study.assignment.randomised else [design(output)]
     found += list(refusals(output))
     found += warned(output)
-    found += [
-        text for text in (negative_control_words(output), unseen(output), lost(output)) if text
-    ]
+    found += [text for text in (*control_words(output), unseen(output), lost(output)) if text]
     if output.extrapolations:
         count = counted(len(output.extrapolations), "number")
         found.append(

@@ -26,12 +26,14 @@ from fingerpost.reports.sections import (
     balance,
     estimates,
     flow,
+    leaves,
     limitations,
     missing,
     overlap,
     protocol,
     provenance,
     sensitivity,
+    subgroups,
     target,
     triangulation,
     withheld,
@@ -47,6 +49,8 @@ SECTIONS = (
     balance,
     overlap,
     estimates,
+    subgroups,
+    leaves,
     sensitivity,
     missing,
     limitations,
@@ -82,7 +86,8 @@ class Entry:
 def sections(output: Output) -> tuple[Section, ...]:
     """Return every section of a report, in order."""
     shown = labelled(output)
-    found = [each.section(shown) for each in SECTIONS]
+    asked = [each for each in SECTIONS if each is not subgroups or subgroups.asked(shown)]
+    found = [each.section(shown) for each in asked]
     if output.withheld or output.clearance == "prepared":
         found.insert(len(found) - 1, withheld.section(shown))
     return tuple(found)

@@ -77,8 +77,9 @@ def text_boxes(node: ElementTree.Element, at: tuple[float, float], *, turned: bo
         wide = length(text, size)
         start = {"start": 0.0, "middle": -wide / 2, "end": -wide}[anchor]
         if turned:
-            top = at[1] - start - wide
-            found.append(Box(text, size, at[0] - size, top, at[0] + 2, top + wide))
+            # Turned to the left, the next line of a text stands to the right of the one before.
+            top, side = at[1] - start - wide, at[0] + row * (size + 2)
+            found.append(Box(text, size, side - size, top, side + 2, top + wide))
         else:
             left, base = at[0] + start, at[1] + row * (size + 2)
             found.append(Box(text, size, left, base - 0.75 * size, left + wide, base + 2))

@@ -27,6 +27,7 @@ from fingerpost.plots.truncation import draw_truncation
 from fingerpost.plots.weights import draw_weights
 from fingerpost.reports.controls import sensitivity_tables
 from fingerpost.reports.phrases import headings
+from units.plots import leaves
 from units.plots.geometry import Box, parse
 from units.reports.fixtures import (
     OUTPUTS,
@@ -38,6 +39,7 @@ from units.reports.fixtures import (
     regions,
     synthetic,
     three_arms,
+    two_outcomes,
 )
 
 LEAST_SIZE = 12
@@ -53,7 +55,7 @@ def drawn() -> Iterator[Picture | None]:
     """Every kind of picture, from every fixture that has something unusual for it."""
     for make in OUTPUTS.values():
         yield from triangulations(make)
-    trap, three = refused(WIDE), three_arms()
+    trap, three = refused(WIDE), two_outcomes()
     for table in named(trap, "balance"):
         yield draw_love(table, Guard(), about="children who received services")
     yield draw_love(named(clean(), "balance")[0], Guard(warn_smd=0.02, refuse_smd=9.0))
@@ -70,6 +72,7 @@ def drawn() -> Iterator[Picture | None]:
     yield draw_flow(trap.flow)
     yield draw_flow(Flow(12).then("no arm recorded", 12))
     yield draw_missing(named(trap, "missing")[0])
+    yield from leaves.pictures()
 
 
 @pytest.fixture(scope="module")

@@ -85,6 +85,13 @@ def test_the_page_parses_and_has_no_script(written, name):
 
 
 @pytest.mark.parametrize("name", OUTPUTS)
+def test_every_table_of_an_output_is_on_its_page(written, name):
+    output, _, text = written[name]
+    own = [*output.tables, *(table for one in output.sensitivity for table in one.tables)]
+    assert [table.name for table in own if table.rows and f"{table.name}.csv" not in text] == []
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
 def test_the_page_fetches_nothing(written, name):
     _, _, text = written[name]
     page = Page(text)
@@ -179,7 +186,7 @@ def told_by_section(text: str) -> dict[str, str]:
 
 def test_every_section_changes_with_the_study():
     first = told_by_section(html(refused(), "tables"))
-    assert len(first) == 12
+    assert len(first) == 13
     swaps = {
         "outcome": replace(TRAP, outcome="reading", unit="marks"),
         "exposure": replace(TRAP, arms=("usual care", "therapy")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fingerpost.core.output import Output
 from fingerpost.core.words import sentence
+from fingerpost.reports.corrected import many_asked
 from fingerpost.reports.parts import Bullets, Heading, Part, Section, Words
 from fingerpost.reports.refusals import refusals
 from fingerpost.reports.words import answers, asks, questions, reasons
@@ -38,8 +39,13 @@ def multiplicity(output: Output) -> tuple[str, ...]:
     asked = len(questions(output))
     if asked < MANY:
         return ()
+    made = f"{asked} questions (outcomes by contrasts) are asked here, with {len(output.results)} "
+    if many_asked(output):
+        return (
+            f"{made}estimates in all. Intervals are each for itself; what stands when all are "
+            "asked at once is told by the analysis of many comparisons.",
+        )
     return (
-        f"{asked} questions (outcomes by contrasts) are asked here, with {len(output.results)} "
-        "estimates in all. No correction for multiplicity was made: the more answers, the likelier "
-        "that one of their intervals leaves out no difference by chance alone.",
+        f"{made}estimates in all. No correction for multiplicity was made: the more answers, the "
+        "likelier that one of their intervals leaves out no difference by chance alone.",
     )

@@ -7,11 +7,11 @@ from fingerpost.core.table import Table
 from fingerpost.core.words import counted, listing
 from fingerpost.plots.love import draw_love
 from fingerpost.plots.numbers import ABSENT, number, plain, whole
+from fingerpost.reports.designs import outcomes_words
 from fingerpost.reports.names import about, alike, first_open
 from fingerpost.reports.parts import Entry, Figure, Grid, Part, Section, Words, captioned
 from fingerpost.reports.phrases import headings, outcome_words, primary_of, target_phrase
 from fingerpost.reports.refusals import target_refused
-from fingerpost.reports.words import outcomes_words
 
 TITLE = "Are the arms alike?"
 

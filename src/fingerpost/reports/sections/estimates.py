@@ -7,12 +7,21 @@ import math
 from collections.abc import Iterable
 from dataclasses import replace
 
+from fingerpost.core.estimand import Term
 from fingerpost.core.output import Output, RegionResult, Result
 from fingerpost.core.words import counted, listing
-from fingerpost.plots.numbers import ABSENT, number, pieces, plain, whole
+from fingerpost.plots.numbers import ABSENT, number, plain, whole
 from fingerpost.plots.triangulation import target_order
+from fingerpost.reports.designs import outcomes_words
 from fingerpost.reports.parts import Entry, Grid, Heading, Part, Section, Words, grids
-from fingerpost.reports.phrases import outcome_words, places_of, unit_of
+from fingerpost.reports.phrases import (
+    contrast_phrase,
+    horizon_words,
+    outcome_words,
+    places_of,
+    set_words,
+    unit_of,
+)
 from fingerpost.reports.tables import (
     EFFECTS,
     EXTRAPOLATION,
@@ -21,10 +30,10 @@ from fingerpost.reports.tables import (
     raw_unit,
     term_key,
 )
-from fingerpost.reports.words import outcomes_words
 
 TITLE = "The estimates"
 SUMMARIES = {"mean": "means", "risk": "risks", "rate": "rates", "quantile": "quantiles"}
+SUMMARIES |= {"survival": "shares without the event", "rmst": "mean times without the event"}
 COLUMNS = ("Target", "Leaf", "Estimate and interval", "SE", "df", "Children", "Clusters")
 
 
@@ -86,9 +95,10 @@ def question_words(output: Output, result: Result) -> str:
     """Return what a table of results is about: outcome, contrast, scale and unit."""
     term, unit = result.term, unit_of(output.study, result.term)
     scale = f"{term.scale} of {SUMMARIES.get(term.summary, term.summary)}"
-    horizon = "" if term.horizon is None else f", at {term.horizon:g}"
+    horizon = "" if term.horizon is None else f", by {horizon_words(term, output.study)}"
     words = "" if term.scale == "ratio" or not unit.words else f", {unit.words}"
-    return f"{outcome_words(output.study, term.outcome)}, {term.words()}, {scale}{words}{horizon}"
+    name = outcome_words(output.study, term.outcome)
+    return f"{name}, {contrast_phrase(term)}, {scale}{words}{horizon}"
 
 
 def beneath(results: list[Result]) -> str:
@@ -180,12 +190,12 @@ def bounded(lo: float | None, hi: float | None) -> str:
 
 def regions_grid(output: Output) -> list[Part]:
     """Return regions as sets."""
-    rows = tuple(region_row(item) for item in output.regions)
+    rows = tuple(region_row(output, item) for item in output.regions)
     columns = ("Leaf", "Outcome", "Contrast", "Target", "Values not rejected", "p", "Method")
     return [Grid("Sets of values not rejected", columns, rows, "regions")] if rows else []
 
 
-def region_row(item: RegionResult) -> tuple[Entry, ...]:
+def region_row(output: Output, item: RegionResult) -> tuple[Entry, ...]:
     """Return one region as a row."""
     found = item.region
     parts = [[None if math.isinf(end) else end for end in piece] for piece in found.pieces]
@@ -201,11 +211,18 @@ def region_row(item: RegionResult) -> tuple[Entry, ...]:
         Entry(item.estimator),
         Entry(found.term.outcome),
         Entry(found.term.words()),
-        Entry(found.term.target.label()),
-        Entry(pieces(found.pieces), True, attributes),
+        Entry(region_whom(found.term)),
+        Entry(set_words(output.study, found), True, attributes),
         Entry(number(found.p), numeric=True),
         Entry(found.method),
     )
+
+
+def region_whom(term: Term) -> str:
+    """Return a region's target, with its subgroup and its time."""
+    parts = [term.target.label(), f"among {term.subgroup}" if term.subgroup else ""]
+    parts += [f"by {term.horizon:g}" if term.horizon is not None else ""]
+    return ", ".join(part for part in parts if part)
 
 
 def leaves_without(output: Output) -> list[Part]:

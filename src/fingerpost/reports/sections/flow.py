@@ -6,8 +6,8 @@ from fingerpost.core.output import Output
 from fingerpost.core.words import counted, listing
 from fingerpost.plots.flow import draw_flow
 from fingerpost.plots.numbers import whole
+from fingerpost.reports.designs import outcomes_words
 from fingerpost.reports.parts import Bullets, Figure, Part, Section, Words
-from fingerpost.reports.words import outcomes_words
 
 TITLE = "Who was studied"
 

@@ -6,8 +6,8 @@ from fingerpost.core.output import Output
 from fingerpost.core.words import counted, listing
 from fingerpost.plots.missing import draw_missing
 from fingerpost.plots.numbers import percent, whole
+from fingerpost.reports.designs import outcomes_words
 from fingerpost.reports.parts import Figure, Part, Section, Words, grid
-from fingerpost.reports.words import outcomes_words
 
 TITLE = "What was missing"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from fingerpost.core.output import Output
 from fingerpost.core.protocol import overrides, protocol
 from fingerpost.core.words import counted
-from fingerpost.reports.parts import Bullets, Part, Section, Words, grid
+from fingerpost.reports.parts import Bullets, Heading, Part, Section, Words, grid
+from fingerpost.reports.told import told
 
 TITLE = "The study as a trial"
 
@@ -22,6 +23,9 @@ def section(output: Output) -> Section:
     )
     changed = overrides(study)
     parts: tuple[Part, ...] = (Words(words), grid(table, caption=table.title))
+    more = told(study)
+    if more:
+        parts = (*parts, Heading("What the estimators were told", "told"), Bullets(more))
     if changed:
         parts = (*parts, Words("Guard rails changed before the run:"), Bullets(changed))
     return Section("protocol", TITLE, parts)

@@ -6,7 +6,8 @@ from fingerpost.core.output import Output
 from fingerpost.core.table import Table
 from fingerpost.core.words import counted, listing
 from fingerpost.plots.contour import draw_contour
-from fingerpost.reports.names import about
+from fingerpost.reports.designs import outcomes_words
+from fingerpost.reports.names import about, first_open
 from fingerpost.reports.parts import (
     Bullets,
     Figure,
@@ -19,9 +20,12 @@ from fingerpost.reports.parts import (
 )
 from fingerpost.reports.phrases import outcome_unit_words
 from fingerpost.reports.refusals import sensitivity_refusals
+from fingerpost.reports.sections.challenges import drawn
 from fingerpost.reports.sections.estimates import results_grid
-from fingerpost.reports.words import outcomes_words, sensitivity, shown
+from fingerpost.reports.words import sensitivity, shown
 
+# Grids of numbers that a picture shows; all are in the file.
+DRAWN = ("contour", "tipping_contour", "oster_grid")
 TITLE = "What if the assumptions fail?"
 
 
@@ -42,7 +46,8 @@ def section(output: Output) -> Section:
         refused = sensitivity_refusals(output, leaf)
         parts += [Bullets(refused)] if refused else []
         parts += contours(output, tables)
-        parts += grids(table for table in tables if table.name != "contour")
+        parts += first_open(list(drawn(output, tables)))
+        parts += grids(table for table in tables if table.name not in DRAWN)
         parts += results_grid(output, controls, "Estimates of controls", f"controls_{leaf}")
         if not any(table.rows for table in tables) and not controls and not refused:
             asked = listing([spec.name for spec in output.study.outcomes])

@@ -9,6 +9,7 @@ from fingerpost.core.protocol import NOT_STATED, protocol
 from fingerpost.core.words import counted
 from fingerpost.plots.numbers import whole
 from fingerpost.reports.parts import Entry, Grid, Section, Words
+from fingerpost.reports.told import told
 from fingerpost.reports.words import NO_ANSWER, answers
 
 TITLE = "TARGET: where each item is"
@@ -150,4 +151,9 @@ def protocol_rows(output: Output) -> list[tuple[Entry, ...]]:
             said = str(record[name]) or NOT_STATED
             short = said if len(said) <= 140 else f"in the table, {len(said.split())} words"
             rows.append((Entry(item), Entry(f"{record['component']}, {label}"), Entry(short), link))
+    more = told(output.study)
+    if more:
+        link = Entry("told", link="#told")
+        label = "Instrument, cut-off, subgroups, model of who was seen and other options"
+        rows.append((Entry("7h"), Entry(label), Entry(" ".join(more)), link))
     return rows

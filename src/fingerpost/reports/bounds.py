@@ -1,0 +1,176 @@
+"""How much an unrecorded cause would have to do: tipping points, hidden bias, selection."""
+
+from __future__ import annotations
+
+from fingerpost.core.output import Output, Result
+from fingerpost.core.table import Cell
+from fingerpost.core.words import sentence
+from fingerpost.plots.numbers import number, percent
+from fingerpost.reports.controls import sensitivity_tables
+from fingerpost.reports.phrases import horizon_words, in_unit, outcome_words, unit_of
+from fingerpost.reports.strength import as_float, is_number
+
+Row = dict[str, Cell]
+# Columns that hold an answer as the study gives it, on the scale of the results.
+VALUES = ("value", "estimate", "after")
+
+
+def rows_of(output: Output, name: str) -> list[Row]:
+    """Return the rows of the tables of that name, what their tags say added to each."""
+    return [
+        {**dict(table.tags), **row}
+        for table in sensitivity_tables(output, name)
+        for row in table.records()
+    ]
+
+
+def answered_by(output: Output, row: Row) -> Result | None:
+    """Return the result that a row is about: of several that its words fit (a row need not name the
+    subgroup) the one of its value, else the first that is primary.
+    """
+    found = [
+        result
+        for result in output.results
+        if result.term.outcome == row.get("outcome")
+        and row.get("contrast") in (None, result.term.words())
+        and row.get("target") in (None, result.term.label(), result.term.target.label())
+    ]
+    found = [result for result in found if result.term.label() == row.get("target")] or found
+    # A least-squares answer of the analysis's own has the unit of the study's.
+    found = [result for result in found if result.estimator == row.get("estimator")] or found
+    value = next((row[name] for name in VALUES if is_number(row.get(name))), None)
+    if value is not None and len(found) > 1:
+        return min(found, key=lambda result: abs(result.value - as_float(value)))
+    return next((result for result in found if result.primary), found[0] if found else None)
+
+
+def asked_words(output: Output, row: Row) -> str:
+    """Return which answer a row is about: contrast, target, subgroup and time."""
+    found = answered_by(output, row)
+    words = [str(row[name]) for name in ("contrast", "target") if row.get(name) is not None]
+    if found is None or found.term.label() == row.get("target"):
+        return ", ".join(words)
+    if found.term.subgroup:
+        words.append(f"among {found.term.subgroup}")
+    if found.term.horizon is not None:
+        words.append(f"by {horizon_words(found.term, output.study)}")
+    return ", ".join(words)
+
+
+def value_words(output: Output, row: Row, *names: str) -> str:
+    """Return a number of a row with its limits, in the unit of the answer that it is about.
+
+    names: the columns of the value and, where it has them, of its limits.
+    """
+    found = answered_by(output, row)
+    cells = [row.get(name) for name in names]
+    values = [float(cell) if isinstance(cell, int | float) else None for cell in cells]
+    if found is None:
+        told = [number(value) for value in values]
+        return told[0] + (f" ({told[1]} to {told[2]})" if len(told) > 1 else "")
+    unit = unit_of(output.study, found.term)
+    limits = (values[1], values[2]) if len(values) > 1 else (None, None)
+    return in_unit(values[0], limits, unit=unit, scale=found.term.scale)
+
+
+def tipping_words(output: Output) -> str:
+    """Return what an unrecorded cause would have to take away from the weakest primary answer."""
+    rows = [
+        row
+        for row in rows_of(output, "tipping")
+        if row.get("tipped") == "answer" and is_number(row.get("away"))
+    ]
+    if not rows or output.study.assignment.randomised:
+        return ""
+    row = min(rows, key=lambda each: abs(as_float(each.get("away_sd") or each.get("away"))))
+    name = outcome_words(output.study, str(row.get("outcome", "the outcome")))
+    found = answered_by(output, row)
+    ratio = found is not None and found.term.scale == "ratio"
+    away = f"a factor of {number(as_float(row['away']))}" if ratio else apart(output, row)
+    weakest = f", the weakest of {len(rows)}" if len(rows) > 1 else ""
+    limit = limit_of(output, row)
+    near = ""
+    if limit is not None:
+        size = number(as_float(limit["away"])) if ratio else apart(output, limit)
+        near = f"; {size} would bring its interval there"
+    return sentence(
+        f"to bring the {row.get('estimator')} answer for {name} ({asked_words(output, row)}"
+        f"{weakest}) to {no_effect(row)}, an unrecorded cause would have to "
+        f"account for {away}{near} (tipping point)"
+    )
+
+
+def limit_of(output: Output, row: Row) -> Row | None:
+    """Return the row of the limit of an answer's interval, which stands beneath the answer's."""
+    rows = rows_of(output, "tipping")
+    after = rows[rows.index(row) + 1 :][:1]
+    found = [each for each in after if each.get("tipped") == "limit" and is_number(each["away"])]
+    return found[0] if found else None
+
+
+def no_effect(row: Row) -> str:
+    """Return the value to which an answer is tipped, in words."""
+    to = row.get("to")
+    return "no difference" if to in (0, 0.0, 1, 1.0, None) else number(as_float(to))
+
+
+def apart(output: Output, row: Row) -> str:
+    """Return what is taken away, in the outcome's unit and in standard deviations."""
+    size = value_words(output, {**row, "away": abs(as_float(row.get("away")))}, "away")
+    in_sd = row.get("away_sd")
+    if not is_number(in_sd):
+        return size
+    return f"{size} ({number(abs(as_float(in_sd)))} standard deviations)"
+
+
+def rosenbaum_words(output: Output) -> str:
+    """Return how much hidden bias within matched sets the weakest finding bears."""
+    rows = rows_of(output, "rosenbaum_gamma")
+    if not rows:
+        return ""
+    row = min(rows, key=lambda r: as_float(r["gamma"]) if is_number(r.get("gamma")) else 1e9)
+    name = outcome_words(output.study, str(row.get("outcome", "the outcome")))
+    what = f"the finding of {row.get('estimator')} for {name} ({row.get('contrast')})"
+    gamma = row.get("gamma")
+    if not is_number(gamma):
+        return sentence(f"no hidden bias that was tried would make {what} a matter of chance")
+    if as_float(gamma) <= 1:
+        return sentence(f"{what} may be chance even without hidden bias (Γ = 1)")
+    return sentence(
+        f"{what} could be chance once something unrecorded made one of two matched children "
+        f"{number(as_float(gamma))} times as likely (in odds) to be provided for as the other "
+        f"(Γ = {number(as_float(gamma))})"
+    )
+
+
+def oster_words(output: Output) -> str:
+    """Return how strongly what was not recorded would have to be selected to leave nothing."""
+    rows = [row for row in rows_of(output, "oster") if is_number(row.get("r_max"))]
+    if not rows or output.study.assignment.randomised:
+        return ""
+    # As strongly selected as the covariates, or as near to that as the study asks.
+    row = min(rows, key=lambda r: abs(as_float(r.get("delta")) - 1.0))
+    name = outcome_words(output.study, str(row.get("outcome", "the outcome")))
+    first = str(row.get("contrast", "")).partition(" v ")[0] or "provision"
+    left = value_words(output, row, "adjusted", "lo", "hi")
+    told = (
+        f"if all causes would explain {percent(as_float(row['r_max']))} of {name} and the "
+        f"unrecorded went with {first} {strength(as_float(row.get('delta')))} as the covariates, "
+        f"the regression answer ({row.get('contrast')}) would be {left}"
+    )
+    null = row.get("delta_for_null")
+    if not is_number(null):
+        return sentence(told)
+    size = as_float(null)
+    many = "many times" if abs(size) > 100 else f"{number(abs(size))} times"
+    way = "" if size > 0 else ", but the other way: the covariates moved it from no difference"
+    return sentence(f"{told}; to leave nothing, {many} as strongly (δ = {number(size)}){way}")
+
+
+def strength(delta: float) -> str:
+    """Return a ratio of strengths in words.
+
+    >>> strength(1.0), strength(0.5)
+    ('as strongly', '0.5 times as strongly')
+    """
+    return "as strongly" if delta == 1.0 else f"{delta:g} times as strongly"

@@ -1,0 +1,85 @@
+"""What the design of a study asks a reader to believe."""
+
+from __future__ import annotations
+
+from fingerpost.core.output import Output
+from fingerpost.core.study import Study
+from fingerpost.core.words import counted, listing, sentence
+from fingerpost.reports.phrases import outcome_words, primary_of
+
+# What answers for groups that a leaf defines lean on, in place of likeness on the covariates.
+LEANS = {
+    "compliers": "the instrument is taken to move who receives the arm, to reach the outcome by no "
+    "other way, to have no cause in common with it, and to move nobody the other way",
+    "cutoff": "children just to either side of the cut-off are taken to differ in nothing but what "
+    "the rule gives them",
+}
+
+
+def design(output: Output) -> str:
+    """Return who did the assigning and what that asks a reader to believe."""
+    study = output.study
+    if study.assignment.randomised:
+        drawn = getattr(study.assignment, "unit", None) or "child"
+        kind = getattr(study.assignment, "design", "simple")
+        return (
+            f"Arms were drawn ({kind} randomisation of each {drawn}), so nothing unrecorded can "
+            f"have decided both the arm and {outcomes_words(output)} but by chance."
+        )
+    leaning = [LEANS[kind] for kind in dict.fromkeys(kinds_of(output)) if kind in LEANS]
+    if leaning and len(leaning) == len(set(kinds_of(output))):
+        return sentence(f"nobody drew lots: {'; '.join(leaning)}; that cannot be tested in full")
+    given = len(study.given)
+    if not given:
+        return (
+            "Nobody drew lots and nothing is adjusted for: the arms may differ in everything "
+            f"that shapes {outcomes_words(output)}."
+        )
+    level = level_within(study) if answering(output) == {"within"} else ""
+    one = f"of one {level} and " if level else ""
+    return (
+        f"Nobody drew lots: children {one}alike in {counted(given, 'recorded covariate')} are "
+        f"assumed to have had the same prospects for {outcomes_words(output)}; that cannot be "
+        f"tested.{left_early(output)}{matched_alone(output)}"
+    )
+
+
+def answering(output: Output) -> set[str]:
+    """Return the leaves that give the study's answers: the primary ones, or all."""
+    found = {result.estimator for result in output.results if result.primary}
+    return found or {result.estimator for result in output.results}
+
+
+def left_early(output: Output) -> str:
+    """Return what is taken of children who left before the event; empty where none could."""
+    if not any(spec.kind == "time" for spec in output.study.outcomes):
+        return ""
+    told = "Children who left before the event are taken to be like those of their arm who stayed"
+    modelled = output.study.models.censoring is not None
+    return f" {told}{', given the model of leaving' if modelled else ''}."
+
+
+def matched_alone(output: Output) -> str:
+    """Return for whom matching alone answers; empty where other leaves answer too."""
+    if set(kinds_of(output)) != {"matched"}:
+        return ""
+    return " Children for whom no match was found are left out of the answer."
+
+
+def kinds_of(output: Output) -> list[str]:
+    """Return the kinds of target of the primary answers, sets among them."""
+    found = [result.term.target.kind for result in primary_of(output)]
+    return [*found, *(item.region.term.target.kind for item in output.regions)]
+
+
+def level_within(study: Study) -> str:
+    """Return the level of clusters within which children are compared."""
+    told = dict(dict(study.options).get("within", ()))
+    return str(told.get("level") or study.cluster or "")
+
+
+def outcomes_words(output: Output) -> str:
+    """Return the outcomes of a study as a list in words."""
+    return listing([outcome_words(output.study, spec.name) for spec in output.study.outcomes]) or (
+        "the outcome"
+    )

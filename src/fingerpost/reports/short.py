@@ -1,0 +1,97 @@
+"""Further answers to one question, in a few words each, and no more of them than can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from fingerpost.core.estimand import Term
+from fingerpost.core.output import Output, Result
+from fingerpost.core.words import counted, sentence
+from fingerpost.plots.numbers import percent
+from fingerpost.reports.phrases import horizon_words, in_unit, people, unit_of
+
+MOST_SHORT = 8  # further answers told after the first; all are in the report
+
+
+def told_in_short(output: Output, found: Sequence[Result]) -> str:
+    """Return the first answer for every other term that differs from the one told in full in one
+    thing (time, target or subgroup), each in a few words; and how many others there are.
+    """
+    first = found[0]
+    terms = {first.term}
+    others: list[Result] = []
+    for result in found:
+        if result.term not in terms:
+            terms.add(result.term)
+            others.append(result)
+    others.sort(key=lambda result: distance(first.term, result.term))
+    near = [one for one in others if distance(first.term, one.term)[0] == 1][:MOST_SHORT]
+    told = list(clauses(output, first, near))
+    left = len(others) - len(near)
+    if left > 0:
+        told.append(
+            f"{counted(left, 'further answer')} {'is' if left == 1 else 'are'} in the report"
+        )
+    return sentence("; ".join(told)) if told else ""
+
+
+def distance(first: Term, other: Term) -> tuple[int, bool, bool, bool]:
+    """Return how unlike another term is: in how many things, and in which."""
+    unlike = (
+        other.subgroup != first.subgroup,
+        other.target != first.target,
+        other.horizon != first.horizon,
+    )
+    return (sum(unlike), *unlike)
+
+
+def clauses(output: Output, first: Result, others: Iterable[Result]) -> Iterable[str]:
+    """Yield a clause a term; whom it is for is not said again where only the time is another."""
+    before = first.term
+    for result in others:
+        term = result.term
+        by = "" if term.horizon is None else f"by {horizon_words(term, output.study)}"
+        same = replace(before, horizon=term.horizon) == term
+        alone = replace(first.term, subgroup=term.subgroup, horizon=term.horizon) == term
+        who = f"among {term.subgroup}" if term.subgroup and alone else f"for {people(term)}"
+        parts = (by,) if same and by else (who, by)
+        before = term
+        told = in_short(output, result)
+        yield f"{', '.join(part for part in parts if part)}: {told}{doubts(output, result)}"
+
+
+def doubts(output: Output, result: Result) -> str:
+    """Return, in brackets, what speaks against a further answer: disagreement, warnings."""
+    found = []
+    if any(each.term == result.term and each.agree is False for each in output.agreements):
+        found.append("the primary answers disagree")
+    if result.warnings:
+        found.append("guard rails warn")
+    return f" ({'; '.join(found)})" if found else ""
+
+
+def in_short(output: Output, result: Result) -> str:
+    """Return a value with its limits, in its unit."""
+    unit = unit_of(output.study, result.term)
+    limits = (result.lo, result.hi)
+    return in_unit(result.value, limits, unit=unit, scale=result.term.scale)
+
+
+def provided_words(output: Output, term: Term) -> str:
+    """Return what share would be provided for in place of what share, for a change of odds."""
+    if term.target.delta is None:
+        return ""
+    shares = {
+        float(row["delta"]): float(row["provided"])
+        for table in output.tables
+        if table.name == "incremental_curve" and table.tag("outcome") == term.outcome
+        for row in table.records()
+        if row.get("contrast") == term.words()
+        and isinstance(row["delta"], int | float)
+        and isinstance(row["provided"], int | float)
+    }
+    then, now = shares.get(term.target.delta), shares.get(1.0)
+    if then is None or now is None:
+        return ""
+    return f"Then {percent(then)} would be under {term.contrast[0][0]}, in place of {percent(now)}."

@@ -1,0 +1,107 @@
+"""Signs for and against an estimator's own assumptions, from the tables that it gives."""
+
+from __future__ import annotations
+
+from fingerpost.core.output import Output
+from fingerpost.core.table import Cell, Table
+from fingerpost.core.words import listing, sentence
+from fingerpost.plots.numbers import number, whole
+from fingerpost.reports.together import p_words
+
+Row = dict[str, Cell]
+LEVEL = 0.05
+
+
+def signs(output: Output) -> tuple[str, ...]:
+    """Return what the checks of cut-offs, instruments, clusters and matches find, in sentences."""
+    firsts: dict[tuple[object, ...], Table] = {}
+    for table in output.tables:
+        # What a leaf tells of all children stands first; of subgroups it tells the like.
+        firsts.setdefault((table.name, table.columns, table.tags), table)
+    found = (tell(table) for table in firsts.values() for name, tell in TELL if table.name == name)
+    return tuple(dict.fromkeys(sentence(text) for text in found if text))
+
+
+def density(table: Table) -> str:
+    """Return whether children are as many just below a cut-off as just above."""
+    for row in table.records():
+        p = row.get("p")
+        if row.get("jumps") is True and isinstance(p, float):
+            return (
+                "warning, children are not as many just on one side of the cut-off as on the other "
+                f"({p_words(p)}): they may have been sorted around it"
+            )
+    return ""
+
+
+def placebo(table: Table) -> str:
+    """Return which covariates jump at a cut-off, where none should."""
+    rows = [row for row in table.records() if row.get("jumps") is True]
+    if not rows:
+        return ""
+    names = listing([str(row["covariate"]) for row in rows])
+    verb = "jumps" if len(rows) == 1 else "jump"
+    return (
+        f"warning, {names} {verb} at the cut-off, where no covariate should: something else may "
+        "change there"
+    )
+
+
+def instrument(table: Table) -> str:
+    """Return whether an instrument is weak, with its strength."""
+    for row in table.records():
+        strength, needed = row.get("effective_f"), row.get("critical")
+        if row.get("weak") is True and isinstance(strength, float):
+            than = f", below {number(needed)}" if isinstance(needed, float) else ""
+            return (
+                f"warning, the instrument {row.get('instrument')} is weak (effective F "
+                f"{number(strength)}{than}): read the set of values not rejected, not the interval"
+            )
+    return ""
+
+
+def stories(table: Table) -> str:
+    """Return whether several instruments tell different stories."""
+    for row in table.records():
+        p = row.get("p")
+        if isinstance(p, float) and p < LEVEL:
+            return (
+                f"warning, the instruments tell different stories ({p_words(p)}): one of them at "
+                "least reaches the outcome by another way, or they move different children"
+            )
+    return ""
+
+
+def matches(table: Table) -> str:
+    """Return how many children found no match."""
+    for row in table.records():
+        gone, kept = row.get("without_match"), row.get("matched")
+        if isinstance(gone, int) and isinstance(kept, int) and gone:
+            return f"{whole(gone)} of {whole(gone + kept)} children who sought a match found none"
+    return ""
+
+
+def clusters(table: Table) -> str:
+    """Return how many children are in clusters that hold a comparison."""
+    by = {str(row.get("clusters hold")): row for row in table.records()}
+    some, none = by.get("children of different arms"), by.get("one arm only")
+    if some is None or none is None:
+        return ""
+    inside, outside = some.get("children"), none.get("children")
+    if not isinstance(inside, int) or not isinstance(outside, int) or not outside:
+        return ""
+    level = some.get("level")
+    return (
+        f"{whole(inside)} of {whole(inside + outside)} children have others of another arm in "
+        f"their {level}: the comparison within rests on them alone"
+    )
+
+
+TELL = (
+    ("rdd_density", density),
+    ("rdd_placebo", placebo),
+    ("first_stage", instrument),
+    ("overidentification", stories),
+    ("matches", matches),
+    ("within_clusters", clusters),
+)
