@@ -125,7 +125,8 @@ def contrast_words(contrast: Contrast) -> str:
         return contrast[0][0]
     if len(contrast) == 2 and contrast[0][1] == 1.0 and contrast[1][1] == -1.0:
         return f"{contrast[0][0]} v {contrast[1][0]}"
-    return " + ".join(f"{weight:g} × {arm}" for arm, weight in contrast)
+    joined = " + ".join(f"{weight:g} × {arm}" for arm, weight in contrast)
+    return joined.replace("+ -", "− ")
 
 
 @dataclass(frozen=True, slots=True)

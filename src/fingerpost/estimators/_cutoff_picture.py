@@ -72,7 +72,8 @@ def lines_table(children: Children, plan: Plan, window: Window, *, outcome: str)
         tuple(rows),
         counts=tuple(counts),
         tags=(("outcome", outcome),),
-        context="The answer is the gap between the lines where they meet the cut-off.",
+        context="The answer is the gap between the lines where they meet the cut-off; where the "
+        "rule is not always followed, over the gap in the share who received the arm.",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fingerpost.core.estimand import Target, Term
 from fingerpost.core.output import Output, Result
@@ -127,7 +127,9 @@ def target_heading(term: Term) -> str:
         "compliers": "Children whose arm the instrument moves",
         "cutoff": "Children at the cut-off",
         "matched": "Children for whom a match was found",
-    }.get(term.target.kind) or sentence(whom(term)).removesuffix(".").removeprefix("The ")
+    }.get(term.target.kind) or sentence(people(replace(term, subgroup=None))).removesuffix(
+        "."
+    ).removeprefix("The ")
     if term.target.kind == "ate" and term.target.trim is not None:
         words = "Children with overlap"
     if term.target.delta is not None:

@@ -88,7 +88,7 @@ def is_refused(
 ) -> bool:
     """Return whether a target is refused, for the outcome and contrast where they are named."""
     return any(
-        target in (term.target.label(), received_label(term))
+        target in (term.label(), received_label(term))
         and outcome in (None, term.outcome)
         and contrast in (None, term.words())
         for refusal in output.refusals
@@ -97,10 +97,13 @@ def is_refused(
 
 
 def received_label(term: Term) -> str:
-    """Return the target's short name with the arm spelt out, as standardised means carry it."""
+    """Return the target's short name with the arm spelt out, as standardised means carry it; of a
+    subgroup or a horizon the whole label, since what is refused of it is refused of nothing else.
+    """
     at = {"att": 0, "atu": 1}.get(term.target.kind)
-    if at is None or len(term.contrast) <= at:
-        return term.target.label()
+    part = term.subgroup is not None or term.horizon is not None
+    if part or at is None or len(term.contrast) <= at:
+        return term.label()
     return replace(term.target, kind="received", arm=term.contrast[at][0]).label()
 
 

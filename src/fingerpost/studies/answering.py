@@ -121,13 +121,22 @@ def ask(asking: Asking, wanted: tuple[Term, ...]) -> list[Answer]:
         if clear:
             answer = _run(asking.name, asking.leaf, replace(told, terms=tuple(clear)))
             answer = replace(answer, warnings=(*answer.warnings, *_warnings(asking, clear)))
-            found.append(own_weights(asking, told, answer=answer))
+            found.append(of_part(own_weights(asking, told, answer=answer), clear[0].subgroup))
         if refused:
             beyond = _run(asking.name, asking.leaf, replace(told, terms=tuple(refused)))
             found.append(
                 Answer(asking.name, extrapolated=beyond.estimate, refusals=beyond.refusals)
             )
     return found
+
+
+def of_part(answer: Answer, subgroup: str | None) -> Answer:
+    """Return an answer whose tables say of which subgroup they are."""
+    if subgroup is None:
+        return answer
+    tags = (("subgroup", subgroup),)
+    tables = (replace(table, tags=(*table.tags, *tags)) for table in answer.tables)
+    return replace(answer, tables=tuple(tables))
 
 
 def _warnings(asking: Asking, terms: list[Term]) -> tuple[tuple[Term, str], ...]:

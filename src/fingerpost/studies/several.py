@@ -150,7 +150,7 @@ def jointly(study: Study, held: Sequence[Held]) -> Table | None:
         for one, (low, high) in zip(own, bands, strict=True):
             words = one.terms[0].words()
             value = float(one.value[0])
-            rows.append((leaf, target, words, value, low, high, statistic, df, p))
+            rows.append((leaf, target, words, value, float(low), float(high), statistic, df, p))
             counts.append(smallest(one))
     if not rows:
         return None

@@ -333,7 +333,9 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize(("roles", "options", "error", "words"), FAULTS, ids=lambda v: str(v)[:40])
+@pytest.mark.parametrize(
+    ("roles", "options", "error", "words"), FAULTS, ids=[str(row[3])[:40] for row in FAULTS]
+)
 def test_what_is_no_instrument_is_told(roles, options, error, words):
     with pytest.raises(error, match=words):
         faulty(roles, **options)

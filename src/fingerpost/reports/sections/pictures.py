@@ -105,10 +105,12 @@ def discontinuity(output: Output, leaf: str, table: Table, tables: list[Table]) 
     name = labels.get(str(running), str(running))
     picture = draw_discontinuity(table, lines, unit=unit, running=name, cutoff=float(cutoff))
     if picture:
+        fuzzy = any(each.name == "rdd_first_stage" for each in tables)
+        over = ", divided by the gap in the share who received the arm" if fuzzy else ""
         yield Figure(
             picture,
             "Each point is the mean of a group of children; the answer is the gap between the "
-            "lines where they meet the cut-off.",
+            f"lines where they meet the cut-off{over}.",
         )
 
 
