@@ -25,6 +25,7 @@ Array = NDArray[np.float64]
 FEW_CLUSTERS = 50
 TOO_FEW_CLUSTERS = 10
 LARGE_SHARE = 0.10
+FEW_IN_ARM = 20  # clusters of an arm, by their effective number
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -158,7 +159,12 @@ def needs_few(task: Task, found: Uncertain, *, codes: Codes, count: int) -> Few 
     ]
     compared = [[task.cohort.arms.index(name) for name, _ in term.contrast] for term in task.terms]
     largest = max(float(share[:, own].max()) for share, own in zip(shares, compared, strict=True))
-    if count >= FEW_CLUSTERS and largest <= LARGE_SHARE:
+    # Few clusters in one arm are few, however many the other has.
+    inside = min(
+        float((1 / np.maximum((share[:, own] ** 2).sum(axis=0), 1e-300)).min())
+        for share, own in zip(shares, compared, strict=True)
+    )
+    if count >= FEW_CLUSTERS and largest <= LARGE_SHARE and inside >= FEW_IN_ARM:
         return None
     return few_clusters(task, found.influence, codes=codes, shares=shares)
 

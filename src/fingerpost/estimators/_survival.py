@@ -167,6 +167,11 @@ def _fault(
             "another arm have the event. Mend: count time from where all arms are under "
             "observation, or leave the arm out."
         )
+    if float(own.start.min()) > 0.0:
+        return (
+            f"arm {arm}: everybody comes under observation after time 0, so what happened before "
+            "is not known. Mend: count time from where observation begins, the horizon with it."
+        )
     if len(gone) and summary != "rmst":
         return (
             f"arm {arm}: every child still under observation has the event by {when}, so how sure "

@@ -152,8 +152,25 @@ def told_in_full(output: Output, result: Result, *, after_refusal: bool) -> str:
     seen = ", of those with a recorded outcome" if some_unseen(output, result.term) else ""
     first = sentence(f"for {people(result.term)}{seen}, {link}{clause}, by {result.estimator}")
     more = provided_words(output, result.term)
-    meant = confounded(output, result) or judgement(output.study, result)
+    meant = confounded(output, result) or set_holds_none(output, result)
+    meant = meant or judgement(output.study, result)
     return " ".join(part for part in (first, more, meant) if part)
+
+
+def set_holds_none(output: Output, result: Result) -> str:
+    """Return that nothing is settled where the same estimator's set of values not rejected, which
+    holds where its interval may not, holds no difference; empty elsewhere.
+    """
+    none = 1.0 if result.term.scale == "ratio" else 0.0
+    for item in output.regions:
+        same = item.estimator == result.estimator and item.region.term == result.term
+        if same and any(lo <= none <= hi for lo, hi in item.region.pieces):
+            return (
+                "The set of values not rejected, which needs no strong instrument, holds no "
+                f"difference, so the records do not settle which way "
+                f"{outcome_words(output.study, result.term.outcome)} moves."
+            )
+    return ""
 
 
 def some_unseen(output: Output, term: Term) -> bool:
@@ -302,7 +319,9 @@ def guard_words(output: Output) -> str:
         refuse = sum(row.get("verdict") == "refuse" for row in judged)
         if refuse:
             return sentence(f"{refuse} of {counted(len(judged), 'guard rail')} judged refuse")
-        return f"None of the {len(judged)} guard rails judged warns of an answer." if judged else ""
+        warned = any(result.warnings for result in primary_of(output)) or output.refusals
+        quiet = f"None of the {len(judged)} guard rails judged warns of an answer."
+        return quiet if judged and not warned else ""
     told = [
         f"{warned_whom(output, table)}, {rule_words(row)}" for table, row in rows[:MOST_WARNINGS]
     ]

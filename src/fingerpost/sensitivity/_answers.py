@@ -14,7 +14,6 @@ from fingerpost.core.errors import Unanswerable
 from fingerpost.core.estimand import Term
 from fingerpost.core.estimate import Estimate
 from fingerpost.core.inference import intervals, standard_errors
-from fingerpost.core.outcome import Outcome
 from fingerpost.core.table import Cell
 from fingerpost.sensitivity._task import SensitivityTask, smallest_arm
 
@@ -164,11 +163,14 @@ def p_value(line: Line, level: float) -> float | None:
     return 2 * float(stdtr(line.df, z)) if line.df > 0 else None
 
 
-def spread_of(outcome: Outcome, weight: np.ndarray | None) -> float:
-    """Return the outcome's standard deviation among the children who have it (a rate's, where
-    there is person-time), by survey weight.
+def spread_of(cohort: Cohort, term: Term) -> float:
+    """Return the standard deviation of a term's outcome among the children who have it (a rate's,
+    where there is person-time; of a risk by a horizon that of having the event), by survey weight.
     """
+    outcome, weight = cohort.outcomes[term.outcome], cohort.weight
     value = outcome.value if outcome.exposure is None else outcome.value / outcome.exposure
+    if outcome.kind == "time" and outcome.event is not None and term.summary != "rmst":
+        value = np.where(np.isfinite(outcome.value), outcome.event.astype(float), np.nan)
     base = np.ones(len(value)) if weight is None else np.asarray(weight, dtype=float)
     if outcome.exposure is not None:
         base = base * outcome.exposure

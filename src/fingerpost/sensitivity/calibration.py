@@ -183,7 +183,7 @@ def standardised(
 ) -> tuple[float, float, float] | None:
     """Return an estimate's value and error in common units, and the unit; None without an error."""
     error = error_of(line, level)
-    unit = 1.0 if line.ratio else spread_of(cohort.outcomes[line.term.outcome], cohort.weight)
+    unit = 1.0 if line.ratio else spread_of(cohort, line.term)
     if error is None or not unit > 0:
         return None
     sign = -1.0 if turned else 1.0

@@ -119,7 +119,7 @@ def units(task: SensitivityTask, lines: tuple[Line, ...]) -> np.ndarray:
     """
     found = []
     for line in lines:
-        sd = spread_of(task.cohort.outcomes[line.term.outcome], task.cohort.weight)
+        sd = spread_of(task.cohort, line.term)
         found.append(1.0 if line.ratio else sd if sd > 0 else np.nan)
     return np.array(found)
 

@@ -204,7 +204,7 @@ def summary(task: SensitivityTask, found: list[Tip]) -> Table:
         away = None
         if tip.value is not None:
             away = tip.value / tip.to if tip.line.ratio else tip.value - tip.to
-        spread = spread_of(task.cohort.outcomes[tip.line.term.outcome], task.cohort.weight)
+        spread = spread_of(task.cohort, tip.line.term)
         in_sd = None if tip.line.ratio or away is None or not spread > 0 else away / spread
         rows.append((*tip.line.words, tip.what, tip.value, tip.to, away, in_sd, tip.verdict))
     return Table(
@@ -240,7 +240,7 @@ def curve(task: SensitivityTask, found: list[Tip], chosen: Settings) -> Table:
     rows: list[tuple[Cell, ...]] = []
     counts = []
     for tip in (one for one in found if one.open):
-        spread = spread_of(task.cohort.outcomes[tip.line.term.outcome], task.cohort.weight)
+        spread = spread_of(task.cohort, tip.line.term)
         for cause, at in places:
             effect = needed(task, tip, cause, at=at)
             wide = not tip.line.ratio and spread > 0
@@ -270,7 +270,7 @@ def contour(task: SensitivityTask, line: Line) -> Table:
     value = natural(line.value, ratio=line.ratio)
     assert value is not None
     adjust: Callable[..., float] = adjusted_ratio if line.ratio else adjusted_difference
-    spread = spread_of(task.cohort.outcomes[line.term.outcome], task.cohort.weight)
+    spread = spread_of(task.cohort, line.term)
     if line.ratio:
         end = math.copysign(max(2.5 * abs(line.value), math.log(2)), line.value)
         effects = np.exp(np.linspace(0.0, end, GRID))
@@ -341,7 +341,7 @@ def of_unseen(task: SensitivityTask, found: list[Tip], told: dict[str, int]) -> 
         if arms is None or not unseen:
             continue
         first, second = (unseen[arm].share if arm in unseen else 0.0 for arm in arms)
-        spread = spread_of(task.cohort.outcomes[tip.line.term.outcome], task.cohort.weight)
+        spread = spread_of(task.cohort, tip.line.term)
         places = [(arms[0], first), (arms[1], -second), ("both alike", first - second)]
         for who, share in places:
             shift = shift_of_unseen(tip.value, to=tip.to, share=share)

@@ -18,6 +18,7 @@ from fingerpost.core.refusal import Broken, Refusal
 from fingerpost.core.study import Study
 from fingerpost.core.table import Table
 from fingerpost.core.words import listing
+from fingerpost.estimators._answer import spelt_out
 from fingerpost.estimators._outcome import outcome_of
 from fingerpost.estimators._score import score
 from fingerpost.studies import diagnostics, forms, guard, plan, several
@@ -190,7 +191,20 @@ def own_weights(asking: Asking, task: Task, *, answer: Answer) -> Answer:
         regions=tuple(one for one in answer.regions if one.term not in gone),
         refusals=(*answer.refusals, *refused),
         warnings=tuple((term, words) for term, words in warnings if term not in gone),
-        tables=tuple(tables),
+        tables=tuple(without_means(table, gone) for table in tables),
+    )
+
+
+def without_means(table: Table, gone: set[Term]) -> Table:
+    """Return a table of means without those of refused terms: their contrast is refused."""
+    if table.name != "means" or not gone:
+        return table
+    labels = {label for term in gone for label in (term.target.label(), spelt_out(term).label())}
+    kept = [at for at, row in enumerate(table.records()) if row["target"] not in labels]
+    return replace(
+        table,
+        rows=tuple(table.rows[at] for at in kept),
+        counts=tuple(table.counts[at] for at in kept),
     )
 
 

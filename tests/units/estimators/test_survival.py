@@ -449,3 +449,11 @@ def test_the_curve_ends_at_the_answer_rises_and_has_its_standard_errors() -> Non
 def test_the_curve_shows_no_childs_own_time() -> None:
     table = ask(TimeWorld(n=300).draw(16), asked(ATE)).tables[0]
     assert table.column("time")[:20] == pytest.approx(6 * np.arange(1, 21) / 20)
+
+
+def test_time_that_nobody_was_observed_in_is_no_time_without_events() -> None:
+    """Everybody of every arm enters at 2: what happened before is not known, in any arm."""
+    cohort = TimeWorld(n=600, tied=True, leaving="none").draw(10)
+    y = cohort.outcomes["y"]
+    later = with_outcome(cohort, entry=np.full(cohort.n, 2.0)).take(np.flatnonzero(y.value > 2))
+    assert "everybody comes under observation after time 0" in refused(ask(later, asked(ATE)))

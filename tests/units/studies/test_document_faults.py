@@ -34,8 +34,8 @@ FAULTS = [
     ("estimand: {contrast: {support: 1, none: 0}}", "none of them 0"),
     ("estimand: {contrast: {support: 0}}", "of two arms or more"),
     ("estimand: {contrast: {suport: 1, none: -1}}", '"suport" is not an arm.'),
-    ("estimand: {target: {incremental: 0}}", "must be above 0"),
-    ("estimand: {target: {incremental: -2}}", "must be above 0"),
+    ("estimand: {target: {incremental: 0}}", "from 0.05 to 20"),
+    ("estimand: {target: {incremental: -2}}", "from 0.05 to 20"),
     ("estimand: {target: {incremental: twice}}", '"twice" is not a number'),
     ("estimand: {target: {incremental: 2, trimmed: 0.01}}", "a target is one of"),
     ("estimand: {target: {trimmed: 0.01, of: compliers}}", "received can be trimmed"),
@@ -300,3 +300,22 @@ def test_a_damaged_document_gives_a_study_or_lines_that_name_their_place(seed):
         for line in error.problems:
             assert re.match(r"bad\.yaml(:\d+)?: \S", line) and "\n" not in line
             assert int((re.match(r"bad\.yaml:(\d+)", line) or [0, 1])[1]) <= text.count("\n") + 1
+
+
+def test_a_ratio_is_of_two_arms() -> None:
+    """A weighted contrast of logarithms would be no ratio of means."""
+    arms = "arms: {column: support, levels: {0: none, 1: support, 2: plan}}"
+    text = f"""study: a
+question: b?
+records: {{table: t.csv}}
+{arms}
+outcomes: {{y: {{column: y, kind: binary}}}}
+assignment: {{observed: {{given: [x]}}}}
+estimand: {{contrast: {{support: 0.5, plan: 0.5, none: -1}}, scale: ratio}}
+estimators: [ipw]
+"""
+    assert any("ratio is of two arms" in each for each in problems(text))
+    assert not any(
+        "ratio is of two arms" in each
+        for each in problems(text.replace(", scale: ratio", ", scale: odds"))
+    )

@@ -315,6 +315,13 @@ def check_estimand(document: Document, study: Study, faults: FaultList) -> None:
                     f"{target.kind} is of two arms, and a contrast weighs more. Write "
                     "{received: arm} for the arm that is meant.",
                 )
+    weighed = [c for c in study.estimand.contrasts if {abs(w) for _, w in c} != {1.0} or len(c) > 2]
+    if weighed and study.estimand.scale == "ratio":
+        faults.add(
+            "estimand.scale",
+            "ratio is of two arms ([support, none]); a contrast that weighs arms is a difference. "
+            "Write scale: difference, or contrasts of two arms.",
+        )
     for name in study.estimand.subgroups:
         if name == study.arms.column:
             faults.add("estimand.subgroups", f'"{name}" is the exposure (arms.column).')

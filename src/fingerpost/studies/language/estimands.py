@@ -36,6 +36,7 @@ OTHER_TARGETS = (
 )
 
 
+LEAST_ODDS = 0.05
 TRIMMED = ("ate", "att", "atu", "overlap", "received")
 
 
@@ -62,8 +63,12 @@ def as_target(node: object) -> Target:
 def as_incremental(node: object) -> Target:
     """Return the target whose odds of the first arm are multiplied."""
     delta = as_number(node)
-    if not delta > 0:
-        raise misread(node, "incremental: is what the odds are multiplied by, and must be above 0.")
+    if not LEAST_ODDS <= delta <= 1 / LEAST_ODDS:
+        raise misread(
+            node,
+            "incremental: is what the odds are multiplied by, from 0.05 to 20: far from 1 it asks "
+            "about everybody having the arm, or nobody, and that is target: ate.",
+        )
     return Target("incremental", delta=delta)
 
 
@@ -77,7 +82,8 @@ TARGET_FORM: dict[str, Any] = {
                 "received": {"type": "string", "description": "The arm that children received."},
                 "incremental": {
                     "type": "number",
-                    "exclusiveMinimum": 0,
+                    "minimum": 0.05,
+                    "maximum": 20,
                     "description": "What the odds of the contrast's first arm are multiplied by.",
                 },
                 "trimmed": {
