@@ -172,11 +172,22 @@ def made_alike(study: Study) -> str:
     return f"{counted(len(names), 'thing')}: {listing(names)}"
 
 
+def by_other_means(study: Study) -> bool:
+    """Return whether every asked effect leans on an instrument or a rule, not on likeness."""
+    return all(each.causal and not each.by_likeness for each in study.estimand.targets)
+
+
 def assignment(study: Study) -> tuple[str, str]:
     """Return how arms would be, and how they were, assigned."""
     if study.assignment.randomised:
         words = drawn(study)
         return words[0].upper() + words[1:], "the draw itself: nothing is emulated"
+    if by_other_means(study):
+        return (
+            "at random at time zero, everyone knowing the arm",
+            "not drawn: arms as life gave them; an instrument, or a rule at a cut-off, stands in "
+            "for the draw",
+        )
     return (
         "at random at time zero, everyone knowing the arm",
         "not drawn: arms as life gave them, taken to be as good as drawn among children alike in "
@@ -294,6 +305,11 @@ def assumptions(study: Study) -> tuple[str, str]:
     if study.assignment.randomised:
         kept = "children are compared in the arm they were drawn for"
         return trial, f"{kept}; {seen}"
+    if by_other_means(study):
+        return trial, (
+            "the instrument, or the rule at the cut-off, moves the outcome by no way but the arm; "
+            f"what each estimator leans on is listed under what each answer assumes; {seen}"
+        )
     here = (
         f"no common cause of arm and outcome beyond {made_alike(study)} (cannot be tested); every "
         "child had a chance of every arm (judged by the guard rails); "
