@@ -26,6 +26,7 @@ from _manual_words import (
 )
 
 from fingerpost.core.leaves import Estimator, Sensitivity, menu
+from fingerpost.records.dictionary import as_markdown
 
 MANUAL = Path(__file__).resolve().parents[1] / "docs" / "manual"
 BEGUN = "<!-- Written by scripts/manual.py from the leaf and its example: run `make manual`. -->"
@@ -190,7 +191,8 @@ def main() -> None:
                 path.unlink()
     for name, text in written.items():
         (MANUAL / name).write_text(text, encoding="utf-8")
-    print(f"Wrote {len(written)} pages in docs/manual.")
+    (MANUAL / "data-dictionary.md").write_text(as_markdown(), encoding="utf-8")
+    print(f"Wrote {len(written) + 1} pages in docs/manual.")
 
 
 if __name__ == "__main__":

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,6 +16,8 @@ from fingerpost.core.estimand import SCALES, SUMMARIES, TARGETS
 if TYPE_CHECKING:
     from fingerpost.core.analysis import Task
     from fingerpost.core.answer import Answer
+    from fingerpost.core.codes import CodeRule
+    from fingerpost.core.study import Study
 
 D = TypeVar("D")
 GUARDS = {"target", "own", "exempt"}
@@ -44,10 +47,14 @@ class Estimator:
     (also on weights of its own, which its answer's fit holds) or `exempt`.
     extrapolates: whether it may answer where nobody was observed, shown apart if the target is
     refused. censoring: whether it answers for children whose outcome was not seen too, where the
-    study has a model of who was seen. randomised: targets it answers under a simple randomisation.
+    study has a model of who was seen. over_time: whether it answers of strategies that are sustained
+    over time, of which a child may depart. randomised: targets it answers under a simple randomisation.
     options: (name, words); needs: options it cannot run without; columns: options whose value is a
     column of the records, or several; apart: those of them whose columns are never covariates, so
-    that `all_but` leaves them out. run: the computation.
+    that `all_but` leaves them out; covariates: those whose columns must be covariates; keys_too:
+    those that may name the column of a cluster. run: the computation. check(study, options): raises
+    UsageError with every fault of the options that can be told before a record is read;
+    check_cohort(task): with every fault that the children tell, before any leaf runs.
     """
 
     title: str
@@ -64,6 +71,7 @@ class Estimator:
     guard: str = "target"
     extrapolates: bool = False
     censoring: bool = False
+    over_time: bool = False
     randomised: tuple[str, ...] = ()
     instead: tuple[tuple[str, tuple[str, ...]], ...] = ()
     unless: tuple[tuple[str, str], ...] = ()
@@ -72,6 +80,10 @@ class Estimator:
     needs: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     apart: tuple[str, ...] = ()
+    covariates: tuple[str, ...] = ()
+    keys_too: tuple[str, ...] = ()
+    check: Callable[[Study, Mapping[str, object]], None] | None = None
+    check_cohort: Callable[[Task], None] | None = None
 
     def __post_init__(self) -> None:
         """Refuse a descriptor with words that nobody knows, so that none is passed over."""
@@ -85,7 +97,7 @@ class Estimator:
             ("outcomes", set(self.outcomes) - set(KINDS)),
             ("summaries", set(self.summaries) - set(SUMMARIES)),
             ("options", {*self.needs, *self.columns, *named} - options),
-            ("apart", set(self.apart) - set(self.columns)),
+            ("apart", {*self.apart, *self.covariates, *self.keys_too} - set(self.columns)),
         )
         faults = [f"{what}: {listed(sorted(wrong))}" for what, wrong in said if wrong]
         if faults:
@@ -99,7 +111,12 @@ class Sensitivity:
     """What a sensitivity analysis asks and needs. `run` gets a task of the sensitivity room.
 
     scope: `outcome` (run for each outcome) or `study` (run once, over the answers on all of them).
-    options: (name, words); columns: options whose value is a column of the records, or several.
+    options: (name, words); columns: options whose value is a column of the records, or several. Of
+    these, controls: whose columns are never covariates; covariates: whose columns must be;
+    outcomes_too: that may name another outcome of the study in a column's place; alone: whose value
+    is one column. The names of such options mean the same in every analysis, so that most say
+    nothing here. needs_estimators: of which the study must have one. check(study, options): raises
+    UsageError with every fault of the options that can be told before a record is read.
     """
 
     title: str
@@ -110,17 +127,121 @@ class Sensitivity:
     options: tuple[tuple[str, str], ...] = ()
     columns: tuple[str, ...] = ()
     scope: str = "outcome"
+    needs_estimators: tuple[str, ...] = ()
+    controls: tuple[str, ...] = ("controls",)
+    covariates: tuple[str, ...] = ("benchmarks", "without", "unrelated")
+    outcomes_too: tuple[str, ...] = ("outcome", "controls", "reverse")
+    keys_too: tuple[str, ...] = ()
+    alone: tuple[str, ...] = ("outcome",)
+    check: Callable[[Study, Mapping[str, object]], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """Where records live and who computes. `read` opens one table as a lazy frame."""
+    """Where records live and who computes.
+
+    read: opens tables as lazy frames. session: opens what tables share that are to be joined, where
+    the engine has such a thing. hold: computes a lazy frame once, so that what is asked of it later
+    does not compute it again.
+    """
 
     title: str
     summary: str
     reference: str
     read: Callable[..., Any]
     needs: str = ""
+    session: Callable[[], Any] | None = None
+    hold: Callable[..., Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Phenotype:
+    """A group of children by health condition, as data.
+
+    groups: (name, words) of the groups within it; each child found is in one. rules: the codes,
+    and what must hold where they stand; empty where they come from a list of the user's. terms:
+    what the codes alone do not say, in words. limits: what it is not. tables: the tables without
+    which it has no answer. options: (name, words); needs: options it cannot run without.
+    run(store, *, until=None, **options): one row a child that meets it, with `child_id`,
+    `first_date` (of the earliest record that counts), `known_from` (when the first of them could
+    be known) and `group`. `until`, a date or a lazy frame of `child_id` and `until`, keeps from
+    use whatever was known only later.
+    """
+
+    title: str
+    summary: str
+    reference: str
+    groups: tuple[tuple[str, str], ...]
+    run: Callable[..., Any]
+    rules: tuple[CodeRule, ...] = ()
+    terms: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ("hes_apc",)
+    options: tuple[tuple[str, str], ...] = ()
+    needs: tuple[str, ...] = ()
+
+
+ROWS = ("terms", "events", "years", "once")
+ABSENT = ("zero", "unobserved")
+
+
+@dataclass(frozen=True, slots=True)
+class RecordsMeasure:
+    """An outcome read from linked records, as data.
+
+    tables: those it is read from, the first being that whose rows count; prepare: what is made of
+    them first, from a `Reading` of the outcomes room, where the rows of the first table are not
+    enough. rows: which of a child's rows count: `terms` (that begin after time zero and end with
+    follow-up), `events` (dated by column `dated`, after time zero to the end of follow-up), `years`
+    (academic years after time zero) or `once` (a row a child, of an assessment in school year
+    `year`). window: that in words. value, exposure: narwhals expressions over the rows of one
+    child; person_years: exposure is the child's years of follow-up. finish: of the columns (value,
+    exposure), for what is no plain sum. absent: what a child without rows has, 0 or nothing
+    observed. scale: the only scale that makes sense of it, empty where any does. limits: what it
+    is not, in words.
+    """
+
+    title: str
+    summary: str
+    reference: str
+    domain: str
+    kind: str
+    measured_in: str
+    better: str
+    tables: tuple[str, ...]
+    rows: str
+    window: str
+    value: Callable[[], Any]
+    exposure: Callable[[], Any] | None = None
+    person_years: bool = False
+    absent: str = "unobserved"
+    finish: Callable[[Any, Any], Any] | None = None
+    prepare: Callable[[Any], Any] | None = None
+    dated: str = ""
+    year: int | None = None
+    scale: str = ""
+    informant: str = "records"
+    limits: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a descriptor with words that nobody knows."""
+        faults = [
+            *([f"kind {self.kind}"] if self.kind not in KINDS else []),
+            *([f"rows {self.rows}"] if self.rows not in ROWS else []),
+            *([f"absent {self.absent}"] if self.absent not in ABSENT else []),
+            *([f"scale {self.scale}"] if self.scale and self.scale not in SCALES else []),
+            *(["no date"] if self.rows == "events" and not self.dated else []),
+        ]
+        if faults:
+            raise FingerpostError(f'the measure "{self.title}" declares {listed(faults)}.')
+
+
+@cache
+def _brought(room: str) -> tuple[EntryPoint, ...]:
+    """Return the leaves of installed packages; what is installed does not change while we run, and
+    looking reads the metadata of every package.
+    """
+    return tuple(entry_points(group=f"fingerpost.{room}"))
 
 
 def names(room: str) -> tuple[str, ...]:
@@ -131,7 +252,7 @@ def names(room: str) -> tuple[str, ...]:
     """
     here = Path(__file__).resolve().parent.parent / room
     own = [path.stem for path in here.glob("*.py") if not path.stem.startswith("_")]
-    brought = [point.name for point in entry_points(group=f"fingerpost.{room}")]
+    brought = [point.name for point in _brought(room)]
     twice = sorted({name for name in own + brought if (own + brought).count(name) > 1})
     if twice:
         raise FingerpostError(f"{room}: the name {listed(twice)} is borne by two leaves.")
@@ -148,7 +269,7 @@ def load(room: str, name: str, *, kind: type[D]) -> D:
         raise UnknownLeaf(
             f'{room}: there is no "{name}".{nearest(name, known)} There are: {listed(known)}.'
         )
-    point = next((p for p in entry_points(group=f"fingerpost.{room}") if p.name == name), None)
+    point = next((point for point in _brought(room) if point.name == name), None)
     module = import_module(point.module if point else f"fingerpost.{room}.{name}")
     found = [value for value in vars(module).values() if isinstance(value, kind)]
     if len(found) != 1:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 # What stands for "missing" in a CSV: nothing, R's NA, Python's nan, Stata's and SAS's dot.
 MISSING_MARKS = ("", "NA", "NaN", "nan", ".")
 DELIMITERS = (",", ";", "\t", "|")
+# In place of columns' names: every column stays text.
+EVERY = "*"
 # Whole numbers are exact in float64 up to here; longer digits are identifiers and stay text.
 EXACT = 2**53
 
@@ -87,9 +89,9 @@ def name(value: str) -> str:
 def csv_form(connection: duckdb.DuckDBPyConnection, path: Path, *, keep: Sequence[str]) -> CsvForm:
     """Return how a CSV is written, having looked at every line of it.
 
-    keep: columns that stay text. Raises Malformed where the file is not UTF-8, has no header, names
-    a column twice, or has lines with more or fewer fields than the header. No fault repeats a field
-    of the first line, which is a child's where the header was forgotten.
+    keep: columns that stay text, or EVERY. Raises Malformed where the file is not UTF-8, has no
+    header, names a column twice, or has lines with more or fewer fields than the header. No fault
+    repeats a field of the first line, which is a child's where the header was forgotten.
     """
     refuse_other_encodings(path)
     first = header_line(path)
@@ -208,8 +210,11 @@ def column_types(
     A column is text unless every recorded value is a number; leading zeros and more than 15 digits
     make an identifier, which is text too.
     """
-    parts = []
-    for column in form.names:
+    parts: list[str] = []
+    judged = [] if EVERY in keep else [name for name in form.names if name not in keep]
+    if not judged:
+        return ("VARCHAR",) * len(form.names)
+    for column in judged:
         value, number = name(column), f"TRY_CAST({name(column)} AS DOUBLE)"
         parts.append(f"count({value}) > 0 AND count({value}) = count({number})")
         parts.append(f"coalesce(bool_and({number} = floor({number})), false)")
@@ -217,11 +222,11 @@ def column_types(
         parts.append(f"coalesce(bool_or(regexp_matches({value}, '^\\s*[+-]?0[0-9]|_')), false)")
         parts.append(f"coalesce(bool_or(isinf({number})), false)")
     row = looked_at(connection, form, parts)
-    kinds = [
-        "VARCHAR" if column in keep else column_type(row[place : place + 5])
-        for column, place in zip(form.names, range(0, len(row), 5), strict=True)
-    ]
-    return tuple(kinds)
+    kinds = {
+        column: column_type(row[place : place + 5])
+        for column, place in zip(judged, range(0, len(row), 5), strict=True)
+    }
+    return tuple(kinds.get(column, "VARCHAR") for column in form.names)
 
 
 def column_type(found: Sequence[Any]) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
 import weakref
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -39,6 +41,8 @@ def connect() -> duckdb.DuckDBPyConnection:
             "autoload_known_extensions": False,
         },
     )
+    # Its own bar would be printed among the lines of a command.
+    connection.execute("SET enable_progress_bar = false")
     # A relation keeps its session; without either, or at the end of the process, the folder goes.
     weakref.finalize(connection, shutil.rmtree, spill, ignore_errors=True)
     return connection
@@ -81,10 +85,39 @@ def relation(connection: duckdb.DuckDBPyConnection, file: TableFile) -> duckdb.D
         ) from None
 
 
+def handle_of(connection: duckdb.DuckDBPyConnection, path: Path) -> str:
+    """Return what a session calls a DuckDB file, which is opened for reading where it is not yet.
+
+    A session opens one file once, however many of its tables are read.
+    """
+    whole = str(path.absolute())
+    handle = f"file {hashlib.sha256(whole.encode()).hexdigest()}"
+    known = connection.execute(
+        "SELECT count(*) FROM duckdb_databases() WHERE database_name = $1", [handle]
+    ).fetchone()
+    if not (known and known[0]):
+        connection.execute(f"ATTACH {text(whole)} AS {name(handle)} (READ_ONLY)")
+    return handle
+
+
+def tables_of(path: Path) -> tuple[str, ...]:
+    """Return the names of the tables and views of a DuckDB file; Malformed where it is none."""
+    import duckdb
+
+    try:
+        with duckdb.connect(str(path), read_only=True) as connection:
+            rows = connection.execute(
+                "SELECT table_name FROM information_schema.tables "
+                "WHERE table_schema = 'main' ORDER BY ALL"
+            ).fetchall()
+    except duckdb.Error as error:
+        raise fault_of(path.name, error, mend="Is it whole, and a DuckDB file?") from None
+    return tuple(found for (found,) in rows)
+
+
 def attached(connection: duckdb.DuckDBPyConnection, file: TableFile) -> duckdb.DuckDBPyRelation:
     """Return one table of a DuckDB file, opened for reading only."""
-    handle = f"file {uuid4().hex}"
-    connection.execute(f"ATTACH {text(str(file.path))} AS {name(handle)} (READ_ONLY)")
+    handle = handle_of(connection, file.path)
     rows = connection.execute(
         "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = $1 "
         "UNION ALL SELECT schema_name, view_name FROM duckdb_views() "

@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ SUFFIXES = {
     ".dta": "stata",
 }
 LARGEST = 2**63 - 1
+# Day 0 and day 1 of day numbers.
+EPOCH, NEXT = date(1970, 1, 1), date(1970, 1, 2)
 # The packages whose tables come with an extra of this project.
 EXTRAS = {"causaldata": "examples"}
 
@@ -139,6 +142,21 @@ def int64(expression: nw.Expr) -> nw.Expr:
     return expression.cast(nw.Int64)
 
 
+def day_number(expression: nw.Expr) -> nw.Expr:
+    """Return a date as the days since 1970-01-01, as Int64.
+
+    >>> import narwhals as nw, polars as pl
+    >>> from datetime import date
+    >>> frame = nw.from_native(pl.LazyFrame({"day": [date(2000, 3, 1), date(1969, 12, 31)]}))
+    >>> frame.select(day_number(nw.col("day"))).collect()["day"].to_list()
+    [11017, -1]
+    """
+    # A difference of dates is a number on some engines and a length of time on others: in units of
+    # one day it is the same on all.
+    since = expression.cast(nw.Date) - nw.lit(EPOCH)
+    return since.cast(nw.Int64) // (nw.lit(NEXT) - nw.lit(EPOCH)).cast(nw.Int64)
+
+
 def widened(frame: nw.LazyFrame, words: str) -> nw.LazyFrame:
     """Return the frame in the types every engine shares.
 
@@ -195,6 +213,25 @@ def collected(frame: nw.LazyFrame, words: str) -> Any:
         mend = "Is the file whole, and is there memory for it?"
         # Without its cause: what a library says may quote a child's values.
         raise fault_of(words, error, mend=mend) from None
+
+
+def sink(frame: nw.LazyFrame[Any], path: Path, *, rows: int = 131_072) -> None:
+    """Write a lazy frame as one Parquet file (zstd) without holding it in memory.
+
+    rows: of a row group. Raises Malformed where what it is read from fails half-way.
+    """
+    import duckdb
+    from polars.exceptions import PolarsError
+
+    native = frame.to_native()
+    try:
+        if isinstance(native, duckdb.DuckDBPyRelation):
+            native.write_parquet(str(path), compression="zstd", row_group_size=rows)
+        else:
+            native.sink_parquet(path, compression="zstd", row_group_size=rows)
+    except (duckdb.Error, PolarsError, nw.exceptions.ComputeError) as error:
+        # Without its cause: what a library says may quote a child's values.
+        raise fault_of(path.name, error, mend="Is the source whole, and is there room?") from None
 
 
 def processors() -> int:

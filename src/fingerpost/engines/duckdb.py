@@ -7,6 +7,8 @@ memory.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+from uuid import uuid4
 
 import narwhals as nw
 
@@ -16,16 +18,24 @@ from fingerpost.engines._session import connect, relation
 from fingerpost.engines._shared import ROW, TableFile, distinct, widened
 
 
-def read(files: Sequence[TableFile]) -> tuple[nw.LazyFrame, ...]:
-    """Return each file as a lazy frame, all in one session so that they can be stacked.
+def read(
+    files: Sequence[TableFile], *, session: Any = None, rows: bool = True, wide: bool = True
+) -> tuple[nw.LazyFrame, ...]:
+    """Return each file as a lazy frame, all in one session so that they can be stacked and joined.
 
-    Every frame has the column `ROW`: the row's place in its file, from 1.
+    session: from `ENGINE.session()`, where more files are to join them later; their names must
+    differ. rows: whether every frame has the column `ROW`, the row's place in its file, from 1.
+    wide: whether types are widened to those all engines share; a table that we wrote is in them.
     """
-    connection = connect()
+    connection = session or connect()
     frames = []
     for file, called in zip(files, distinct([file.name for file in files]), strict=True):
         raw = relation(connection, file)
-        types = widened(nw.from_native(raw), file.words).to_native()
+        types = widened(nw.from_native(raw), file.words).to_native() if wide else raw
+        if not rows:
+            types.create_view(called)
+            frames.append(nw.from_native(connection.table(name(called))))
+            continue
         held = f"{called} as read"
         types.create_view(held)
         connection.execute(
@@ -36,10 +46,19 @@ def read(files: Sequence[TableFile]) -> tuple[nw.LazyFrame, ...]:
     return tuple(frames)
 
 
+def hold(frame: nw.LazyFrame, *, session: Any) -> nw.LazyFrame:
+    """Return a frame computed once, as a table of its session, which it can still be joined in."""
+    called = f"held {uuid4().hex}"
+    frame.to_native().create(called)
+    return nw.from_native(session.table(name(called)))
+
+
 ENGINE = Engine(
     title="DuckDB",
     summary="Embedded, out of core: the default.",
     reference="Raasveldt and Mühleisen 2019, DuckDB: an embeddable analytical database.",
     read=read,
+    session=connect,
+    hold=hold,
     needs="duckdb",
 )

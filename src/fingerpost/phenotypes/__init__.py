@@ -1,0 +1,1 @@
+"""Groups of children by health condition, from the codes in hospital and death records."""
