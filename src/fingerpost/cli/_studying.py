@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from fingerpost.cli._folder import WRITTEN, check_folder, check_json, publish
 from fingerpost.cli._screen import Say, labelled, listed_lines, shown
+from fingerpost.cli._truth import with_truth
 from fingerpost.core.errors import FingerpostError, UsageError
 
 if TYPE_CHECKING:
     from fingerpost.core.output import Output
     from fingerpost.core.study import Records, Study, TableSource
+    from fingerpost.records.store import Store
 
 REPORT, RESULTS = "report.html", "results.json"
 TABLES = f"{Path(REPORT).stem}-tables"
@@ -54,9 +56,28 @@ def answered(study: Study, choices: Choices, *, base: Path, say: Say) -> Output:
     from fingerpost.release.clear import clear
     from fingerpost.studies.run import run
 
+    if study.linked is not None:
+        store = linked_store(study, choices.records, engine=choices.engine)
+        finding = run(study, store, say=say)
+        output = clear(finding, release=choices.release)
+        # Not before: what is true of a synthetic England may reach no estimate.
+        return with_truth(output, finding, store)
     named = pointed(study.records, choices.records)
     records = read_records(named, engine=choices.engine, base=base)
     return clear(run(study, records, say=say), release=choices.release)
+
+
+def linked_store(study: Study, path: Path | None, *, engine: str = "duckdb") -> Store:
+    """Return the linked records that a study is run on; UsageError where none were named."""
+    from fingerpost.records.store import open_store
+
+    if path is None:
+        raise UsageError(
+            f'The study "{study.name}" asks linked records. Say where they are: --records FOLDER '
+            "(a folder of tables, or a DuckDB file). `fingerpost england build` makes a synthetic "
+            "one."
+        )
+    return open_store(path, engine)
 
 
 def pointed(records: Records, path: Path | None) -> Records:

@@ -1,9 +1,9 @@
-"""`fingerpost demo`: real studies of real children, a report each, and an index."""
+"""`fingerpost demo`: provision for special educational needs, then method checks; an index."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -30,26 +30,50 @@ from fingerpost.core.errors import MissingExtra
 if TYPE_CHECKING:
     from fingerpost.core.output import Output
 
-TITLE, INDEX = "fingerpost: real studies", "index.html"
+TITLE, INDEX = "fingerpost: first look", "index.html"
+ENGLAND = "england"  # the folder of the made-up England, beside the reports
+# Enough children for a first look; the children born with a cleft come besides.
+CHILDREN, SEED = 20_000, 1
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One study of the demonstration: its folder's name, its file, what it shows."""
+    """One study of the demonstration: its folder's name, its file, what it shows. check: whether it
+    is there for its method, and not for what it asks.
+    """
 
     name: str
     study: str
     words: str
     records: Path | None = None
+    check: bool = False
 
 
+CLEFT = "cleft"
+CLEFT_STORY = Story(
+    CLEFT,
+    "hope/cleft.yaml",
+    "Did SEN Support cut unauthorised absence in children born with a cleft? Asked of a made-up "
+    "England, so that the truth can be shown beside the answers.",
+)
 STORIES = (
-    Story("nhefs", "nhefs/study.yaml", "A textbook emulation of a trial, whose numbers are known."),
-    Story("lalonde-trial", "lalonde/trial.yaml", "A trial: a draw did the assigning."),
+    Story(
+        "nhefs",
+        "nhefs/study.yaml",
+        "Method check: a textbook emulation of a trial, whose numbers are known.",
+        check=True,
+    ),
+    Story(
+        "lalonde-trial",
+        "lalonde/trial.yaml",
+        "Method check: a trial, in which a draw did the assigning.",
+        check=True,
+    ),
     Story(
         "lalonde-survey",
         "lalonde/study.yaml",
-        "The same question asked of a survey, as if the draw had not been made.",
+        "Method check: the same question asked of a survey, as if the draw had not been made.",
+        check=True,
     ),
 )
 ECLSK_STORY = Story(
@@ -66,11 +90,13 @@ def demo(
     ),
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No lines of progress.")] = False,
 ) -> None:
-    """Run real studies from files, write a report of each and an index page.
+    """Run studies from files, write a report of each and an index page.
 
-    Special education services (ECLS-K) where its table is found, stopping smoking (NHEFS), and the
-    supported work trial beside a re-analysis without its draw (LaLonde). Nothing is made up: what
-    is not on this machine is named and left out.
+    First provision for special educational needs: SEN Support and unauthorised absence in children
+    born with a cleft, in a made-up England whose truth is known; special education services in real
+    children (ECLS-K) where their table is found. Then method checks on real tables: stopping
+    smoking (NHEFS), and the supported work trial beside a re-analysis without its draw (LaLonde).
+    What is not on this machine is named and left out.
 
     \b
     Examples:
@@ -83,11 +109,12 @@ def demo(
             "installed: in a checkout of fingerpost, pip install '.[examples]'"
         )
     began = time.monotonic()
-    stories, absent = to_run()
+    stories, absent = to_run(out)
     check_folder(out, (INDEX,), manifest=WRITTEN)
     for story in stories:
         check_out(out / story.name)
     done: list[tuple[Output, Path]] = []
+    make_england(out / ENGLAND, quiet=quiet)
     for story in stories:
         print(f"— {story.words}")
         with progress(quiet=quiet) as say:
@@ -102,16 +129,27 @@ def demo(
     print(finish(done, out, absent, time.monotonic() - began))
 
 
-def to_run() -> tuple[tuple[Story, ...], str]:
+def to_run(out: Path) -> tuple[tuple[Story, ...], str]:
     """Return the studies to run, and in words what is left out for want of its table."""
     folder, tried = real_data()
+    cleft = replace(CLEFT_STORY, records=out / ENGLAND)
     if folder is None:
-        return STORIES, (
+        return (cleft, *STORIES), (
             f"special education services (ECLS-K): its table is not on this machine (sought in "
             f"{' and '.join(map(str, tried))}; FINGERPOST_SHARED names another folder)"
         )
-    story = ECLSK_STORY
-    return (Story(story.name, story.study, story.words, folder / "eclsk_c.csv"), *STORIES), ""
+    eclsk = replace(ECLSK_STORY, records=folder / "eclsk_c.csv")
+    return (cleft, eclsk, *STORIES), ""
+
+
+def make_england(folder: Path, *, quiet: bool) -> None:
+    """Build the made-up England of the demonstration, or find it there from an earlier time."""
+    from fingerpost.england.build import Options, build, usual_boosts
+
+    print("— A made-up England: no child in it is real")
+    with progress(quiet=quiet) as say:
+        options = Options(children=CHILDREN, seed=SEED, boosts=usual_boosts())
+        build(folder, options, jobs=2, say=say)
 
 
 def trial_beside_survey(out: Path) -> str:

@@ -11,7 +11,14 @@ from fingerpost.cli._faults import Verb
 from fingerpost.cli._slips import Verbs
 from fingerpost.cli.demo import demo
 from fingerpost.cli.doctor import doctor
+from fingerpost.cli.england_build import build as build_england
+from fingerpost.cli.england_check import check as check_england
 from fingerpost.cli.leaves import leaves
+from fingerpost.cli.records_check import check as check_records
+from fingerpost.cli.records_convert import convert
+from fingerpost.cli.records_describe import describe as describe_records
+from fingerpost.cli.records_dictionary import dictionary
+from fingerpost.cli.records_template import template
 from fingerpost.cli.study_compare import compare
 from fingerpost.cli.study_describe import describe
 from fingerpost.cli.study_init import init
@@ -29,6 +36,33 @@ study.command(cls=Verb, short_help="Print the protocol in words, or as SQL.")(de
 study.command(cls=Verb, short_help="Run a study and write its report.")(run)
 study.command(cls=Verb, short_help="Set two results side by side.")(compare)
 
+records = typer.Typer(
+    cls=Verbs,
+    help="Check, describe and convert linked records.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+)
+records.command(cls=Verb, short_help="All faults of all tables at once.")(check_records)
+records.command(cls=Verb, short_help="Which tables, rows and years are there.")(describe_records)
+records.command(cls=Verb, short_help="What every table and column is.")(dictionary)
+records.command(cls=Verb, short_help="Empty tables to fill.")(template)
+records.command(cls=Verb, short_help="Extracts as linked records.")(convert)
+
+england = typer.Typer(
+    cls=Verbs,
+    help="Make a synthetic England whose truth is known.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+)
+england.command(cls=Verb, name="build", short_help="Write its records, seed by seed the same.")(
+    build_england
+)
+england.command(cls=Verb, name="check", short_help="Hold it against published figures.")(
+    check_england
+)
+
 app = typer.Typer(
     cls=Verbs,
     no_args_is_help=True,
@@ -38,6 +72,8 @@ app = typer.Typer(
 )
 app.command(cls=Verb, short_help="Real studies, a report each, in a minute.")(demo)
 app.add_typer(study, name="study")
+app.add_typer(records, name="records")
+app.add_typer(england, name="england")
 app.command(cls=Verb, short_help="What each estimator and analysis can do.")(leaves)
 app.command(cls=Verb, short_help="What works on this machine.")(doctor)
 

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from fingerpost.cli._studying import pointed
+from fingerpost.cli._studying import linked_store, pointed
+from fingerpost.core.errors import UsageError
 
 
 def describe(
@@ -20,7 +21,8 @@ def describe(
         Path | None,
         typer.Option(
             metavar="PATH",
-            help="Look the columns up in this table, or in the study's tables in this folder.",
+            help="Look the columns up in this table, or in the study's tables in this folder; "
+            "count who is studied in these linked records.",
         ),
     ] = None,
 ) -> None:
@@ -33,6 +35,7 @@ def describe(
       fingerpost study describe examples/nhefs/study.yaml
       fingerpost study describe examples/nhefs/study.yaml --sql
       fingerpost study describe study.yaml --records records/children.csv
+      fingerpost study describe examples/hope/cleft.yaml --records build/england
     """
     from fingerpost.studies.describe import describe as in_words
     from fingerpost.studies.document import read_study, resolve
@@ -40,6 +43,14 @@ def describe(
     study = read_study(file)
     if not sql and records is None:
         print(in_words(study), end="")
+        return
+    if study.linked is not None:
+        from fingerpost.cohorts.linked.flatten import studied
+        from fingerpost.studies.describe import counted
+
+        if sql:
+            raise UsageError("--sql is for a study of one table; this one asks linked records.")
+        print(in_words(study) + counted(studied(study, linked_store(study, records))), end="")
         return
     from fingerpost.cohorts.table import read_records, steps_sql
 

@@ -67,7 +67,7 @@ def run(
     \b
     Examples:
       fingerpost study run examples/nhefs/study.yaml
-      fingerpost study run study.yaml --records records/children.csv --out build/mine
+      fingerpost study run examples/hope/cleft.yaml --records build/england --out build/mine
       fingerpost study run study.yaml --release ons_srs --json results.json --quiet
     """
     choices = Choices(records, engine, release, seed)

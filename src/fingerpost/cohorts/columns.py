@@ -187,15 +187,22 @@ def cluster_codes(
     return np.unique(found, return_inverse=True)[1].astype(np.int64)
 
 
-def role(series: pl.Series) -> Column | None:
-    """Return a column that is no covariate; NaN, or a level of its own, where it is missing."""
-    if not readable(series):
-        return None
-    values, wrong = numbers(series)
-    if wrong is None and not words_only(series):
-        return Column(values)
-    labels, levels = codes(series)
-    return compact(Draft(series.name, labels, levels, labels < 0))
+def role(
+    series: pl.Series, what: str, *, kind: str | None, places: Places, faults: list[str]
+) -> Column | None:
+    """Return a column that is no covariate; NaN, or a level of its own, where it is missing.
+
+    It holds categories where it is declared to (kind `categorical`) or no value is a number. None,
+    and a fault that begins with `what`, where it is to hold numbers and one value is none.
+    """
+    if readable(series) and (kind == "categorical" or (kind is None and words_only(series))):
+        labels, levels = codes(series)
+        return compact(Draft(series.name, labels, levels, labels < 0))
+    mend = "Correct the records."
+    if kind is None:
+        mend = f"Correct the records, or declare covariates: {{{series.name}: categorical}}."
+    values = measured(series, what, places=places, faults=faults, mend=mend)
+    return None if values is None else Column(values)
 
 
 def fingerprint(values: Floats) -> bytes:

@@ -11,7 +11,8 @@ import narwhals as nw
 
 from fingerpost.cohorts.conditions import MEMBERSHIP, compared, words
 from fingerpost.cohorts.reading import SOURCE, Part, TableRecords, in_common
-from fingerpost.cohorts.steps import check_columns, complete_reason, covariate_of, steps
+from fingerpost.cohorts.steps import check_columns, covariate_of, steps
+from fingerpost.core.reasons import without_covariate
 from fingerpost.core.study import Condition, Scalar, Study
 from fingerpost.engines._csv import name, text
 from fingerpost.engines._shared import ROW, distinct
@@ -63,7 +64,7 @@ def conditions(study: Study, records: TableRecords) -> Iterator[tuple[str, Condi
         yield step.reason, step.condition
     for covariate in study.given:
         if covariate_of(study, covariate).missing == "complete":
-            yield complete_reason(covariate), Condition(covariate, "recorded")
+            yield without_covariate(covariate), Condition(covariate, "recorded")
 
 
 def selected(table: str, clauses: Sequence[str] = ()) -> str:

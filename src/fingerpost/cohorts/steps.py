@@ -121,11 +121,6 @@ def covariate_of(study: Study, name: str) -> Covariate:
     return declared.get(name, Covariate(name, missing=study.missing))
 
 
-def complete_reason(name: str) -> str:
-    """Return why a child without a covariate leaves."""
-    return f"covariate {name} is not recorded"
-
-
 def walked(records: TableRecords, route: Sequence[Step]) -> Flow:
     """Return the flow from the rows read through every step, counted by the engine."""
     entries: list[tuple[str, int]] = []

@@ -27,7 +27,6 @@ from fingerpost.cohorts.reading import SOURCE, TableRecords, read_records
 from fingerpost.cohorts.sql import steps_sql
 from fingerpost.cohorts.steps import (
     check_columns,
-    complete_reason,
     covariate_of,
     extras,
     steps,
@@ -42,6 +41,7 @@ from fingerpost.core.errors import Malformed
 from fingerpost.core.flow import Flow
 from fingerpost.core.model import Factor, ModelTerm
 from fingerpost.core.outcome import Outcome
+from fingerpost.core.reasons import without_covariate
 from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
 from fingerpost.engines._shared import ROW, collected
@@ -64,12 +64,14 @@ FEWEST_IN_ARM = 3
 class Built:
     """The cohort, the study as it is run (with the flags of filled covariates among `given`), the
     table of what was missing, and (n,) keys of the children: the unit column, or the row's place.
+    rows: (n,) where each stands in its file, from 0.
     """
 
     cohort: Cohort
     study: Study
     missing: Table
     keys: NDArray[np.str_]
+    rows: NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -118,7 +120,8 @@ def build(study: Study, records: TableRecords) -> Built:
     counts = np.bincount(cohort.arm, minlength=len(cohort.arms))
     shown = tuple(zip(cohort.arms, (int(count) for count in counts), strict=True))
     cohort = replace(cohort, flow=replace(flow, arms=shown))
-    return Built(cohort, run, missing, unit_keys(study, rows, keep=keep))
+    keys = unit_keys(study, rows, keep=keep)
+    return Built(cohort, run, missing, keys, rows.places.row[keep] - 1)
 
 
 def members(built: Built, cohort: Cohort | None = None) -> NDArray[np.str_]:
@@ -176,7 +179,7 @@ def unit_faults(study: Study, rows: Gathered) -> list[str]:
             f"({rows.places.of(absent)}). Give each child an identifier."
         )
     repeated = (series.is_duplicated() & series.is_not_null()).to_numpy()
-    if repeated.any():
+    if repeated.any() and not study.records.repeated:
         count = series.filter(pl.Series(repeated)).n_unique()
         faults.append(
             f'records.unit: "{column}" is not unique: {count:,} identifiers stand on '
@@ -199,6 +202,18 @@ def unit_keys(study: Study, rows: Gathered, *, keep: Mask) -> NDArray[np.str_]:
     return np.array([f"{places.words[source]} {row}" for source, row in pairs], dtype=np.str_)
 
 
+def unit_codes(study: Study, rows: Gathered, *, keep: Mask) -> NDArray[np.int64]:
+    """Return (n,) the place of the first row of each child who stays: its own, unless a child may
+    stand on several rows.
+    """
+    places = np.arange(int(keep.sum()), dtype=np.int64)
+    if study.records.unit is None or not study.records.repeated:
+        return places
+    series = rows.table[study.records.unit].filter(pl.Series(keep)).to_numpy()
+    _, first, codes = np.unique(series, return_index=True, return_inverse=True)
+    return first[codes].astype(np.int64)
+
+
 def complete(drafts: Sequence[Draft], flow: Flow, *, n: int) -> tuple[Mask, Flow]:
     """Return who has every covariate that must be complete, and the flow with who has not.
 
@@ -210,7 +225,7 @@ def complete(drafts: Sequence[Draft], flow: Flow, *, n: int) -> tuple[Mask, Flow
             continue
         left = int((keep & draft.absent).sum())
         if left:
-            flow = flow.then(complete_reason(draft.name), left)
+            flow = flow.then(without_covariate(draft.name), left)
         keep &= ~draft.absent
     return keep, flow
 
@@ -270,7 +285,7 @@ def assembled(
         )
         for level, column in study.records.clusters
     }
-    unit = np.arange(len(arm), dtype=np.int64)
+    unit = unit_codes(study, rows, keep=keep)
     if isinstance(study.assignment, Randomised) and study.cluster in {"child", study.records.unit}:
         clusters.setdefault(study.cluster or "", unit)
     if study.cluster is not None and study.cluster not in clusters:
@@ -287,7 +302,7 @@ def assembled(
         covariates=columns,
         clusters=clusters,
         strata=strata_of(study, rows, staying=staying),
-        roles=roles_of(study, rows, staying=staying, columns=columns),
+        roles=roles_of(study, table, staying, places=here, known=columns, faults=faults),
         weight=weight_of(study, rows, keep=keep, faults=faults),
     )
 
@@ -381,12 +396,24 @@ def strata_of(study: Study, rows: Gathered, *, staying: pl.Series) -> NDArray[np
 
 
 def roles_of(
-    study: Study, rows: Gathered, *, staying: pl.Series, columns: Mapping[str, Column]
+    study: Study,
+    table: Mapping[str, pl.Series],
+    staying: pl.Series,
+    *,
+    places: Places,
+    known: Mapping[str, Column],
+    faults: list[str],
 ) -> dict[str, Column]:
-    """Return the columns of subgroups and negative controls that are no covariates."""
+    """Return the columns of subgroups and of leaves' options that are none of the known covariates;
+    what is wrong with one is added to `faults`. places: of the children who stay.
+    """
     found = {}
-    for name, _ in extras(study):
-        column = None if name in columns else role(rows.table[name].filter(staying))
+    for name, place in extras(study):
+        if name in known or name in found:
+            continue
+        kind, what = covariate_of(study, name).kind, f'column "{name}" ({place})'
+        own = table[name].filter(staying)
+        column = role(own, what, kind=kind, places=places, faults=faults)
         if column is not None:
             found[name] = column
     return found

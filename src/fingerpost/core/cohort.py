@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fingerpost.core.column import Column
+from fingerpost.core.course import Course
 from fingerpost.core.flow import Flow
 from fingerpost.core.outcome import Outcome
 
@@ -26,6 +27,7 @@ class Cohort:
     probability: (n, k) of each arm where a design fixed it. weight: (n,) survey weight.
     replicate: which imputation or linkage spine this is; 0 where there is only one.
     roles: columns with a job (instrument, running variable, link probability).
+    course: what each row was followed through, where arms are strategies sustained over time.
     """
 
     unit: Codes
@@ -41,6 +43,7 @@ class Cohort:
     weight: NDArray[np.float64] | None = None
     replicate: int = 0
     flow: Flow = field(default_factory=Flow)
+    course: Course | None = None
 
     @property
     def n(self) -> int:
@@ -71,6 +74,7 @@ class Cohort:
             probability=part(self.probability),
             roles={name: column.take(rows) for name, column in self.roles.items()},
             weight=part(self.weight),
+            course=None if self.course is None else self.course.take(rows),
         )
 
     def blocks(

@@ -18,7 +18,12 @@ TARGETS: dict[str, str] = {
     "incremental": "all children, the odds of provision multiplied",
     "conditional": "no group: a coefficient given the covariates",
     "association": "no group: the difference as observed, nothing adjusted for",
+    "alike": "no group: the gap between children alike in what was measured of them",
+    "equal_need": "no group: the gap between children alike in this and in recorded need",
+    "explained": "no group: the part of a gap that goes with what is named",
 }
+# Differences between groups of children, which claim no effect of anything on anybody.
+DESCRIPTIVE = ("association", "conditional", "alike", "equal_need", "explained")
 # Targets that belong to a leaf, not to a study: it answers them of every contrast unasked.
 OWN_TARGETS = ("association", "conditional", "compliers", "cutoff", "matched")
 SUMMARIES = ("mean", "risk", "rate", "survival", "rmst", "quantile")
@@ -54,7 +59,7 @@ class Target:
     @property
     def causal(self) -> bool:
         """Whether an answer for this target claims an effect of provision on someone."""
-        return self.kind not in {"association", "conditional"}
+        return self.kind not in DESCRIPTIVE
 
     @property
     def by_likeness(self) -> bool:
@@ -66,7 +71,7 @@ class Target:
     @property
     def tilted(self) -> bool:
         """Whether weights of the score make children of any arm stand for the target."""
-        return self.kind != "incremental" and self.kind not in OWN_TARGETS
+        return self.kind not in ("incremental", *OWN_TARGETS, *DESCRIPTIVE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,15 @@ class FlowStep:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """The steps from the records to the children analysed. `start` is the rows read."""
+    """The steps from the records to the children analysed. `start` is the rows read.
+
+    counts: what is counted, where it is not children: a child may enter several trials.
+    """
 
     start: int = 0
     steps: tuple[FlowStep, ...] = ()
     arms: tuple[tuple[str, int], ...] = ()
+    counts: str = "children"
 
     def then(self, reason: str, left: int, *, outcome: str | None = None) -> Flow:
         """Return the flow with one more step.
@@ -30,7 +34,7 @@ class Flow:
         7
         """
         step = FlowStep(reason, left, self.remaining - left, outcome)
-        return Flow(self.start, (*self.steps, step), self.arms)
+        return Flow(self.start, (*self.steps, step), self.arms, self.counts)
 
     @property
     def remaining(self) -> int:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from fingerpost.core.assignment import Randomised
 from fingerpost.core.estimand import contrast_words
+from fingerpost.core.linked import LEVEL_WORDS, Linked
 from fingerpost.core.model import ModelTerm
 from fingerpost.core.study import Condition, Guard, OutcomeSpec, Study
 from fingerpost.core.table import Table
@@ -102,6 +105,8 @@ def sources(study: Study) -> str:
 
 def eligibility(study: Study) -> str:
     """Return how eligibility is read from the records."""
+    if study.linked is not None:
+        return "; ".join((*from_linked(study.linked), *without_covariate(study)))
     unit = study.records.unit
     row = f"one row a child (column {unit})" if unit else "one row a child"
     words = [f"{sources(study)}, {row}"]
@@ -143,12 +148,43 @@ def strategies(study: Study) -> str:
 def exposure(study: Study) -> str:
     """Return how the arm of a child is read."""
     arms = study.arms
+    if study.linked is not None:
+        return recorded(study.linked)
     if arms.column is None:
         return "read from linked records"
     levels = ", ".join(f"{value} is {arm}" for value, arm in arms.levels)
     when = f"; measured at {arms.at}" if arms.at is not None else ""
     dated = f"; dated by column {arms.date}" if arms.date else ""
     return f"column {arms.column}: {levels}{when}{dated}"
+
+
+def from_linked(linked: Linked) -> Iterator[str]:
+    """Yield how eligibility is read from linked records, rule by rule."""
+    if linked.born is not None:
+        yield f"born from {linked.born[0]} to {linked.born[1]} (month of birth)"
+    kind = {"mainstream": "mainstream state-funded"}.get(linked.school, linked.school)
+    yield f"enrolled in a {kind} school at {linked.zero.words()}, a child's first such census"
+    if linked.zero.repeated:
+        yield "at each, no provision recorded in an earlier school year and known by that day"
+    if linked.phenotype:
+        what = f"the codes {linked.code_list}" if linked.code_list else linked.phenotype
+        only = f" (only {listing(linked.groups)})" if linked.groups else ""
+        yield f"{what.replace('_', ' ')}{only} recorded, and known, by that day"
+    if linked.concern:
+        yield "a concern raised and known by that day"
+    yield "alive, and not opted out of the use of health records, on that day"
+    yield "nothing counts that its source could have known only later"
+
+
+def recorded(linked: Linked) -> str:
+    """Return how the arm of a child is read from linked records."""
+    said = []
+    for arm, strategy in linked.strategies:
+        levels = " or ".join(LEVEL_WORDS[level] for level in strategy.levels)
+        more = strategy.words.split(", ")[1:]
+        said.append(", ".join((f"{arm}: {levels}", *more)))
+    rule = f"the highest level in any record of {linked.zero.words()}, as known on that day"
+    return f"{rule}: {'; '.join(said)}; a child of none of these leaves, and is counted"
 
 
 def drawn(study: Study) -> str:
@@ -204,6 +240,8 @@ def times(study: Study) -> str:
 
 def measured_when(study: Study) -> str:
     """Return when exposure, covariates and outcomes were measured, as far as the study says."""
+    if study.linked is not None:
+        return followed(study.linked)
     said = [f"arms at {study.arms.at}"] if study.arms.at is not None else []
     said += [f"{spec.name} at {spec.at}" for spec in study.outcomes if spec.at is not None]
     when: dict[str, list[str]] = {}
@@ -214,8 +252,17 @@ def measured_when(study: Study) -> str:
     return "; ".join(said) if said else f"times of measurement {NOT_STATED}"
 
 
-def outcome_words(spec: OutcomeSpec) -> str:
-    """Return one outcome as people chose it."""
+def followed(linked: Linked) -> str:
+    """Return how follow-up is read from linked records."""
+    return (
+        f"from the day of {linked.zero.words()} of each child to 31 August after its Year "
+        f"{linked.until}; ends earlier at death, at an opt-out, or with the last term in which a "
+        "child is in a census of state schools; covariates from what was known on the first day"
+    )
+
+
+def outcome_words(spec: OutcomeSpec, scale: str = "difference") -> str:
+    """Return one outcome as people chose it. scale: that its answers are on."""
     measure = spec.measure
     parts = [measure.title or spec.name.replace("_", " ")]
     if measure.measured_in:
@@ -223,7 +270,9 @@ def outcome_words(spec: OutcomeSpec) -> str:
     if measure.better:
         parts.append(f"{measure.better} is better")
     if measure.important is not None:
-        parts.append(f"a difference of {measure.important:g} matters")
+        # Nothing tells which ratio is as large as a difference, so that none is used.
+        where = "" if scale == "difference" else f" on the difference scale, not used for a {scale}"
+        parts.append(f"a difference of {measure.important:g} matters{where}")
     if measure.informant:
         parts.append(f"told by {measure.informant}")
     if measure.chosen_by:
@@ -233,13 +282,17 @@ def outcome_words(spec: OutcomeSpec) -> str:
 
 def outcomes(study: Study) -> str:
     """Return the outcomes as people chose them."""
-    return "; ".join(outcome_words(spec) for spec in study.outcomes)
+    usual = study.estimand.scale
+    return "; ".join(outcome_words(spec, spec.scale or usual) for spec in study.outcomes)
 
 
 def outcome_columns(study: Study) -> str:
     """Return how outcomes are read."""
     said = []
     for spec in study.outcomes:
+        if spec.read:
+            said.append(f"{spec.name}: {spec.read}")
+            continue
         if not spec.column:
             said.append(f"{spec.name}: a measure of linked records")
             continue
@@ -264,13 +317,24 @@ def contrasts(study: Study) -> str:
 
 def asked(study: Study) -> str:
     """Return the estimand."""
-    said = [contrasts(study), f"{study.estimand.scale} of {summaries(study)}"]
+    said = [contrasts(study), *scales(study)]
     if study.estimand.horizons:
         said.append(f"by time {listing([f'{each:g}' for each in study.estimand.horizons])}")
     said.append(f"for {'; '.join(for_whom(study))}")
     if study.estimand.subgroups:
         said.append(f"also for the children of each value of {listing(study.estimand.subgroups)}")
     return "; ".join(said)
+
+
+def scales(study: Study) -> Iterator[str]:
+    """Yield the scale of the comparison, and of measures that make sense on another only."""
+    yield f"{study.estimand.scale} of {summaries(study)}"
+    apart: dict[str, list[str]] = {}
+    for spec in study.outcomes:
+        if spec.scale and spec.scale != study.estimand.scale:
+            apart.setdefault(spec.scale, []).append(spec.name)
+    for scale, names in apart.items():
+        yield f"{scale} for {listing(names)}"
 
 
 def summaries(study: Study) -> str:
@@ -355,6 +419,10 @@ def analysis(study: Study) -> tuple[str, str]:
 
 def agreement(study: Study) -> str:
     """Return what was declared to count as agreement."""
+    if study.agreements:
+        told = [f"{far:g} for {name}" for name, far in study.agreements]
+        log = " on the logarithm" if study.estimand.scale == "ratio" else ""
+        return f"primary answers within {listing(told)}{log}"
     if study.agreement is None:
         return NOT_STATED
     if study.estimand.scale == "ratio":

@@ -1,4 +1,4 @@
-"""Why a target is refused, in words: which broken rule is plainest, and where its limit lies."""
+"""Reasons in words: why a target is refused, which rule is plainest; why a child leaves."""
 
 from __future__ import annotations
 
@@ -62,3 +62,17 @@ def limit_words(rule: str, threshold: float, *, verb: str) -> str:
         return ""
     limit = f"{100 * threshold:.4g}%" if rule in SHARES else f"{threshold:.4g}"
     return f"({verb} {'below' if rule in TOO_LOW else 'above'} {limit})"
+
+
+def without_covariate(name: str) -> str:
+    """Return why a child without a covariate leaves.
+
+    >>> without_covariate("gestation")
+    'covariate gestation is not recorded'
+    """
+    return f"covariate {name} is not recorded"
+
+
+def wants_covariate(reason: str) -> bool:
+    """Return whether a step of the flow is for want of a covariate."""
+    return reason.startswith("covariate ") and reason.endswith(" is not recorded")

@@ -6,8 +6,10 @@ import hashlib
 import json
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 
+from fingerpost.core.access import Access
 from fingerpost.core.assignment import Assignment, Observed
 from fingerpost.core.estimand import Estimand
+from fingerpost.core.linked import Linked
 from fingerpost.core.measure import Measure
 from fingerpost.core.model import Models
 
@@ -49,13 +51,17 @@ class TableSource:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """Where the table is, which column names the child, and which name its clusters."""
+    """Where the table is, which column names the child, and which name its clusters.
+
+    repeated: whether a child may stand on several rows (trials in sequence, copies of a child).
+    """
 
     sources: tuple[TableSource, ...] = ()
     unit: str | None = None
     clusters: tuple[tuple[str, str], ...] = ()
     weight: str | None = None
     synthetic: bool = False
+    repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +85,11 @@ class Arms:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeSpec:
-    """How one outcome is read. exposure: column of person-time for a count."""
+    """How one outcome is read.
+
+    exposure: column of person-time for a count. scale: the only scale that makes sense of it,
+    whatever the study's; empty where any does. read: how a measure of linked records is read.
+    """
 
     name: str
     column: str
@@ -90,6 +100,8 @@ class OutcomeSpec:
     measure: Measure = Measure("")
     at: Scalar | None = None
     date: str | None = None
+    scale: str = ""
+    read: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +178,12 @@ class Study:
     given: the covariates, in order, once `all_but` has been resolved against the records' columns.
     all_but: set instead of given until then. subgroups: columns by which overlap is shown.
     agreement: the largest distance between primary answers of one term that counts as agreement,
-    in the unit of the outcome (on the ratio scale: on the log), None where not declared.
+    in the unit of the outcome (on the ratio scale: on the log), None where not declared;
+    agreements: the same by outcome, instead.
     missing: what a missing covariate does by default. level: of every interval. roles: columns that
-    options of leaves name and that are no covariates, once resolved.
+    options of leaves name and that are no covariates, once resolved. linked: what is asked of
+    linked records; None for a study of one table. access: what a study of access asks; None for a
+    study of an effect.
     """
 
     name: str
@@ -199,6 +214,9 @@ class Study:
     seed: int = 0
     notes: tuple[tuple[str, str], ...] = field(default=())
     roles: tuple[str, ...] = ()
+    agreements: tuple[tuple[str, float], ...] = ()
+    linked: Linked | None = None
+    access: Access | None = None
 
     @property
     def given(self) -> tuple[str, ...]:
@@ -209,6 +227,10 @@ class Study:
     def cluster(self) -> str | None:
         """The level at which variance is taken; None is the child."""
         return self.assignment.cluster
+
+    def within(self, outcome: str) -> float | None:
+        """Return the distance declared to count as agreement on an outcome, None where none was."""
+        return dict(self.agreements).get(outcome, self.agreement)
 
     def digest(self) -> str:
         """Return the SHA-256 of the canonical JSON of all that the study says.

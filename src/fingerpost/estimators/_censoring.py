@@ -3,10 +3,16 @@
 The probability of being seen is one logit on the arm and the terms that the study declares; its
 estimation is part of every influence. Without such a model nothing here applies, and children who
 were not seen are left out before a leaf is asked.
+
+Where strategies are sustained over time, a copy of a child is seen no longer once the child departs
+from its arm's strategy. The probability of following on is then a pooled logit for each arm and
+each kind of decision, on what was known before the decision, and the weight is the inverse of their
+product (Robins 1993; Hernán, Lanoy, Costagliola & Robins 2006; Cain et al. 2010).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,14 +20,33 @@ from numpy.typing import NDArray
 
 from fingerpost.core.analysis import Task
 from fingerpost.core.column import Column
+from fingerpost.core.course import STAGES, Course
 from fingerpost.core.errors import NotFitted
-from fingerpost.core.model import Factor, ModelTerm
+from fingerpost.core.model import Factor, ModelTerm, linear
+from fingerpost.estimators._course import history
 from fingerpost.estimators._models import ARM
+from fingerpost.kernels.clusters import sum_by
 from fingerpost.kernels.design import Design, Terms
-from fingerpost.kernels.glm import fit, mean
+from fingerpost.kernels.glm import GlmFit, fit, mean
 from fingerpost.kernels.products import cross, times
 
 Array = NDArray[np.float64]
+RECORDED = "whether the outcome was recorded"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Part:
+    """One fitted model of going on, over m rows of decisions.
+
+    row: (m,) the cohort's row. design (m, p), residual (m,), bread (p, p): of the fit. slope: (m,)
+    derivative of the log weight in the linear predictor, over that of `Censoring.slope`.
+    """
+
+    row: NDArray[np.intp]
+    design: Design
+    residual: Array
+    bread: Array
+    slope: Array
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -29,15 +54,13 @@ class Censoring:
     """Who was seen, and what each who was counts for.
 
     seen: (n,). weight: (n,) seen / P(seen | arm, covariates). slope: (n,) derivative of the log
-    weight in the linear predictor. design (n, p), residual (n,), bread (p, p): of the fit.
+    weight in the linear predictor, ones where that is each part's own. parts: the fitted models.
     """
 
     seen: NDArray[np.bool_]
     weight: Array
     slope: Array
-    design: Design
-    residual: Array
-    bread: Array
+    parts: tuple[Part, ...]
 
 
 def seen(task: Task) -> NDArray[np.bool_]:
@@ -53,9 +76,14 @@ def censoring(task: Task) -> Censoring | None:
     Assumes that, among children of one arm alike on the terms, being seen tells nothing of the
     outcome. Robins & Rotnitzky (1992). Raises NotFitted where the model cannot be fitted.
     """
-    name = task.terms[0].outcome
+    name, course = task.terms[0].outcome, task.cohort.course
     terms = task.analysis.models.censoring
-    if terms is None or task.cohort.outcomes[name].observed is None:
+    if task.cohort.outcomes[name].observed is None:
+        return None
+    if course is not None:
+        own = linear(task.analysis.given) if terms is None else terms
+        return task.fits.once(("course", name, own), lambda: _over_time(task, course, own))
+    if terms is None:
         return None
     return task.fits.once(("censoring", name, terms), lambda: _fit(task, terms))
 
@@ -75,14 +103,89 @@ def _fit(task: Task, terms: tuple[ModelTerm, ...]) -> Censoring:
     residual = here - probability
     if cohort.weight is not None:
         residual = residual * cohort.weight
-    return Censoring(here, here / probability, -(1 - probability), design, residual, fitted.bread)
+    every = np.arange(cohort.n)
+    part = Part(every, design, residual, fitted.bread, np.ones(cohort.n))
+    return Censoring(here, here / probability, -(1 - probability), (part,))
+
+
+def _over_time(task: Task, course: Course, terms: tuple[ModelTerm, ...]) -> Censoring:
+    """Return the weights of the copies that followed their strategy and whose outcome was seen."""
+    here = seen(task)
+    log_weight, parts = np.zeros(task.cohort.n), []
+    for rows, at, goes_on, what in _decisions(task, course):
+        if goes_on.all():
+            continue
+        part, probability = _goes_on(task, course, terms, rows=rows, at=at, goes_on=goes_on, what=what)
+        parts.append(part)
+        log_weight -= sum_by(rows, np.log(probability), n_groups=task.cohort.n)
+    weight = np.where(here, np.exp(np.where(here, log_weight, 0.0)), 0.0)
+    return Censoring(here, weight, np.ones(task.cohort.n), tuple(parts))
+
+
+Decisions = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_], str]
+
+
+def _decisions(task: Task, course: Course) -> Iterator[Decisions]:
+    """Yield, for each arm and kind of decision, (row, decision, whether it goes on, words) of the
+    copies that face it; then, for each arm, whether the outcome of those who followed was recorded.
+    """
+    cohort, at_risk, here = task.cohort, course.at_risk, seen(task)
+    last = course.stays.shape[1] - 1
+    for arm, name in enumerate(cohort.arms):
+        own = cohort.arm == arm
+        for stage, words in enumerate(STAGES):
+            rows, at = np.nonzero(at_risk & own[:, None] & (course.stage == stage))
+            if len(rows):
+                yield rows, at, course.stays[rows, at], f"in arm {name}, {words}"
+        rows = np.flatnonzero(course.followed & own)
+        yield rows, np.full(len(rows), last), here[rows], f"in arm {name}, {RECORDED}"
+
+
+def _goes_on(
+    task: Task,
+    course: Course,
+    terms: tuple[ModelTerm, ...],
+    *,
+    rows: NDArray[np.intp],
+    at: NDArray[np.intp],
+    goes_on: NDArray[np.bool_],
+    what: str,
+) -> tuple[Part, Array]:
+    """Return the model of going on at one kind of decision, and (m,) its probability."""
+    if not goes_on.any():
+        raise NotFitted(f"models.censoring: nobody goes on {what}. Widen the strategy or the grace.")
+    cohort = task.cohort
+    design = history(course, cohort.covariates, terms, rows=rows, at=at)
+    weight = None if cohort.weight is None else cohort.weight[rows]
+    fitted = _fitted(design, goes_on, weight, firth=task.analysis.models.firth, what=what)
+    probability = mean(design, fitted)
+    residual = goes_on - probability
+    if weight is not None:
+        residual = residual * weight
+    return Part(rows, design, residual, fitted.bread, -(1 - probability)), probability
+
+
+def _fitted(
+    design: Design, goes_on: NDArray[np.bool_], weight: Array | None, *, firth: bool, what: str
+) -> GlmFit:
+    fitted = fit(design, goes_on.astype(float), family="logit", weights=weight, firth=firth)
+    if fitted.separated or not fitted.converged:
+        raise NotFitted(
+            f"models.censoring: the model of who goes on {what} did not settle: a covariate tells "
+            "it for certain. Mend: use fewer terms in models: {censoring: …}, or firth: true."
+        )
+    return fitted
 
 
 def through_censoring(found: Censoring, slope: Array) -> Array:
     """Return (n,) the influence that comes by way of the estimated probability of being seen.
 
-    slope: (n,) of what is estimated in each child's linear predictor.
+    slope: (n,) of what is estimated in each child's linear predictor (its log weight times
+    `found.slope`).
     """
-    lean = found.bread.T @ cross(found.design, slope)
-    carried: Array = found.residual * times(found.design, lean)
+    carried = np.zeros(len(found.seen))
+    for part in found.parts:
+        lean = part.bread.T @ cross(part.design, slope[part.row] * part.slope)
+        own = part.residual * times(part.design, lean)
+        carried += sum_by(part.row, own, n_groups=len(carried))
     return carried

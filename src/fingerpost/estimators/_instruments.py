@@ -4,6 +4,7 @@ received the arm.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,8 +12,9 @@ from numpy.typing import NDArray
 
 from fingerpost.core.analysis import Fits, Task
 from fingerpost.core.column import Column
-from fingerpost.core.errors import TooFew, Unanswerable, UsageError, listed, nearest
+from fingerpost.core.errors import TooFew, Unanswerable, UsageError, listed
 from fingerpost.estimators._columns import numeric, option_columns
+from fingerpost.estimators._options import Options
 from fingerpost.estimators._outcome import survey_weight
 from fingerpost.kernels.absorb import nested
 from fingerpost.kernels.clusters import recode, sum_by
@@ -40,29 +42,58 @@ class Instruments:
     shared: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The options: the columns, or the level of a preference instead, and the cut-point."""
+
+    columns: tuple[str, ...]
+    level: str | None
+    above: float | None
+
+
+def read(
+    options: Mapping[str, object], levels: tuple[str, ...] | None, given: tuple[str, ...]
+) -> Said:
+    """Return the options; levels: of clusters, None where unknown yet; given: the covariates.
+
+    Raises UsageError with every fault.
+    """
+    reads = Options("iv", options)
+    columns, level = options.get("instrument"), options.get("preference")
+    if (columns is None) == (level is None):
+        found = "neither" if columns is None else "both"
+        reads.blame(f"takes either `instrument` or `preference`; found {found}. {SAY}")
+    names = reads.names("instrument") if columns is not None else ()
+    for name in names:
+        if name in given:
+            reads.blame(
+                f"instrument: {name} is also a covariate (`given`), so nothing of it is left to "
+                "move children. Leave it out of one of the two."
+            )
+    named = level if isinstance(level, str) and levels is None else None
+    if level is not None and levels is not None:
+        named = reads.level("preference", levels)
+    said = Said(names, named, reads.number("above", "a number, such as 1.5"))
+    reads.finish()
+    return said
+
+
 def instruments(task: Task) -> Instruments:
     """Return the instruments that a study's options name.
 
     Raises UsageError for options that do not fit together, TooFew where no child has a value, and
     Unanswerable where all have the same.
     """
-    options = task.analysis.options
-    columns, level = options.get("instrument"), options.get("preference")
-    if (columns is None) == (level is None):
-        found = "neither" if columns is None else "both"
-        raise UsageError(
-            f"estimators: iv takes either `instrument` or `preference`; found {found}. {SAY}"
-        )
-    shared = None
-    if level is None:
+    said = read(task.analysis.options, tuple(task.cohort.clusters), task.analysis.given)
+    name, shared = said.level, None
+    if name is None:
         z, names, told = _columns(task)
     else:
-        name = _level(task, level)
         z, names = preference(task, name)[:, None], (f"others of the same {name}",)
         told = f"the preference of each {name}"
         task, shared = _clustered(task, name)
     here = np.asarray(np.isfinite(z).all(axis=1))
-    z = _above(task, z[here], names, told)
+    z = _above(said.above, z[here], names, told)
     if not here.any():
         raise TooFew(
             f"iv: no child has a value of {told}. Mend: another instrument, or leave iv out."
@@ -89,12 +120,6 @@ def _part(task: Task, rows: NDArray[np.bool_]) -> Task:
 def _columns(task: Task) -> tuple[Array, tuple[str, ...], str]:
     """Return (n, q) values, NaN where missing, the names of the q columns, and of the columns."""
     found = option_columns(task, "iv", "instrument")
-    both = [name for name in found if name in task.analysis.given]
-    if both:
-        raise UsageError(
-            f"estimators: iv: instrument: {listed(both)} is also a covariate (`given`), so nothing "
-            "of it is left to move children. Leave it out of one of the two."
-        )
     parts, names = [], []
     for name, column in found.items():
         values, own = _indicators(name, column)
@@ -120,41 +145,26 @@ def _indicators(name: str, column: Column) -> tuple[Array, list[str]]:
     return shown, [f"{name} = {column.levels[level]}" for level in seen[1:]]
 
 
-def _above(task: Task, z: Array, names: tuple[str, ...], told: str) -> Array:
+def _above(above: float | None, z: Array, names: tuple[str, ...], told: str) -> Array:
     """Return the instruments, or 1 where they reach the cut-point `above` and 0 where not."""
-    above = task.analysis.options.get("above")
     if above is None:
         return z
-    number = isinstance(above, int | float) and not isinstance(above, bool)
-    if not number or not np.isfinite(float(str(above))):
-        raise UsageError(f"estimators: iv: above must be a number, such as 1.5; found {above!r}.")
     if z.shape[1] != 1 or (names[0] != told and not told.startswith("the preference")):
         raise UsageError(
             f"estimators: iv: above needs one instrument that is a number; {told} is not. "
             "Leave `above` out."
         )
-    cut = (z >= float(str(above))).astype(np.float64)
+    cut = (z >= above).astype(np.float64)
     if len(cut) and cut.min() == cut.max():
         side = "reaches" if cut.max() == 0 else "lies below"
         raise Unanswerable(
-            f"iv: no child {side} the cut-point {float(str(above)):g} of {told}, so it moves "
+            f"iv: no child {side} the cut-point {above:g} of {told}, so it moves "
             "nobody. Mend: another cut-point in {iv: {above: …}}, or leave `above` out."
         )
     return cut
 
 
 # ------------------------------------------------------------------ preference
-
-
-def _level(task: Task, level: object) -> str:
-    levels = task.cohort.clusters
-    if not isinstance(level, str) or level not in levels:
-        there = f"There are: {listed(levels)}." if levels else "The records name none."
-        raise UsageError(
-            f"estimators: iv: preference must be a level of clusters; found {level!r}."
-            f"{nearest(str(level), levels)} {there}"
-        )
-    return level
 
 
 def preference(task: Task, level: str) -> Array:

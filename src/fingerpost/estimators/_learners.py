@@ -21,6 +21,7 @@ from fingerpost.core.errors import NotFitted, TooFew, Unanswerable, UsageError, 
 from fingerpost.core.model import Factor, ModelTerm
 from fingerpost.core.seeds import stream
 from fingerpost.estimators._models import FAMILIES, exposure_terms, outcome_terms
+from fingerpost.estimators._options import written
 from fingerpost.estimators._outcome import Array, outcome_of, person_time, survey_weight
 from fingerpost.kernels.bends import bends
 from fingerpost.kernels.clusters import recode
@@ -28,6 +29,9 @@ from fingerpost.kernels.design import Terms
 from fingerpost.kernels.held_out import HeldOut, Model, held_out, predict
 
 BUILT_IN = ("linear", "spline")
+LEARNER_WORDS = (
+    f"{listed(BUILT_IN)}, or an import path such as sklearn.ensemble.HistGradientBoostingRegressor"
+)
 PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)  # a child, in standard units
 STRAIGHT = 0.1  # of the ridge on bends: the straight part is held back less
@@ -315,6 +319,11 @@ class Brought:
         )
 
 
+def as_learner(said: object) -> bool:
+    """Return whether a value can name a learner: one built in, or an import path."""
+    return isinstance(said, str) and (said in BUILT_IN or PATH.fullmatch(said) is not None)
+
+
 def learner_named(said: object, option: str) -> Learner:
     """Return a learner by its name: built in, or the import path of a class that makes objects with
     fit and predict, or of one such object, which is copied. Nothing else is ever called.
@@ -324,11 +333,8 @@ def learner_named(said: object, option: str) -> Learner:
     if said in BUILT_IN:
         return OwnModels(bent=said == "spline")
     where = f"estimators: double_ml: {option}"
-    if not isinstance(said, str) or not PATH.fullmatch(said):
-        raise UsageError(
-            f"{where} is {listed(BUILT_IN)}, or an import path such as "
-            "sklearn.ensemble.HistGradientBoostingRegressor."
-        )
+    if not isinstance(said, str) or not as_learner(said):
+        raise UsageError(f"{where} takes {LEARNER_WORDS}; {written(said)} was found.")
     module, _, name = said.rpartition(".")
     try:
         found = getattr(import_module(module), name, None)

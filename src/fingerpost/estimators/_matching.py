@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,10 +10,11 @@ from numpy.typing import NDArray
 
 from fingerpost.core.analysis import Task
 from fingerpost.core.cohort import Codes
-from fingerpost.core.errors import TooFew, UsageError, listed
+from fingerpost.core.errors import TooFew, UsageError
 from fingerpost.core.estimand import Term
 from fingerpost.core.fit import MatchedSets
 from fingerpost.estimators._columns import option_columns
+from fingerpost.estimators._options import Options
 from fingerpost.estimators._outcome import survey_weight
 from fingerpost.estimators._score import score
 from fingerpost.kernels.clusters import recode
@@ -82,59 +84,55 @@ class Search:
     pairs: tuple[Rows, Rows, Array] | None = None
 
 
-def wish(task: Task) -> Wish:
+def wish(options: Mapping[str, object]) -> Wish:
     """Return the options. Raises UsageError naming each that has the wrong type or value."""
-    said = task.analysis.options
-    caliper = said.get("caliper", False)
+    reads = Options("matching", options)
     found = Wish(
-        ratio=_whole(said.get("ratio", 1)),
-        replace=_flag("replace", said.get("replace", True)),
-        caliper=None if caliper is False else _positive(caliper),
-        exact=tuple(option_columns(task, "matching", "exact")) if said.get("exact") else (),
-        distance=_one_of("distance", said.get("distance", DISTANCES[0]), allowed=DISTANCES),
-        order=_one_of("order", said.get("order", ORDERS[0]), allowed=ORDERS),
-        side=_one_of("side", said.get("side", SIDES[0]), allowed=SIDES),
-        adjusted=_flag("bias_adjust", said.get("bias_adjust", False)),
+        ratio=reads.whole("ratio", 1, least=1),
+        replace=reads.flag("replace", True),
+        caliper=None
+        if options.get("caliper") is False
+        else reads.number(
+            "caliper",
+            "a number above 0, in standard deviations of the score, such as 0.2 (leave it out for "
+            "none)",
+            allowed=lambda value: value > 0,
+        ),
+        exact=reads.names("exact"),
+        distance=reads.word("distance", DISTANCES),
+        order=reads.word("order", ORDERS),
+        side=reads.word("side", SIDES),
+        adjusted=reads.flag("bias_adjust"),
     )
     if found.order == "smallest" and found.side == "below":
-        raise UsageError(
-            "estimators: matching: side: below goes with order: largest. Mend: leave one out."
+        reads.blame("side: below goes with order: largest. Mend: leave one out.")
+    elif found.replace and (found.order, found.side) != (ORDERS[0], SIDES[0]):
+        reads.blame(
+            "order and side say who chooses first and from where; where a child may be the match "
+            "of several nobody has to wait. Mend: leave them out, or replace: false."
         )
-    if found.replace and (found.order, found.side) != (ORDERS[0], SIDES[0]):
-        raise UsageError(
-            "estimators: matching: order and side say who chooses first and from where; where a "
-            "child may be the match of several nobody has to wait. Mend: leave them out, or "
-            "replace: false."
-        )
+    reads.finish()
     return found
 
 
-def _whole(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise UsageError("estimators: matching: ratio must be a whole number of 1 or more.")
-    return value
+def donors_of(task: Task, asked: Wish) -> set[int]:
+    """Return the arms from which matches are drawn, for every term."""
+    donors = set()
+    for term in task.terms:
+        focal = focal_arm(term, asked)
+        donors |= {task.cohort.arms.index(name) for name, _ in term.contrast if name != focal}
+    return donors
 
 
-def _positive(value: object) -> float:
-    good = isinstance(value, int | float) and not isinstance(value, bool)
-    if not good or not 0 < float(str(value)) < np.inf:
-        raise UsageError(
-            "estimators: matching: caliper must be a number above 0, in standard deviations of the "
-            "score, such as 0.2; leave it out for none."
-        )
-    return float(str(value))
-
-
-def _flag(name: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise UsageError(f"estimators: matching: {name} must be true or false.")
-    return value
-
-
-def _one_of(name: str, value: object, *, allowed: tuple[str, ...]) -> str:
-    if value not in allowed:
-        raise UsageError(f"estimators: matching: {name} must be {listed(allowed)}.")
-    return str(value)
+def beyond_arm(task: Task, asked: Wish, donor: int) -> str:
+    """Return the fault of a ratio that is more than an arm has children, empty where it is not."""
+    held = int(np.count_nonzero(task.cohort.arm == donor))
+    if asked.ratio <= held:
+        return ""
+    return (
+        f"ratio: {asked.ratio} matches for each child are asked for, and arm "
+        f"{task.cohort.arms[donor]} has {held} children. Mend: a smaller ratio."
+    )
 
 
 def focal_arm(term: Term, asked: Wish) -> str | None:
@@ -172,6 +170,8 @@ def search(task: Task, asked: Wish, *, donor: int, focal: int | None) -> Search:
     72:1055). Raises TooFew where some child of the target finds no match.
     """
     cohort = task.cohort
+    if beyond := beyond_arm(task, asked, donor):
+        raise TooFew(f"matching: {beyond}")
     rows = np.arange(cohort.n)
     if focal is not None:
         rows = np.flatnonzero((cohort.arm == focal) | (cohort.arm == donor))

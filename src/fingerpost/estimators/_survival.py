@@ -12,6 +12,7 @@ from fingerpost.core.analysis import Task
 from fingerpost.core.errors import UsageError, listed
 from fingerpost.core.estimand import Term
 from fingerpost.estimators._censoring import seen
+from fingerpost.estimators._options import Options
 from fingerpost.estimators._outcome import survey_weight
 from fingerpost.kernels.weighted_survival import Ask, Spells, weighted_curve
 
@@ -65,7 +66,7 @@ def follow(task: Task) -> tuple[Follow, dict[Term, str]]:
     Raises UsageError for options that are not allowed, an outcome that is not a time to an event,
     and times that cannot be (before nought, or not after entry).
     """
-    by, intervals = _options(task)
+    by, intervals = options_of(task.analysis.options)
     asked = {term: ask_of(term) for term in task.terms}
     cohort, spells, used = task.cohort, _spells(task), seen(task) & (survey_weight(task) > 0)
     own = {
@@ -94,19 +95,15 @@ def _arms(terms: Iterable[Term]) -> set[str]:
     return {name for term in terms for name, _ in term.contrast}
 
 
-def _options(task: Task) -> tuple[str, int]:
-    """Return how, and the most intervals."""
-    said = task.analysis.options
-    by, intervals = said.get("by", PATHS[0]), said.get("intervals", INTERVALS)
-    if by not in PATHS:
-        raise UsageError(f"estimators: survival: by is {by!r}. Allowed: {listed(PATHS)}.")
-    whole = isinstance(intervals, int) and not isinstance(intervals, bool)
-    if not whole or not 1 <= int(str(intervals)) <= MOST_INTERVALS:
-        raise UsageError(
-            f"estimators: survival: intervals is {intervals!r}. Allowed: a whole number from 1 to "
-            f"{MOST_INTERVALS}."
-        )
-    return str(by), int(str(intervals))
+def options_of(options: Mapping[str, object]) -> tuple[str, int]:
+    """Return how, and the most intervals; raise UsageError with every fault."""
+    reads = Options("survival", options)
+    found = (
+        reads.word("by", PATHS),
+        reads.whole("intervals", INTERVALS, least=1, most=MOST_INTERVALS),
+    )
+    reads.finish()
+    return found
 
 
 def _spells(task: Task) -> Spells:

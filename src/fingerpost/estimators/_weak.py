@@ -185,8 +185,9 @@ def warnings(found: Instruments, first: FirstStage) -> tuple[tuple[Term, str], .
     words = []
     if first.weak:
         words.append(
-            f"{found.told} is a weak instrument (effective F {first.effective_f:.2f}; it should "
-            f"exceed {first.critical:.1f}): read the Anderson–Rubin set, not the interval."
+            f"weak instrument{'s' * (len(found.names) > 1)} (effective F {first.effective_f:.2f}; "
+            f"it should exceed {first.critical:.1f}): read the Anderson–Rubin set, not the "
+            "interval."
         )
     if found.without:
         words.append(

@@ -6,18 +6,34 @@ the plain mean of the efficient influence function; the option `normalised` divi
 by the sum of their weights instead.
 """
 
+from collections.abc import Mapping
+
 from fingerpost.core.analysis import Task
 from fingerpost.core.answer import Answer
 from fingerpost.core.leaves import Estimator
+from fingerpost.core.study import Study
 from fingerpost.estimators._answer import standardise
 from fingerpost.estimators._assumptions import CAUSAL, EITHER_MODEL, KINDS, STANDARD_TARGETS
+from fingerpost.estimators._options import Options
 from fingerpost.estimators._standardise import Recipe
 
 
 def run(task: Task) -> Answer:
     """Return contrasts of augmented means."""
-    normalised = task.analysis.options.get("normalised", False) is True
+    normalised = _normalised(task.analysis.options)
     return standardise(task, "aipw", Recipe(outcome=True, residual=True, normalised=normalised))
+
+
+def check(study: Study, options: Mapping[str, object]) -> None:
+    """Raise UsageError with every fault of the options."""
+    _normalised(options)
+
+
+def _normalised(options: Mapping[str, object]) -> bool:
+    reads = Options("aipw", options)
+    found = reads.flag("normalised")
+    reads.finish()
+    return found
 
 
 AIPW = Estimator(
@@ -32,4 +48,5 @@ AIPW = Estimator(
     run=run,
     censoring=True,
     options=(("normalised", "true: divide weighted residuals by their weights' sum (Hajek)"),),
+    check=check,
 )

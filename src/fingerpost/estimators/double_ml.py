@@ -35,6 +35,7 @@ is small beside the standard error.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -46,12 +47,19 @@ from fingerpost.core.errors import UsageError
 from fingerpost.core.estimand import Term
 from fingerpost.core.fit import Fit, Weights
 from fingerpost.core.leaves import Assumption, Estimator
+from fingerpost.core.study import Study
 from fingerpost.core.table import Table
 from fingerpost.estimators._answer import answer_from_means
 from fingerpost.estimators._assumptions import CAUSAL, KINDS, STANDARD_TARGETS
 from fingerpost.estimators._censoring import censoring, seen, through_censoring
 from fingerpost.estimators._cross_fit import Nuisances, folds_of, median_of, nuisances
-from fingerpost.estimators._learners import Learner, learner_named
+from fingerpost.estimators._learners import (
+    LEARNER_WORDS,
+    Learner,
+    as_learner,
+    learner_named,
+)
+from fingerpost.estimators._options import Options
 from fingerpost.estimators._outcome import Array, outcome_of, person_time, survey_weight
 from fingerpost.estimators._score import tilt_key
 from fingerpost.estimators._standardise import Mean
@@ -77,31 +85,46 @@ class Plan:
 
 def run(task: Task) -> Answer:
     """Return contrasts of cross-fitted means, the median over repeated drawings of folds."""
-    plan = plan_of(task)
+    plan = plan_of(task.analysis.options)
     return median_of([_once(task, plan, repeat) for repeat in range(plan.repeats)])
 
 
-def plan_of(task: Task) -> Plan:
-    """Return the checked options; raise UsageError for one that is none."""
-    options = task.analysis.options
-    both = options.get("learner", "spline")
-    return Plan(
-        _whole(task, "folds", FOLDS, least=2),
-        _whole(task, "repeats", REPEATS, least=1),
-        learner_named(options.get("exposure_learner", both), "exposure_learner"),
-        learner_named(options.get("outcome_learner", both), "outcome_learner"),
-    )
+def check(study: Study, options: Mapping[str, object]) -> None:
+    """Raise UsageError with every fault of the options."""
+    _read(options).finish()
 
 
-def _whole(task: Task, option: str, otherwise: int, *, least: int) -> int:
-    """Return a whole number that an option gives."""
-    said = task.analysis.options.get(option, otherwise)
-    if isinstance(said, bool) or not isinstance(said, int) or not least <= said <= MOST:
-        raise UsageError(
-            f"estimators: {NAME}: {option} is a whole number from {least} to {MOST}; "
-            f"found {said!r}."
-        )
-    return said
+def check_cohort(task: Task) -> None:
+    """Raise UsageError with every learner that cannot be had."""
+    plan_of(task.analysis.options)
+
+
+def plan_of(options: Mapping[str, object]) -> Plan:
+    """Return the checked options; raise UsageError with all that are none."""
+    reads = _read(options)
+    reads.finish()
+    folds = reads.whole("folds", FOLDS, least=2, most=MOST)
+    repeats = reads.whole("repeats", REPEATS, least=1, most=MOST)
+    learners = []
+    for own in ("exposure_learner", "outcome_learner"):
+        option = own if own in options else "learner"
+        try:
+            learners.append(learner_named(options.get(option, "spline"), option))
+        except UsageError as fault:
+            reads.problems += fault.problems
+    reads.finish()
+    return Plan(folds, repeats, *learners)
+
+
+def _read(options: Mapping[str, object]) -> Options:
+    """Return the options with the faults that their own words have; nothing is imported."""
+    reads = Options(NAME, options)
+    reads.whole("folds", FOLDS, least=2, most=MOST)
+    reads.whole("repeats", REPEATS, least=1, most=MOST)
+    for option in ("learner", "exposure_learner", "outcome_learner"):
+        if option in options and not as_learner(options[option]):
+            reads.wrong(option, LEARNER_WORDS)
+    return reads
 
 
 def _once(task: Task, plan: Plan, repeat: int) -> Answer:
@@ -235,4 +258,6 @@ DOUBLE_ML = Estimator(
         ("folds", "number of folds; 5 unless given"),
         ("repeats", "drawings of folds whose median is taken; 1 unless given"),
     ),
+    check=check,
+    check_cohort=check_cohort,
 )

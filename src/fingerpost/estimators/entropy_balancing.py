@@ -24,21 +24,24 @@ every child could have received any arm compared, and that the terms say all tha
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from fingerpost.core.analysis import Task
 from fingerpost.core.answer import Answer
-from fingerpost.core.errors import TooFew, Unanswerable, UsageError
+from fingerpost.core.errors import TooFew, Unanswerable
 from fingerpost.core.estimand import Target, Term
 from fingerpost.core.fit import Fit, Weights
 from fingerpost.core.leaves import Assumption, Estimator
 from fingerpost.core.model import Factor, ModelTerm
+from fingerpost.core.study import Study
 from fingerpost.estimators._answer import answer_from_means
 from fingerpost.estimators._assumptions import CAUSAL, KINDS
 from fingerpost.estimators._censoring import censoring, through_censoring
 from fingerpost.estimators._models import exposure_terms
+from fingerpost.estimators._options import Options
 from fingerpost.estimators._outcome import Array, outcome_of, person_time, survey_weight
 from fingerpost.estimators._score import tilt_key
 from fingerpost.estimators._standardise import Mean
@@ -55,7 +58,7 @@ LINEAR_EITHER = Assumption(
 
 def run(task: Task) -> Answer:
     """Return contrasts of balanced means, with the weights that made them."""
-    moments = _moments(task)
+    moments = _moments(task.analysis.options)
     weights = {term: _weights(task, term, moments) for term in task.terms}
     answer = answer_from_means(
         task,
@@ -152,12 +155,17 @@ def _many(task: Task, name: str) -> bool:
     return bool(np.any((values != low) & (values != high)))
 
 
-def _moments(task: Task) -> int:
-    said = task.analysis.options.get("moments", 1)
-    if isinstance(said, bool) or said not in (1, 2):
-        raise UsageError(
-            f"estimators: {NAME}: moments is 1 (averages) or 2 (variances too); found {said!r}."
-        )
+def check(study: Study, options: Mapping[str, object]) -> None:
+    """Raise UsageError with every fault of the options."""
+    _moments(options)
+
+
+def _moments(options: Mapping[str, object]) -> int:
+    reads = Options(NAME, options)
+    said = options.get("moments", 1)
+    if isinstance(said, bool) or not isinstance(said, int) or said not in (1, 2):
+        reads.wrong("moments", "1 (averages) or 2 (variances too)")
+    reads.finish()
     return int(str(said))
 
 
@@ -175,4 +183,5 @@ ENTROPY_BALANCING = Estimator(
     guard="own",
     censoring=True,
     options=(("moments", "1: averages agree (unless given); 2: variances too"),),
+    check=check,
 )

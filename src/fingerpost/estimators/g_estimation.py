@@ -34,6 +34,7 @@ be right, and the answer is usually more precise.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -45,12 +46,14 @@ from fingerpost.core.errors import Unanswerable, UsageError, listed
 from fingerpost.core.estimand import Term
 from fingerpost.core.inference import intervals, standard_errors
 from fingerpost.core.leaves import Assumption, Estimator
+from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
 from fingerpost.estimators._answer import Uncertain, estimate
 from fingerpost.estimators._assumptions import CONSISTENCY, EXCHANGEABLE, KINDS, SCORE_MODEL
 from fingerpost.estimators._blip import Array, Blip, Setting, difference, ratio, setting
 from fingerpost.estimators._censoring import censoring, through_censoring
 from fingerpost.estimators._columns import option_columns
+from fingerpost.estimators._options import Options
 from fingerpost.estimators._outcome import outcome_of, survey_weight
 from fingerpost.estimators._standardise import Mean
 
@@ -60,13 +63,16 @@ BLIP_FORM = Assumption(
     "named modifiers, and the same for each step up in dose",
 )
 
+NO_LINE = "outcome_model is for differences; on the ratio scale leave it out."
+
 
 def run(task: Task) -> Answer:
     """Return the blip's contrasts, and its parameters in a table."""
-    columns, _ = modifiers_of(task), flag(task, "homogeneous")
+    columns, taken_off = modifiers_of(task), outcome_model(task.analysis.options)
     names = ["blip", *(f"blip × {name}" for name in columns)]
     told = setting(task, np.column_stack([np.ones(task.cohort.n), *columns.values()]))
-    blips = {scale: solve(task, told, scale) for scale in {term.scale for term in task.terms}}
+    scales = {term.scale for term in task.terms}
+    blips = {scale: solve(task, told, scale, taken_off=taken_off) for scale in scales}
     found = [contrast_of(task, told, term, blips[term.scale]) for term in task.terms]
     uncertain = Uncertain(
         np.array([one.value for one in found]),
@@ -77,14 +83,10 @@ def run(task: Task) -> Answer:
     return Answer("g_estimation", estimate=estimate(task, uncertain), tables=tables)
 
 
-def solve(task: Task, told: Setting, scale: str) -> Blip:
-    """Return the blip on a scale, as the options say."""
-    taken_off = flag(task, "outcome_model")
+def solve(task: Task, told: Setting, scale: str, *, taken_off: bool) -> Blip:
+    """Return the blip on a scale; taken_off: whether a line of the outcome is taken off."""
     if scale == "ratio" and taken_off:
-        raise UsageError(
-            "estimators: g_estimation: outcome_model is for differences; on the ratio scale leave "
-            "it out."
-        )
+        raise UsageError(f"estimators: g_estimation: {NO_LINE}")
     if scale == "ratio":
         return ratio(task, told)
     return difference(task, told, outcome_model=taken_off)
@@ -171,12 +173,27 @@ def _numbers(name: str, column: Column) -> dict[str, Array]:
     return {name: values}
 
 
-def flag(task: Task, option: str) -> bool:
-    """Return a yes-or-no option, no unless given; raise UsageError where it is anything else."""
-    said = task.analysis.options.get(option, False)
-    if not isinstance(said, bool):
-        raise UsageError(f"estimators: g_estimation: {option} takes true or false.")
-    return said
+def check(study: Study, options: Mapping[str, object]) -> None:
+    """Raise UsageError with every fault of the options."""
+    reads = Options("g_estimation", options)
+    reads.flag("homogeneous")
+    line = reads.flag("outcome_model")
+    reads.names("modifiers")
+    if line and "ratio" in {spec.scale or study.estimand.scale for spec in study.outcomes}:
+        reads.blame(NO_LINE)
+    reads.finish()
+
+
+def outcome_model(options: Mapping[str, object]) -> bool:
+    """Return whether a line of the outcome is taken off; raise UsageError for a flag that is none.
+
+    Every flag is read, so that all are told at once.
+    """
+    reads = Options("g_estimation", options)
+    reads.flag("homogeneous")
+    found = reads.flag("outcome_model")
+    reads.finish()
+    return found
 
 
 def blip_table(task: Task, names: list[str], scale: str, blip: Blip) -> Table:
@@ -225,4 +242,6 @@ G_ESTIMATION = Estimator(
         ("outcome_model", "true: take off a linear prediction of the outcome too (differences)"),
     ),
     columns=("modifiers",),
+    covariates=("modifiers",),
+    check=check,
 )

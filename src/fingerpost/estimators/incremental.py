@@ -22,11 +22,13 @@ outcome model, and by the product of the two errors besides. A covariate that te
 certain cannot be fitted without models: {firth: true}.
 
 Options. `deltas`: the odds ratios of the table `incremental_curve`, which shows the answer over a
-range of δ, point by point, with the share of children who would then be in the first arm.
+range of δ, from 0.05 to 20, point by point, with the share of children who would then be in the
+first arm.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -37,10 +39,12 @@ from fingerpost.core.errors import Unanswerable, UsageError
 from fingerpost.core.estimand import Target, Term
 from fingerpost.core.inference import intervals, standard_errors
 from fingerpost.core.leaves import Assumption, Estimator
+from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
 from fingerpost.estimators._answer import Uncertain, estimate
 from fingerpost.estimators._assumptions import CONSISTENCY, EXCHANGEABLE, KINDS
 from fingerpost.estimators._censoring import Censoring, censoring, through_censoring
+from fingerpost.estimators._options import Options
 from fingerpost.estimators._outcome import (
     ArmModel,
     Array,
@@ -55,6 +59,7 @@ from fingerpost.estimators._standardise import Mean, through_score
 from fingerpost.kernels.products import cross
 
 DELTAS = (0.5, 0.8, 1.0, 1.25, 2.0, 5.0)
+LEAST_DELTA, MOST_DELTA = 0.05, 20.0  # as for the target: beyond, it asks about everybody or nobody
 SCORE_RIGHT = Assumption(
     "exposure model",
     "the model of who receives which arm has the right form; the outcome model need not",
@@ -113,7 +118,7 @@ class Parts:
 
 def run(task: Task) -> Answer:
     """Return the change of the mean outcome for every term of the task, and the curve over δ."""
-    deltas = deltas_of(task)
+    deltas = deltas_of(task.analysis.options)
     changes = [change(task, term) for term in task.terms]
     found = Uncertain(
         np.array([one.value for one in changes]),
@@ -288,18 +293,22 @@ def delta_of(term: Term) -> float:
     return float(delta)
 
 
-def deltas_of(task: Task) -> tuple[float, ...]:
-    """Return the δ of the curve; raise UsageError where the option is not positive numbers."""
-    said = task.analysis.options.get("deltas", DELTAS)
-    numbers = said if isinstance(said, tuple) else (said,)
-    if not numbers or not all(
-        type(each) in (int, float) and 0.0 < float(each) < np.inf for each in numbers
-    ):
-        raise UsageError(
-            "estimators: incremental: deltas takes numbers above 0 by which the odds are "
-            "multiplied. Write {incremental: {deltas: [0.5, 1, 2]}}."
-        )
-    return tuple(float(each) for each in numbers)
+def check(study: Study, options: Mapping[str, object]) -> None:
+    """Raise UsageError with every fault of the options."""
+    deltas_of(options)
+
+
+def deltas_of(options: Mapping[str, object]) -> tuple[float, ...]:
+    """Return the δ of the curve; raise UsageError where the option is not numbers in range."""
+    reads = Options("incremental", options)
+    found = reads.numbers(
+        "deltas",
+        f"numbers from {LEAST_DELTA:g} to {MOST_DELTA:g} by which the odds are multiplied, such as "
+        "[0.5, 1, 2]",
+        allowed=lambda delta: LEAST_DELTA <= delta <= MOST_DELTA,
+    )
+    reads.finish()
+    return found or DELTAS
 
 
 INCREMENTAL = Estimator(
@@ -317,4 +326,5 @@ INCREMENTAL = Estimator(
     guard="exempt",
     censoring=True,
     options=(("deltas", "odds ratios of the curve; 0.5, 0.8, 1, 1.25, 2, 5 unless given"),),
+    check=check,
 )

@@ -29,4 +29,5 @@ IPW = Estimator(
     assumes=(*CAUSAL, SCORE_MODEL),
     run=run,
     censoring=True,
+    over_time=True,
 )

@@ -27,4 +27,5 @@ IPW_RA = Estimator(
     assumes=(*CAUSAL, EITHER_MODEL),
     run=run,
     censoring=True,
+    over_time=True,
 )

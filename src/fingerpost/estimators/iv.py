@@ -31,6 +31,8 @@ where its own level is finer. `above` makes a number an instrument of two values
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,16 +46,19 @@ from fingerpost.core.errors import NotFitted, TooFew, Unanswerable
 from fingerpost.core.estimand import Term
 from fingerpost.core.leaves import Assumption, Estimator
 from fingerpost.core.region import Region
+from fingerpost.core.study import Study
 from fingerpost.core.table import Table
 from fingerpost.estimators import _weak
 from fingerpost.estimators._answer import TOO_FEW_CLUSTERS, Uncertain, estimate, factor
 from fingerpost.estimators._assumptions import CONSISTENCY, KINDS
-from fingerpost.estimators._instruments import Instruments, instruments
+from fingerpost.estimators._instruments import Instruments, instruments, read
 from fingerpost.estimators._models import ARM, outcome_terms
+from fingerpost.estimators._options import levels_of
 from fingerpost.estimators._outcome import outcome_of, person_time, survey_weight
 from fingerpost.kernels.absorb import partial_out
 from fingerpost.kernels.clusters import recode
-from fingerpost.kernels.design import Dense, Terms, check
+from fingerpost.kernels.design import Dense, Terms
+from fingerpost.kernels.design import check as check_design
 from fingerpost.kernels.two_stage import (
     FirstStage,
     first_stage,
@@ -92,6 +97,17 @@ class Stage:
     def task(self) -> Task:
         """The task of the children who have a value of the instrument."""
         return self.found.task
+
+
+def check(study: Study, options: Mapping[str, object]) -> None:
+    """Raise UsageError with every fault of the options."""
+    read(options, levels_of(study), study.given)
+
+
+def check_cohort(task: Task) -> None:
+    """Raise UsageError with what the records tell to be wrong with the options."""
+    with suppress(Unanswerable):
+        instruments(task)
 
 
 def run(task: Task) -> Answer:
@@ -189,7 +205,7 @@ def _moves(found: Instruments, before: Array, after: Array, *, weight: Array) ->
     names = tuple(name.partition(" = ")[0] for name in found.names)
     constant = np.ones((len(after), 1))
     held = Dense(np.hstack([constant, after[:, 1:]]), ("intercept", *names))
-    repeats = check(held, weight)
+    repeats = check_design(held, weight)
     if repeats:
         raise Unanswerable(
             f"iv: {', '.join(repeats)}: a combination of the other instruments. Mend: leave it out."
@@ -377,4 +393,6 @@ IV = Estimator(
     ),
     columns=("instrument",),
     apart=("instrument",),
+    check=check,
+    check_cohort=check_cohort,
 )

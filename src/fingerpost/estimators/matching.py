@@ -28,30 +28,33 @@ divide matched events by matched time at risk.
 the right form; and matches are near enough that what is left of the difference does not matter,
 unless `bias_adjust` takes it off.
 
-**Options.** `ratio`: matches for each child, 1 unless given. `replace`: false takes each child
-once, in pairs; true unless given. `caliper`: the largest distance, in standard deviations of the
-score among the children of the two arms (of the logit with distance: linear); the answer is then
-for the children for whom a match was found. `exact`: columns on which matches must be the same.
-`distance`: score, or linear for its logit. `order`: who chooses first, largest or smallest score.
-`side`: both, or below: take the next below whenever there is one. (The R package MatchIt did that
-by a slip in versions 4.5.1 to 4.5.3, and numbers printed from them come out only so.)
-`bias_adjust`: true takes off what the outcome model says of the difference in covariates within
-matches.
+**Options.** `ratio`: matches for each child, 1 unless given; no more than an arm has children.
+`replace`: false takes each child once, in pairs; true unless given. `caliper`: the largest
+distance, in standard deviations of the score among the children of the two arms (of the logit with
+distance: linear); the answer is then for the children for whom a match was found. `exact`: columns
+on which matches must be the same. `distance`: score, or linear for its logit. `order`: who chooses
+first, largest or smallest score. `side`: both, or below: take the next below whenever there is one.
+(The R package MatchIt did that by a slip in versions 4.5.1 to 4.5.3, and numbers printed from them
+come out only so.) `bias_adjust`: true takes off what the outcome model says of the difference in
+covariates within matches.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fingerpost.core.analysis import Task
 from fingerpost.core.answer import Answer
-from fingerpost.core.errors import Unanswerable
+from fingerpost.core.errors import Unanswerable, UsageError
 from fingerpost.core.estimand import Term
+from fingerpost.core.estimate import Estimate
 from fingerpost.core.fit import Fit, MatchedSets, Weights
 from fingerpost.core.leaves import Assumption, Estimator
+from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
 from fingerpost.estimators._answer import means_table, spelt_out
 from fingerpost.estimators._assumptions import CAUSAL, KINDS, SCORE_MODEL
@@ -64,14 +67,23 @@ from fingerpost.estimators._matched import (
     observed_mean,
     pair_codes,
 )
-from fingerpost.estimators._matching import Search, Wish, focal_arm, matched_sets, search, wish
+from fingerpost.estimators._matching import (
+    Search,
+    Wish,
+    beyond_arm,
+    donors_of,
+    focal_arm,
+    matched_sets,
+    search,
+    wish,
+)
 
 Array = NDArray[np.float64]
 
 
 def run(task: Task) -> Answer:
     """Return contrasts of matched means, with the weights and the sets they rest on."""
-    asked = wish(task)
+    asked = wish(task.analysis.options)
     found = [_answer(task, asked, term) for term in task.terms]
     weights = {
         term: Weights(
@@ -85,10 +97,36 @@ def run(task: Task) -> Answer:
     }
     return Answer(
         "matching",
-        estimate=estimate(task, [one.effect for one in found]),
+        estimate=_counted(estimate(task, [one.effect for one in found]), task, found),
         tables=(_means(task, found), _matches(task, found)),
         fit=Fit(weights, sets),
     )
+
+
+def check(study: Study, options: Mapping[str, object]) -> None:
+    """Raise UsageError with every fault of the options."""
+    wish(options)
+
+
+def check_cohort(task: Task) -> None:
+    """Raise UsageError where more matches are asked for than an arm has children."""
+    asked = wish(task.analysis.options)
+    found = [beyond_arm(task, asked, donor) for donor in sorted(donors_of(task, asked))]
+    faults = [f"estimators: matching: {words}" for words in found if words]
+    if faults:
+        raise UsageError(faults)
+
+
+def _counted(whole: Estimate, task: Task, found: list[Found]) -> Estimate:
+    """Return the estimate with the numbers of children who count: those without a match, and those
+    whom nobody was matched with, have no weight and are not among them.
+    """
+    k = len(task.cohort.arms)
+    arm_n = np.zeros((len(found), k), dtype=np.int64)
+    for at, one in enumerate(found):
+        for part in one.parts:
+            arm_n[at, part.arm] = np.count_nonzero(part.weight)
+    return replace(whole, n=arm_n.sum(axis=1), arm_n=arm_n)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -230,4 +268,7 @@ MATCHING = Estimator(
         ("bias_adjust", "true: take off what the outcome model says of what is left"),
     ),
     columns=("exact",),
+    keys_too=("exact",),
+    check=check,
+    check_cohort=check_cohort,
 )

@@ -51,4 +51,5 @@ NAIVE = Estimator(
     spread="influence; CR2 with Satterthwaite df below 50 clusters",
     guard="exempt",
     randomised=("ate",),
+    over_time=True,
 )

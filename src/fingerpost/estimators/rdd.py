@@ -40,26 +40,29 @@ score exactly; in a fuzzy design the rule works only through the arm, and moves 
 **Options.** `running`, `cutoff`: the column and the number of the rule. `at`: whether a child
 exactly at the cut-off is dealt with like those `above` (the default) or `below`. `bandwidth`: how
 far to look, in the unit of the running variable. `bias_bandwidth`: how far for the bias (with
-`bandwidth` alone: the same). `kernel`: `triangular` or `uniform`. `order`: of the curve, 1 or 2.
-Which side receives which arm is read from the records.
+`bandwidth` alone: the same); below half of it there is no answer, below it a warning. `kernel`:
+`triangular` or `uniform`. `order`: of the curve, 1 or 2. Which side receives which arm is read from
+the records.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from fingerpost.core.analysis import Task
 from fingerpost.core.answer import Answer
-from fingerpost.core.errors import TooFew, Unanswerable, UsageError, listed
+from fingerpost.core.errors import TooFew, Unanswerable, UsageError
 from fingerpost.core.estimate import Estimate
 from fingerpost.core.leaves import Assumption, Estimator
 from fingerpost.core.refusal import Broken, Refusal
 from fingerpost.core.region import Region
+from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
 from fingerpost.estimators._assumptions import CONSISTENCY, KINDS
-from fingerpost.estimators._columns import option_column
+from fingerpost.estimators._columns import numeric, option_column
 from fingerpost.estimators._cutoff import (
     SIDES,
     Children,
@@ -77,6 +80,7 @@ from fingerpost.estimators._cutoff import (
 )
 from fingerpost.estimators._cutoff_checks import checks
 from fingerpost.estimators._cutoff_picture import bins_table, lines_table
+from fingerpost.estimators._options import Options
 from fingerpost.kernels.arrays import Array
 from fingerpost.kernels.local_linear import KERNELS, Window
 
@@ -84,6 +88,12 @@ LEAST_CHILDREN = 10  # a side, in the window
 FEW_CHILDREN = 30
 FEW_VALUES = 10
 WEAK_F = 10.0
+# Calonico, Cattaneo & Titiunik (2014) look for the bias at least as far as for the answer (b ≥ h).
+LEAST_BIAS_SHARE = 0.5
+NARROW = (
+    "the bias of a line is read from a curve over a wider window. Give at least as much, or leave "
+    "bias_bandwidth out."
+)
 
 
 def run(task: Task) -> Answer:
@@ -91,6 +101,7 @@ def run(task: Task) -> Answer:
     plan, place = _plan(task), _contrasts(task)
     children = read_children(task, plan)
     window = window_for(children, plan, children.values[:, 0])
+    _wide_enough(window)
     _enough(children, window)
     found = effect(children, window)
     judged = judge(task, children, found)
@@ -116,42 +127,76 @@ def run(task: Task) -> Answer:
     )
 
 
+def check(study: Study, options: Mapping[str, object]) -> None:
+    """Raise UsageError with every fault of the options."""
+    _read(options)
+
+
+def check_cohort(task: Task) -> None:
+    """Raise UsageError where the running column is none, or lies on one side of the cut-off."""
+    plan = _plan(task)
+    name, column = option_column(task, "rdd", "running")
+    running = numeric(name, column, where="rdd: running")
+    running = running[np.isfinite(running)]
+    before = running < plan.cutoff if plan.at == "above" else running > plan.cutoff
+    first, second = int(np.sum(before)), int(np.sum(~before))
+    if not first or not second:
+        left, right = SIDES[plan.at]
+        raise UsageError(
+            f"estimators: rdd: cutoff: {first:,} children have a value of {name} {left} "
+            f"{plan.cutoff:g}, and {second:,} {right} it: nothing changes there. Give the cut-off "
+            "in the unit of the column."
+        )
+
+
 def _plan(task: Task) -> Plan:
-    name, _ = option_column(task, "rdd", "running")
-    options = task.analysis.options
-    cutoff = _number(task, "cutoff")
-    if cutoff is None:
+    """Return the options; raise UsageError with every fault."""
+    option_column(task, "rdd", "running")
+    if task.analysis.options.get("cutoff") is None:
         raise UsageError("estimators: rdd needs `cutoff`: a number, where the rule changes.")
+    return _read(task.analysis.options)
+
+
+def _read(options: Mapping[str, object]) -> Plan:
+    """Return the options, of which those that a study cannot do without may be missing here."""
+    reads = Options("rdd", options)
+    wide = [
+        reads.number(name, "a number above 0, in the unit of the running column", allowed=_above_0)
+        for name in ("bandwidth", "bias_bandwidth")
+    ]
     order = options.get("order", 1)
-    if isinstance(order, bool) or order not in (1, 2):
-        raise UsageError("estimators: rdd: order must be 1 (lines) or 2 (parabolas).")
-    return Plan(
-        name,
-        cutoff,
-        _word(task, "at", tuple(SIDES)),
-        _number(task, "bandwidth", positive=True),
-        _number(task, "bias_bandwidth", positive=True),
-        _word(task, "kernel", KERNELS),
-        int(str(order)),
+    if isinstance(order, bool) or not isinstance(order, int) or order not in (1, 2):
+        reads.wrong("order", "1 (lines) or 2 (parabolas)")
+    found = Plan(
+        "".join(reads.names("running", one=True)),
+        reads.number("cutoff") or 0.0,
+        reads.word("at", tuple(SIDES)),
+        wide[0],
+        wide[1],
+        reads.word("kernel", KERNELS),
+        order if isinstance(order, int) else 1,
     )
+    if found.bandwidth and found.bias_bandwidth and _too_narrow(*wide):
+        reads.blame(f"bias_bandwidth is less than half of bandwidth: {NARROW}")
+    reads.finish()
+    return found
 
 
-def _number(task: Task, name: str, *, positive: bool = False) -> float | None:
-    said = task.analysis.options.get(name)
-    if said is None:
-        return None
-    wrong = isinstance(said, bool) or not isinstance(said, int | float) or not np.isfinite(said)
-    if wrong or (positive and float(str(said)) <= 0):
-        what = "a number above zero" if positive else "a number"
-        raise UsageError(f"estimators: rdd: {name} must be {what}.")
-    return float(str(said))
+def _above_0(value: float) -> bool:
+    return value > 0
 
 
-def _word(task: Task, name: str, allowed: tuple[str, ...]) -> str:
-    said = task.analysis.options.get(name, allowed[0])
-    if said not in allowed:
-        raise UsageError(f"estimators: rdd: {name} must be {listed(allowed)}.")
-    return str(said)
+def _too_narrow(h: float | None, b: float | None) -> bool:
+    return h is not None and b is not None and b < LEAST_BIAS_SHARE * h
+
+
+def _wide_enough(window: Window) -> None:
+    """Raise Unanswerable where the study's window for the bias is too narrow beside the other."""
+    if _too_narrow(window.h, window.b):
+        raise Unanswerable(
+            f"rdd: bias_bandwidth {window.b:g} is less than half of the bandwidth {window.h:g}: "
+            f"{NARROW}"
+        )
 
 
 def _contrasts(task: Task) -> Array:
@@ -205,6 +250,8 @@ def _estimate(
     q, k = len(sign), len(task.cohort.arms)
     near = np.concatenate(near_children(children, window))
     arms = np.bincount(task.cohort.arm[children.rows[near]], minlength=k)
+    # Of the children near the cut-off, whom `n` counts; the correction of bias looks further.
+    units = len(near if children.codes is None else np.unique(children.codes[near]))
     spread, bounds, words = None, None, judged.words
     if judged.spread is not None and judged.se is not None:
         spread = replace(judged.spread, sums=judged.spread.sums * sign)
@@ -218,7 +265,7 @@ def _estimate(
         n=np.full(q, len(near)),
         arm_n=np.tile(arms, (q, 1)),
         arms=task.cohort.arms,
-        clusters=np.full(q, judged.clusters),
+        clusters=np.full(q, units),
         bounds=bounds,
         interval=(words,) * q,
     )
@@ -369,6 +416,11 @@ def _warnings(children: Children, window: Window, found: Found) -> list[str]:
             "rdd: the rule was followed by all but the children exactly at the cut-off: the option "
             "`at` says with which side they belong"
         )
+    if window.b < window.h * (1 - 1e-9):
+        words.append(
+            "rdd: the bias is looked for less far (bias_bandwidth) than the answer (bandwidth), so "
+            "that its correction adds much noise; the usual is as far, or farther"
+        )
     if found.first_stage < WEAK_F:
         words.append(
             "rdd: the cut-off hardly moves who receives the arm "
@@ -420,4 +472,6 @@ RDD = Estimator(
     ),
     needs=("running", "cutoff"),
     columns=("running",),
+    check=check,
+    check_cohort=check_cohort,
 )

@@ -6,6 +6,7 @@ between arms remains within them: it is the simplest adjustment, and shown as su
 taken as known in the standard error.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,13 @@ from numpy.typing import NDArray
 
 from fingerpost.core.analysis import Task
 from fingerpost.core.answer import Answer
-from fingerpost.core.errors import TooFew, UsageError
+from fingerpost.core.errors import TooFew
 from fingerpost.core.estimand import Term
 from fingerpost.core.leaves import Estimator
+from fingerpost.core.study import Study
 from fingerpost.estimators._answer import answer_from_means
 from fingerpost.estimators._assumptions import CAUSAL, KINDS, SCORE_MODEL, STANDARD_TARGETS
+from fingerpost.estimators._options import Options
 from fingerpost.estimators._outcome import outcome_of, person_time, survey_weight
 from fingerpost.estimators._score import score, tilt, tilt_key
 from fingerpost.estimators._standardise import Mean
@@ -61,7 +64,7 @@ def _strata(task: Task, term: Term, arm: int) -> NDArray[np.integer[Any]]:
     """
     cohort, probability = task.cohort, score(task).probability
     target = tilt_key(term)
-    count = strata_asked(task)
+    count = strata_asked(task.analysis.options)
     along, among = probability[:, arm], np.ones(cohort.n, dtype=bool)
     if target.kind == "received":
         c = cohort.arms.index(str(target.arm))
@@ -73,15 +76,17 @@ def _strata(task: Task, term: Term, arm: int) -> NDArray[np.integer[Any]]:
     return np.unique(np.searchsorted(cuts, along, side="left"), return_inverse=True)[1]
 
 
-def strata_asked(task: Task) -> int:
+def check(study: Study, options: Mapping[str, object]) -> None:
+    """Raise UsageError with every fault of the options."""
+    strata_asked(options)
+
+
+def strata_asked(options: Mapping[str, object]) -> int:
     """Return the number of strata; raise UsageError where the option is no whole number."""
-    said = task.analysis.options.get("strata", STRATA)
-    if isinstance(said, bool) or not isinstance(said, int) or not 1 <= said <= MOST_STRATA:
-        raise UsageError(
-            f"estimators: subclassification: strata is a whole number from 1 to {MOST_STRATA}; "
-            f"found {said!r}."
-        )
-    return said
+    reads = Options("subclassification", options)
+    found = reads.whole("strata", STRATA, least=1, most=MOST_STRATA)
+    reads.finish()
+    return found
 
 
 def _other(term: Term, arm: int, arms: tuple[str, ...]) -> int:
@@ -111,4 +116,5 @@ SUBCLASSIFICATION = Estimator(
     run=run,
     spread="influence, strata taken as known",
     options=(("strata", "number of strata; 5 unless given"),),
+    check=check,
 )

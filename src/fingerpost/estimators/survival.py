@@ -46,9 +46,17 @@ from fingerpost.core.errors import Unanswerable
 from fingerpost.core.estimand import Target, Term
 from fingerpost.core.leaves import Assumption, Estimator
 from fingerpost.core.refusal import Broken, Refusal
+from fingerpost.core.study import Study
 from fingerpost.estimators._answer import Uncertain, estimate, spelt_out
 from fingerpost.estimators._assumptions import CAUSAL, STANDARD_TARGETS
-from fingerpost.estimators._survival import PATHS, SUMMARIES, Follow, ask_of, follow
+from fingerpost.estimators._survival import (
+    PATHS,
+    SUMMARIES,
+    Follow,
+    ask_of,
+    follow,
+    options_of,
+)
 from fingerpost.estimators._survival_paths import Columns, columns
 from fingerpost.estimators._survival_table import curve_table
 from fingerpost.kernels.weighted_survival import Ask
@@ -56,6 +64,11 @@ from fingerpost.kernels.weighted_survival import Ask
 Array = NDArray[np.float64]
 NAME = "survival"
 Found = Mapping[tuple[Target, int], tuple[tuple[Ask, ...], Columns]]
+
+
+def check(study: Study, options: Mapping[str, object]) -> None:
+    """Raise UsageError with every fault of the options."""
+    options_of(options)
 
 
 def run(task: Task) -> Answer:
@@ -155,4 +168,5 @@ SURVIVAL = Estimator(
         ("by", "weighting (the default) or g_formula: weighted curves, or modelled hazards"),
         ("intervals", "the most intervals of a model of hazards, 1 to 200; 40 where not said"),
     ),
+    check=check,
 )

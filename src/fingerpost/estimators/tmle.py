@@ -23,6 +23,7 @@ Options. `range`: the two ends of a continuous outcome's scale, such as [0, 100]
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,9 +35,11 @@ from fingerpost.core.answer import Answer
 from fingerpost.core.errors import NotFitted, TooFew, Unanswerable, UsageError
 from fingerpost.core.estimand import Term
 from fingerpost.core.leaves import Estimator
+from fingerpost.core.study import Study
 from fingerpost.estimators._answer import answer_from_means
 from fingerpost.estimators._assumptions import CAUSAL, EITHER_MODEL, KINDS, STANDARD_TARGETS
 from fingerpost.estimators._censoring import Censoring, censoring, seen, through_censoring
+from fingerpost.estimators._options import Options, is_number
 from fingerpost.estimators._outcome import (
     ArmModel,
     Array,
@@ -55,6 +58,10 @@ from fingerpost.kernels.products import cross
 # First predictions stay this share of the range away from its ends (Gruber & van der Laan 2010).
 MARGIN = 0.0005
 TINY = 1e-12
+FARTHEST = 1e15  # beyond it a double cannot tell outcomes apart by fractions
+OUTSIDE = (
+    "some outcomes lie outside the two ends of range. Give the ends of the outcome's whole scale."
+)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -169,43 +176,65 @@ def _scaled(
 def range_of(task: Task) -> tuple[float, float]:
     """Return the ends of the outcome's range: as the study says, or as the children have it.
 
-    Raises UsageError for an option that is not two rising numbers around every outcome, and
-    Unanswerable where all children have the same outcome, or none was seen.
+    Raises UsageError for an option that is not two rising numbers, and Unanswerable where an
+    outcome lies outside them, all children have the same outcome, or none was seen.
     """
-    kind, said = outcome_of(task).kind, task.analysis.options.get("range")
+    kind, said = outcome_of(task).kind, ends_said(task.analysis.options)
     values = outcome_of(task).value[seen(task)]
     if not len(values):
         raise TooFew("tmle: no child's outcome was seen, so there is nothing to move.")
-    if said is not None:
-        return _declared(said, kind, values)
     if kind != "continuous":
         return 0.0, 1.0
+    if said is not None and (values.min() < said[0] or values.max() > said[1]):
+        raise Unanswerable(f"tmle: {OUTSIDE}")
+    if said is not None:
+        return said
     low, high = float(values.min()), float(values.max())
     if not low < high:
         raise Unanswerable("tmle: every child has the same outcome, so there is nothing to move.")
     return low, high
 
 
-def _declared(said: object, kind: str, values: Array) -> tuple[float, float]:
-    """Return the ends that the option says, checked."""
-    numbers = said if isinstance(said, tuple) else ()
-    fit = len(numbers) == 2 and all(type(each) in (int, float) for each in numbers)
-    if not fit or not -np.inf < float(numbers[0]) < float(numbers[1]) < np.inf:
-        raise UsageError(
-            "estimators: tmle: range takes two rising numbers, the ends of the outcome's scale. "
-            "Write {tmle: {range: [0, 100]}}."
+def check(study: Study, options: Mapping[str, object]) -> None:
+    """Raise UsageError with every fault of the options."""
+    reads = Options("tmle", options)
+    said = ends_said(options)
+    for spec in study.outcomes if said is not None else ():
+        if spec.kind != "continuous":
+            reads.blame(
+                f"range is for continuous outcomes; {spec.name} is of kind {spec.kind}. Leave it "
+                "out."
+            )
+    reads.finish()
+
+
+def check_cohort(task: Task) -> None:
+    """Raise UsageError where an outcome lies outside the ends that the option says."""
+    said, outcome = ends_said(task.analysis.options), outcome_of(task)
+    values = outcome.value[seen(task)]
+    if said is None or outcome.kind != "continuous" or not len(values):
+        return
+    if values.min() < said[0] or values.max() > said[1]:
+        raise UsageError(f"estimators: tmle: {task.terms[0].outcome}: {OUTSIDE}")
+
+
+def ends_said(options: Mapping[str, object]) -> tuple[float, float] | None:
+    """Return the ends that the option says, None unless given; UsageError for what is none."""
+    reads = Options("tmle", options)
+    if not reads.has("range"):
+        return None
+    said = options["range"]
+    numbers = said if isinstance(said, tuple | list) and len(said) == 2 else ()
+    ends = [
+        float(str(one)) for one in numbers if is_number(one) and abs(float(str(one))) < FARTHEST
+    ]
+    if len(ends) != 2 or not ends[0] < ends[1]:
+        reads.wrong(
+            "range",
+            "two rising numbers, the ends of the outcome's scale, such as [0, 100]",
         )
-    if kind != "continuous":
-        raise UsageError(
-            f"estimators: tmle: range is for continuous outcomes; this one is {kind}. Leave it out."
-        )
-    low, high = float(numbers[0]), float(numbers[1])
-    if values.min() < low or values.max() > high:
-        raise UsageError(
-            "estimators: tmle: range: some outcomes lie outside the two ends. "
-            "Give the ends of the outcome's whole scale."
-        )
-    return low, high
+    reads.finish()
+    return ends[0], ends[1]
 
 
 TMLE = Estimator(
@@ -222,4 +251,6 @@ TMLE = Estimator(
     run=run,
     censoring=True,
     options=(("range", "the two ends of a continuous outcome's scale; as observed unless given"),),
+    check=check,
+    check_cohort=check_cohort,
 )

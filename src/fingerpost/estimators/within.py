@@ -28,6 +28,7 @@ done.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -37,12 +38,13 @@ from fingerpost.core.analysis import Fits, Task
 from fingerpost.core.answer import Answer
 from fingerpost.core.cohort import Codes
 from fingerpost.core.column import Column
-from fingerpost.core.errors import NotFitted, TooFew, Unanswerable, UsageError, listed, nearest
+from fingerpost.core.errors import NotFitted, TooFew, Unanswerable
 from fingerpost.core.estimand import Term
 from fingerpost.core.leaves import Assumption, Estimator
 from fingerpost.core.model import linear
 from fingerpost.core.outcome import Outcome
 from fingerpost.core.refusal import Broken, Refusal
+from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
 from fingerpost.estimators._answer import Uncertain, estimate
 from fingerpost.estimators._assumptions import CONSISTENCY, KINDS, OUTCOME_MODEL
@@ -53,6 +55,7 @@ from fingerpost.estimators._least_squares import (
     response,
 )
 from fingerpost.estimators._models import pooled_design
+from fingerpost.estimators._options import Options, levels_of
 from fingerpost.estimators._outcome import outcome_of, person_time, survey_weight
 from fingerpost.kernels.absorb import (
     Groups,
@@ -109,7 +112,7 @@ class Found:
 
 def run(task: Task) -> Answer:
     """Return contrasts of the arms' coefficients within clusters."""
-    method, level = _method(task), _level(task)
+    method, level = _chosen(task)
     kept = _kept(_clustered(task, level), level, everyone=method == "mundlak")
     scales = dict.fromkeys(term.scale for term in task.terms)
     found = {scale: _model(kept, scale, method) for scale in scales}
@@ -145,27 +148,29 @@ def _with(answer: Answer, *tables: Table | None) -> Answer:
 # ------------------------------------------------------------------ who stays
 
 
-def _method(task: Task) -> str:
-    method = task.analysis.options.get("method", METHODS[0])
-    if not isinstance(method, str) or method not in METHODS:
-        raise UsageError(
-            f"estimators: within: method must be {listed(METHODS)}; found {method!r}."
-            f"{nearest(str(method), METHODS)}"
-        )
-    return method
+def check(study: Study, options: Mapping[str, object]) -> None:
+    """Raise UsageError with every fault of the options."""
+    _read(options, levels_of(study), study.cluster)
 
 
-def _level(task: Task) -> str:
-    """Return the level whose clusters are compared within: the option's, or the study's."""
-    levels = task.cohort.clusters
-    level = task.analysis.options.get("level", task.analysis.cluster)
-    if not isinstance(level, str) or level not in levels:
-        there = f"There are: {listed(levels)}." if levels else "The records name none."
-        raise UsageError(
-            "estimators: within: level must be a level of records: {clusters: …}, such as school; "
-            f"found {level!r}.{nearest(str(level), levels)} {there}"
-        )
-    return level
+def _chosen(task: Task) -> tuple[str, str]:
+    """Return the method, and the level whose clusters are compared within."""
+    return _read(task.analysis.options, tuple(task.cohort.clusters), task.analysis.cluster)
+
+
+def _read(
+    options: Mapping[str, object], levels: tuple[str, ...] | None, own: str | None
+) -> tuple[str, str]:
+    """Return method and level, the study's own level unless given; levels: None where unknown yet.
+
+    Raises UsageError with every fault.
+    """
+    reads = Options("within", options if "level" in options else {**options, "level": own})
+    method, level = reads.word("method", METHODS), own
+    if levels is not None:
+        level = reads.level("level", levels)
+    reads.finish()
+    return method, level or ""
 
 
 def _clustered(task: Task, level: str) -> Task:
@@ -458,4 +463,5 @@ WITHIN = Estimator(
         ("level", "a level of clusters: school, or a family; the study's own unless given"),
         ("method", "fixed (an effect of each cluster) or mundlak (clusters' means added)"),
     ),
+    check=check,
 )

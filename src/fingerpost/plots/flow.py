@@ -47,8 +47,8 @@ def draw_flow(flow: Flow) -> Picture | None:
     return picture(
         "flow",
         lambda width: chart(rows, width),
-        title=f"From {whole(flow.start)} rows to {whole(flow.remaining)} children",
-        description=f"Bars of children left after each step. {told}.",
+        title=f"From {whole(flow.start)} rows to {whole(flow.remaining)} {flow.counts}",
+        description=f"Bars of {flow.counts} left after each step. {told}.",
         source="flow",
     )
 

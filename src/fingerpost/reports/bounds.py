@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
+
 from fingerpost.core.output import Output, Result
 from fingerpost.core.table import Cell
 from fingerpost.core.words import sentence
 from fingerpost.plots.numbers import number, percent
 from fingerpost.reports.controls import sensitivity_tables
-from fingerpost.reports.phrases import horizon_words, in_unit, outcome_words, unit_of
+from fingerpost.reports.phrases import horizon_words, in_unit, outcome_words, spec_of, unit_of
 from fingerpost.reports.strength import as_float, is_number
 
 Row = dict[str, Cell]
 # Columns that hold an answer as the study gives it, on the scale of the results.
 VALUES = ("value", "estimate", "after")
+THERE = "is there already"  # how the verdict of an interval that holds the aim begins
+MOST_LEFT = 2  # answers left alone that a sentence names
 
 
 def rows_of(output: Output, name: str) -> list[Row]:
@@ -74,29 +78,80 @@ def value_words(output: Output, row: Row, *names: str) -> str:
 
 
 def tipping_words(output: Output) -> str:
-    """Return what an unrecorded cause would have to take away from the weakest primary answer."""
-    rows = [
-        row
-        for row in rows_of(output, "tipping")
-        if row.get("tipped") == "answer" and is_number(row.get("away"))
-    ]
-    if not rows or output.study.assignment.randomised:
+    """Return what an unrecorded cause would have to take away from the weakest primary answer to
+    bring it to no difference and, where the study states it, to the smallest difference that
+    matters; and which primary answers are not tipped.
+    """
+    rows = [row for row in rows_of(output, "tipping") if row.get("tipped") == "answer"]
+    tipped = [row for row in rows if is_number(row.get("away"))]
+    if not tipped or output.study.assignment.randomised:
         return ""
-    row = min(rows, key=lambda each: abs(as_float(each.get("away_sd") or each.get("away"))))
-    name = outcome_words(output.study, str(row.get("outcome", "the outcome")))
+    by_aim: dict[str, list[Row]] = {}
+    for row in tipped:
+        by_aim.setdefault(aim(output, row), []).append(row)
+    told: list[str] = []
+    named = ""
+    for own in by_aim.values():
+        row = weakest(output, own)
+        whose = whose_words(output, row, len(own))
+        told.append(tip_words(output, row, "that answer" if whose == named else whose))
+        named = whose
+    return sentence(f"{'; '.join(told)}{left_alone(output, rows, 'not tipped')} (tipping point)")
+
+
+def ratio_scale(output: Output, row: Row) -> bool:
+    """Return whether the answer that a row is about is a ratio."""
     found = answered_by(output, row)
-    ratio = found is not None and found.term.scale == "ratio"
+    return found is not None and found.term.scale == "ratio"
+
+
+def weakest(output: Output, rows: list[Row]) -> Row:
+    """Return the row from which the least would have to be taken away: in standard deviations of
+    the outcome, or as the logarithm of a factor.
+    """
+
+    def strength(row: Row) -> float:
+        away = as_float(row["away"])
+        if ratio_scale(output, row) and away > 0:
+            return abs(math.log(away))
+        return abs(as_float(row["away_sd"]) if is_number(row.get("away_sd")) else away)
+
+    return min(rows, key=strength)
+
+
+def aim(output: Output, row: Row) -> str:
+    """Return the kind of value that an answer is to come to: none, the smallest that matters, or
+    the one that the study names.
+    """
+    to = as_float(row.get("to"))
+    if row.get("to") is None or to == (1.0 if ratio_scale(output, row) else 0.0):
+        return "none"
+    spec = spec_of(output.study, str(row.get("outcome")))
+    least = spec.measure.important if spec else None
+    same = least is not None and math.isclose(abs(to), abs(least))
+    return "matters" if same and not ratio_scale(output, row) else "named"
+
+
+def whose_words(output: Output, row: Row, several: int) -> str:
+    """Return an answer that is the weakest of several as words."""
+    name = outcome_words(output.study, str(row.get("outcome", "the outcome")))
+    of_several = f", the weakest of {several}" if several > 1 else ""
+    return f"the {row.get('estimator')} answer for {name} ({asked_words(output, row)}{of_several})"
+
+
+def tip_words(output: Output, row: Row, whose: str) -> str:
+    """Return what would bring one answer, and its interval, to where it is to come."""
+    ratio = ratio_scale(output, row)
     away = f"a factor of {number(as_float(row['away']))}" if ratio else apart(output, row)
-    weakest = f", the weakest of {len(rows)}" if len(rows) > 1 else ""
-    limit = limit_of(output, row)
-    near = ""
-    if limit is not None:
+    limit, near = limit_of(output, row), ""
+    if limit is not None and str(limit.get("verdict", "")).startswith(THERE):
+        near = "; its interval holds that already"
+    elif limit is not None:
         size = number(as_float(limit["away"])) if ratio else apart(output, limit)
         near = f"; {size} would bring its interval there"
-    return sentence(
-        f"to bring the {row.get('estimator')} answer for {name} ({asked_words(output, row)}"
-        f"{weakest}) to {no_effect(row)}, an unrecorded cause would have to "
-        f"account for {away}{near} (tipping point)"
+    return (
+        f"to bring {whose} to {aim_words(output, row)}, an unrecorded cause would have to account "
+        f"for {away}{near}"
     )
 
 
@@ -108,10 +163,31 @@ def limit_of(output: Output, row: Row) -> Row | None:
     return found[0] if found else None
 
 
-def no_effect(row: Row) -> str:
+def aim_words(output: Output, row: Row) -> str:
     """Return the value to which an answer is tipped, in words."""
-    to = row.get("to")
-    return "no difference" if to in (0, 0.0, 1, 1.0, None) else number(as_float(to))
+    kind = aim(output, row)
+    if kind == "none":
+        return "no difference"
+    to = value_words(output, row, "to")
+    return f"{to}, the smallest difference that matters" if kind == "matters" else to
+
+
+def left_alone(output: Output, rows: list[Row], words: str, column: str = "verdict") -> str:
+    """Return which answers of a table are left as they are, and why, as the end of a sentence;
+    words: how their remark, in `column`, begins.
+    """
+    told = [
+        f"the {row.get('estimator')} answer for "
+        f"{outcome_words(output.study, str(row.get('outcome', 'the outcome')))} "
+        f"({asked_words(output, row)}), which {why.removeprefix(f'{words}: ')}"
+        for row in rows
+        if (why := str(row.get(column) or "")).startswith(f"{words}: ")
+    ]
+    told = list(dict.fromkeys(told))
+    if not told:
+        return ""
+    more = f", and {len(told) - MOST_LEFT} more in the report" if len(told) > MOST_LEFT else ""
+    return f"; {words}: {'; '.join(told[:MOST_LEFT])}{more}"
 
 
 def apart(output: Output, row: Row) -> str:

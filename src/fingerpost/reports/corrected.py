@@ -5,13 +5,20 @@ from __future__ import annotations
 from fingerpost.core.output import Output
 from fingerpost.core.table import Cell
 from fingerpost.core.words import counted, listing, sentence
-from fingerpost.plots.numbers import plain
-from fingerpost.reports.bounds import answered_by, asked_words, rows_of, value_words
+from fingerpost.plots.numbers import percent, plain
+from fingerpost.reports.bounds import (
+    answered_by,
+    asked_words,
+    left_alone,
+    rows_of,
+    value_words,
+)
 from fingerpost.reports.controls import sensitivity_tables
 from fingerpost.reports.phrases import null_of, outcome_words
 from fingerpost.reports.strength import as_float, is_number
 
 Row = dict[str, Cell]
+MANY_LOST = 0.05  # share of impossible draws from which it is told
 RATE = 0.05  # of false discoveries, where the study names none
 
 
@@ -83,10 +90,15 @@ def calibrated_verdict(output: Output, row: Row) -> str:
 
 
 def bias_words(output: Output) -> str:
-    """Return an answer corrected for biases of the sizes that the study supposes."""
-    rows = [row for row in primary_rows(output, "bias_analysis") if is_number(row.get("median"))]
+    """Return an answer corrected for biases of the sizes that the study supposes, how many draws
+    were impossible, and which primary answers are not corrected.
+    """
+    every = primary_rows(output, "bias_analysis")
+    rows = [row for row in every if is_number(row.get("median"))]
+    left = f"{impossible_words(output, every)}{not_corrected(output, every)}"
     if not rows:
-        return ""
+        # Without a number only what is impossible, or left alone, can be told.
+        return sentence(f"no answer is corrected for the biases supposed{left}") if left else ""
     row = rows[0]
     name = outcome_words(output.study, str(row.get("outcome", "the outcome")))
     several = f", one of {len(rows)}" if len(rows) > 1 else ""
@@ -95,11 +107,59 @@ def bias_words(output: Output) -> str:
         both = value_words(output, row, "median", "lo_with_error", "hi_with_error")
         wide = f"; with chance as well {both.partition('(')[2].removesuffix(')')}"
     which = f"{row.get('estimator')} answer for {name} ({asked_words(output, row)}{several})"
+    share = lost_share(row)
+    lost = ""
+    if share > MANY_LOST:
+        lost = (
+            f"; {percent(share)} of the draws are impossible and left out: think the distributions "
+            "over"
+        )
     return sentence(
         f"with biases of the sizes that the study supposes ({row.get('biases')}), the {which} "
         f"would be {value_words(output, row, 'median', 'lo', 'hi')}{wide}; as asked it is "
-        f"{value_words(output, row, 'estimate')}"
+        f"{value_words(output, row, 'estimate')}{lost}{left}"
     )
+
+
+def lost_share(row: Row) -> float:
+    """Return the share of a row's draws that are impossible."""
+    draws = as_float(row.get("draws"))
+    return as_float(row.get("impossible")) / draws if draws else 0.0
+
+
+def impossible_words(output: Output, rows: list[Row]) -> str:
+    """Return which answers have no correction since most draws are impossible, as the end of a
+    sentence.
+    """
+    gone = [row for row in rows if lost_share(row) > 0 and not is_number(row.get("median"))]
+    if not gone:
+        return ""
+    row = gone[0]
+    name = outcome_words(output.study, str(row.get("outcome", "the outcome")))
+    many = f", and {len(gone) - 1} more" if len(gone) > 1 else ""
+    return (
+        f"; {row.get('biases')}: {percent(lost_share(row))} of the draws for {name} "
+        f"({row.get('estimator')}, {asked_words(output, row)}{many}) are impossible, so there is "
+        "no corrected answer: think the distributions over"
+    )
+
+
+def not_corrected(output: Output, rows: list[Row]) -> str:
+    """Return which answers are not corrected, and why, as the end of a sentence."""
+    grouped: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        why = str(row.get("remark") or "")
+        if is_number(row.get("median")) or not why.startswith("not computed"):
+            continue
+        name = outcome_words(output.study, str(row.get("outcome", "the outcome")))
+        key = (str(row.get("biases")), why.removeprefix("not computed: "))
+        grouped.setdefault(key, []).append(name)
+    told = [
+        f"{listing(tuple(dict.fromkeys(names)))} for {bias} ({why})"
+        for (bias, why), names in grouped.items()
+    ]
+    parts = f"; not corrected: {'; '.join(told)}" if told else ""
+    return parts + left_alone(output, rows, "not corrected", column="remark")
 
 
 def proximal_words(output: Output) -> str:

@@ -26,8 +26,9 @@ def design(output: Output) -> str:
             f"Arms were drawn ({kind} randomisation of each {drawn}), so nothing unrecorded can "
             f"have decided both the arm and {outcomes_words(output)} but by chance."
         )
-    leaning = [LEANS[kind] for kind in dict.fromkeys(kinds_of(output)) if kind in LEANS]
-    if leaning and len(leaning) == len(set(kinds_of(output))):
+    kinds = list(dict.fromkeys(kinds_of(output)))
+    leaning = [LEANS[kind] for kind in kinds if kind in LEANS]
+    if leaning and len(leaning) == len(kinds):
         return sentence(f"nobody drew lots: {'; '.join(leaning)}; that cannot be tested in full")
     given = len(study.given)
     if not given:
@@ -40,8 +41,22 @@ def design(output: Output) -> str:
     return (
         f"Nobody drew lots: children {one}alike in {counted(given, 'recorded covariate')} are "
         f"assumed to have had the same prospects for {outcomes_words(output)}; that cannot be "
-        f"tested.{left_early(output)}{matched_alone(output)}"
+        f"tested.{left_early(output)}{matched_alone(output)}{leaning_too(output, kinds)}"
     )
+
+
+def leaning_too(output: Output, kinds: list[str]) -> str:
+    """Return what answers by an instrument or a rule lean on, beside others that do not."""
+    told = []
+    for kind in kinds:
+        if kind in LEANS:
+            by = [r.estimator for r in primary_of(output) if r.term.target.kind == kind]
+            by += [i.estimator for i in output.regions if i.region.term.target.kind == kind]
+            told.append(
+                f" The answer by {listing(list(dict.fromkeys(by)))} leans on another "
+                f"assumption: {LEANS[kind]}."
+            )
+    return "".join(told)
 
 
 def answering(output: Output) -> set[str]:
@@ -69,7 +84,10 @@ def matched_alone(output: Output) -> str:
 def kinds_of(output: Output) -> list[str]:
     """Return the kinds of target of the primary answers, sets among them."""
     found = [result.term.target.kind for result in primary_of(output)]
-    return [*found, *(item.region.term.target.kind for item in output.regions)]
+    found += [item.region.term.target.kind for item in output.regions]
+    # Where nothing was answered, what was asked says what an answer would have leant on.
+    refused = (*output.refusals, *output.leaf_refusals)
+    return found or [term.target.kind for one in refused for term in one.terms]
 
 
 def level_within(study: Study) -> str:

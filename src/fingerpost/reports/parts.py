@@ -13,7 +13,10 @@ from fingerpost.plots.picture import Picture
 
 MOST_ROWS = 60
 LONG_LABEL = 24
+WIDE = 8  # columns from which every label that is the same in all rows is said beneath
 MOST_UNLIKE, MOST_PLACES = 2, 4
+LEAST_P = 1e-4
+P_LIKE = ("p", "p_holm", "holm", "q", "q_any_dependence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,12 @@ def heading_of(column: str) -> str:
         "delta_for_null": "delta for nothing",
         "second_arm": "In the second arm",
         "sd": "SD",
+        "icc": "ICC",
+        **{
+            f"{name}_{end}": f"{words} {far}"
+            for name, words in (("sd", "SD"), ("icc", "ICC"))
+            for end, far in (("lo", "from"), ("hi", "to"))
+        },
         "lo": "From",
         "hi": "To",
         "of": "Probability of",
@@ -141,6 +150,26 @@ def heading_of(column: str) -> str:
         if words.startswith(short):
             return long + words[len(short) :]
     return words[:1].upper() + words[1:]
+
+
+def is_p(column: str) -> bool:
+    """Return whether a column holds p-values, or what is read as one.
+
+    >>> is_p("p"), is_p("calibrated_p"), is_p("p_holm"), is_p("q"), is_p("pairs")
+    (True, True, True, True, False)
+    """
+    return column in P_LIKE or column.endswith("_p")
+
+
+def p_entry(p: float, places: int | None = None) -> Entry:
+    """Return a p-value as it is shown: never as 0, which no p-value is.
+
+    >>> p_entry(0.0).text, p_entry(5.2e-7).text, p_entry(0.0123).text
+    ('below 0.0001', 'below 0.0001', '0.0123')
+    """
+    if p < LEAST_P:
+        return Entry(f"below {LEAST_P:.4f}", numeric=True)
+    return Entry(plain(p) if places is None else number(p, places), numeric=True)
 
 
 def entry(cell: Cell, kind: str, places: int | None = None) -> Entry:
@@ -188,9 +217,18 @@ def grid(table: Table, *, caption: str = "", csv: str = "", most: int = MOST_ROW
     """
     said = repeated(table)
     kept = [at for at, name in enumerate(table.columns) if name not in said]
-    places = {at: places_of_column(row[at] for row in table.rows) for at in kept}
+    ps = {at for at in kept if table.kinds[at] == "number" and is_p(table.columns[at])}
+    places = {
+        at: places_of_column(row[at] for row in table.rows if at not in ps or told_p(row[at]))
+        for at in kept
+    }
     rows = tuple(
-        tuple(entry(row[at], table.kinds[at], places[at]) for at in kept)
+        tuple(
+            p_entry(float(cell), places[at])
+            if at in ps and isinstance(cell := row[at], int | float)
+            else entry(row[at], table.kinds[at], places[at])
+            for at in kept
+        )
         for row in table.rows[:most]
     )
     notes = [table.context, table.note]
@@ -206,13 +244,21 @@ def grid(table: Table, *, caption: str = "", csv: str = "", most: int = MOST_ROW
     )
 
 
+def told_p(cell: Cell) -> bool:
+    """Return whether a p-value is shown by its digits."""
+    return isinstance(cell, int | float) and cell >= LEAST_P
+
+
 def repeated(table: Table) -> dict[str, str]:
-    """Return every column of labels that says one long thing in every row."""
+    """Return every column of labels that says one long thing in every row; in a wide table, every
+    one that says one thing.
+    """
     found = {}
     for name, kind in zip(table.columns, table.kinds, strict=True):
         cells = set(table.column(name))
         only = next(iter(cells)) if len(cells) == 1 and len(table.rows) > 1 else None
-        if kind == "label" and isinstance(only, str) and len(only) > LONG_LABEL:
+        beneath = isinstance(only, str) and (len(only) > LONG_LABEL or len(table.columns) >= WIDE)
+        if kind == "label" and isinstance(only, str) and beneath:
             found[name] = only
     return found
 

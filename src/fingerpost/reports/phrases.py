@@ -47,6 +47,8 @@ def unit_of(study: Study, term: Term) -> Unit:
     if term.summary in PER_HUNDRED or (spec and spec.kind == "binary"):
         return Unit("per 100 children", 100.0)
     measured = spec.measure.measured_in if spec else ""
+    if spec and spec.read:  # a measure of linked records says its person-time itself
+        return Unit(measured)
     if term.summary == "rate" or (spec and spec.kind == "count"):
         exposure = spec.exposure if spec and spec.exposure else "child"
         return Unit(f"{measured or 'events'} per {exposure}")

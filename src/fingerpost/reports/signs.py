@@ -5,11 +5,12 @@ from __future__ import annotations
 from fingerpost.core.output import Output
 from fingerpost.core.table import Cell, Table
 from fingerpost.core.words import listing, sentence
-from fingerpost.plots.numbers import number, whole
+from fingerpost.plots.numbers import number, percent, whole
 from fingerpost.reports.together import p_words
 
 Row = dict[str, Cell]
 LEVEL = 0.05
+MANY_FILLED = 0.1  # share of children from which a filled covariate is told in the first lines
 
 
 def signs(output: Output) -> tuple[str, ...]:
@@ -53,9 +54,13 @@ def instrument(table: Table) -> str:
         strength, needed = row.get("effective_f"), row.get("critical")
         if row.get("weak") is True and isinstance(strength, float):
             than = f", below {number(needed)}" if isinstance(needed, float) else ""
+            names = str(row.get("instrument")).replace(" and ", ", ").split(", ")
+            which = f"the instrument {row.get('instrument')} is"
+            if len(names) > 1:
+                which = f"the {len(names)} instruments together are"
             return (
-                f"warning, the instrument {row.get('instrument')} is weak (effective F "
-                f"{number(strength)}{than}): read the set of values not rejected, not the interval"
+                f"warning, {which} weak (effective F {number(strength)}{than}): read the set of "
+                "values not rejected, not the interval"
             )
     return ""
 
@@ -81,6 +86,37 @@ def matches(table: Table) -> str:
     return ""
 
 
+def form(table: Table) -> str:
+    """Return which working models miss the form that the records show."""
+    found = dict.fromkeys(str(r.get("model")) for r in table.records() if r.get("departs") is True)
+    if not found:
+        return ""
+    which = listing([f"the {name} model" for name in found])
+    return (
+        f"warning, {which} {'departs' if len(found) == 1 else 'depart'} from the form that the "
+        "records show: a square, or a product, of covariates is missing"
+    )
+
+
+def filled(table: Table) -> str:
+    """Return which covariates were not recorded for many children and filled by a flag."""
+    told = [
+        f"{row.get('variable')} ({percent(share)})"
+        for row in table.records()
+        if row.get("role") == "covariate"
+        and row.get("handling") in ("mean and a flag", "a level of its own")
+        and isinstance(share := row.get("share"), float)
+        and share >= MANY_FILLED
+    ]
+    if not told:
+        return ""
+    verb = "was" if len(told) == 1 else "were"
+    return (
+        f"warning, {listing(told)} {verb} not recorded for many children, and a flag stands in: "
+        "children without a record are taken to differ in nothing else that matters"
+    )
+
+
 def clusters(table: Table) -> str:
     """Return how many children are in clusters that hold a comparison."""
     by = {str(row.get("clusters hold")): row for row in table.records()}
@@ -103,5 +139,7 @@ TELL = (
     ("first_stage", instrument),
     ("overidentification", stories),
     ("matches", matches),
+    ("missing", filled),
+    ("model_form", form),
     ("within_clusters", clusters),
 )

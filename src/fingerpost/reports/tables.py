@@ -8,6 +8,7 @@ import json
 import math
 from dataclasses import replace
 
+from fingerpost.core.access_protocol import access_protocol
 from fingerpost.core.estimand import Term
 from fingerpost.core.output import Output, RegionResult, Result
 from fingerpost.core.protocol import protocol
@@ -78,14 +79,15 @@ OUTCOME_UNIT = (
 
 def shelf(output: Output) -> dict[str, tuple[Table, ...]]:
     """Return every table that lies beside a report, by the name of its file."""
+    of_effect = output.study.access is None
     named: dict[str, list[Table]] = {
         "estimates": [estimates_table(output, output.results, "estimates")],
         "regions": [regions_table(output.regions)],
         "refusals": [refusals_table(output)],
         "leaf_refusals": [leaf_refusals_table(output)],
-        "triangulation": list(triangulation_tables(output)),
+        "triangulation": list(triangulation_tables(output)) if of_effect else [],
         "flow": [flow_table(output.flow)],
-        "protocol": [protocol(output.study)],
+        "protocol": [protocol(output.study) if of_effect else access_protocol(output.study)],
         "agreement": [agreement_table(output)],
         FOREST: [table for table, _ in forests(output)],
     }

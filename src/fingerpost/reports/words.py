@@ -13,7 +13,8 @@ from fingerpost.core.reasons import limit_words
 from fingerpost.core.refusal import Refusal
 from fingerpost.core.table import Cell, Table
 from fingerpost.core.words import counted, listing, sentence
-from fingerpost.plots.numbers import decimals, number, percent, plain, whole
+from fingerpost.plots.numbers import decimals, number, plain, whole
+from fingerpost.reports import access
 from fingerpost.reports.bounds import oster_words, rosenbaum_words, tipping_words
 from fingerpost.reports.controls import any_fired, confounded, control_words
 from fingerpost.reports.corrected import (
@@ -24,6 +25,7 @@ from fingerpost.reports.corrected import (
     proximal_words,
 )
 from fingerpost.reports.designs import design, level_within
+from fingerpost.reports.losses import incomplete, lost, unseen
 from fingerpost.reports.names import unrepeated
 from fingerpost.reports.phrases import (
     effect,
@@ -71,6 +73,8 @@ def answer(output: Output) -> str:
 
 def answers(output: Output) -> tuple[str, ...]:
     """Return one paragraph for each outcome and contrast."""
+    if output.study.access is not None:
+        return access.answers(output)
     asked = questions(output)
     if not any(result.term.target.causal for result in output.results) and as_observed(output):
         told = (answer_to(output, each) for each in asked if refused_or_set(output, each))
@@ -215,6 +219,8 @@ def certainty(output: Output) -> str:
 
 def reasons(output: Output) -> tuple[str, ...]:
     """Return the reasons for and against being sure, a sentence or two each."""
+    if output.study.access is not None:
+        return access.reasons(output)
     controls = control_words(output)
     others = [text for text in sensitivity(output) if text not in controls]
     # A control that fired outweighs all else, so it is told first.
@@ -223,7 +229,8 @@ def reasons(output: Output) -> tuple[str, ...]:
     refused = few_of(leaf_refusals(output))
     warned = (*warned_words(output), *signs(output)[:MOST_SIGNS])
     judged = (*told, *warned, *differences_words(output), *refused)
-    parts = (*first, design(output), unseen(output), *agreement(output), *judged, *others, *last)
+    missing = (incomplete(output), unseen(output))
+    parts = (*first, design(output), *missing, *agreement(output), *judged, *others, *last)
     parts += sensitivity_refusals(output)
     return tuple(part for part in parts if part)
 
@@ -247,7 +254,11 @@ def warned_words(output: Output) -> tuple[str, ...]:
         for row in table.records()
     }
     told = dict.fromkeys(
-        words for result in primary_of(output) for words in result.warnings if words not in judged
+        words
+        for result in primary_of(output)
+        for words in result.warnings
+        # That an instrument is weak is told once, by its sign.
+        if words not in judged and "weak instrument" not in words
     )
     return tuple(sentence(f"warning, {words}") for words in list(told)[:MOST_WARNINGS])
 
@@ -258,6 +269,7 @@ def agreement(output: Output) -> tuple[str, ...]:
     # Disagreement is told first: it is what a reader must not miss.
     several.sort(key=lambda found: found.agree is not False)
     told = [agreement_sentence(output, found) for found in several[:MOST_AGREED]]
+    told += different_children(output)
     left = several[MOST_AGREED:]
     if left:
         apart = sum(found.agree is False for found in left)
@@ -267,6 +279,35 @@ def agreement(output: Output) -> tuple[str, ...]:
             "the report lists all."
         )
     return tuple(told)
+
+
+def different_children(output: Output) -> list[str]:
+    """Return, for each question whose primary answers are all for different children, that no
+    agreement is judged, and how far they lie apart.
+    """
+    told = []
+    for question in questions(output):
+        found = [r for r in primary_of(output) if (r.term.outcome, r.term.words()) == question]
+        first: dict[str, Result] = {}
+        for result in found:
+            first.setdefault(result.estimator, result)
+        terms = {result.term for result in first.values()}
+        shared = any(len(each.estimators) > 1 for each in output.agreements if each.term in terms)
+        if len(first) < 2 or len(terms) < 2 or shared:
+            continue
+        who = "; ".join(f"{name} for {whom(r.term, output.study)}" for name, r in first.items())
+        values = [result.value for result in first.values()]
+        unit = unit_of(output.study, found[0].term)
+        places = decimals(max(abs(value) for value in values) * unit.times)
+        span = f"{number(min(values) * unit.times, places)} to "
+        span += with_unit(max(values) * unit.times, unit, places)
+        told.append(
+            sentence(
+                f"the primary answers for {outcome_words(output.study, question[0])} are for "
+                f"different children ({who}), so none is a check on another; they run from {span}"
+            )
+        )
+    return told
 
 
 def agreement_sentence(output: Output, found: Agreement) -> str:
@@ -319,9 +360,15 @@ def guard_words(output: Output) -> str:
         refuse = sum(row.get("verdict") == "refuse" for row in judged)
         if refuse:
             return sentence(f"{refuse} of {counted(len(judged), 'guard rail')} judged refuse")
-        warned = any(result.warnings for result in primary_of(output)) or output.refusals
+        # An estimator's own check may warn where no guard rail does: no line may say all is quiet.
+        warned = bool(
+            output.refusals
+            or any(result.warnings for result in primary_of(output))
+            or any(text.startswith("Warning") for text in signs(output))
+        )
         quiet = f"None of the {len(judged)} guard rails judged warns of an answer."
-        return quiet if judged and not warned else ""
+        # Where nothing was answered there is nothing that a guard rail could have warned of.
+        return quiet if judged and primary_of(output) and not warned else ""
     told = [
         f"{warned_whom(output, table)}, {rule_words(row)}" for table, row in rows[:MOST_WARNINGS]
     ]
@@ -393,6 +440,7 @@ def limitations(output: Output) -> tuple[str, ...]:
     found = [] if output.study.assignment.randomised else [design(output)]
     found += list(refusals(output))
     found += warned(output)
+    found += [text for text in signs(output) if text.startswith("Warning")]
     found += [text for text in (*control_words(output), unseen(output), lost(output)) if text]
     if output.extrapolations:
         count = counted(len(output.extrapolations), "number")
@@ -428,35 +476,4 @@ def warned(output: Output) -> tuple[str, ...]:
         f"{outcome_words(output.study, term.outcome)}, {term.words()}, {term.target.label()} "
         f"({listing(list(dict.fromkeys(names)))}): {text}"
         for (term, text), names in grouped.items()
-    )
-
-
-def lost(output: Output) -> str:
-    """Return how many children left on the way from the records, and at which step most did."""
-    steps = [step for step in output.flow.steps if step.left and step.outcome is None]
-    if not steps:
-        return ""
-    gone = sum(step.left for step in steps)
-    most = max(steps, key=lambda step: step.left)
-    return (
-        f"{counted(gone, 'child', several='children')} of {output.flow.start:,} left before the "
-        f"analysis, most of them ({most.left:,}) at the step “{most.reason}”"
-    )
-
-
-def unseen(output: Output) -> str:
-    """Return how many children have no outcome, by outcome: the answers are for the others."""
-    told = []
-    for step in output.flow.steps:
-        if step.outcome is not None and step.left:
-            whole = step.left + step.remaining
-            name = outcome_words(output.study, step.outcome)
-            told.append(
-                f"{step.left:,} of {whole:,} children ({percent(step.left / whole)}) for {name}"
-            )
-    if not told:
-        return ""
-    return sentence(
-        f"no outcome was recorded for {listing(tuple(told))}: the answers are for the others, and "
-        "stand for all only if those without an outcome are like them"
     )

@@ -22,6 +22,12 @@ from fingerpost.reports.names import labelled
 from fingerpost.reports.parts import Section
 from fingerpost.reports.phrases import headings
 from fingerpost.reports.sections import (
+    access_answer,
+    access_gaps,
+    access_need,
+    access_places,
+    access_protocol,
+    access_time,
     answer,
     balance,
     estimates,
@@ -57,6 +63,17 @@ SECTIONS = (
     target,
     provenance,
 )
+# Of a study whose outcome is provision itself.
+ACCESS = (
+    access_answer,
+    access_gaps,
+    access_time,
+    access_places,
+    access_need,
+    flow,
+    access_protocol,
+    provenance,
+)
 ACRONYMS = frozenset({"sen", "send", "ehcp", "ks1", "ks2", "nhefs"})
 
 
@@ -86,7 +103,8 @@ class Entry:
 def sections(output: Output) -> tuple[Section, ...]:
     """Return every section of a report, in order."""
     shown = labelled(output)
-    asked = [each for each in SECTIONS if each is not subgroups or subgroups.asked(shown)]
+    every = SECTIONS if output.study.access is None else ACCESS
+    asked = [each for each in every if each is not subgroups or subgroups.asked(shown)]
     found = [each.section(shown) for each in asked]
     if output.withheld or output.clearance == "prepared":
         found.insert(len(found) - 1, withheld.section(shown))

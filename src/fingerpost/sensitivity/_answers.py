@@ -75,23 +75,42 @@ def primary_leaves(task: SensitivityTask) -> tuple[str, ...]:
     return tuple(name for name in task.study.primary if name in causal) or causal
 
 
-def lines_by_likeness(task: SensitivityTask, leaf: str) -> tuple[Line, ...]:
-    """Return the primary answers that a cause nobody recorded may undo.
+@dataclass(frozen=True, eq=False, slots=True)
+class Leaning:
+    """Primary answers that lean on likeness, and the others, each with what it rests on."""
 
-    Raises Unanswerable where there is none: a coefficient is for no group, and an instrument or a
-    rule at a cut-off leans on other things than likeness.
+    lines: tuple[Line, ...]
+    others: tuple[tuple[Line, str], ...]
+
+
+OTHERWISE = {
+    "compliers": "rests on an instrument, not on children being alike",
+    "cutoff": "rests on a rule at a cut-off, not on children being alike",
+}
+
+
+def leaning(task: SensitivityTask, leaf: str) -> Leaning:
+    """Return the primary answers that a cause nobody recorded may undo, and those that lean on
+    other things than likeness: an instrument, or a rule at a cut-off.
+
+    Raises Unanswerable where there is none of the first: a coefficient is for no group.
     """
-    found = tuple(
-        line
-        for line in primary_lines(task)
-        if line.term.target.by_likeness and line.term.scale in ("difference", "ratio")
-    )
+    found: list[Line] = []
+    others: list[tuple[Line, str]] = []
+    for line in primary_lines(task):
+        why = OTHERWISE.get(line.term.target.kind, "")
+        if not why and line.term.scale not in ("difference", "ratio"):
+            why = "is neither a difference nor a ratio"
+        if why:
+            others.append((line, why))
+        else:
+            found.append(line)
     if not found:
         raise Unanswerable(
             f"{leaf}: no answer of this study leans on children being alike given the covariates. "
             "Mend: leave it out, or add an estimator that does, such as aipw."
         )
-    return found
+    return Leaning(tuple(found), tuple(others))
 
 
 def primary_lines(task: SensitivityTask) -> tuple[Line, ...]:

@@ -7,13 +7,15 @@ Springer, chapters 4-8; Greenland (1996), International Journal of Epidemiology 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import scipy.linalg
 from numpy.random import Generator
 from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.special import ndtr
 
 from fingerpost.core.cohort import Cohort
 from fingerpost.core.column import Column
@@ -28,6 +30,11 @@ Array = NDArray[np.floating[Any]]
 FORMS = {"uniform": 2, "triangular": 3, "beta": 2, "normal": 2}
 CHUNK = 512  # draws corrected at once
 LEAST_OWN = 1e-10  # of a column's variance, below which others determine it
+# A draw at which little is left to go by is no draw: it would be multiplied beyond all sense.
+LEAST_TOLD = 0.02  # sensitivity + specificity − 1: less than this, records hardly tell the arm
+LEAST_LEFT = 0.05  # of the corrected arm's variance that its covariates must leave
+SLACK = 3.0  # standard errors by which a mean may lie beyond what the outcome can be
+REACH = 9.0  # standard deviations beyond which a normal holds nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +90,17 @@ class Cells:
     """Sums of products of (1, covariates, outcome) within cells of recorded arm and outcome.
 
     product: (2, m, q, q), second arm first; m is 2 for a yes-or-no outcome (no, yes), else 1.
-    Columns are in standard units but the first; the outcome's are `mean` and `deviation`.
+    Columns are in standard units but the first; the outcome's are `mean` and `deviation`. low,
+    high: the least and the most of the outcome. left: the share of the recorded arm's variance that
+    covariates leave.
     """
 
     product: Array
     mean: float
     deviation: float
+    low: float = -np.inf
+    high: float = np.inf
+    left: float = 1.0
 
 
 def cells_of(
@@ -121,7 +133,14 @@ def cells_of(
                 product[at] += (own * weight[place[lo:hi] == at, None]).T @ own
     used = independent(product.sum(axis=0))
     product = product.reshape(2, levels, design.p, design.p)[:, :, used][:, :, :, used]
-    return Cells(product, float(found.mean[-1]), float(found.deviation[-1]))
+    return Cells(
+        product,
+        float(found.mean[-1]),
+        float(found.deviation[-1]),
+        float(value.min()),
+        float(value.max()),
+        float(left_by_covariates(product[None])[0]),
+    )
 
 
 def independent(total: Array) -> NDArray[np.intp]:
@@ -165,30 +184,69 @@ def corrected(cells: Cells, told: Parameters) -> Array:
 def difference(product: Array, cells: Cells) -> Array:
     """Return (d,) coefficients of the arm in least squares on arm and covariates, from cells.
 
-    NaN where a cell would hold no child or fewer, or the arm has no variation of its own.
+    NaN where no records could come about so: a cell would hold no child or fewer, the covariates
+    would all but determine the arm, an arm's mean would lie beyond the outcome's least or most, or
+    the coefficient beyond their distance.
     """
-    possible = filled(product)
-    total = product.sum(axis=(1, 2))
-    total[~possible, :-1, :-1] = np.eye(total.shape[-1] - 1)
-    arm = product[:, 1].sum(axis=1)[:, 0]
-    inner, with_outcome, with_arm = total[:, :-1, :-1], total[:, :-1, -1], arm[:, :-1]
+    possible = filled(product) & within(means(product, cells), cells)
+    inner, with_outcome, arm = sums_of(product, possible)
+    with_arm = arm[:, :-1]
     solved = np.linalg.solve(inner, np.stack([with_outcome, with_arm], axis=-1))
     above = arm[:, -1] - np.einsum("dq,dq->d", with_arm, solved[..., 0])
     below = arm[:, 0] - np.einsum("dq,dq->d", with_arm, solved[..., 1])
-    possible &= below > 0
+    least = min(LEAST_LEFT, cells.left / 2)
     with np.errstate(all="ignore"):
-        return np.where(possible, above / below * cells.deviation, np.nan)
+        possible &= below > least * arm[:, 0] * (1 - arm[:, 0] / inner[:, 0, 0])
+        value = above / below * cells.deviation
+        possible &= np.abs(value) <= cells.high - cells.low
+        return np.where(possible, value, np.nan)
+
+
+def sums_of(product: Array, possible: NDArray[np.bool_]) -> tuple[Array, Array, Array]:
+    """Return (d, q−1, q−1) products of the covariates, (d, q−1) with the outcome, and (d, q) with
+    the arm; of impossible draws something that can be solved.
+    """
+    total = product.sum(axis=(1, 2))
+    total[~possible, :-1, :-1] = np.eye(total.shape[-1] - 1)
+    return total[:, :-1, :-1], total[:, :-1, -1], product[:, 1].sum(axis=1)[:, 0]
+
+
+def left_by_covariates(product: Array) -> Array:
+    """Return (d,) shares of the arm's variance that the covariates leave, from cells."""
+    inner, _, arm = sums_of(product, np.ones(len(product), dtype=bool))
+    with_arm = arm[:, :-1]
+    solved = np.linalg.solve(inner, with_arm[..., None])[..., 0]
+    own = arm[:, 0] * (1 - arm[:, 0] / inner[:, 0, 0])
+    found: Array = (arm[:, 0] - np.einsum("dq,dq->d", with_arm, solved)) / own
+    return found
+
+
+def means(product: Array, cells: Cells) -> Array:
+    """Return (d, 2) means of the outcome by arm, from cells."""
+    summed = product.sum(axis=2)
+    with np.errstate(all="ignore"):
+        found: Array = cells.mean + cells.deviation * summed[:, :, 0, -1] / summed[:, :, 0, 0]
+    return found
+
+
+def within(mean: Array, cells: Cells) -> NDArray[np.bool_]:
+    """Return (d,) whether both arms' means lie between the outcome's least and most."""
+    slack = 1e-9 * cells.deviation
+    found: NDArray[np.bool_] = np.all(
+        (mean >= cells.low - slack) & (mean <= cells.high + slack), axis=1
+    )
+    return found
 
 
 def log_ratio(product: Array, cells: Cells) -> Array:
     """Return (d,) logarithms of the ratio of the arms' means, from cells; covariates play no part.
 
-    NaN where a cell would hold no child or fewer, or a mean is not above 0.
+    NaN where a cell would hold no child or fewer, or a mean is not above 0 or beyond the outcome's
+    least or most.
     """
-    summed = product.sum(axis=2)
+    mean = means(product, cells)
     with np.errstate(all="ignore"):
-        mean = cells.mean + cells.deviation * summed[:, :, 0, -1] / summed[:, :, 0, 0]
-        possible = filled(product) & (mean > 0).all(axis=1)
+        possible = filled(product) & within(mean, cells) & (mean > 0).all(axis=1)
         return np.where(possible, np.log(mean[:, 1] / mean[:, 0]), np.nan)
 
 
@@ -207,7 +265,7 @@ def nudged(cells: Cells, by: float, *, ratio: bool) -> Cells:
         return moved_cases(cells, by)
     size, own = product[1, :, :, 0], product[1, :, :, -1]
     product[1, :, :, -1] = own + by * (own + size * cells.mean / cells.deviation if ratio else size)
-    return Cells(product, cells.mean, cells.deviation)
+    return replace(cells, product=product)
 
 
 def moved_cases(cells: Cells, by: float) -> Cells:
@@ -217,7 +275,7 @@ def moved_cases(cells: Cells, by: float) -> Cells:
     product = cells.product.copy()
     product[1, 1] *= 1 + by
     product[1, 0] *= 1 - by * cells.product[1, 1, 0, 0] / cells.product[1, 0, 0, 0]
-    return Cells(product, cells.mean, cells.deviation)
+    return replace(cells, product=product)
 
 
 def shifts(cells: Cells, told: Parameters, *, ratio: bool, draws: int) -> tuple[Array, Array]:
@@ -251,6 +309,55 @@ def probabilities(draws: Array) -> NDArray[np.bool_]:
     rows = draws.reshape(len(draws), -1)
     inside: NDArray[np.bool_] = np.all((rows >= 0) & (rows <= 1), axis=1)
     return inside
+
+
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """An arm's mean, its standard error, and the least and most that the outcome can be."""
+
+    value: float
+    error: float
+    low: float
+    high: float
+
+    def allows(self, share: Array, effect: Array, *, ratio: bool) -> NDArray[np.bool_]:
+        """Return (d,) whether children with and without a cause of that share and effect can both
+        have means that the outcome can have, up to chance.
+        """
+        with np.errstate(all="ignore"):
+            if ratio:
+                without = self.value / (1 + share * (effect - 1))
+                with_it = without * effect
+            else:
+                without = self.value - share * effect
+                with_it = without + effect
+        slack = SLACK * self.error + 1e-9
+        found = np.ones(len(share), dtype=bool)
+        for mean, there in ((without, share < 1), (with_it, share > 0)):
+            found &= ~there | ((mean >= self.low - slack) & (mean <= self.high + slack))
+        return found
+
+
+def limits_with_error(centre: Array, error: Array, *, tails: tuple[float, float]) -> Array:
+    """Return (2,) limits of draws each with a normal error of its own, never within those of the
+    draws without: the quantiles of the mixture of normals, or of the draws where these lie further
+    out.
+
+    centre: (d,) draws; error: (d,) standard deviations above 0. A mixture's quantile may lie inside
+    that of its centres (two far lumps spread towards the middle), and chance would then seem to
+    make an answer surer. The wider of the two holds at least as much of the mixture as was asked.
+    """
+    plain = np.quantile(centre, tails)
+    floor = 1e-12 * (float(np.abs(centre).max()) + float(error.max())) + 1e-300
+    spread = np.maximum(error, floor)
+    low, high = float(np.min(centre - REACH * spread)), float(np.max(centre + REACH * spread))
+
+    def beyond(at: float, share: float) -> float:
+        return float(ndtr((at - centre) / spread).mean()) - share
+
+    near = 1e-9 * float(np.median(spread)) + 1e-300
+    found = [float(brentq(beyond, low, high, args=(share,), xtol=near)) for share in tails]
+    return np.array([min(found[0], plain[0]), max(found[1], plain[1])])
 
 
 def keys_of(

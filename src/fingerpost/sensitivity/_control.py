@@ -15,7 +15,15 @@ from fingerpost.core.estimate import Estimate
 from fingerpost.core.inference import intervals, standard_errors
 from fingerpost.core.outcome import Outcome
 from fingerpost.core.table import Cell, Table
-from fingerpost.sensitivity._task import SensitivityTask, as_names, check_names, smallest_arm
+from fingerpost.sensitivity._options import Reads
+from fingerpost.sensitivity._task import (
+    Asked,
+    SensitivityTask,
+    as_names,
+    asked_of,
+    check_names,
+    smallest_arm,
+)
 
 CLEAN = "no sign of a difference (interval includes zero)"
 CONFOUNDED = "a difference where there can be none: the covariates left in do not make arms alike"
@@ -84,6 +92,32 @@ def column_outcome(column: Column, leaf: str, name: str) -> Outcome:
     return Outcome("binary" if binary else "continuous", value, observed=observed)
 
 
+def named(asked: Asked, leaf: str, words: str) -> tuple[str, tuple[str, ...]]:
+    """Return the options `outcome` and `without`, checked; UsageError with all their faults.
+
+    words: what the option `outcome` must name.
+    """
+    reads = Reads()
+
+    def outcome() -> str:
+        name = asked.options.get("outcome")
+        if not isinstance(name, str):
+            raise UsageError(
+                f"sensitivity: {leaf} needs `outcome`: the name of one column {words}."
+            )
+        return name
+
+    def without() -> tuple[str, ...]:
+        gone = as_names(asked.options.get("without", ()), f"{leaf}: without")
+        if asked.given is not None:
+            check_names(gone, asked.given, where=f"{leaf}: without")
+        return gone
+
+    found = reads.take(outcome, ""), reads.take(without, ())
+    reads.finish()
+    return found
+
+
 def prepare(task: SensitivityTask, leaf: str, words: str) -> Control:
     """Return the control, with the children who have it and the covariates that stay.
 
@@ -91,12 +125,8 @@ def prepare(task: SensitivityTask, leaf: str, words: str) -> Control:
 
     A flag of missing values leaves once every covariate that it flags has left.
     """
-    name = task.spec_options.get("outcome")
-    if not isinstance(name, str):
-        raise UsageError(f"sensitivity: {leaf} needs `outcome`: the name of one column {words}.")
+    name, gone = named(asked_of(task), leaf, words)
     outcome = control_outcome(task.cohort, leaf, name)
-    gone = as_names(task.spec_options.get("without", ()), f"{leaf}: without")
-    check_names(gone, task.study.given, where=f"{leaf}: without")
     out = {name, *gone}
     flags = {one: set(column.flag_of) for one, column in task.cohort.covariates.items()}
     out |= {one for one, flagged in flags.items() if flagged and flagged <= out}

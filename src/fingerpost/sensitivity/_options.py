@@ -6,8 +6,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 from fingerpost.core.errors import UsageError
+
+T = TypeVar("T")
+U = TypeVar("U")
 
 
 def is_number(value: object) -> bool:
@@ -56,15 +61,21 @@ def mapping(value: object) -> dict[str, object] | None:
     return {str(pair[0]): pair[1] for pair in pairs}
 
 
-def all_of(*checks: Callable[[], object]) -> tuple[object, ...]:
-    """Return what every check returns; raise UsageError with the faults of all that fail."""
-    found: list[object] = []
-    faults: list[str] = []
-    for check in checks:
+@dataclass(slots=True)
+class Reads:
+    """Reads options one after another and keeps their faults, so that all are told at once."""
+
+    problems: list[str] = field(default_factory=list)
+
+    def take(self, read: Callable[[], T], otherwise: U) -> T | U:
+        """Return what `read` returns, or `otherwise`, its fault kept."""
         try:
-            found.append(check())
+            return read()
         except UsageError as fault:
-            faults += fault.problems
-    if faults:
-        raise UsageError(dict.fromkeys(faults))
-    return tuple(found)
+            self.problems += fault.problems
+            return otherwise
+
+    def finish(self) -> None:
+        """Raise UsageError with every fault kept, each once."""
+        if self.problems:
+            raise UsageError(dict.fromkeys(self.problems))

@@ -61,6 +61,43 @@ class SensitivityTask:
         )
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Asked:
+    """What a study asks of an analysis, as far as it is known before a record is read.
+
+    options: what it wrote under the analysis's name. arms, given: empty and None where only the
+    records tell. scales: outcome → scale of its answers.
+    """
+
+    options: Mapping[str, object]
+    arms: tuple[str, ...] = ()
+    given: tuple[str, ...] | None = None
+    scales: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """The names of the study's outcomes."""
+        return tuple(self.scales)
+
+
+def asked_before(study: Study, options: Mapping[str, object]) -> Asked:
+    """Return what a study asks of an analysis before its records are read."""
+    given = None if study.all_but is not None else study.given
+    return Asked(options, study.arms.names, given, scales_of(study))
+
+
+def asked_of(task: SensitivityTask) -> Asked:
+    """Return what a task asks of an analysis."""
+    outcome_scale = task.study.estimand.scale
+    scales = scales_of(task.study) or dict.fromkeys(task.outcomes, outcome_scale)
+    return Asked(task.spec_options, task.cohort.arms, task.study.given, scales)
+
+
+def scales_of(study: Study) -> dict[str, str]:
+    """Return the scale on which each outcome is asked of."""
+    return {spec.name: spec.scale or study.estimand.scale for spec in study.outcomes}
+
+
 def answer_terms(answer: Answer) -> tuple[Term, ...]:
     """Return every term of an answer, estimated or refused."""
     estimated = answer.estimate.terms if answer.estimate else ()

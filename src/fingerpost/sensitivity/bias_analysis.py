@@ -12,9 +12,21 @@ effect times the difference of its shares, or the ratio (1 + p₁ (effect − 1)
 and outcome, to which both are linear: the primary answer moves by as much as least squares on arm
 and covariates does when corrected (for ratios: the ratio of the arms' means, without covariates).
 Arms are put right first, then selection, then the unmeasured cause, the reverse of how records come
-about. The limits with random error add a normal draw of the answer's own standard error, stretched
-as the correction stretches a change in the records. Draws that are impossible (a share below 0, a
-corrected count below 0) are left out and counted.
+about. The limits with random error are of all draws together, each with a normal error: the
+answer's own, stretched as the correction stretches a change in the records. They are never within
+the limits without, and hold at least as much as they say.
+
+Draws that no records could come from are left out and counted: a share or a count below 0, an arm's
+mean or a difference beyond what the outcome can be, a cause so strong that those with it or without
+it would be beyond that (a risk above 1, a rate below 0), sensitivity and specificity of hardly more
+than 1 together, or covariates that would all but determine the corrected arm. Where more than 1 in
+20 are, the report says so; where more than half are, there is no answer: the distributions do not
+fit the records.
+
+Arms and selection are not corrected for times to an event and for counts over time at risk, nor
+arms where there are more than two. Answers by an instrument, or by a rule at a cut-off, are not
+corrected: a cause that goes with provision, or a wrong record of it, biases them in other ways. The
+table and the report name every answer that is not corrected, and why.
 
 **What it assumes.** The distributions: they are judgements, and the answer is no better than they
 are. Parameters are independent. Recording is wrong alike for children who differ in covariates and,
@@ -26,7 +38,9 @@ in a study of ratios, a ratio. `misclassified_exposure`: {sensitivity: …, spec
 first arm of the contrast; each may be {with_outcome: …, without_outcome: …} for a yes-or-no
 outcome. `selection`: {arm: {with_outcome: …, without_outcome: …}, …}, probabilities of being among
 the records, for a yes-or-no outcome. `draws`: how many (5,000). Each … is a number, {uniform: [lo,
-hi]}, {triangular: [lo, mode, hi]}, {beta: [a, b]} or {normal: [mean, sd]}.
+hi]}, {triangular: [lo, mode, hi]}, {beta: [a, b]} or {normal: [mean, sd]}. Each … and each block
+may be written for every outcome by itself, {outcome: …, outcome: …}; an outcome that is not named
+is not corrected. In a study of several outcomes a difference as effect must be.
 
 Reference: Lash, Fox & Fink (2009), Applying Quantitative Bias Analysis to Epidemiologic Data,
 Springer; Greenland (2005), Journal of the Royal Statistical Society A 168(2), 267-306.
@@ -34,32 +48,37 @@ Springer; Greenland (2005), Journal of the Royal Statistical Society A 168(2), 2
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.random import Generator
 
 from fingerpost.core.answer import Answer
-from fingerpost.core.errors import UsageError, listed
 from fingerpost.core.leaves import Sensitivity
 from fingerpost.core.seeds import stream
+from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
-from fingerpost.sensitivity._answers import Line, error_of, lines_by_likeness, natural, two_arms
+from fingerpost.sensitivity._answers import Line, error_of, leaning, natural, two_arms
 from fingerpost.sensitivity._bias import (
+    LEAST_TOLD,
     Array,
     Cells,
-    Distribution,
+    Mean,
     Parameters,
     cells_of,
-    distribution,
-    keys_of,
+    limits_with_error,
     probabilities,
     shifts,
 )
-from fingerpost.sensitivity._options import all_of, mapping, number
+from fingerpost.sensitivity._bias_options import BIASES, Settings, read
 from fingerpost.sensitivity._regression import outcome_terms
-from fingerpost.sensitivity._task import SensitivityTask, check_options
+from fingerpost.sensitivity._task import (
+    SensitivityTask,
+    asked_before,
+    asked_of,
+    check_options,
+)
 
 OPTIONS = (
     ("unmeasured", "shares of an unmeasured cause by arm, and its effect on the outcome"),
@@ -67,34 +86,12 @@ OPTIONS = (
     ("selection", "probabilities of being among the records, by arm and outcome"),
     ("draws", "how many draws of the bias parameters (5,000 if left out)"),
 )
-BIASES = ("unmeasured", "misclassified_exposure", "selection")
-BY_OUTCOME = ("without_outcome", "with_outcome")
-MANY_LOST = 0.1  # share of impossible draws from which the distributions should be thought over
+MANY_LOST = 0.05  # share of impossible draws from which the distributions should be thought over
+MOST_LOST = 0.5  # beyond which the rest say nothing of what was supposed
 COLUMNS = (
     *("estimator", "outcome", "contrast", "target", "biases", "estimate"),
     *("median", "lo", "hi", "lo_with_error", "hi_with_error", "draws", "impossible", "remark"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """The options, checked; empty where a bias is not supposed.
-
-    prevalence: by arm. sensitivity, specificity: one, or two by outcome (without, with). selected:
-    by arm, two by outcome.
-    """
-
-    draws: int
-    prevalence: dict[str, Distribution] = field(default_factory=dict)
-    effect: Distribution | None = None
-    sensitivity: tuple[Distribution, ...] = ()
-    specificity: tuple[Distribution, ...] = ()
-    selected: dict[str, tuple[Distribution, ...]] = field(default_factory=dict)
-
-    @property
-    def by_outcome(self) -> bool:
-        """Whether wrong records differ by outcome."""
-        return max(len(self.sensitivity), len(self.specificity)) > 1
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -109,122 +106,90 @@ class Draws:
     why: str = ""
 
 
-def unmeasured_of(task: SensitivityTask, value: object) -> dict[str, object]:
-    """Return the block `unmeasured`: shares by arm, and the effect."""
-    block = keys_of(value, "unmeasured", needed=("prevalence", "effect"))
-    arms = task.cohort.arms
-    shares = mapping(block["prevalence"]) or {}
-    if len(shares) < 2 or not set(shares) <= set(arms):
-        raise UsageError(
-            "sensitivity: bias_analysis: unmeasured: prevalence must give the share of the cause "
-            f"in two arms or more. The arms are: {listed(arms)}."
-        )
-    where = "unmeasured: prevalence"
-    found = all_of(
-        *(_reader(share, f"{where}: {arm}") for arm, share in shares.items()),
-        _reader(block["effect"], "unmeasured: effect"),
-    )
-    return {"prevalence": dict(zip(shares, found, strict=False)), "effect": found[-1]}
+def check(study: Study, options: Mapping[str, object]) -> None:
+    """Raise UsageError with every fault of the options."""
+    read(asked_before(study, options))
 
 
-def misclassified_of(value: object) -> dict[str, object]:
-    """Return the block `misclassified_exposure`: sensitivity and specificity."""
-    block = keys_of(value, "misclassified_exposure", needed=("sensitivity", "specificity"))
-    names = ("sensitivity", "specificity")
-    found = all_of(
-        *(_pair_reader(block[name], f"misclassified_exposure: {name}") for name in names)
-    )
-    return dict(zip(names, found, strict=True))
-
-
-def selection_of(task: SensitivityTask, value: object) -> dict[str, object]:
-    """Return the block `selection`: probabilities by arm and outcome."""
-    arms = task.cohort.arms
-    block = mapping(value) or {}
-    if len(block) < 2 or not set(block) <= set(arms):
-        raise UsageError(
-            "sensitivity: bias_analysis: selection must give probabilities in two arms or more, "
-            f"such as {{{arms[0]}: {{with_outcome: 0.8, without_outcome: 0.9}}, …}}. The arms are: "
-            f"{listed(arms)}."
-        )
-    found = all_of(
-        *(_both_reader(own, f"selection: {arm}") for arm, own in block.items()),
-    )
-    return {"selected": dict(zip(block, found, strict=True))}
-
-
-def _reader(value: object, where: str) -> Callable[[], Distribution]:
-    return lambda: distribution(value, where)
-
-
-def _pair_reader(value: object, where: str) -> Callable[[], tuple[Distribution, ...]]:
-    """Return the reader of one distribution, or of two by outcome."""
-    by_outcome = mapping(value)
-    if by_outcome is not None and set(by_outcome) & set(BY_OUTCOME):
-        return _both_reader(value, where)
-    return lambda: (distribution(value, where),)
-
-
-def _both_reader(value: object, where: str) -> Callable[[], tuple[Distribution, ...]]:
-    """Return the reader of two distributions by outcome: without, with."""
-
-    def read() -> tuple[Distribution, ...]:
-        block = keys_of(value, where, needed=BY_OUTCOME)
-        found = all_of(*(_reader(block[name], f"{where}: {name}") for name in BY_OUTCOME))
-        return tuple(one for one in found if isinstance(one, Distribution))
-
-    return read
-
-
-def settings(task: SensitivityTask) -> Settings:
-    """Return the options, checked; UsageError with all their faults."""
-    given = task.spec_options
-    if not set(BIASES) & set(given):
-        raise UsageError(
-            f"sensitivity: bias_analysis needs one or more of {listed(BIASES)}: which bias, and "
-            "how large."
-        )
-    draws, *blocks = all_of(
-        lambda: number(
-            given.get("draws", 5000),
-            "bias_analysis: draws",
-            allowed=lambda v: v == int(v) and 100 <= v <= 1_000_000,
-            words="a whole number between 100 and 1,000,000",
-        ),
-        lambda: unmeasured_of(task, given["unmeasured"]) if "unmeasured" in given else {},
-        lambda: (
-            misclassified_of(given["misclassified_exposure"])
-            if "misclassified_exposure" in given
-            else {}
-        ),
-        lambda: selection_of(task, given["selection"]) if "selection" in given else {},
-    )
-    told = {name: one for block in blocks for name, one in (mapping(block) or {}).items()}
-    return Settings(int(float(str(draws))), **told)  # type: ignore[arg-type]
-
-
-def unmeasured(line: Line, chosen: Settings, generator: Generator) -> Draws:
+def unmeasured(task: SensitivityTask, line: Line, chosen: Settings, generator: Generator) -> Draws:
     """Return the corrections for an unmeasured cause."""
     arms = two_arms(line.term)
-    if arms is None or not set(arms) <= set(chosen.prevalence) or chosen.effect is None:
+    if chosen.effect is None:
+        return Draws("unmeasured", why="not computed: none is supposed of this outcome")
+    if arms is None or not set(arms) <= set(chosen.prevalence):
         return Draws("unmeasured", why="not computed: no shares are given for these arms")
-    first, second = (chosen.prevalence[arm].draw(generator, chosen.draws) for arm in arms)
+    shares = [chosen.prevalence[arm].draw(generator, chosen.draws) for arm in arms]
     effect = chosen.effect.draw(generator, chosen.draws)
-    possible = probabilities(np.stack([first, second], axis=1))
+    possible = probabilities(np.stack(shares, axis=1))
+    for arm, share in zip(arms, shares, strict=True):
+        mean = mean_of(task, line, arm)
+        if mean is not None:
+            possible &= mean.allows(share, effect, ratio=line.ratio)
+    first, second = shares
     if line.ratio:
         possible &= effect > 0
         with np.errstate(all="ignore"):
             added = -np.log((1 + first * (effect - 1)) / (1 + second * (effect - 1)))
     else:
         added = -effect * (first - second)
-    ones = np.ones(chosen.draws)
-    return Draws("unmeasured", np.where(possible, added, np.nan), ones)
+    return Draws("unmeasured", np.where(possible, added, np.nan), np.ones(chosen.draws))
+
+
+def mean_of(task: SensitivityTask, line: Line, arm: str) -> Mean | None:
+    """Return an arm's mean among the children studied (a rate where there is person-time), its
+    standard error and what the outcome can be; None for times to an event, whose means are not
+    those of the records.
+    """
+    cohort, outcome = task.cohort, task.cohort.outcomes[line.term.outcome]
+    if outcome.kind == "time":
+        return None
+    own = (cohort.arm == cohort.arms.index(arm)) & np.isfinite(outcome.value)
+    if outcome.observed is not None:
+        own &= outcome.observed
+    weight = np.ones(cohort.n) if cohort.weight is None else np.asarray(cohort.weight, dtype=float)
+    weight = weight[own]
+    time = np.ones(len(weight)) if outcome.exposure is None else outcome.exposure[own]
+    if not (weight * time).sum() > 0:
+        return None
+    value = outcome.value[own]
+    mean = float((weight * value).sum() / (weight * time).sum())
+    away = weight * (value - mean * time)
+    error = float(np.sqrt((away**2).sum()) / (weight * time).sum())
+    return Mean(mean, error, *ends_of(task, line))
+
+
+def ends_of(task: SensitivityTask, line: Line) -> tuple[float, float]:
+    """Return the least and the most that a mean of the outcome can be: of a risk 0 and 1, of a
+    count or rate 0 and the most recorded, else the least and the most recorded.
+    """
+    outcome = task.cohort.outcomes[line.term.outcome]
+    if outcome.kind == "binary" or line.term.summary in ("risk", "survival"):
+        return 0.0, 1.0
+    if outcome.kind == "time":
+        return 0.0, float("inf") if line.term.horizon is None else line.term.horizon
+    with np.errstate(all="ignore"):
+        value = outcome.value if outcome.exposure is None else outcome.value / outcome.exposure
+    value = value[np.isfinite(value)]
+    low = 0.0 if outcome.kind == "count" else float(value.min())
+    return low, float(value.max())
+
+
+def in_range(task: SensitivityTask, line: Line, draws: Draws) -> Draws:
+    """Return corrections without those that bring a difference beyond what the outcome allows."""
+    if draws.added is None or line.ratio:
+        return draws
+    low, high = ends_of(task, line)
+    with np.errstate(all="ignore"):
+        inside = np.abs(line.value + draws.added) <= max(high - low, abs(line.value))
+    return replace(draws, added=np.where(inside, draws.added, np.nan))
 
 
 def not_in_records(task: SensitivityTask, line: Line, chosen: Settings, bias: str) -> str:
     """Return why wrong records or selection cannot be corrected for, or an empty string."""
     arms = two_arms(line.term)
     outcome = task.cohort.outcomes[line.term.outcome]
+    if not chosen.supposes(bias):
+        return "not computed: none is supposed of this outcome"
     if arms is None:
         return "not computed: not a difference between two arms"
     if outcome.kind == "time" or outcome.exposure is not None:
@@ -244,8 +209,8 @@ def parameters(
 ) -> tuple[Parameters, Parameters]:
     """Return draws of wrong records, and of selection; NaN where they are no probabilities.
 
-    levels: of the outcome in the cells. A draw with sensitivity and specificity of 1 or less in all
-    is impossible.
+    levels: of the outcome in the cells. A draw at which records would hardly tell the arm is
+    impossible.
     """
     wrong, selection = Parameters(), Parameters()
     if chosen.sensitivity:
@@ -254,10 +219,8 @@ def parameters(
             for own in (chosen.sensitivity, chosen.specificity)
         )
         se, sp = (np.broadcast_to(one, (chosen.draws, levels)).copy() for one in (se, sp))
-        bad = (
-            ~probabilities(np.stack([se, sp])[0]) | ~probabilities(sp) | (se + sp <= 1).any(axis=1)
-        )
-        se[bad] = np.nan
+        untold = (se + sp - 1 < LEAST_TOLD).any(axis=1)
+        se[~probabilities(se) | ~probabilities(sp) | untold] = np.nan
         wrong = Parameters(se, sp)
     arms = two_arms(line.term)
     if chosen.selected and arms is not None and set(arms) <= set(chosen.selected):
@@ -278,12 +241,10 @@ def corrections(
     outcome = line.term.outcome
     purpose = f"bias analysis {outcome} {line.term.words()} {line.term.label()}"
     generator = stream(task.study.name, purpose, seed=task.study.seed)
-    found = [unmeasured(line, chosen, generator)] if chosen.effect is not None else []
-    asked = [
-        name
-        for name, is_asked in zip(BIASES[1:], (chosen.sensitivity, chosen.selected), strict=True)
-        if is_asked
-    ]
+    found = []
+    if "unmeasured" in chosen.biases:
+        found.append(unmeasured(task, line, chosen, generator))
+    asked = [name for name in BIASES[1:] if name in chosen.biases]
     whys = {name: not_in_records(task, line, chosen, name) for name in asked}
     found += [Draws(name, why=why) for name, why in whys.items() if why]
     usable = [name for name, why in whys.items() if not why]
@@ -301,7 +262,7 @@ def corrections(
     made = [one for one in found if one.added is not None]
     if len(made) > 1:
         found.append(together(made, records))
-    return found
+    return [in_range(task, line, one) for one in found]
 
 
 def _shifted(cells: Cells, told: Parameters, line: Line, chosen: Settings) -> tuple[Array, Array]:
@@ -327,20 +288,17 @@ def row(task: SensitivityTask, line: Line, draws: Draws) -> tuple[Cell, ...]:
         return (*start, *(None,) * 7, draws.why)
     possible = np.isfinite(draws.added) & np.isfinite(draws.stretch)
     size, lost = len(possible), int(np.count_nonzero(~possible))
-    if lost == size:
-        return (*start, *(None,) * 5, size, lost, "every draw is impossible: think them over")
+    if lost > MOST_LOST * size:
+        many = "every draw is" if lost == size else "more than half of the draws are"
+        return (*start, *(None,) * 5, size, lost, f"{many} impossible: think them over")
     value = line.value + draws.added[possible]
-    tails = [0.5 - task.level / 2, 0.5 + task.level / 2]
+    tails = (0.5 - task.level / 2, 0.5 + task.level / 2)
     middle, lo, hi = (float(one) for one in np.quantile(value, [0.5, *tails]))
     error = error_of(line, task.level)
     limits: list[float | None] = [None, None]
     if error is not None:
-        purpose = f"bias analysis, random error {line.leaf} {draws.biases} {line.term.words()}"
-        noise = stream(task.study.name, purpose, seed=task.study.seed).standard_normal(len(value))
-        limits = [
-            float(one)
-            for one in np.quantile(value + error * draws.stretch[possible] * noise, tails)
-        ]
+        spread = error * draws.stretch[possible]
+        limits = [float(one) for one in limits_with_error(value, spread, tails=tails)]
     shown = [natural(one, ratio=line.ratio) for one in (middle, lo, hi, *limits)]
     remark = "" if lost <= MANY_LOST * size else "many draws are impossible: think them over"
     return (*start, *shown, size, lost, remark)
@@ -349,8 +307,8 @@ def row(task: SensitivityTask, line: Line, draws: Draws) -> tuple[Cell, ...]:
 def run(task: SensitivityTask) -> Answer:
     """Return the table `bias_analysis`: a line for each primary answer and bias, and for all."""
     check_options("bias_analysis", given=task.spec_options, allowed=(name for name, _ in OPTIONS))
-    chosen = settings(task)
-    lines = lines_by_likeness(task, "bias_analysis")
+    chosen = read(asked_of(task))
+    found = leaning(task, "bias_analysis")
     kept: dict[tuple[str, tuple[str, str] | None], Cells] = {}
 
     def cells(line: Line) -> Cells:
@@ -364,10 +322,13 @@ def run(task: SensitivityTask) -> Answer:
         return kept[key]
 
     rows, counts = [], []
-    for line in lines:
-        for draws in corrections(task, line, chosen, cells=cells):
+    for line in found.lines:
+        for draws in corrections(task, line, chosen[line.term.outcome], cells=cells):
             rows.append(row(task, line, draws))
             counts.append(line.children)
+    for line, why in found.others:
+        rows.append(row(task, line, Draws("none", why=f"not corrected: {why}")))
+        counts.append(line.children)
     return Answer(leaf="bias_analysis", tables=(table(task, rows, counts),))
 
 
@@ -399,4 +360,5 @@ BIAS_ANALYSIS = Sensitivity(
     question="What would the answer be without biases of the size that we suppose?",
     run=run,
     options=OPTIONS,
+    check=check,
 )

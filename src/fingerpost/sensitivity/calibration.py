@@ -12,15 +12,16 @@ standard deviation of the control, so that all are on one scale; ratios are comp
 Systematic errors are taken to be normal, and their mean and spread found by restricted maximum
 likelihood, with the estimates' own errors allowed for. The calibrated answer is the answer less
 that mean; its variance is the answer's own, the errors' spread and the mean's variance, with the t
-distribution of as many degrees of freedom as there are controls, less one. Controls and `without`
-leave the covariates of every comparison: where the study adjusts for one of them, its answer is
-made again without, so that answer and controls are adjusted for the same things.
+distribution of as many degrees of freedom as there are controls, less one. The covariates in
+`without` leave every comparison: the answer is made again without them, so that answer and controls
+are adjusted for the same things.
 
 **What it assumes.** That provision has no effect on any control. That the error on the outcome is
 like one drawn from the errors on the controls: choose controls that share its causes, from before
 provision, and turn over those on which high is bad where it is good on the outcome. The estimates
 on the controls, of the same children, are taken to be independent. Three controls are the least;
-with fewer than five the interval says little. An outcome of the study is no control of itself.
+with fewer than five the interval says little. Neither a covariate nor an outcome of the study can
+be a control.
 
 **Options.** `controls`: the columns that provision cannot have changed, three or more. `without`:
 covariates left out besides, such as other measures of the controls. `reverse`: controls and
@@ -32,8 +33,9 @@ Reference: Schuemie, Ryan, DuMouchel, Suchard & Madigan (2014), Statistics in Me
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -43,6 +45,7 @@ from fingerpost.core.errors import TooFew, Unanswerable, UsageError, listed, nea
 from fingerpost.core.estimand import Contrast, Target, Term
 from fingerpost.core.leaves import Sensitivity
 from fingerpost.core.outcome import Outcome
+from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
 from fingerpost.sensitivity._answers import (
     Line,
@@ -55,8 +58,14 @@ from fingerpost.sensitivity._answers import (
 )
 from fingerpost.sensitivity._calibration import Systematic, calibrate, fit_systematic
 from fingerpost.sensitivity._control import column_outcome
-from fingerpost.sensitivity._options import all_of
-from fingerpost.sensitivity._task import SensitivityTask, as_names, check_names, check_options
+from fingerpost.sensitivity._options import Reads
+from fingerpost.sensitivity._task import (
+    SensitivityTask,
+    as_names,
+    asked_before,
+    check_names,
+    check_options,
+)
 
 OPTIONS = (
     ("controls", "the columns that provision cannot have changed, three or more"),
@@ -92,10 +101,16 @@ def known_columns(cohort: Cohort) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*cohort.covariates, *cohort.roles, *cohort.outcomes)))
 
 
-def settings(task: SensitivityTask) -> Settings:
-    """Return the options, checked; UsageError with all their faults."""
-    given = task.spec_options
-    known = known_columns(task.cohort)
+def settings(
+    given: Mapping[str, object],
+    covariates: Iterable[str] | None,
+    *,
+    known: tuple[str, ...] | None = None,
+) -> Settings:
+    """Return the options, checked; UsageError with all their faults. covariates, known: the
+    covariates and all columns that may be named; None where only the records tell.
+    """
+    reads = Reads()
 
     def controls() -> tuple[str, ...]:
         if "controls" not in given:
@@ -108,23 +123,43 @@ def settings(task: SensitivityTask) -> Settings:
 
     def without() -> tuple[str, ...]:
         asked = as_names(given.get("without", ()), "calibration: without")
-        check_names(asked, task.study.given, where="calibration: without")
+        if covariates is not None:
+            check_names(asked, covariates, where="calibration: without")
         return asked
 
     def reverse() -> tuple[str, ...]:
         asked = as_names(given.get("reverse", ()), "calibration: reverse")
         return columns(asked, known, where="calibration: reverse")
 
-    return Settings(*all_of(controls, without, reverse))  # type: ignore[arg-type]
+    found = Settings(reads.take(controls, ()), reads.take(without, ()), reads.take(reverse, ()))
+    reads.finish()
+    return found
 
 
-def columns(asked: tuple[str, ...], known: tuple[str, ...], *, where: str) -> tuple[str, ...]:
+def check(study: Study, options: Mapping[str, object]) -> None:
+    """Raise UsageError with every fault of the options."""
+    chosen = settings(options, asked_before(study, options).given)
+    if len(chosen.controls) < FEWEST:
+        raise UsageError(f"sensitivity: {too_few(chosen.controls)}")
+
+
+def too_few(controls: tuple[str, ...]) -> str:
+    """Return why so few controls give no answer, and the mend."""
+    return (
+        f"calibration: {len(controls)} controls tell nothing of how errors vary; name {FEWEST} or "
+        f"more, better {FEW}, or use negative_control for one."
+    )
+
+
+def columns(
+    asked: tuple[str, ...], known: tuple[str, ...] | None, *, where: str
+) -> tuple[str, ...]:
     """Return names of columns; UsageError for each that there is not."""
     faults = [
-        f'sensitivity: {where}: there is no column "{name}".{nearest(name, known)} '
-        f"There are: {listed(known)}."
+        f'sensitivity: {where}: there is no column "{name}".{nearest(name, known or ())} '
+        f"There are: {listed(known or ())}."
         for name in asked
-        if name not in known
+        if known is not None and name not in known
     ]
     if faults:
         raise UsageError(faults)
@@ -194,12 +229,13 @@ def on_controls(
     task: SensitivityTask, chosen: Settings, given: tuple[str, ...]
 ) -> tuple[dict[Key, list[Standard]], tuple[Answer, ...]]:
     """Return the estimates on every control by estimator, contrast and target, and all answers."""
-    cohorts = all_of(*(_maker(task, name) for name in chosen.controls))
+    reads = Reads()
+    cohorts = [reads.take(partial(cohort_of, task, name), task.cohort) for name in chosen.controls]
+    reads.finish()
     asked = replace(task.study.estimand, summary=None, horizons=())
     found: dict[Key, list[Standard]] = {}
     answers: list[Answer] = []
     for name, cohort in zip(chosen.controls, cohorts, strict=True):
-        assert isinstance(cohort, Cohort)
         summary = SUMMARIES.get(cohort.outcomes[name].kind, "mean")
         own = task.refit(cohort, given, asked.terms(name, summary))
         answers += own
@@ -210,11 +246,6 @@ def on_controls(
                 row = Standard(name, one[0], one[1], line.children)
                 found.setdefault(key_of(line), []).append(row)
     return found, tuple(answers)
-
-
-def _maker(task: SensitivityTask, name: str) -> Callable[[], Cohort]:
-    """Return what makes a control's cohort."""
-    return lambda: cohort_of(task, name)
 
 
 def own_lines(task: SensitivityTask, given: tuple[str, ...]) -> tuple[Line, ...]:
@@ -266,12 +297,9 @@ def systematic(controls: list[Standard]) -> Systematic:
 def run(task: SensitivityTask) -> Answer:
     """Return the tables `calibration` (the primary answers) and `calibration_controls`."""
     check_options("calibration", given=task.spec_options, allowed=(name for name, _ in OPTIONS))
-    chosen = settings(task)
+    chosen = settings(task.spec_options, task.study.given, known=known_columns(task.cohort))
     if len(chosen.controls) < FEWEST:
-        raise Unanswerable(
-            f"calibration: {len(chosen.controls)} controls tell nothing of how errors vary; name "
-            f"{FEWEST} or more, better {FEW}, or use negative_control for one."
-        )
+        raise Unanswerable(too_few(chosen.controls))
     given = left_in(task, chosen)
     found, answers = on_controls(task, chosen, given)
     lines = [line for line in own_lines(task, given) if found.get(key_of(line))]
@@ -379,4 +407,5 @@ CALIBRATION = Sensitivity(
     run=run,
     options=OPTIONS,
     columns=("controls", "without", "reverse"),
+    check=check,
 )

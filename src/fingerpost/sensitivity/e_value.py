@@ -29,6 +29,7 @@ Reference: VanderWeele & Ding (2017), Annals of Internal Medicine 167(4), 268-27
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +42,7 @@ from fingerpost.core.estimate import Estimate
 from fingerpost.core.inference import intervals
 from fingerpost.core.leaves import Sensitivity
 from fingerpost.core.outcome import Outcome
+from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
 from fingerpost.sensitivity._task import SensitivityTask, check_options, smallest_arm
 
@@ -288,9 +290,9 @@ def children_behind(cohort: Cohort, estimate: Estimate, at: int) -> int:
     return int(min(estimate.arm_n[at][arms.index(arm)] for arm, _ in term.contrast))
 
 
-def true_ratio(task: SensitivityTask) -> float:
+def true_ratio(given: Mapping[str, object]) -> float:
     """Return the option `true`, checked."""
-    value = task.spec_options.get("true", 1.0)
+    value = given.get("true", 1.0)
     if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
         raise UsageError(
             "sensitivity: e_value: `true` must be a ratio above 0; leave it out for 1."
@@ -298,10 +300,15 @@ def true_ratio(task: SensitivityTask) -> float:
     return float(value)
 
 
+def check(study: Study, options: Mapping[str, object]) -> None:
+    """Raise UsageError with every fault of the options."""
+    true_ratio(options)
+
+
 def run(task: SensitivityTask) -> Answer:
     """Return the E-values of every causal estimate, as the table `e_values`."""
     check_options("e_value", given=task.spec_options, allowed=(name for name, _ in OPTIONS))
-    true = true_ratio(task)
+    true = true_ratio(task.spec_options)
     asked = causal_terms(task)
     if not asked:
         raise Unanswerable(
@@ -348,4 +355,5 @@ E_VALUE = Sensitivity(
     question="How strong would something nobody recorded have to be to make this answer?",
     run=run,
     options=OPTIONS,
+    check=check,
 )

@@ -33,6 +33,7 @@ Journal of Statistics 6(2), 65-70; Morris (1983), Journal of the American Statis
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +42,7 @@ from scipy.special import ndtri
 from fingerpost.core.answer import Answer
 from fingerpost.core.errors import Unanswerable, UsageError, nearest
 from fingerpost.core.leaves import Sensitivity
+from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
 from fingerpost.kernels.multiplicity import false_discovery, holm
 from fingerpost.sensitivity._answers import (
@@ -52,7 +54,7 @@ from fingerpost.sensitivity._answers import (
     spread_of,
 )
 from fingerpost.sensitivity._many import Shrunken, shrink
-from fingerpost.sensitivity._options import all_of, number
+from fingerpost.sensitivity._options import Reads, number
 from fingerpost.sensitivity._task import SensitivityTask, check_options
 
 OPTIONS = (
@@ -78,9 +80,14 @@ class Settings:
     towards: str
 
 
-def settings(task: SensitivityTask) -> Settings:
+def settings(given: Mapping[str, object]) -> Settings:
     """Return the options, checked; UsageError with all their faults."""
-    given = task.spec_options
+    reads = Reads()
+
+    def rate() -> float:
+        words = "a share between 0 and 1"
+        value = given.get("rate", 0.05)
+        return number(value, "many_comparisons: rate", allowed=lambda v: 0 < v < 1, words=words)
 
     def towards() -> str:
         value = given.get("towards", "nothing")
@@ -91,16 +98,14 @@ def settings(task: SensitivityTask) -> Settings:
             )
         return str(value)
 
-    rate, drawn = all_of(
-        lambda: number(
-            given.get("rate", 0.05),
-            "many_comparisons: rate",
-            allowed=lambda v: 0 < v < 1,
-            words="a share between 0 and 1",
-        ),
-        towards,
-    )
-    return Settings(rate, drawn)  # type: ignore[arg-type]
+    found = Settings(reads.take(rate, 0.05), reads.take(towards, "nothing"))
+    reads.finish()
+    return found
+
+
+def check(study: Study, options: Mapping[str, object]) -> None:
+    """Raise UsageError with every fault of the options."""
+    settings(options)
 
 
 def directions(task: SensitivityTask, lines: tuple[Line, ...]) -> np.ndarray:
@@ -187,7 +192,7 @@ def run(task: SensitivityTask) -> Answer:
     check_options(
         "many_comparisons", given=task.spec_options, allowed=(name for name, _ in OPTIONS)
     )
-    chosen = settings(task)
+    chosen = settings(task.spec_options)
     lines = primary_lines(task)
     if not any(p_value(line, task.level) is not None for line in lines):
         raise Unanswerable(
@@ -261,4 +266,5 @@ MANY_COMPARISONS = Sensitivity(
     run=run,
     options=OPTIONS,
     scope="study",
+    check=check,
 )

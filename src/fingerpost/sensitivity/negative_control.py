@@ -24,18 +24,22 @@ Reference: Lipsitch, Tchetgen Tchetgen & Cohen (2010), Epidemiology 21(3), 383-3
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fingerpost.core.answer import Answer
 from fingerpost.core.leaves import Sensitivity
+from fingerpost.core.study import Study
 from fingerpost.sensitivity._control import (
     CLEAN,
     CONFOUNDED,
     UNSURE,
     control_answer,
     control_terms,
+    named,
     prepare,
     verdict,
 )
-from fingerpost.sensitivity._task import SensitivityTask, check_options
+from fingerpost.sensitivity._task import SensitivityTask, asked_before, check_options
 
 __all__ = ["CLEAN", "CONFOUNDED", "NEGATIVE_CONTROL", "UNSURE", "run", "verdict"]
 
@@ -44,6 +48,11 @@ OPTIONS = (
     ("without", "covariates left out besides it: other measures of the same thing"),
 )
 WORDS = "that provision cannot have changed, such as a score from before it"
+
+
+def check(study: Study, options: Mapping[str, object]) -> None:
+    """Raise UsageError with every fault of the options."""
+    named(asked_before(study, options), "negative_control", WORDS)
 
 
 def run(task: SensitivityTask) -> Answer:
@@ -68,4 +77,5 @@ NEGATIVE_CONTROL = Sensitivity(
     run=run,
     options=OPTIONS,
     columns=("outcome", "without"),
+    check=check,
 )

@@ -30,6 +30,7 @@ Reference: Cinelli & Hazlett (2020), Journal of the Royal Statistical Society B 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -38,6 +39,7 @@ from scipy.special import stdtrit
 from fingerpost.core.answer import Answer
 from fingerpost.core.errors import UsageError
 from fingerpost.core.leaves import Sensitivity
+from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
 from fingerpost.sensitivity._formulas import (
     adjusted_estimate,
@@ -47,10 +49,12 @@ from fingerpost.sensitivity._formulas import (
     partial_r2,
     robustness_value,
 )
+from fingerpost.sensitivity._options import Reads
 from fingerpost.sensitivity._regression import Regression, outcome_terms, regress
 from fingerpost.sensitivity._task import (
     SensitivityTask,
     as_names,
+    asked_before,
     check_names,
     check_options,
     smallest_arm,
@@ -86,21 +90,35 @@ class Question:
         return (("outcome", self.outcome), ("contrast", f"{self.first} v {self.second}"))
 
 
-def groups_of(task: SensitivityTask) -> tuple[Group, ...]:
-    """Return the option `benchmarks` as groups of covariates; empty where none is named."""
-    asked = task.spec_options.get("benchmarks", ())
+def groups_of(options: Mapping[str, object], covariates: Iterable[str] | None) -> tuple[Group, ...]:
+    """Return the option `benchmarks` as groups of covariates; empty where none is named.
+    covariates: those that may be, None where only the records tell.
+    """
+    asked = options.get("benchmarks", ())
     items = asked if isinstance(asked, list | tuple) else (asked,)
     groups = tuple(as_names(item, "omitted_variable: benchmarks") for item in items)
-    used = dict.fromkeys(name for term in outcome_terms(task) for name in term.names)
-    check_names(
-        (name for group in groups for name in group), used, where="omitted_variable: benchmarks"
-    )
+    names = (name for group in groups for name in group)
+    if covariates is not None:
+        check_names(names, covariates, where="omitted_variable: benchmarks")
     return groups
 
 
-def times_of(task: SensitivityTask) -> tuple[float, ...]:
+def used_in(task: SensitivityTask) -> dict[str, None]:
+    """Return the covariates of the outcome model."""
+    return dict.fromkeys(name for term in outcome_terms(task) for name in term.names)
+
+
+def check(study: Study, options: Mapping[str, object]) -> None:
+    """Raise UsageError with every fault of the options."""
+    reads = Reads()
+    reads.take(lambda: groups_of(options, asked_before(study, options).given), ())
+    reads.take(lambda: times_of(options), ())
+    reads.finish()
+
+
+def times_of(options: Mapping[str, object]) -> tuple[float, ...]:
     """Return the option `times`, checked."""
-    asked = task.spec_options.get("times", (1, 2, 3))
+    asked = options.get("times", (1, 2, 3))
     items = asked if isinstance(asked, list | tuple) else (asked,)
     found = tuple(
         float(item)
@@ -217,11 +235,11 @@ def benchmark_row(fit: Regression, group: Group, *, times: float, level: float) 
 
 def benchmarks(task: SensitivityTask, question: Question, fit: Regression) -> Table:
     """Return the table of benchmarks of one question."""
-    named = groups_of(task)
+    named = groups_of(task.spec_options, used_in(task))
     rows = tuple(
         benchmark_row(fit, group, times=times, level=task.level)
         for group in named or strongest(fit)
-        for times in times_of(task)
+        for times in times_of(task.spec_options)
     )
     how = "" if named else " None was named: these are the covariates that would move it most."
     return Table(
@@ -293,7 +311,8 @@ def run(task: SensitivityTask) -> Answer:
     check_options(
         "omitted_variable", given=task.spec_options, allowed=(name for name, _ in OPTIONS)
     )
-    groups_of(task), times_of(task)
+    groups_of(task.spec_options, used_in(task))
+    times_of(task.spec_options)
     rows: list[tuple[Cell, ...]] = []
     counts: list[int] = []
     tables: list[Table] = []
@@ -324,4 +343,5 @@ OMITTED_VARIABLE = Sensitivity(
     run=run,
     options=OPTIONS,
     columns=("benchmarks",),
+    check=check,
 )

@@ -33,6 +33,7 @@ Reference: Oster (2019), Journal of Business & Economic Statistics 37(2), 187-20
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,8 +42,9 @@ from scipy.special import ndtri, stdtrit
 from fingerpost.core.answer import Answer
 from fingerpost.core.errors import Unanswerable
 from fingerpost.core.leaves import Sensitivity
+from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
-from fingerpost.sensitivity._options import all_of, numbers
+from fingerpost.sensitivity._options import Reads, numbers
 from fingerpost.sensitivity._oster import (
     Fit,
     Moved,
@@ -57,6 +59,7 @@ from fingerpost.sensitivity._regression import outcome_terms
 from fingerpost.sensitivity._task import (
     SensitivityTask,
     as_names,
+    asked_before,
     check_names,
     check_options,
     smallest_arm,
@@ -101,33 +104,38 @@ class Question:
         return ("regression", self.outcome, f"{self.first} v {self.second}")
 
 
-def settings(task: SensitivityTask) -> Settings:
-    """Return the options, checked; UsageError with all their faults."""
-    given = task.spec_options
+def settings(given: Mapping[str, object], covariates: Iterable[str] | None) -> Settings:
+    """Return the options, checked; UsageError with all their faults. covariates: those that may be
+    named, None where only the records tell.
+    """
+    reads = Reads()
 
     def names() -> tuple[str, ...]:
         asked = as_names(given.get("unrelated", ()), "oster: unrelated")
-        used = dict.fromkeys(name for term in outcome_terms(task) for name in term.names)
-        check_names(asked, used, where="oster: unrelated")
+        if covariates is not None:
+            check_names(asked, covariates, where="oster: unrelated")
         return asked
 
-    deltas, r_max, unrelated = all_of(
-        lambda: numbers(
-            given.get("delta", 1.0), "oster: delta", allowed=lambda v: True, words="numbers"
-        ),
-        lambda: (
-            ()
-            if "r_max" not in given
-            else numbers(
-                given["r_max"],
-                "oster: r_max",
-                allowed=lambda v: 0 < v <= 1,
-                words="shares above 0, at most 1",
-            )
-        ),
-        names,
+    def deltas() -> tuple[float, ...]:
+        value = given.get("delta", 1.0)
+        return numbers(value, "oster: delta", allowed=lambda v: True, words="numbers")
+
+    def r_max() -> tuple[float, ...]:
+        words = "shares above 0, at most 1"
+        return numbers(given["r_max"], "oster: r_max", allowed=lambda v: 0 < v <= 1, words=words)
+
+    found = Settings(
+        reads.take(deltas, (1.0,)),
+        reads.take(r_max, ()) if "r_max" in given else (),
+        reads.take(names, ()),
     )
-    return Settings(deltas, r_max, unrelated)  # type: ignore[arg-type]
+    reads.finish()
+    return found
+
+
+def check(study: Study, options: Mapping[str, object]) -> None:
+    """Raise UsageError with every fault of the options."""
+    settings(options, asked_before(study, options).given)
 
 
 def questions(task: SensitivityTask) -> tuple[Question, ...]:
@@ -249,7 +257,8 @@ def summary(task: SensitivityTask, rows: list[tuple[Cell, ...]], counts: list[in
 def run(task: SensitivityTask) -> Answer:
     """Return the tables `oster` (one) and `oster_grid` (one a question)."""
     check_options("oster", given=task.spec_options, allowed=(name for name, _ in OPTIONS))
-    chosen = settings(task)
+    used = dict.fromkeys(name for term in outcome_terms(task) for name in term.names)
+    chosen = settings(task.spec_options, used)
     asked = questions(task)
     if not asked or not outcome_terms(task):
         raise Unanswerable(
@@ -289,4 +298,5 @@ OSTER = Sensitivity(
     run=run,
     options=OPTIONS,
     columns=("unrelated",),
+    check=check,
 )

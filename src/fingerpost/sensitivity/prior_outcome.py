@@ -32,7 +32,7 @@ Tchetgen Tchetgen & Cohen (2010), Epidemiology 21(3), 383-388.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -43,15 +43,18 @@ from fingerpost.core.estimand import Contrast, Term
 from fingerpost.core.estimate import Estimate
 from fingerpost.core.inference import critical_values, joint_covariance, select
 from fingerpost.core.leaves import Sensitivity
+from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
 from fingerpost.sensitivity._control import (
     Control,
     control_answer,
     control_outcome,
     control_terms,
+    named,
     prepare,
 )
-from fingerpost.sensitivity._task import SensitivityTask, check_options, smallest_arm
+from fingerpost.sensitivity._options import Reads
+from fingerpost.sensitivity._task import SensitivityTask, asked_before, check_options, smallest_arm
 
 LEAF = "prior_outcome"
 OPTIONS = (
@@ -62,6 +65,22 @@ OPTIONS = (
 WORDS = "with the outcome as measured before provision"
 
 
+def check(study: Study, options: Mapping[str, object]) -> None:
+    """Raise UsageError with every fault of the options."""
+    reads = Reads()
+    reads.take(lambda: named(asked_before(study, options), LEAF, WORDS), ("", ()))
+    reads.take(lambda: same_scale(options), False)
+    reads.finish()
+
+
+def same_scale(options: Mapping[str, object]) -> bool:
+    """Return the option `same_scale`, checked."""
+    same = options.get("same_scale", False)
+    if not isinstance(same, bool):
+        raise UsageError(f"sensitivity: {LEAF}: same_scale must be true or false.")
+    return same
+
+
 def run(task: SensitivityTask) -> Answer:
     """Return the study's answers on the earlier measure, one table `prior_outcome` a contrast, and
     the corrected answers, one table `prior_outcome_corrected` an outcome and contrast.
@@ -69,9 +88,7 @@ def run(task: SensitivityTask) -> Answer:
     estimate: of the first primary estimator on the earlier measure.
     """
     check_options(LEAF, given=task.spec_options, allowed=(name for name, _ in OPTIONS))
-    same = task.spec_options.get("same_scale", False)
-    if not isinstance(same, bool):
-        raise UsageError(f"sensitivity: {LEAF}: same_scale must be true or false.")
+    same = same_scale(task.spec_options)
     control = prepare(task, LEAF, WORDS)
     if same:
         _same_kind(task, control)
@@ -182,4 +199,5 @@ PRIOR_OUTCOME = Sensitivity(
     run=run,
     options=OPTIONS,
     columns=("outcome", "without"),
+    check=check,
 )

@@ -35,8 +35,9 @@ of the American Statistical Association 119, 1348-1359.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +51,7 @@ from fingerpost.core.estimate import Estimate, Influence
 from fingerpost.core.inference import intervals, standard_errors
 from fingerpost.core.leaves import Sensitivity
 from fingerpost.core.model import Factor, ModelTerm, linear
+from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
 from fingerpost.kernels.clusters import recode, sum_by
 from fingerpost.kernels.design import Terms
@@ -62,6 +64,7 @@ from fingerpost.kernels.proximal import (
     strengths,
     two_stage,
 )
+from fingerpost.sensitivity._options import Reads
 from fingerpost.sensitivity._task import SensitivityTask, as_names, check_options, smallest_arm
 
 Array = NDArray[np.float64]
@@ -101,7 +104,7 @@ def run(task: SensitivityTask) -> Answer:
     estimate: one conditional term an outcome and contrast, of the first outcome.
     """
     check_options(LEAF, given=task.spec_options, allowed=(name for name, _ in OPTIONS))
-    outside, inside = _proxies(task)
+    outside, inside = _proxies(task.spec_options, {**task.cohort.roles, **task.cohort.covariates})
     try:
         answers = [_answer(task, name, outside, inside) for name in task.outcomes]
     except NotFitted as fault:
@@ -131,30 +134,39 @@ def _answer(
     )
 
 
-def _proxies(task: SensitivityTask) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the names of Z and W; raise UsageError where they cannot serve."""
-    found = []
-    known = {**task.cohort.roles, **task.cohort.covariates}
-    faults = []
+def check(study: Study, options: Mapping[str, object]) -> None:
+    """Raise UsageError with every fault of the options."""
+    _proxies(options, None)
+
+
+def _proxies(
+    options: Mapping[str, object], known: Iterable[str] | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names of Z and W; raise UsageError where they cannot serve. known: the columns
+    that there are, None where only the records tell.
+    """
+    reads, found = Reads(), []
     for option, _ in OPTIONS:
-        names = as_names(task.spec_options.get(option, ()), f"{LEAF}: {option}")
-        if not names:
-            faults.append(f"sensitivity: {LEAF} needs `{option}`: a column or a list of columns.")
-        faults += [
-            f'sensitivity: {LEAF}: {option}: there is no column "{name}".{nearest(name, known)} '
-            f"There are: {listed(known)}."
+        names = reads.take(partial(as_names, options.get(option, ()), f"{LEAF}: {option}"), None)
+        if names is not None and not names:
+            reads.problems.append(
+                f"sensitivity: {LEAF} needs `{option}`: a column or a list of columns."
+            )
+        names, columns = names or (), tuple(known or ())
+        reads.problems += [
+            f'sensitivity: {LEAF}: {option}: there is no column "{name}".{nearest(name, columns)} '
+            f"There are: {listed(columns)}."
             for name in names
-            if name not in known
+            if known is not None and name not in columns
         ]
         found.append(tuple(dict.fromkeys(names)))
     both = sorted(set(found[0]) & set(found[1]))
     if both:
-        faults.append(
+        reads.problems.append(
             f"sensitivity: {LEAF}: {listed(both)} cannot be a proxy of the exposure and of the "
             "outcome at once."
         )
-    if faults:
-        raise UsageError(faults)
+    reads.finish()
     return found[0], found[1]
 
 
@@ -348,4 +360,5 @@ PROXIMAL = Sensitivity(
     run=run,
     options=OPTIONS,
     columns=("exposure_proxy", "outcome_proxy"),
+    check=check,
 )

@@ -30,7 +30,7 @@ Krieger & Rosenbaum (2000), Journal of the Royal Statistical Society B 62(3), 54
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,7 +42,9 @@ from fingerpost.core.estimand import Term
 from fingerpost.core.fit import Fit, MatchedSets
 from fingerpost.core.leaves import Sensitivity
 from fingerpost.core.outcome import Outcome
+from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
+from fingerpost.sensitivity._options import Reads
 from fingerpost.sensitivity._sign_score import (
     Sets,
     aligned_scores,
@@ -55,6 +57,7 @@ from fingerpost.sensitivity._task import SensitivityTask, check_options
 
 OPTIONS = (("gamma", "the values of Γ to show, each 1 or more"),)
 GRID = (1.0, 1.1, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0)
+LEAF = "matching"  # the estimator on whose sets it rests
 Tags = tuple[tuple[str, Cell], ...]
 FEWEST = 10  # sets: with fewer no p-value can say much, and the normal says nothing
 MEND = "estimators: [{matching: {replace: false}}], with target att or atu, beside the study's own"
@@ -71,9 +74,9 @@ class Matched:
     binary: bool
 
 
-def grid_of(task: SensitivityTask) -> tuple[float, ...]:
+def grid_of(given: Mapping[str, object]) -> tuple[float, ...]:
     """Return the option `gamma`, checked, from small to large."""
-    asked = task.spec_options.get("gamma", GRID)
+    asked = given.get("gamma", GRID)
     items = asked if isinstance(asked, list | tuple) else (asked,)
     found = {
         float(item)
@@ -85,6 +88,21 @@ def grid_of(task: SensitivityTask) -> tuple[float, ...]:
             "sensitivity: rosenbaum: gamma must be numbers of 1 or more, such as [1, 1.5, 2]."
         )
     return tuple(sorted(found))
+
+
+def check(study: Study, options: Mapping[str, object]) -> None:
+    """Raise UsageError with every fault of the options; matching with replacement, by which sets
+    share children, is one.
+    """
+    reads, said = Reads(), dict(dict(study.options).get(LEAF, ()))
+    reads.take(lambda: grid_of(options), GRID)
+    if LEAF in study.estimators and said.get("replace", True) is not False:
+        reads.problems.append(
+            "sensitivity: rosenbaum needs matched sets that share no child, and matching takes "
+            "children again unless told otherwise. Write estimators: "
+            "[{matching: {replace: false}}], or leave rosenbaum out."
+        )
+    reads.finish()
 
 
 def responses(outcome: Outcome) -> NDArray[np.float64]:
@@ -119,7 +137,7 @@ def matched(task: SensitivityTask) -> list[Matched]:
     for answer in task.answers:
         if answer.estimate is None or not isinstance(answer.fit, Fit):
             continue
-        shared |= answer.leaf == "matching" and not answer.fit.matched
+        shared |= answer.leaf == LEAF and not answer.fit.matched
         for at, term in enumerate(answer.estimate.terms):
             sets = answer.fit.matched.get(term)
             if sets is None or not len(sets.set):
@@ -143,6 +161,12 @@ def matched(task: SensitivityTask) -> list[Matched]:
         mend = "matching with replace: false, without survey weights"
     elif cut:
         why, mend = "the matched sets are of a trimmed target alone", "ask for att or atu untrimmed"
+    elif LEAF in task.study.estimators:
+        why = "matching, on whose sets it rests, has no answer here, for a reason of its own"
+        mend = (
+            "see what is said of matching, and mend that without replace: true; with a caliper, "
+            "say {matching: {replace: false, caliper: 0.2}}, children who find no match leave"
+        )
     raise Unanswerable(f"rosenbaum: {why}. Mend: {mend}.")
 
 
@@ -179,7 +203,7 @@ def lines(
 def run(task: SensitivityTask) -> Answer:
     """Return the tables `rosenbaum` (p-values by Γ) and `rosenbaum_gamma` (the Γ borne)."""
     check_options("rosenbaum", given=task.spec_options, allowed=(name for name, _ in OPTIONS))
-    grid = grid_of(task)
+    grid = grid_of(task.spec_options)
     asked = matched(task)
     fewest = min(len(one.sets.sign) for one in asked)
     if fewest < FEWEST:
@@ -252,4 +276,6 @@ ROSENBAUM = Sensitivity(
     "finding may be chance?",
     run=run,
     options=OPTIONS,
+    needs_estimators=(LEAF,),
+    check=check,
 )

@@ -13,9 +13,11 @@ arms: an answer is tipped where effect × gap equals what must be taken away. Th
 of means in standard deviations for a normal cause, of shares for a yes-or-no one. On the scale of
 ratios a normal cause multiplies the answer by effect^gap, a yes-or-no one by
 (1 + p₁ (effect − 1)) / (1 + p₀ (effect − 1)), with shares p₁ and p₀ in the two arms. Every primary
-answer is tipped; the contour shows the first primary estimator's answer for every pair. Where an
-arm has unseen outcomes, the answer moves by the share unseen times how far they lie from the
-outcomes of seen children alike in the covariates.
+answer that leans on children being alike is tipped; the contour shows the first primary estimator's
+answer for every pair. An answer by an instrument, or by a rule at a cut-off, is named and not
+tipped: a cause that goes with provision does not undo it, one that goes with the instrument or the
+rule would. Where an arm has unseen outcomes, the answer moves by the share unseen times how far
+they lie from the outcomes of seen children alike in the covariates.
 
 **What it assumes.** One cause, unrelated to the covariates or what is left of it once they are
 given; the same effect of it in both arms; gaps as they are in the group whom the answer is for. A
@@ -23,10 +25,12 @@ normal cause on the scale of ratios has spread 1 in both arms. The share unseen 
 the share that would be unseen if all received it.
 
 **Options.** `to`: the value to come to (no effect if left out; and the smallest difference that
-matters, where the study states it). `gap`: differences of a normal cause between arms, in standard
-deviations (0.1, 0.25, 0.5 and 1). `prevalence`: pairs of shares of a yes-or-no cause, in the first
-and second arm ([0.2, 0.1], [0.4, 0.2] and [0.6, 0.3]). `unseen`: how many children of each arm had
-no outcome, {arm: number}; counted by itself where the records hold them.
+matters, where the study states it and asks for differences: it is in the unit of the outcome, so
+that on the scale of ratios it is not used, and `to` names a ratio). `gap`: differences of a normal
+cause between arms, in standard deviations (0.1, 0.25, 0.5 and 1). `prevalence`: pairs of shares of
+a yes-or-no cause, in the first and second arm ([0.2, 0.1], [0.4, 0.2] and [0.6, 0.3]). `unseen`:
+how many children of each arm had no outcome, {arm: number}; counted by itself where the records
+hold them.
 
 Reference: Lin, Psaty & Kronmal (1998), Biometrics 54(3), 948-963; D'Agostino McGowan (2022),
 Journal of Open Source Software 7(77), 4495; for the unseen, Rubin (1977), Journal of the American
@@ -36,7 +40,7 @@ Statistical Association 72(359), 538-543.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,10 +49,17 @@ from fingerpost.core.answer import Answer
 from fingerpost.core.errors import UsageError, listed
 from fingerpost.core.estimand import Term
 from fingerpost.core.leaves import Sensitivity
+from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
-from fingerpost.sensitivity._answers import Line, lines_by_likeness, natural, spread_of, two_arms
-from fingerpost.sensitivity._options import all_of, is_number, mapping, number, numbers
-from fingerpost.sensitivity._task import SensitivityTask, check_options
+from fingerpost.sensitivity._answers import Line, leaning, natural, spread_of, two_arms
+from fingerpost.sensitivity._options import Reads, is_number, mapping, number, numbers
+from fingerpost.sensitivity._task import (
+    Asked,
+    SensitivityTask,
+    asked_before,
+    asked_of,
+    check_options,
+)
 from fingerpost.sensitivity._tipping import (
     adjusted_difference,
     adjusted_ratio,
@@ -85,12 +96,14 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Tip:
-    """One end of one answer and where it is to come: on the natural scale of results."""
+    """One end of one answer and where it is to come: on the natural scale of results. to: None of
+    an answer that is not to be tipped.
+    """
 
     line: Line
     what: str
     value: float | None
-    to: float
+    to: float | None
     verdict: str
 
     @property
@@ -118,47 +131,58 @@ def pairs_of(value: object) -> tuple[tuple[float, float], ...]:
     return tuple(found)
 
 
-def unseen_of(task: SensitivityTask, value: object) -> dict[str, int]:
-    """Return the option `unseen`: arm → number of children without the outcome."""
-    arms = task.cohort.arms
+def unseen_of(value: object, arms: tuple[str, ...]) -> dict[str, int]:
+    """Return the option `unseen`: arm → number of children without the outcome. arms: empty where
+    they are not known yet.
+    """
+    said = mapping(value) or {}
     found = {
         arm: count
-        for arm, count in (mapping(value) or {}).items()
-        if arm in arms and isinstance(count, int) and not isinstance(count, bool) and count >= 0
+        for arm, count in said.items()
+        if (arm in arms or not arms)
+        and isinstance(count, int)
+        and not isinstance(count, bool)
+        and count >= 0
     }
-    if not found or len(found) != len(mapping(value) or {}):
+    if not found or len(found) != len(said):
+        menu = f" The arms are: {listed(arms)}." if arms else ""
         raise UsageError(
             "sensitivity: tipping_point: unseen must give whole numbers of children by arm, such "
-            f"as {{{arms[0]}: 120}}. The arms are: {listed(arms)}."
+            f"as {{{arms[0] if arms else 'support'}: 120}}.{menu}"
         )
     return found
 
 
-def settings(task: SensitivityTask) -> Settings:
+def settings(asked: Asked) -> Settings:
     """Return the options, checked; UsageError with all their faults."""
-    given = task.spec_options
-    ratio = task.study.estimand.scale == "ratio"
-    to, gaps, shares, unseen = all_of(
-        lambda: (
-            None
-            if "to" not in given
-            else number(
-                given["to"],
-                "tipping_point: to",
-                allowed=lambda v: v > 0 or not ratio,
-                words="a ratio above 0" if ratio else "a number",
-            )
-        ),
-        lambda: numbers(
-            given.get("gap", GAPS),
-            "tipping_point: gap",
-            allowed=lambda v: v > 0,
-            words="numbers above 0, in standard deviations of the cause",
-        ),
-        lambda: pairs_of(given.get("prevalence", SHARES)),
-        lambda: unseen_of(task, given["unseen"]) if "unseen" in given else {},
+    given, reads = asked.options, Reads()
+    # A value that is no ratio is a fault only where every answer is a ratio.
+    ratio = bool(asked.scales) and set(asked.scales.values()) == {"ratio"}
+
+    def to() -> float:
+        words = "a ratio above 0" if ratio else "a number"
+        return number(
+            given["to"], "tipping_point: to", allowed=lambda v: v > 0 or not ratio, words=words
+        )
+
+    def gaps() -> tuple[float, ...]:
+        words = "numbers above 0, in standard deviations of the cause"
+        value = given.get("gap", GAPS)
+        return numbers(value, "tipping_point: gap", allowed=lambda v: v > 0, words=words)
+
+    found = Settings(
+        reads.take(to, None) if "to" in given else None,
+        reads.take(gaps, GAPS),
+        reads.take(lambda: pairs_of(given.get("prevalence", SHARES)), SHARES),
+        reads.take(lambda: unseen_of(given["unseen"], asked.arms), {}) if "unseen" in given else {},
     )
-    return Settings(to, gaps, shares, unseen)  # type: ignore[arg-type]
+    reads.finish()
+    return found
+
+
+def check(study: Study, options: Mapping[str, object]) -> None:
+    """Raise UsageError with every fault of the options."""
+    settings(asked_before(study, options))
 
 
 def important(task: SensitivityTask, outcome: str) -> float | None:
@@ -171,7 +195,7 @@ def aims(task: SensitivityTask, line: Line, chosen: Settings) -> tuple[float, ..
     """Return where an answer is to come to, on the natural scale: told, or no effect and, of a
     difference larger than it, the smallest difference that matters.
     """
-    if chosen.to is not None:
+    if chosen.to is not None and (chosen.to > 0 or not line.ratio):
         return (chosen.to,)
     if line.ratio:
         return (1.0,)
@@ -185,26 +209,34 @@ def tips(task: SensitivityTask, line: Line, chosen: Settings) -> list[Tip]:
     """Return what is to be tipped of one answer: itself and the nearer end of its interval."""
     value = natural(line.value, ratio=line.ratio)
     lo, hi = natural(line.lo, ratio=line.ratio), natural(line.hi, ratio=line.ratio)
+    assert value is not None
     found = []
     for to in aims(task, line, chosen):
         found.append(Tip(line, "answer", value, to, TIPPED))
         if lo is None or hi is None:
             found.append(Tip(line, "limit", None, to, NO_INTERVAL))
-        elif lo <= to <= hi:
-            found.append(Tip(line, "limit", to, to, THERE))
-        else:
-            found.append(Tip(line, "limit", lo if lo > to else hi, to, TIPPED))
+            continue
+        near = lo if value >= to else hi
+        found.append(Tip(line, "limit", near, to, THERE if lo <= to <= hi else TIPPED))
     return found
+
+
+def away_of(tip: Tip) -> float | None:
+    """Return what must be taken away: a difference, or a factor of a ratio; nothing (0, or a factor
+    of 1) of an end that is there already.
+    """
+    if tip.value is None or tip.to is None:
+        return None
+    if tip.verdict == THERE:
+        return 1.0 if tip.line.ratio else 0.0
+    return tip.value / tip.to if tip.line.ratio else tip.value - tip.to
 
 
 def summary(task: SensitivityTask, found: list[Tip]) -> Table:
     """Return what must be taken away from each answer: a difference, or a factor of a ratio."""
     rows: list[tuple[Cell, ...]] = []
     for tip in found:
-        away = None
-        if tip.value is not None:
-            away = tip.value / tip.to if tip.line.ratio else tip.value - tip.to
-        spread = spread_of(task.cohort, tip.line.term)
+        away, spread = away_of(tip), spread_of(task.cohort, tip.line.term)
         in_sd = None if tip.line.ratio or away is None or not spread > 0 else away / spread
         rows.append((*tip.line.words, tip.what, tip.value, tip.to, away, in_sd, tip.verdict))
     return Table(
@@ -218,14 +250,27 @@ def summary(task: SensitivityTask, found: list[Tip]) -> Table:
             "Each primary answer (tipped: answer) and the nearer end of its interval (limit), and "
             "what must be taken away to bring it to the value `to`: a difference (effect × gap), "
             "in standard deviations of the outcome too, or a factor of a ratio."
+            f"{unused(task, found)}"
         ),
         note="How strong a cause would have to be, not whether there is one.",
     )
 
 
+def unused(task: SensitivityTask, found: list[Tip]) -> str:
+    """Return that a stated smallest difference plays no part on the scale of ratios, and why."""
+    names = dict.fromkeys(tip.line.term.outcome for tip in found if tip.line.ratio)
+    told = [f"{name} ({least:g})" for name in names if (least := important(task, name)) is not None]
+    if not told:
+        return ""
+    return (
+        f" The smallest difference that matters of {', '.join(told)} is in the unit of the "
+        "outcome, so that it is not used for ratios; `to` names a ratio to come to."
+    )
+
+
 def needed(task: SensitivityTask, tip: Tip, cause: str, *, at: tuple[float, float]) -> float | None:
     """Return the effect at which a cause tips. at: its gap and 0, or its shares in the two arms."""
-    assert tip.value is not None
+    assert tip.value is not None and tip.to is not None
     if cause == "normal" or not tip.line.ratio:
         gap = at[0] - at[1]
         solve = effect_at_ratio if tip.line.ratio else effect_at_difference
@@ -335,7 +380,7 @@ def of_unseen(task: SensitivityTask, found: list[Tip], told: dict[str, int]) -> 
     rows: list[tuple[Cell, ...]] = []
     counts: list[int] = []
     for tip in (one for one in found if one.open and not one.line.ratio):
-        assert tip.value is not None
+        assert tip.value is not None and tip.to is not None
         arms = two_arms(tip.line.term)
         unseen = unseen_by_arm(task, tip.line.term.outcome, told)
         if arms is None or not unseen:
@@ -371,11 +416,15 @@ def run(task: SensitivityTask) -> Answer:
     where unseen outcomes are known of, `tipping_unseen`.
     """
     check_options("tipping_point", given=task.spec_options, allowed=(name for name, _ in OPTIONS))
-    chosen = settings(task)
-    lines = lines_by_likeness(task, "tipping_point")
-    found = [tip for line in lines for tip in tips(task, line, chosen)]
+    chosen = settings(asked_of(task))
+    found_in = leaning(task, "tipping_point")
+    found = [tip for line in found_in.lines for tip in tips(task, line, chosen)]
+    found += [
+        Tip(line, "answer", natural(line.value, ratio=line.ratio), None, f"not tipped: {why}")
+        for line, why in found_in.others
+    ]
     firsts: dict[Term, Line] = {}
-    for line in lines:
+    for line in found_in.lines:
         firsts.setdefault(line.term, line)
     unseen = of_unseen(task, found, chosen.unseen)
     return Answer(
@@ -396,4 +445,5 @@ TIPPING_POINT = Sensitivity(
     question="How strong would an unrecorded cause have to be to bring the answer to nothing?",
     run=run,
     options=OPTIONS,
+    check=check,
 )

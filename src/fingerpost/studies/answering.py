@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from fingerpost.core.analysis import Analysis, Task
 from fingerpost.core.answer import Answer
-from fingerpost.core.errors import NotFitted, Unanswerable
+from fingerpost.core.errors import Malformed, NotFitted, Unanswerable, UsageError
 from fingerpost.core.estimand import Term
 from fingerpost.core.fit import Fit
 from fingerpost.core.inference import select, standard_errors
@@ -29,8 +29,8 @@ from fingerpost.studies.weights import Indicators, Weighting, from_own
 
 Say = Callable[[str], None]
 SEEN_ONLY = (
-    "children whose outcome was not seen are left out by this estimator, which has no use for the "
-    "model of who was seen"
+    "children whose outcome was not seen are left out by {leaf}, which has no use for the model of "
+    "who was seen"
 )
 OWN_MEND = (
     "Ask for closer matches or fewer covariates, or leave this estimator out: others may answer."
@@ -71,6 +71,25 @@ def analysis_of(study: Study, given: tuple[str, ...] | None = None) -> Analysis:
         study.seed,
     )
     return whole if given is None else narrowed(whole, given)
+
+
+def check_options(study: Study, tasks: Iterable[Task]) -> None:
+    """Raise Malformed with every fault of the estimators' options that the children tell, of all
+    estimators and outcomes together, before any of them runs. tasks: one an outcome.
+    """
+    faults: list[str] = []
+    for task in tasks:
+        for name, leaf in plan.estimators(study).items():
+            terms = plan.answers(leaf, study, task.terms)
+            if leaf.check_cohort is None or not terms:
+                continue
+            analysis = replace(task.analysis, options=plan.options(study, name))
+            try:
+                leaf.check_cohort(replace(task, terms=terms, analysis=analysis))
+            except UsageError as fault:
+                faults += fault.problems
+    if faults:
+        raise Malformed(dict.fromkeys(faults))
 
 
 def answer_outcome(
@@ -157,7 +176,7 @@ def _warnings(asking: Asking, terms: list[Term]) -> tuple[tuple[Term, str], ...]
         if not asking.leaf.censoring and asking.groups.of(term) is not asking.groups.of(
             term, seen=True
         ):
-            found.append((term, SEEN_ONLY))
+            found.append((term, SEEN_ONLY.format(leaf=asking.name)))
     return tuple(found)
 
 
@@ -175,7 +194,7 @@ def own_weights(asking: Asking, task: Task, *, answer: Answer) -> Answer:
     for term in answer.estimate.terms:
         held = answer.fit.weights[term]
         weighted = from_own(task, term, held.own, target=held.target)
-        shown = asking.groups.covariates(term)
+        shown = asking.groups.covariates(term, seen=not asking.leaf.censoring)
         judged = guard.judge_weights(task, weighted, shown, asking.study.guard)
         verdict = Verdict(term, judged)
         tables += _own_tables(asking.name, task, weighted, shown=shown, verdict=verdict)

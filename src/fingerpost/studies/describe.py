@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from textwrap import fill
 
+from fingerpost.cohorts.linked.flatten import covariates
 from fingerpost.core import protocol as words
+from fingerpost.core.access_protocol import access_protocol
+from fingerpost.core.flow import Flow
 from fingerpost.core.study import Study
 from fingerpost.core.table import Table
 from fingerpost.core.words import listing
+from fingerpost.studies.linked import spelt
 
 WIDTH = 96
 MARGIN = 16
@@ -16,10 +20,35 @@ MARGIN = 16
 def describe(study: Study) -> str:
     """Return the study in words, then the target trial beside its emulation; plain text."""
     lines = [study.name, fill(study.question, WIDTH), ""]
+    if study.access is not None:
+        lines += [entry(*map(str, row)) for row in access_protocol(study).rows]
+        return "\n".join([*lines, entry("Release", study.release)]) + "\n"
+    study = spelt(study)
     lines += [entry(label, text) for label, text in in_short(study)]
     table = words.protocol(study)
-    lines += ["", table.title, *target_trial(table)]
+    lines += ["", table.title, *target_trial(table), *read_from(study)]
     return "\n".join(lines) + "\n"
+
+
+def counted(flow: Flow) -> str:
+    """Return a flow as lines: each step with how many left, then the children of each arm."""
+    lines = ["", "Who is studied, counted", entry("  Start", f"{flow.start:,} {flow.counts}")]
+    for step in flow.steps:
+        left = f"{step.left:,} left, {step.remaining:,} stayed"
+        lines.append(entry("", f"{step.reason}: {left}"))
+    lines += [entry("  Arm", f"{arm}: {count:,}") for arm, count in flow.arms]
+    return "\n".join(lines) + "\n"
+
+
+def read_from(study: Study) -> list[str]:
+    """Return how each covariate of linked records is read; nothing for a study of one table."""
+    if study.linked is None:
+        return []
+    lines = ["", "Covariates, from what was known by time zero"]
+    for one in covariates(study):
+        place = one.table or "child and school_census"
+        lines.append(entry("", f"{one.name}: {one.words or one.label} (table {place})"))
+    return lines
 
 
 def entry(label: str, text: str) -> str:

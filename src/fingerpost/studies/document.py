@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from fingerpost.core.errors import Malformed, UsageError, listed, nearest
 from fingerpost.core.study import Study
+from fingerpost.studies.language.access import REQUIRED_ACCESS
 from fingerpost.studies.language.checks import check
 from fingerpost.studies.language.convert import to_study
 from fingerpost.studies.language.faults import FaultList, note
@@ -113,7 +114,7 @@ def schema() -> dict[str, Any]:
         "$schema": SCHEMA_ID,
         "title": "A fingerpost study",
         **{key: value for key, value in body.items() if key != "title"},
-        "required": list(REQUIRED),
+        "anyOf": [{"required": list(REQUIRED)}, {"required": ["kind", *REQUIRED_ACCESS]}],
     }
 
 

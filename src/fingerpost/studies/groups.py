@@ -28,7 +28,7 @@ class Groups:
     def __init__(self, task: Task) -> None:
         self._all = task
         self._kept: dict[tuple[str | None, float | None, bool], Task] = {(None, None, False): task}
-        self._shown: dict[tuple[str | None, float | None], Indicators] = {}
+        self._shown: dict[tuple[str | None, float | None, bool], Indicators] = {}
 
     def of(self, term: Term, *, trimmed: bool = True, seen: bool = False) -> Task:
         """Return the task of a term's children: of its subgroup, trimmed where its target is.
@@ -54,13 +54,15 @@ class Groups:
         nobody = np.zeros(self._all.cohort.n, dtype=np.bool_)
         return part_of(self._all, members.get(str(term.subgroup), nobody))
 
-    def covariates(self, term: Term) -> Indicators:
-        """Return the covariates of a term's children, on the scale they had before trimming."""
-        key = (term.subgroup, term.target.trim)
+    def covariates(self, term: Term, *, seen: bool = False) -> Indicators:
+        """Return the covariates of a term's children, on the scale they had before trimming and
+        before those without an outcome were left out (seen: True).
+        """
+        key = (term.subgroup, term.target.trim, seen)
         if key not in self._shown:
-            own = self.of(term)
+            own = self.of(term, seen=seen)
             found = indicators(own.cohort, own.analysis.given)
-            if term.target.trim is not None:
+            if seen or term.target.trim is not None:
                 before = self.of(term, trimmed=False)
                 whole = indicators(before.cohort, before.analysis.given)
                 found = on_scale_of(whole, found)

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 from fingerpost.core import leaves
 from fingerpost.core.assignment import Randomised
-from fingerpost.core.errors import NotAnswerable, listed, nearest
+from fingerpost.core.errors import NotAnswerable, UsageError, listed, nearest
 from fingerpost.core.estimand import OWN_TARGETS, Target, Term
-from fingerpost.core.leaves import Estimator
-from fingerpost.core.study import OutcomeSpec, Study
+from fingerpost.core.leaves import Estimator, Sensitivity
+from fingerpost.core.study import OutcomeSpec, SensitivitySpec, Study
+from fingerpost.studies.option_columns import column_faults
 
 SIMPLE = "simple"
 SUMMARIES = {"continuous": "mean", "binary": "risk", "count": "rate", "time": "risk"}
@@ -60,6 +61,8 @@ def asked(study: Study, outcome: str) -> tuple[Term, ...]:
     if kind != "time":
         own = estimand.summary if estimand.summary not in OF_TIME else None
         estimand = replace(estimand, horizons=(), summary=own)
+    scale = spec_of(study, outcome).scale or estimand.scale
+    estimand = replace(estimand, scale=scale)
     return estimand.terms(outcome, SUMMARIES.get(kind, "mean"))
 
 
@@ -96,8 +99,8 @@ def check(study: Study) -> None:
     faults = [*_draw_faults(study), *_primary_faults(study), *_given_faults(study, found)]
     terms = {spec.name: asked(study, spec.name) for spec in study.outcomes}
     every = tuple(term for own in terms.values() for term in own)
+    faults += [f"{room}: {words}" for room, _, words in option_faults(study)]
     for name, leaf in found.items():
-        faults += _option_faults(study, name, leaf)
         faults += _leaf_faults(study, name, leaf, every)
     for spec in study.outcomes:
         faults += _summary_faults(study, spec)
@@ -105,6 +108,56 @@ def check(study: Study) -> None:
         faults += _term_faults(study, found, terms[spec.name])
     if faults:
         raise NotAnswerable(dict.fromkeys(faults))
+
+
+def over_time(study: Study) -> bool:
+    """Return whether the arms of a study are strategies sustained over time."""
+    return study.linked is not None and study.linked.through is not None
+
+
+def option_faults(study: Study) -> list[tuple[str, int, str]]:
+    """Return (room, place in the study's list, words) of every fault of the leaves' options that
+    can be told before a record is read; leaves that there are not are passed over.
+    """
+    found = []
+    known = leaves.names("estimators")
+    for place, name in enumerate(study.estimators):
+        if name in known and name not in study.estimators[:place]:
+            faults = _option_faults(study, name, _as_asked(study, name))
+            found += [("estimators", place, words) for words in faults]
+    known = leaves.names("sensitivity")
+    for place, spec in enumerate(study.sensitivity):
+        if spec.leaf in known:
+            faults = _analysis_faults(study, spec)
+            found += [("sensitivity", place, words) for words in faults]
+    told = [(room, place, words.removeprefix(f"{room}: ")) for room, place, words in found]
+    return list(dict.fromkeys([*told, *column_faults(study)]))
+
+
+def _analysis_faults(study: Study, spec: SensitivitySpec) -> list[str]:
+    """Return the faults of one analysis: estimators that it needs, options that it does not have or
+    cannot read.
+    """
+    leaf, said = leaves.load("sensitivity", spec.leaf, kind=Sensitivity), dict(spec.options)
+    faults = []
+    if leaf.needs_estimators and not set(leaf.needs_estimators) & set(study.estimators):
+        faults.append(
+            f"sensitivity: {spec.leaf} needs the answer of {listed(leaf.needs_estimators)}, which "
+            "is not among the estimators. Add it to them, or leave the analysis out."
+        )
+    known = tuple(option for option, _ in leaf.options)
+    menu = f"It has: {listed(known)}." if known else "It has none: write its name alone."
+    faults += [
+        f'sensitivity: {spec.leaf} has no option "{name}".{nearest(name, known)} {menu}'
+        for name in said
+        if name not in known
+    ]
+    try:
+        if leaf.check is not None:
+            leaf.check(study, said)
+    except UsageError as fault:
+        faults += fault.problems
+    return faults
 
 
 def _draw_faults(study: Study) -> list[str]:
@@ -146,7 +199,9 @@ def _given_faults(study: Study, found: dict[str, Estimator]) -> list[str]:
 
 
 def _option_faults(study: Study, name: str, leaf: Estimator) -> list[str]:
-    """Return a fault for each option that a leaf does not have, or needs and is not given."""
+    """Return a fault for each option that a leaf does not have, cannot read, or needs and is not
+    given.
+    """
     said, known = options(study, name), tuple(option for option, _ in leaf.options)
     menu = f"It has: {listed(known)}." if known else "It has none: write its name alone."
     faults = [
@@ -161,6 +216,11 @@ def _option_faults(study: Study, name: str, leaf: Estimator) -> list[str]:
             f"estimators: {name} needs {listed(missing)}. Write {{{name}: {{{missing[0]}: …}}}} "
             f"({words})."
         )
+    try:
+        if leaf.check is not None:
+            leaf.check(study, {key: value for key, value in said.items() if key not in missing})
+    except UsageError as fault:
+        faults += fault.problems
     return faults
 
 
@@ -222,6 +282,12 @@ def _takers(kind: str) -> str:
 def _leaf_faults(study: Study, name: str, leaf: Estimator, terms: tuple[Term, ...]) -> list[str]:
     faults = []
     levels = len(study.arms.names)
+    if over_time(study) and not leaf.over_time:
+        can = able(lambda other: other.over_time)
+        faults.append(
+            f"estimators: {name} does not answer of strategies sustained over time; "
+            f"{listed(can)} can."
+        )
     if leaf.levels == "2" and levels > 2:
         can = able(lambda other: other.levels != "2")
         faults.append(f"estimators: {name} compares two arms, not {levels}; {listed(can)} can.")

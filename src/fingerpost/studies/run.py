@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 import fingerpost
+from fingerpost.cohorts.linked.flatten import Store
 from fingerpost.cohorts.table import Built, TableRecords, build, members
 from fingerpost.core import leaves
 from fingerpost.core.agreement import Agreement
@@ -28,37 +29,68 @@ from fingerpost.kernels.arrays import one_thread
 from fingerpost.kernels.clusters import recode
 from fingerpost.sensitivity._task import SensitivityTask
 from fingerpost.studies import diagnostics, groups, plan
-from fingerpost.studies.answering import Answered, analysis_of, answer_outcome, unanswered
+from fingerpost.studies.access import run as access
+from fingerpost.studies.access.records import read_access
+from fingerpost.studies.answering import (
+    Answered,
+    analysis_of,
+    answer_outcome,
+    check_options,
+    unanswered,
+)
 from fingerpost.studies.document import resolve
 from fingerpost.studies.groups import part_of
+from fingerpost.studies.linked import one_table, spelt
 from fingerpost.studies.weights import indicators
 
 Say = Callable[[str], None]
 SHOWN_PACKAGES = ("numpy", "scipy", "narwhals", "duckdb", "polars")
 
 
-def run(study: Study, records: TableRecords, *, say: Say = lambda words: None) -> Finding:
+def run(study: Study, records: TableRecords | Store, *, say: Say = lambda words: None) -> Finding:
     """Return the finding of a study on records.
 
-    study: as read from its document. records: from `read_records`. say: told of each step, for
+    study: as read from its document. records: from `read_records`, or linked records from
+    `records.store.open_store`. say: told of each step, for
     progress. Raises NotAnswerable where leaves were asked for what they do not declare, Malformed
     with every fault of the records, NotFitted where a working model cannot be fitted.
     """
-    plan.check(study)
+    if study.access is not None:
+        return access_in(study, records, say=say)
+    plan.check(spelt(study))
     say("reading records")
     with one_thread():  # many small products: a second BLAS thread only spins
         return found_in(study, records, say=say)
 
 
-def found_in(study: Study, records: TableRecords, *, say: Say) -> Finding:
+def access_in(study: Study, records: TableRecords | Store, *, say: Say) -> Finding:
+    """Return the finding of a study of access, whose outcome is provision itself."""
+    if isinstance(records, TableRecords):
+        raise Malformed(
+            "records: a study of access is asked of linked records. Say where they are: "
+            "--records FOLDER."
+        )
+    say("reading records")
+    read = read_access(study, records)
+    told = provenance(read.study, study.digest(), records=read.records)
+    return access.found_in(read.study, read.cohort, provenance=told, say=say)
+
+
+def found_in(study: Study, records: TableRecords | Store, *, say: Say) -> Finding:
     """Return the finding of a study whose leaves have been checked."""
     # The digest is of the study as written: filling missing covariates adds flags to `given`.
-    registered, built = study.digest(), build(resolve(study, records.columns), records)
-    study, cohort = built.study, built.cohort
+    registered = study.digest()
+    table = one_table(spelt(study), records)
+    built = build(resolve(table.study, table.records.columns), table.records)
+    course = None if table.course is None else table.course.take(built.rows)
+    told = replace(built.cohort, flow=table.told(built.cohort), course=course)
+    built = replace(built, cohort=told)
+    study, cohort, records = built.study, built.cohort, table.records
     check_drawn(study, cohort)
     parts: list[tuple[Task, Answered]] = []
     sensitivity: list[Answer] = []
     flow, kept, unseen = cohort.flow, Kept(study, cohort), unseen_by_arm(cohort)
+    check_options(study, [kept.task(outcome.name, flow)[0] for outcome in study.outcomes])
     for outcome in study.outcomes:
         task, flow = kept.task(outcome.name, flow)
         answered = answer_outcome(study, task, say)
@@ -104,7 +136,8 @@ class Kept:
         seen = self._cohort.outcomes[outcome].observed
         mask = np.ones(self._cohort.n, dtype=bool) if seen is None else seen
         missing = int(np.count_nonzero(~mask))
-        if missing and self._study.models.censoring is None:
+        modelled = self._study.models.censoring is not None or self._cohort.course is not None
+        if missing and not modelled:
             flow = flow.then(f"{outcome} was not recorded", missing, outcome=outcome)
         else:
             mask = np.ones(self._cohort.n, dtype=bool)
@@ -188,6 +221,9 @@ def _sensitive(
     leaf = leaves.load("sensitivity", spec.leaf, kind=Sensitivity)
     about = task.terms[0].outcome if leaf.scope == "outcome" else "all outcomes"
     say(f"{about}: {spec.leaf}")
+    if about in {spec.option(name) for name in leaf.alone}:
+        itself = Unanswerable(f"{spec.leaf}: {about} is the outcome itself, and no control of it.")
+        return unanswered(spec.leaf, task.terms, fault=itself)
 
     def refit(
         cohort: Cohort,
@@ -225,7 +261,7 @@ def agreements(study: Study, answers: tuple[Answer, ...]) -> tuple[Agreement, ..
     for term, pairs in values.items():
         if len(pairs) > 1:
             low, high = min(v for _, v in pairs), max(v for _, v in pairs)
-            within = study.agreement
+            within = study.within(term.outcome)
             agree = None if within is None else high - low <= within
             found.append(Agreement(term, tuple(n for n, _ in pairs), low, high, within, agree))
     return tuple(found)

@@ -355,6 +355,40 @@ def test_columns_for_subgroups_and_negative_controls_have_roles(tmp_path):
     assert set(roles) == {"need", "age"} and roles["need"].levels[0] == "hearing"
 
 
+WITH_ROLE = replace(STUDY, assignment=Observed(("ses",), "school"), roles=("age",))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_word_among_numbers_is_a_fault_of_a_column_that_is_no_covariate_too(tmp_path, engine):
+    """It used to make the whole column a category, and every number a level of its own."""
+    table = columns()
+    table["age"] = [str(age) for age in table["age"]]
+    table["age"][7] = "ZEBRA"
+    with pytest.raises(Malformed) as told:
+        built(tmp_path, table, WITH_ROLE, engine=engine)
+    (only,) = told.value.problems
+    assert only == (
+        'column "age" (an option of an estimator or a sensitivity analysis) holds text where '
+        "numbers are needed, for 1 child (row 8). Correct the records, or declare covariates: "
+        "{age: categorical}."
+    )
+
+
+def test_a_role_is_a_category_where_declared_or_where_no_value_is_a_number(tmp_path):
+    table = columns()
+    table["age"] = [str(age) for age in table["age"]]
+    assert not built(tmp_path, table, WITH_ROLE).cohort.roles["age"].categorical
+    table["age"][7] = "unknown"
+    declared = replace(WITH_ROLE, covariates=(Covariate("age", "categorical"),))
+    role = built(tmp_path, table, declared).cohort.roles["age"]
+    assert role.levels == (*(str(age) for age in range(5, 12)), "unknown")
+    words = replace(WITH_ROLE, roles=("need",))
+    assert built(tmp_path, table, words).cohort.roles["need"].categorical
+    numeric = replace(words, covariates=(Covariate("need", "numeric"),))
+    with pytest.raises(Malformed, match=r'column "need" .* holds text where numbers are needed'):
+        built(tmp_path, table, numeric)
+
+
 def test_a_drawn_study_has_strata_and_its_unit_is_the_child(tmp_path):
     draw = Randomised("simple", unit="child", given=("ses",), strata=("need", "passed"))
     cohort = built(tmp_path, columns(), replace(STUDY, assignment=draw)).cohort

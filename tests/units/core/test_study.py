@@ -6,8 +6,10 @@ from dataclasses import MISSING, fields, make_dataclass, replace
 
 import pytest
 
+from fingerpost.core.access import Access
 from fingerpost.core.assignment import Observed, Randomised
 from fingerpost.core.estimand import Estimand, Target, pair
+from fingerpost.core.linked import Linked
 from fingerpost.core.measure import Measure
 from fingerpost.core.model import Models, linear
 from fingerpost.core.study import (
@@ -52,6 +54,9 @@ SAID = {
     "seed": 1,
     "notes": (("origin", "a pilot"),),
     "roles": ("visited",),
+    "agreements": (("absence", 0.5),),
+    "linked": Linked(phenotype="cleft_isolated"),
+    "access": Access(groups=("sex",)),
 }
 
 

@@ -167,7 +167,7 @@ def test_a_level_found_in_one_arm_only_is_named_without_its_name():
 
 @pytest.mark.parametrize("said_", [0, 3, "two", True, 1.5, (1, 2)])
 def test_moments_are_one_or_two(said_):
-    with pytest.raises(UsageError, match="moments is 1"):
+    with pytest.raises(UsageError, match="moments takes 1"):
         ask(LEAF, small("continuous"), term("continuous", ATE), moments=said_)
 
 

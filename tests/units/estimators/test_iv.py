@@ -326,10 +326,10 @@ FAULTS = [
     ({}, {"instrument": "draw"}, UsageError, 'Did you mean "draw0"'),
     ({}, {"instrument": 3}, UsageError, "a column of the records"),
     ({}, {"instrument": "index"}, UsageError, "also a covariate"),
-    ({}, {"instrument": "draw0", "above": "high"}, UsageError, "must be a number"),
-    ({}, {"instrument": "draw0", "above": True}, UsageError, "must be a number"),
+    ({}, {"instrument": "draw0", "above": "high"}, UsageError, "above takes a number"),
+    ({}, {"instrument": "draw0", "above": True}, UsageError, "above takes a number"),
     ({}, {"preference": "scool"}, UsageError, 'Did you mean "school"'),
-    ({}, {"preference": True}, UsageError, "must be a level"),
+    ({}, {"preference": True}, UsageError, "preference takes a level"),
 ]
 
 

@@ -10,6 +10,7 @@ import statsmodels.api as sm
 from scipy import optimize
 from scipy.special import expit, logit
 
+from fingerpost.core.analysis import Task
 from fingerpost.core.cohort import Cohort
 from fingerpost.core.column import Column
 from fingerpost.core.errors import Unanswerable, UsageError
@@ -17,7 +18,9 @@ from fingerpost.core.estimand import Target, Term
 from fingerpost.core.inference import intervals
 from fingerpost.core.model import Models, linear
 from fingerpost.core.outcome import Outcome
-from suites.worlds import GIVEN, World, term
+from fingerpost.core.study import OutcomeSpec, Study
+from fingerpost.estimators.tmle import TMLE
+from suites.worlds import GIVEN, World, task, term
 from units.estimators.cases import ASKED, ATE, NAMES, said, small
 from units.estimators.jackknife import CENSORED, ask, censored, check_influence, hide
 from units.estimators.sandwich import (
@@ -188,15 +191,34 @@ def test_the_scale_of_the_outcome_does_not_matter():
     assert said(turned) == (pytest.approx(-50 * value), pytest.approx(50 * error))
 
 
-@pytest.mark.parametrize("told", [(0,), (10, 0), "wide", (0, float("inf")), (True, 5), 3, (0, 1)])
+INFINITE = float("inf")
+
+
+@pytest.mark.parametrize("told", [(0,), (10, 0), "wide", (0, INFINITE), (True, 5), 3, (0, 1e15)])
 def test_a_range_that_is_none_is_a_wrong_question(told):
     with pytest.raises(UsageError, match="range"):
         ask("tmle", small("continuous"), term("continuous", ATE), range=told)
 
 
+def told(cohort: Cohort, asked: Term, ends: tuple[float, float]) -> Task:
+    own = task(cohort, asked)
+    return replace(own, analysis=replace(own.analysis, options={"range": ends}))
+
+
+def test_a_range_that_outcomes_lie_outside_is_a_wrong_question_and_no_answer():
+    """Before the run it is a fault; of another outcome, such as a control, there is no answer."""
+    cohort, asked = small("continuous"), term("continuous", ATE)
+    with pytest.raises(UsageError, match="y: some outcomes lie outside"):
+        TMLE.check_cohort(told(cohort, asked, (0, 1)))
+    with pytest.raises(Unanswerable, match="lie outside"):
+        ask("tmle", cohort, asked, range=(0, 1))
+    TMLE.check_cohort(told(cohort, asked, (-1000, 1000)))
+
+
 def test_a_range_of_counts_is_a_wrong_question():
-    with pytest.raises(UsageError, match="continuous outcomes"):
-        ask("tmle", small("count"), term("count", ATE), range=(0, 10))
+    study = Study("s", "?", outcomes=(OutcomeSpec("days", "days", "count"),))
+    with pytest.raises(UsageError, match="continuous outcomes; days is of kind count"):
+        TMLE.check(study, {"range": (0, 10)})
 
 
 def test_one_outcome_for_all_cannot_be_moved():

@@ -12,6 +12,7 @@ import pytest
 
 from fingerpost.cohorts.table import read_records
 from fingerpost.core.estimand import Target, Term, pair
+from fingerpost.core.flow import Flow
 from fingerpost.core.measure import Measure
 from fingerpost.core.output import Output, RegionResult, Result, SensitivityResult
 from fingerpost.core.region import Region
@@ -268,6 +269,59 @@ def test_checks_that_do_not_fire_say_nothing():
     assert signs(made(tables=quiet)) == ()
 
 
+def test_a_covariate_filled_for_many_children_is_a_reason_for_doubt():
+    columns = "variable role missing share handling"
+    rows = (
+        ("reading", "covariate", 300, 0.3, "mean and a flag"),
+        ("fsm", "covariate", 20, 0.02, "a level of its own"),
+        ("age", "covariate", 300, 0.3, "child left out"),
+        ("maths", "outcome", 300, 0.3, "left out of this outcome"),
+    )
+    told = signs(made(tables=(table("missing", columns, rows),)))
+    assert len(told) == 1
+    assert "reading (30%) was not recorded for many children, and a flag stands in" in told[0]
+
+
+def test_a_model_whose_form_departs_is_a_reason_for_doubt():
+    columns = "model squared p_holm departs"
+    rows = (("exposure", "age", 0.5, False), ("outcome", "age", 0.01, True))
+    told = signs(made(tables=(table("model_form", columns, rows),)))
+    assert len(told) == 1
+    assert "the outcome model departs from the form that the records show" in told[0]
+
+
+def test_primary_answers_for_different_children_are_not_judged_to_agree():
+    twos = (
+        result(Term("maths", PAIR, ATE), "aipw", 2.0, 0.3, primary=True),
+        result(Term("maths", PAIR, Target("compliers")), "iv", 6.0, 1.0, primary=True),
+    )
+    told = certainty(made(*twos))
+    assert "are for different children" in told
+    assert "they run from 2.00 to 6.00" in told
+
+
+def test_children_without_a_covariate_are_told_of_first():
+    flow = Flow(100).then("covariate gestation is not recorded", 12)
+    told = certainty(replace(made(of(Term("maths", PAIR, ATE), 1.0)), flow=flow))
+    assert "12 of 100 children (12%) left because a covariate was not recorded" in told
+
+
+def test_several_weak_instruments_are_counted_not_listed():
+    columns = "instrument effective_f critical weak"
+    told = signs(made(tables=(table("first_stage", columns, (("a, b and c", 2.0, 9.0, True),)),)))
+    assert "the 3 instruments together are weak (effective F 2.00" in told[0]
+
+
+def test_guard_rails_are_not_called_quiet_where_an_estimator_warns_itself():
+    rails = next(each for each in clean().tables if each.name == "guard")
+    fired = table("rdd_density", "jump p jumps", ((0.1, 0.003, True),))
+    answer = of(Term("maths", PAIR, ATE), 1.0)
+    assert "guard rails judged warns" in certainty(made(answer, tables=(rails,)))
+    assert "guard rails judged warns" not in certainty(made(answer, tables=(rails, fired)))
+    # Nor where nothing was answered: there is nothing that they could have warned of.
+    assert "guard rails judged warns" not in certainty(made(tables=(rails,)))
+
+
 # ------------------------------------------------------------------ sensitivity in sentences
 ASKED = ("aipw", "maths", "support v none", "ate")
 NAMES = "estimator outcome contrast target"
@@ -290,6 +344,17 @@ def test_a_tipping_point_says_what_it_takes():
     told = challenged("tipping_point", tipping)
     assert "account for 1.50 points (0.200 standard deviations)" in told
     assert "1.10 points (0.150 standard deviations) would bring its interval there" in told
+
+
+def test_an_interval_that_holds_no_difference_needs_nothing_to_be_tipped():
+    rows = (
+        (*ASKED, "answer", 1.5, 0.0, 1.5, 0.2, "can be tipped"),
+        (*ASKED, "limit", 0.0, 0.0, 0.0, 0.0, "is there already: the interval includes it"),
+    )
+    tipping = table("tipping", f"{NAMES} tipped value to away away_sd verdict", rows, tags=())
+    told = challenged("tipping_point", tipping)
+    assert "its interval holds that already" in told
+    assert "would bring its interval there" not in told
 
 
 @pytest.mark.parametrize(

@@ -237,6 +237,18 @@ def test_without_matching_there_is_nothing_to_bound():
         run(replace(base, answers=(plain,)))
 
 
+def test_where_matching_failed_its_own_failure_is_pointed_to():
+    """The study matches without replacement already; adding it again would mend nothing."""
+    own = asked(EXPOSED, CONTROL)
+    failed = replace(own, answers=(Answer("matching"),))
+    study = replace(own.study, estimators=("matching",))
+    with pytest.raises(Unanswerable, match="has no answer here") as told:
+        run(replace(failed, study=study))
+    assert "see what is said of matching" in str(told.value)
+    with pytest.raises(Unanswerable, match="add estimators"):
+        run(failed)
+
+
 def test_sets_that_share_children_have_no_bound():
     base = asked(EXPOSED, CONTROL)
     term, sets = next(iter(base.answers[0].fit.matched.items()))

@@ -92,6 +92,22 @@ def test_an_interval_that_includes_the_aim_has_nothing_to_tip():
     assert {row["tipped"] for row in lines(answer, "tipping_curve")} == {"answer"}
 
 
+@pytest.mark.parametrize(("value", "end"), [(0.5, -1), (-0.5, 1)])
+@pytest.mark.parametrize("scale", ["difference", "ratio"])
+def test_an_interval_that_is_there_already_shows_its_nearer_end(value, end, scale):
+    kind = "continuous" if scale == "difference" else "binary"
+    row = lines(run(task(value, 0.5, scale=scale, kind=kind)), "tipping")[1]
+    limit = value + end * 1.959963985 * 0.5
+    assert row["verdict"] == THERE
+    assert row["value"] == pytest.approx(limit if scale == "difference" else math.exp(limit))
+    assert row["away"] == (0.0 if scale == "difference" else 1.0)
+
+
+def test_the_end_nearer_to_an_aim_beyond_the_answer_is_shown():
+    row = lines(run(task(1.0, 0.5, to=1.5)), "tipping")[1]
+    assert row["verdict"] == THERE and row["value"] == pytest.approx(1.0 + 1.959963985 * 0.5)
+
+
 def test_an_answer_without_an_interval_says_so():
     assert lines(run(task(0.5, None)), "tipping")[1]["verdict"] == NO_INTERVAL
 
@@ -101,6 +117,31 @@ def test_the_smallest_difference_that_matters_is_an_aim_too():
     assert [row["to"] for row in rows] == [0.0, 0.0, -0.5, -0.5]
     rows = lines(run(task(-0.3, 0.1, important=0.5)), "tipping")
     assert [row["to"] for row in rows] == [0.0, 0.0]
+
+
+def test_on_the_scale_of_ratios_a_difference_that_matters_is_not_used_and_it_says_so():
+    found = run(task(math.log(0.8), 0.1, scale="ratio", kind="binary", important=0.95))
+    assert [row["to"] for row in lines(found, "tipping")] == [1.0, 1.0]
+    assert "matters of score (0.95) is in the unit of the outcome" in found.tables[0].context
+    assert (
+        "matters"
+        not in run(task(math.log(0.8), 0.1, scale="ratio", kind="binary")).tables[0].context
+    )
+    assert "matters" not in run(task(-2.0, 0.1, important=0.5)).tables[0].context
+
+
+@pytest.mark.parametrize(
+    ("target", "why"), [("compliers", "an instrument"), ("cutoff", "a rule at a cut-off")]
+)
+def test_what_leans_on_other_things_than_likeness_is_named_and_not_tipped(target, why):
+    own = task(1.0, 0.1)
+    other = Estimate((replace(term(), target=Target(target)),), np.array([3.0]), Matrix(np.eye(1)))
+    found = run(replace(own, answers=(*own.answers, Answer("other", other))))
+    row = lines(found, "tipping")[-1]
+    assert row["estimator"] == "other" and row["value"] == 3.0
+    assert (row["to"], row["away"], row["away_sd"]) == (None, None, None)
+    assert row["verdict"] == f"not tipped: rests on {why}, not on children being alike"
+    assert {row["estimator"] for row in lines(found, "tipping_curve")} == {"aipw"}
 
 
 def test_every_pair_of_the_curve_tips_a_difference():

@@ -352,8 +352,8 @@ def test_a_leaf_without_a_use_for_who_was_seen_gets_the_seen_alone_and_says_so()
     found = answered(study, replace(cohort, outcomes={"y": hidden}))
     regression, ipw = of(found, "regression"), of(found, "ipw")
     assert regression.estimate.n[0] == seen.sum()
-    assert SEEN_ONLY in [words for _, words in regression.warnings]
-    assert SEEN_ONLY not in [words for _, words in ipw.warnings]
+    assert SEEN_ONLY.format(leaf="regression") in [words for _, words in regression.warnings]
+    assert SEEN_ONLY.format(leaf="ipw") not in [words for _, words in ipw.warnings]
     # The seen alone, without a model of who was seen, give the same coefficient.
     part = cohort.take(np.flatnonzero(seen))
     plain = replace(study, estimators=("regression",), models=Models())
@@ -363,3 +363,17 @@ def test_a_leaf_without_a_use_for_who_was_seen_gets_the_seen_alone_and_says_so()
     # For the other, those not seen are stood for: it is not the answer on the seen.
     left = of(answered(replace(plain, estimators=("ipw",)), part), "ipw")
     assert ipw.estimate.value != pytest.approx(left.estimate.value, rel=1e-6)
+
+
+def test_a_leaf_with_weights_of_its_own_is_judged_on_the_seen_alone() -> None:
+    cohort = World(n=1500, schools=60, arms=2).draw(8)
+    seen = np.random.default_rng(8).random(cohort.n) < 0.7
+    whole = cohort.outcomes["y"]
+    hidden = replace(whole, value=np.where(seen, whole.value, np.nan), observed=seen)
+    att, models = ATE.on(Target("att")), Models(censoring=linear(GIVEN))
+    study = study_of(cohort, att, estimators=("matching",), models=models)
+    matching = of(answered(study, replace(cohort, outcomes={"y": hidden})), "matching")
+    part = cohort.take(np.flatnonzero(seen))
+    alone = of(answered(replace(study, models=Models()), part), "matching")
+    assert matching.estimate.value == pytest.approx(alone.estimate.value)
+    assert any(table.name == "own_balance" for table in matching.tables)

@@ -300,9 +300,9 @@ def test_the_linked_form_is_read_and_kept():
         "ks2_maths",
     ]
     assert (study.time_zero, study.follow_up) == ("year 1, census spring", "to end of year 6")
-    assert "cleft" in study.population_words
+    assert "cleft_isolated" in study.population_words
     notes = dict(study.notes)
-    assert notes["population.phenotype"] == "cleft"
+    assert notes["population.phenotype"] == "cleft_isolated"
     assert notes["population.born"] == "2003-09/2008-08"
     assert notes["population.enrolled"] == "year 1, school state-funded"
     assert study.release == "ons_srs"
@@ -322,7 +322,9 @@ def test_two_writings_of_one_study_are_one_study():
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_examples_are_read(path):
     study = read_study(path)
-    assert study.estimators and study.outcomes and len(study.arms.names) >= 2
+    assert len(study.arms.names) >= 2
+    if study.access is None:
+        assert study.estimators and study.outcomes
 
 
 @pytest.mark.parametrize("kind", ["observed", "randomised"])
@@ -394,8 +396,8 @@ def test_resolving_twice_changes_nothing():
 def test_every_unknown_column_is_named_at_once():
     more = (
         "population: [{column: yeer, equals: 1}]\nsubgroups: [gendr]\n"
-        "sensitivity: [{omitted_variable: {benchmarks: [agee]}}, "
-        "{negative_control: {outcome: scor, without: [nedd]}}]\n"
+        "sensitivity: [{negative_control: {outcome: scor}}, "
+        "{proximal: {exposure_proxy: agee, outcome_proxy: nedd}}]\n"
     )
     columns = ("child", "schoolid", "w", "support", "score", "age", "sex", "need", "year", "gender")
     with pytest.raises(Malformed) as caught:
@@ -405,9 +407,9 @@ def test_every_unknown_column_is_named_at_once():
         ("records.clusters.school", "school_id", "schoolid"),
         ("population", "yeer", "year"),
         ("subgroups", "gendr", "gender"),
-        ("sensitivity.omitted_variable.benchmarks", "agee", "age"),
         ("sensitivity.negative_control.outcome", "scor", "score"),
-        ("sensitivity.negative_control.without", "nedd", "need"),
+        ("sensitivity.proximal.exposure_proxy", "agee", "age"),
+        ("sensitivity.proximal.outcome_proxy", "nedd", "need"),
     ):
         assert (
             f'{key}: there is no column "{name}" in the records. Did you mean "{near}"?' in problems

@@ -50,7 +50,7 @@ def opening(output: Output, tables: list[Table]) -> str:
     if not tables:
         return (
             f"No balance table was drawn up for {given} of {outcomes_words(output)}: "
-            "nothing was weighted, or the table was withheld."
+            f"nothing was weighted{', or the table was withheld' if output.withheld else ''}."
         )
     warn = output.study.guard.warn_smd
     good = sum(largest(table, "smd_after") <= warn for table in tables)

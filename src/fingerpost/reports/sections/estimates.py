@@ -13,7 +13,7 @@ from fingerpost.core.words import counted, listing
 from fingerpost.plots.numbers import ABSENT, number, plain, whole
 from fingerpost.plots.triangulation import target_order
 from fingerpost.reports.designs import outcomes_words
-from fingerpost.reports.parts import Entry, Grid, Heading, Part, Section, Words, grids
+from fingerpost.reports.parts import Entry, Grid, Heading, Part, Section, Words, grids, p_entry
 from fingerpost.reports.phrases import (
     contrast_phrase,
     horizon_words,
@@ -213,7 +213,7 @@ def region_row(output: Output, item: RegionResult) -> tuple[Entry, ...]:
         Entry(found.term.words()),
         Entry(region_whom(found.term)),
         Entry(set_words(output.study, found), True, attributes),
-        Entry(number(found.p), numeric=True),
+        Entry(number(None), numeric=True) if found.p is None else p_entry(found.p),
         Entry(found.method),
     )
 

@@ -17,8 +17,9 @@ def section(output: Output) -> Section:
     flow, study = output.flow, output.study
     who = f" ({study.population_words})" if study.population_words else ""
     arms = listing([f"{whole(count)} in {arm}" for arm, count in flow.arms])
+    read = "rows read" if study.linked is None else f"{flow.counts} in the records"
     words = (
-        f"Of {whole(flow.start)} rows read, {whole(flow.remaining)} are analysed for "
+        f"Of {whole(flow.start)} {read}, {whole(flow.remaining)} are analysed for "
         f"{outcomes_words(output)}{who}"
     )
     parts: list[Part] = [Words(f"{words}: {arms}." if arms else f"{words}.")]
@@ -31,7 +32,10 @@ def section(output: Output) -> Section:
 
 def steps(output: Output) -> tuple[str, ...]:
     """Return each step of the flow as a sentence."""
-    told = [f"{counted(output.flow.start, 'row')} read."]
+    count, linked = output.flow.start, output.study.linked is not None
+    one = "child" if output.flow.counts == "children" else output.flow.counts.removesuffix("s")
+    start = counted(count, one, several=output.flow.counts) if linked else counted(count, "row")
+    told = [f"{start} read."]
     for step in output.flow.steps:
         of = f" (for {step.outcome} only)" if step.outcome else ""
         told.append(f"{step.reason}{of}: {whole(step.left)} left, {whole(step.remaining)} stayed.")

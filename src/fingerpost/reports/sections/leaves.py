@@ -26,6 +26,7 @@ ELSEWHERE = {
     "balance": ("balance", "baseline"),
     "overlap": (
         *("overlap", "weights", "overlap_subgroups", "guard", "trim", "trim_who", "truncation"),
+        "model_form",
     ),
     "estimates": ("outcomes", "means", "trim_estimates"),
     "subgroups": ("subgroup_support", "subgroup_differences", "joint"),

@@ -60,7 +60,8 @@ def opening(output: Output, weights: list[Table]) -> str:
     ]
     if not rows:
         arms = counted(len(output.study.arms.names), "arm")
-        return f"No weights were made for {arms} and {outcomes_words(output)}, or were withheld."
+        held = ", or were withheld" if output.withheld else ""
+        return f"No weights were made for {arms} and {outcomes_words(output)}{held}."
     table, row = min(rows, key=lambda pair: float(pair[1]["effective_size"] or 0))
     share = row.get("largest_share")
     carried = (

@@ -12,6 +12,7 @@ from fingerpost.plots.triangulation import draw_triangulation
 from fingerpost.reports.parts import Entry, Figure, Grid, Part, Section, Words
 from fingerpost.reports.phrases import headings, outcome_words
 from fingerpost.reports.tables import agreement_table, triangulation_tables
+from fingerpost.reports.truth import truth_parts
 from fingerpost.reports.words import agreement
 
 TITLE = "Do the answers agree?"
@@ -33,6 +34,7 @@ def section(output: Output) -> Section:
         picture = draw_triangulation(table, unit=unit, headings=headings(output))
         truth = " The cross is the truth, which is known as the records are made up."
         parts.append(Figure(picture, KEY + (truth if output.truth else "")))
+    parts += truth_parts(output)
     if output.agreements:
         parts.append(agreement_grid(output))
     assumed = output.table("assumptions")

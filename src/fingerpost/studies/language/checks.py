@@ -6,18 +6,28 @@ from fingerpost.core.errors import listed, nearest
 from fingerpost.core.leaves import names
 from fingerpost.core.moment import moment
 from fingerpost.core.study import Scalar, Study
+from fingerpost.studies.language.access import KIND, REQUIRED_ACCESS
+from fingerpost.studies.language.access_checks import check_access
+from fingerpost.studies.language.access_convert import as_effect
 from fingerpost.studies.language.faults import FaultList
 from fingerpost.studies.language.form import REQUIRED, Document
+from fingerpost.studies.language.linked_checks import check_linked
 from fingerpost.studies.language.parts import ArmsPart, OutcomePart, SourcePart
 from fingerpost.studies.language.terms import EVERY
+from fingerpost.studies.plan import option_faults
 
 
 def check(document: Document, study: Study, *, broken: set[str], faults: FaultList) -> None:
     """Note every fault between parts; parts that could not be read are passed over."""
     fields = Document.model_fields
-    for key in REQUIRED:
+    for key in REQUIRED_ACCESS if document.kind == KIND else REQUIRED:
         if key not in broken and getattr(document, key) in (None, {}, []):
             faults.add(key, f"is missing. It says: {fields[key].description}")
+    if document.kind == KIND:
+        check_access(as_effect(document), study, faults, said=set(faults.tree))
+        return
+    if document.access is not None:
+        faults.add("access", f"belongs to studies of kind {KIND}. Write kind: {KIND}.")
     check_records(document, faults)
     check_arms(document, study, faults)
     check_assignment(document, study, faults)
@@ -27,6 +37,9 @@ def check(document: Document, study: Study, *, broken: set[str], faults: FaultLi
     check_models(study, faults)
     check_estimand(document, study, faults)
     check_leaves(study, faults)
+    check_options(study, faults, broken=broken)
+    check_linked(document, study, faults)
+    check_agreement(document, study, faults)
     chosen = tuple(dict.fromkeys(study.estimators))
     if document.primary and "estimators" not in broken:
         for name in document.primary:
@@ -38,6 +51,27 @@ def unknown(name: str, what: str, allowed: tuple[str, ...]) -> str:
     """Return the fault of a name that is not among the allowed ones."""
     menu = f" Allowed: {listed(allowed)}." if allowed else ""
     return f'"{name}" is not {what}.{menu}{nearest(name, allowed)}'
+
+
+def check_agreement(document: Document, study: Study, faults: FaultList) -> None:
+    """Distances are of outcomes that exist; one for all makes sense in one unit only."""
+    if document.agreement is None:
+        return
+    if (study.agreement is None) == (not study.agreements):
+        faults.add("agreement", "needs one of within: NUMBER and by_outcome: {outcome: NUMBER}.")
+        return
+    known = tuple(spec.name for spec in study.outcomes)
+    for name, _ in study.agreements:
+        if name not in known:
+            faults.add("agreement.by_outcome", unknown(name, "an outcome", known))
+    units = {spec.measure.measured_in or spec.name for spec in study.outcomes}
+    if study.agreement is not None and study.estimand.scale != "ratio" and len(units) > 1:
+        told = ", ".join(f"{name}: …" for name in known)
+        faults.add(
+            "agreement.within",
+            f"{study.agreement:g} is one distance for outcomes of {len(units)} units. Write "
+            f"by_outcome: {{{told}}} in its place.",
+        )
 
 
 def check_records(document: Document, faults: FaultList) -> None:
@@ -343,3 +377,17 @@ def check_leaves(study: Study, faults: FaultList) -> None:
                 faults.add(room, unknown(name, what, known), at=(room, place))
             elif name in chosen[:place]:
                 faults.add(room, f'"{name}" is named twice.', at=(room, place))
+
+
+def check_options(study: Study, faults: FaultList, *, broken: set[str]) -> None:
+    """Options that the leaves have and can read, of columns that may be named; where another part
+    could not be read, what hangs on it is not known, and nothing is said here.
+    """
+    if broken & {"records", "arms", "outcomes", "assignment", "estimand", "covariates"}:
+        return
+    for room, place, words in option_faults(study):
+        # Measures of linked records are spelt out only as the study is run.
+        if study.linked is None or room == "estimators":
+            leaf, _, rest = words.partition(": ")
+            option = rest.partition(" ")[0].rstrip(":")
+            faults.add(room, words, at=(room, place, leaf, option))

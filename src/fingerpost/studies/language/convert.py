@@ -20,8 +20,10 @@ from fingerpost.core.study import (
     Study,
     TableSource,
 )
+from fingerpost.studies.language.access_convert import as_effect, to_access, to_linked
 from fingerpost.studies.language.estimands import EstimandPart
-from fingerpost.studies.language.form import Document, GuardPart
+from fingerpost.studies.language.form import AgreementPart, Document, GuardPart
+from fingerpost.studies.language.linked import read_linked
 from fingerpost.studies.language.parts import (
     ArmsPart,
     AssignmentPart,
@@ -33,11 +35,12 @@ from fingerpost.studies.language.parts import (
     SourcePart,
 )
 from fingerpost.studies.language.terms import EVERY, expand, spelt_out
+from fingerpost.studies.option_columns import unwrapped
 
 
 def to_study(document: Document) -> Study:
     """Return the Study of a document whose required keys are there."""
-    default = Study("", "")
+    default, document, access = Study("", ""), as_effect(document), to_access(document)
     arms, notes = to_arms(document.arms)
     assignment, all_but = to_assignment(document.assignment)
     population, words, more = to_population(document.population)
@@ -49,8 +52,8 @@ def to_study(document: Document) -> Study:
         population=population,
         population_words=words,
         arms=arms,
-        time_zero=document.time_zero or "",
-        follow_up=document.follow_up or "",
+        time_zero=str(document.time_zero or ""),
+        follow_up=str(document.follow_up or ""),
         outcomes=outcomes,
         covariates=to_covariates(document.covariates or {}, document.missing or default.missing),
         assignment=assignment,
@@ -61,8 +64,9 @@ def to_study(document: Document) -> Study:
         options=tuple((name, options) for name, options in document.estimators or () if options),
         primary=tuple(document.primary or ()),
         agreement=document.agreement.within if document.agreement else None,
+        agreements=to_agreements(document.agreement),
         guard=to_guard(document.guard),
-        sensitivity=tuple(SensitivitySpec(*choice) for choice in document.sensitivity or ()),
+        sensitivity=tuple(unwrapped(SensitivitySpec(*one)) for one in document.sensitivity or ()),
         subgroups=tuple(document.subgroups or ()),
         statement=Statement(**document.statement.model_dump())
         if document.statement
@@ -72,10 +76,17 @@ def to_study(document: Document) -> Study:
         level=default.level if document.level is None else document.level,
         seed=document.seed or default.seed,
         notes=notes + more + named,
+        linked=to_linked(read_linked(document).linked, access),
+        access=access,
     )
 
 
 Notes = tuple[tuple[str, str], ...]
+
+
+def to_agreements(part: AgreementPart | None) -> tuple[tuple[str, float], ...]:
+    """Return the distances that count as agreement, by outcome."""
+    return tuple((part.by_outcome or {}).items()) if part else ()
 
 
 def to_records(part: RecordsPart | None) -> Records:
@@ -111,8 +122,8 @@ def to_population(part: PopulationPart | None) -> tuple[tuple[Any, ...], str, No
     if part is None:
         return (), "", ()
     linked = tuple(
-        (f"population.{key}", value)
-        for key in ("phenotype", "born", "enrolled")
+        (f"population.{key}", str(value))
+        for key in ("phenotype", "born", "enrolled", "concern")
         if (value := getattr(part, key))
     )
     said = "; ".join(f"{key.split('.')[1]} {value}" for key, value in linked)
@@ -122,19 +133,21 @@ def to_population(part: PopulationPart | None) -> tuple[tuple[Any, ...], str, No
 def to_arms(part: object) -> tuple[Arms, Notes]:
     """Return the exposure; arms of linked records have no column, and their words are kept."""
     if isinstance(part, dict):
-        named = Arms(levels=tuple((arm, arm) for arm in part), words=tuple(part.items()))
-        return named, tuple((f"arms.{arm}", words) for arm, words in part.items())
+        words = tuple((arm, str(said)) for arm, said in part.items())
+        named = Arms(levels=tuple((arm, arm) for arm in part), words=words)
+        return named, tuple((f"arms.{arm}", said) for arm, said in words)
     if not isinstance(part, ArmsPart):
         return Arms(), ()
-    words = tuple((part.words or {}).items())
-    return Arms(part.column, part.levels, words, part.at, part.date), ()
+    meant = tuple((part.words or {}).items())
+    return Arms(part.column, part.levels, meant, part.at, part.date), ()
 
 
 def to_outcomes(part: object) -> tuple[tuple[OutcomeSpec, ...], Notes]:
     """Return the outcomes; measures of linked records have no column."""
     if isinstance(part, list):
-        bare = tuple(OutcomeSpec(name, "", measure=Measure(name)) for name in part)
-        return bare, tuple((f"outcomes.{name}", "a measure of linked records") for name in part)
+        bare = tuple(OutcomeSpec(one.name, "", measure=one) for one in part)
+        said = "a measure of linked records"
+        return bare, tuple((f"outcomes.{one.name}", said) for one in part)
     return tuple(to_outcome(name, each) for name, each in part.items()) if isinstance(
         part, dict
     ) else (), ()

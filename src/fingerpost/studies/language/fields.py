@@ -119,6 +119,21 @@ def as_words(node: object) -> str:
     return as_text(node)
 
 
+class Told(str):
+    """What was written, in words, with the node it was written as."""
+
+    node: object
+
+
+def as_told(node: object) -> Told:
+    """Return a node in words, and keep it: what one table needs in words, linked records need
+    whole.
+    """
+    told = Told(as_words(node))
+    told.node = node
+    return told
+
+
 def one_or_many(node: object) -> object:
     """Return a single word as a list of one."""
     if isinstance(node, str | dict):
@@ -206,7 +221,7 @@ Seed = Annotated[
     int, BeforeValidator(as_whole), Field(ge=0), accepts({"type": "integer", "minimum": 0})
 ]
 Value = Annotated[Scalar, PlainValidator(as_value), accepts(SCALARS)]
-Words = Annotated[str, PlainValidator(as_words), accepts(FREE_WORDS)]
+Words = Annotated[Told, PlainValidator(as_told), accepts(FREE_WORDS)]
 Names = Annotated[
     list[Text], Alternative(lambda node, read: read(one_or_many(node)), {"type": "string"})
 ]

@@ -6,6 +6,7 @@ from typing import Annotated, Any, get_args
 
 from pydantic import Field
 
+from fingerpost.studies.language.access import KINDS, AccessPart
 from fingerpost.studies.language.conditions import CONDITIONS_FORM
 from fingerpost.studies.language.estimands import EstimandPart
 from fingerpost.studies.language.fields import (
@@ -38,6 +39,8 @@ from fingerpost.studies.language.parts import (
     read_outcomes,
     read_population,
 )
+from fingerpost.studies.language.strategies import STRATEGY_FORM
+from fingerpost.studies.language.sustained import NEVER_FORM, SUSTAINED_FORM
 from fingerpost.studies.language.tree import Block, Word, line_of
 
 REQUIRED = ("study", "question", "arms", "outcomes", "assignment", "estimators")
@@ -46,9 +49,15 @@ REQUIRED = ("study", "question", "arms", "outcomes", "assignment", "estimators")
 class AgreementPart(Part):
     """What counts as agreement, declared before looking."""
 
-    within: Distance = Field(
+    within: Distance | None = Field(
+        None,
         description="The largest distance between primary answers of one question that counts as "
         "agreement: in the outcome's unit, on the ratio scale in logarithms.",
+    )
+    by_outcome: dict[Text, Distance] | None = Field(
+        None,
+        description="Outcome: distance, such as {maths: 1, absence: 0.005}, in place of `within` "
+        "where outcomes have units of their own.",
     )
 
 
@@ -137,8 +146,34 @@ def read_release(node: Any, usual: Any) -> Any:
 
 
 TEXT: dict[str, Any] = {"type": "string"}
-NAMES: dict[str, Any] = {"type": "array", "items": TEXT}
-ARM_WORDS: dict[str, Any] = {"type": "object", "additionalProperties": TEXT}
+MEASURES: dict[str, Any] = {
+    "type": "array",
+    "items": {
+        "anyOf": [
+            TEXT,
+            {
+                "type": "object",
+                "minProperties": 1,
+                "maxProperties": 1,
+                "additionalProperties": {
+                    "type": ["object", "null"],
+                    "additionalProperties": False,
+                    "properties": {
+                        "important": {
+                            "type": "number",
+                            "description": "The smallest difference that matters.",
+                        },
+                        "chosen_by": {"type": "string", "description": "Who chose this outcome."},
+                    },
+                },
+            },
+        ]
+    },
+}
+ARM_WORDS: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": {"anyOf": [TEXT, STRATEGY_FORM, SUSTAINED_FORM, NEVER_FORM]},
+}
 
 
 class Document(Part):
@@ -148,6 +183,10 @@ class Document(Part):
         None,
         description="The study's short name, such as sen-support-cleft: letters, digits, - and _, "
         "at most 80.",
+    )
+    kind: Annotated[Text, among("a kind of study", KINDS)] = Field(
+        "effect",
+        description="effect: what provision does; access: who gets it, when, and whether alike.",
     )
     question: Text | None = Field(None, description="The question in one sentence.")
     records: RecordsPart | None = Field(
@@ -162,14 +201,17 @@ class Document(Part):
     arms: Annotated[ArmsPart, Alternative(read_arms, ARM_WORDS)] | None = Field(
         None, description="The exposure: {column, levels}, or {arm: words} on linked records."
     )
+    access: AccessPart | None = Field(
+        None, description="Kind access: what counts as provision, whose gaps, at equal what."
+    )
     time_zero: Words | None = Field(
         None, description="When follow-up begins, in words or a mapping."
     )
     follow_up: Words | None = Field(
         None, description="How long children are followed, in words or a mapping."
     )
-    outcomes: Annotated[dict[Text, OutcomePart], Alternative(read_outcomes, NAMES)] | None = Field(
-        None, description="Name: {column, kind, …}, or a list of measures of linked records."
+    outcomes: Annotated[dict[Text, OutcomePart], Alternative(read_outcomes, MEASURES)] | None = (
+        Field(None, description="Name: {column, kind, …}, or a list of measures of linked records.")
     )
     covariates: dict[Text, Annotated[CovariatePart, Alternative(read_covariate, TEXT)]] | None = (
         Field(

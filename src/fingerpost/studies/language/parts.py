@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, PlainValidator
 
+from fingerpost.core.measure import Measure
 from fingerpost.core.model import ModelTerm
 from fingerpost.core.study import Condition, Scalar
 from fingerpost.studies.language.conditions import WHERE_FORM, as_conditions
@@ -16,11 +17,14 @@ from fingerpost.studies.language.fields import (
     Number,
     Part,
     Text,
+    Told,
     Value,
     Words,
     accepts,
     among,
+    as_number,
     as_text,
+    as_told,
     fault_if,
     frozen,
     misread,
@@ -91,14 +95,21 @@ class PopulationPart(Part):
         None, description="Conditions, in order; each is a step of the flow."
     )
     words: Text | None = Field(None, description="The population in words.")
-    phenotype: Text | None = Field(
-        None, description="Linked records: the group of children by health condition."
+    phenotype: Words | None = Field(
+        None,
+        description="Linked records: the group of children by health condition, or "
+        "{code_list: NAME}, a list of codes of your own.",
     )
     born: Words | None = Field(
         None, description="Linked records: the span of birth, 2003-09/2008-08."
     )
     enrolled: Words | None = Field(
         None, description="Linked records: year and kind of school at which a child enters."
+    )
+    concern: Words | None = Field(
+        None,
+        description="Linked records: raised, for only children about whom a concern had been "
+        "raised by time zero.",
     )
 
 
@@ -157,15 +168,15 @@ def read_arms(node: Any, usual: Any) -> Any:
     return {str(key): as_words_of_arm(key, words) for key, words in node.items()}
 
 
-def as_words_of_arm(arm: str, node: object) -> str:
+def as_words_of_arm(arm: str, node: object) -> Told:
     """Return what an arm means."""
-    if not isinstance(node, str):
+    if isinstance(node, list) or node is None:
         raise misread(
             arm,
             f'"{arm}" should be an arm in words, or arms should have a column and '
             "levels: {column: F5SPECS, levels: {0: none, 1: services}}.",
         )
-    return as_text(node)
+    return as_told(node)
 
 
 class OutcomePart(Part):
@@ -196,10 +207,33 @@ class OutcomePart(Part):
 
 
 def read_outcomes(node: Any, usual: Any) -> Any:
-    """Read a list as names of measures of linked records."""
+    """Read a list as names of measures of linked records, or {name: {important, chosen_by}}."""
     if not isinstance(node, list):
         return usual(node)
-    return [as_text(item) for item in node]
+    return [as_measure(item) for item in node]
+
+
+def as_measure(node: object) -> Measure:
+    """Return one measure of linked records, with what the study says of it."""
+    if isinstance(node, str):
+        return Measure(as_text(node))
+    if not isinstance(node, dict) or len(node) != 1:
+        raise misread(
+            node,
+            "should be the name of a measure, or {name: {important: 1, chosen_by: parents}}; "
+            f"{shown(node)} was found.",
+        )
+    ((name, said),) = node.items()
+    said = said or {}
+    if not isinstance(said, dict):
+        raise misread(name, f"{name}: should be {{important: 1, chosen_by: parents}}.")
+    fault_if(unknown_keys(said, ("important", "chosen_by")))
+    important = said.get("important")
+    return Measure(
+        str(name),
+        important=None if important is None else as_number(important),
+        chosen_by="" if said.get("chosen_by") is None else as_text(said["chosen_by"]),
+    )
 
 
 class CovariatePart(Part):

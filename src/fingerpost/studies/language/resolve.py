@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from fingerpost.core.errors import Malformed, nearest
 from fingerpost.core.headers import refuse_strange
-from fingerpost.core.leaves import Estimator, Sensitivity, load
 from fingerpost.core.study import Covariate, Study
 from fingerpost.studies.language.terms import EVERY, expand, spelt_out
+from fingerpost.studies.option_columns import column_faults, named_options
 
 
 def resolve(study: Study, columns: tuple[str, ...]) -> Study:
@@ -29,7 +29,7 @@ def resolve(study: Study, columns: tuple[str, ...]) -> Study:
     known = set(columns)
     refuse_strange([name for _, name in named(study)], columns)
     faults = [
-        f'{path}: there is no column "{name}" in the records.{nearest(name, columns)}'
+        f"{path}: {absent(study, name, columns)}"
         for path, name in dict.fromkeys(named(study))
         if name not in known
     ]
@@ -41,6 +41,7 @@ def resolve(study: Study, columns: tuple[str, ...]) -> Study:
         faults.extend(outside(study, given))
         if not given:
             faults.append("assignment.given: all_but leaves no covariate. Name fewer columns.")
+    faults.extend(f"{room}: {words}" for room, _, words in column_faults(study, given, known=known))
     if faults:
         raise Malformed(dict.fromkeys(faults))
     return replace(
@@ -56,6 +57,17 @@ def resolve(study: Study, columns: tuple[str, ...]) -> Study:
         ),
         roles=roles(study, given),
     )
+
+
+def absent(study: Study, name: str, columns: tuple[str, ...]) -> str:
+    """Return what is wrong with a name that no column of the records bears."""
+    spec = next((spec for spec in study.outcomes if spec.name == name), None)
+    if spec is not None and spec.column != name:
+        return (
+            f'"{name}" is an outcome of the study, not a column of the records (its column is '
+            f'"{spec.column}").'
+        )
+    return f'there is no column "{name}" in the records.{nearest(name, columns)}'
 
 
 def reserved(study: Study) -> Iterator[str]:
@@ -97,32 +109,10 @@ def named(study: Study) -> Iterator[tuple[str, str]]:
 
 def option_columns(study: Study) -> Iterator[tuple[str, str, bool]]:
     """Yield (key, column, apart) of every column that an option of a leaf names; apart: whether it
-    is never a covariate. Names of the study's own outcomes are not columns.
+    is never a covariate.
     """
-    outcomes = {spec.name for spec in study.outcomes}
-    said = dict(study.options)
-    for name in study.estimators:
-        leaf = load("estimators", name, kind=Estimator)
-        for option, value in said.get(name, ()):
-            if option in leaf.columns:
-                for column in words_in(value):
-                    yield f"estimators.{name}.{option}", column, option in leaf.apart
-    for spec in study.sensitivity:
-        analysis = load("sensitivity", spec.leaf, kind=Sensitivity)
-        for option, value in spec.options:
-            if option in analysis.columns:
-                for column in words_in(value):
-                    if column not in outcomes:
-                        yield f"sensitivity.{spec.leaf}.{option}", column, False
-
-
-def words_in(value: object) -> Iterator[str]:
-    """Yield every word of an option: itself, or those of a list, or of lists in a list."""
-    if isinstance(value, tuple):
-        for item in value:
-            yield from words_in(item)
-    elif not isinstance(value, bool) and isinstance(value, str | int | float):
-        yield str(value)
+    for option in named_options(study):
+        yield from ((option.key, column, option.apart) for column in option.columns(study))
 
 
 def roles(study: Study, given: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,0 +1,1 @@
+"""From linked records to one row a child: eligibility, arms, follow-up, covariates, outcomes."""

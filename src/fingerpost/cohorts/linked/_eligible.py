@@ -1,0 +1,245 @@
+"""Who is studied: each rule of eligibility as a flag of a child, in the order of the flow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals as nw
+
+from fingerpost.cohorts.linked._known import (
+    CENSUSES,
+    ZERO,
+    Frame,
+    Hold,
+    census_date,
+    joined,
+    known_at_census,
+    known_by,
+    term_of_date,
+)
+from fingerpost.core.calendar import TERMS
+from fingerpost.core.leaves import Phenotype, load
+from fingerpost.core.linked import LEVELS, Linked
+from fingerpost.engines._shared import day_number, int64
+from fingerpost.outcomes._query import CHILD
+
+SUPPORT, PLANS = ("A", "P", "K"), ("S", "E", "e")
+APART = ("special", "pru", "ap")
+MAINSTREAM = "mainstream"
+MAIN = ("C", "M")
+OF_CHILD = ("sex", "ethnicity", "first_language")
+MONTH = "birth_month"
+DATE = "zero_date"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One step of eligibility. flag: the column that is 1 for those who stay."""
+
+    flag: str
+    reason: str
+
+
+def rules(linked: Linked, words: str) -> tuple[Rule, ...]:
+    """Return the rules of a study in order; words: of the phenotype."""
+    kind = "mainstream" if linked.school == MAINSTREAM else "state-funded"
+    found = [Rule("enrolled", f"not in a {kind} school at {linked.zero.words()}")]
+    if linked.phenotype:
+        found.append(Rule("has", f"{words} not recorded and known by time zero"))
+    found.append(Rule("living", "recorded as having died by time zero"))
+    found.append(Rule("opted", "opted out of the use of health records by time zero"))
+    if linked.concern:
+        found.append(Rule("concerned", "no concern raised and known by time zero"))
+    if linked.zero.repeated:
+        found.append(Rule("fresh", "provision recorded in an earlier school year"))
+    return tuple(found)
+
+
+def candidates(linked: Linked, store: Any, *, hold: Hold) -> Frame:
+    """Return every child born in the span, with a flag (0 or 1) for each rule and what the census
+    of time zero held; computed once.
+    """
+    born = children(linked, store)
+    date = census_date("zero_year", linked.zero.census).alias(DATE)
+    base = hold(born.join(enrolled(linked, store), on=CHILD, how="left").with_columns(date))
+    zero = base.filter(~nw.col(ZERO).is_null())
+    parts: list[Frame | None] = [base.with_columns(one_if(~nw.col(ZERO).is_null(), "enrolled"))]
+    if linked.phenotype:
+        parts.append(flagged(phenotype(linked, store, zero), "has"))
+    parts += [past(store, zero, "death", flag="dead"), past(store, zero, "opt_out", flag="out")]
+    if linked.concern or any(one.timed for _, one in linked.strategies):
+        parts.append(first_concern(store, zero))
+    if linked.zero.repeated:
+        parts.append(flagged(provided_before(store, zero), "before"))
+    held = [part for part in parts if part is not None]
+    whole = joined(held[0], held[1:])
+    told = nw.col("child_known") <= nw.col(ZERO)
+    own = [nw.when(told).then(nw.col(name)).alias(name) for name in OF_CHILD]
+    trial = nw.lit(f"Year {linked.zero.year}").alias("trial")
+    return hold(whole.with_columns(*flags(held), *own, trial))
+
+
+def flags(parts: list[Frame]) -> list[nw.Expr]:
+    """Return the flags of rules that a missing row settles."""
+    held = {name for part in parts for name in part.collect_schema()}
+    found = []
+    for flag, column in (("living", "dead"), ("opted", "out"), ("fresh", "before")):
+        absent = nw.col(column).is_null() if column in held else nw.lit(True)
+        found.append(one_if(absent, flag))
+    if "has" in held:
+        found.append(one_if(~nw.col("has").is_null(), "has"))
+    if "concern_term" in held:
+        found.append(one_if(~nw.col("concern_term").is_null(), "concerned"))
+    return found
+
+
+def one_if(test: nw.Expr, name: str) -> nw.Expr:
+    """Return 1 where a test holds and 0 where it does not."""
+    return nw.when(test).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int64).alias(name)
+
+
+def children(linked: Linked, store: Any) -> Frame:
+    """Return the children born in the span, with what does not change."""
+    frame = store.frame("child")
+    month = nw.col(MONTH).dt.year().cast(nw.Int64) * 12 + nw.col(MONTH).dt.month().cast(nw.Int64)
+    frame = frame.select(
+        CHILD,
+        *OF_CHILD,
+        month.alias("birth_months"),
+        day_number(nw.col(MONTH)).alias("birth_day"),
+        day_number(nw.col("known_from")).alias("child_known"),
+    )
+    if linked.born is not None:
+        first, last = (months(each) for each in linked.born)
+        born = nw.col("birth_months")
+        frame = frame.filter((born >= first) & (born <= last))
+    return frame
+
+
+def months(written: str) -> int:
+    """Return a month as the number of months since year 0.
+
+    >>> months("2003-09") - months("2003-08")
+    1
+    """
+    year, month = written.split("-")
+    return int(year) * 12 + int(month)
+
+
+def enrolled(linked: Linked, store: Any) -> Frame:
+    """Return each child's first enrolment in the year of time zero, as known on the census day.
+
+    One row a child: zero_day, zero_year, zero_date, level (place in `LEVELS`: the highest of its
+    enrolments), and of its main enrolment urn, la, school_type, fsm, idaci_score.
+    """
+    census = store.frame("school_census")
+    code = CENSUSES[linked.zero.census]
+    here = census.filter((nw.col("nc_year") == linked.zero.year) & (nw.col("term") == code))
+    if linked.school == MAINSTREAM:
+        here = here.filter(nw.col("school_type").is_null() | ~nw.col("school_type").is_in(APART))
+    here = known_at_census(here, linked.zero.census)
+    main = nw.col("enrolment").is_null() | nw.col("enrolment").is_in(MAIN)
+    own = [nw.when(main).then(nw.col(name)).min().alias(name) for name in ("urn", "la")]
+    other = [nw.col(name).min().alias(f"other_{name}") for name in ("urn", "la")]
+    yearly = here.group_by(CHILD, "academic_year", ZERO).agg(
+        level().max().alias("level"),
+        *own,
+        *other,
+        nw.col("school_type").max(),
+        nw.col("fsm").max(),
+        nw.col("idaci_score").max(),
+    )
+    first = nw.col("academic_year").min().over(CHILD)
+    chosen = yearly.with_columns(first.alias("zero_year"))
+    return chosen.filter(nw.col("academic_year") == nw.col("zero_year")).select(
+        CHILD,
+        ZERO,
+        "zero_year",
+        "level",
+        *(nw.coalesce(nw.col(name), nw.col(f"other_{name}")).alias(name) for name in ("urn", "la")),
+        "school_type",
+        "fsm",
+        "idaci_score",
+    )
+
+
+def level() -> nw.Expr:
+    """Return the level of provision of a row of the census, as a place in `LEVELS`."""
+    code, place = nw.col("sen_provision"), {name: at for at, name in enumerate(LEVELS)}
+    support = nw.when(code.is_in(SUPPORT)).then(nw.lit(place["support"]))
+    coded = support.otherwise(nw.lit(place["none"]))
+    coded = nw.when(code.is_in(PLANS)).then(nw.lit(place["ehcp"])).otherwise(coded)
+    special = nw.col("school_type").is_in(APART)
+    return nw.when(special).then(nw.lit(place["special"])).otherwise(coded).cast(nw.Int64)
+
+
+def phenotype(linked: Linked, store: Any, zero: Frame) -> Frame:
+    """Return the children with the condition, as known by their time zero."""
+    leaf = load("phenotypes", linked.phenotype, kind=Phenotype)
+    more: dict[str, Any] = {option: thawed(value) for option, value in linked.options}
+    more |= {"name": linked.code_list} if linked.code_list else {}
+    found: Frame = leaf.run(store, until=zero.select(CHILD, nw.col(DATE).alias("until")), **more)
+    return found.filter(nw.col("group").is_in(linked.groups)) if linked.groups else found
+
+
+def thawed(value: object) -> object:
+    """Return an option as its leaf takes it: pairs as a mapping."""
+    pairs = isinstance(value, tuple) and all(
+        isinstance(one, tuple) and len(one) == 2 for one in value
+    )
+    return dict(value) if pairs and value else value  # type: ignore[call-overload]
+
+
+def flagged(found: Frame, name: str) -> Frame:
+    """Return child_id and a column that is 1 for the children of a frame."""
+    return found.select(CHILD).unique().with_columns(nw.lit(1).cast(nw.Int64).alias(name))
+
+
+def past(store: Any, zero: Frame, table: str, *, flag: str) -> Frame | None:
+    """Return the children whose row of a table of single events was known by time zero."""
+    if not store.has(table):
+        return None
+    return flagged(known_by(store.frame(table), zero.select(CHILD, ZERO)), flag)
+
+
+def provided_before(store: Any, zero: Frame) -> Frame:
+    """Return the rows of the census of earlier school years that show provision, as known by time
+    zero: their children start nothing new.
+    """
+    beside = zero.select(CHILD, ZERO, nw.col("zero_year"))
+    rows = known_by(store.frame("school_census"), beside)
+    earlier = nw.col("academic_year") < nw.col("zero_year")
+    return rows.filter(earlier & (level() > LEVELS.index("none")))
+
+
+def first_concern(store: Any, zero: Frame) -> Frame:
+    """Return the terms of each child's first concern and first provision, both by time zero."""
+    rows = known_by(store.frame("concern"), zero.select(CHILD, ZERO))
+    raised = day_number(nw.col("concern_date")) <= nw.col(ZERO)
+    begun = day_number(nw.col("first_provision_date")) <= nw.col(ZERO)
+    return (
+        rows.filter(raised)
+        .group_by(CHILD)
+        .agg(
+            term_of_date("concern_date").min().cast(nw.Int64).alias("concern_term"),
+            nw.when(begun)
+            .then(term_of_date("first_provision_date"))
+            .min()
+            .cast(nw.Int64)
+            .alias("provided_term"),
+        )
+    )
+
+
+def counted(found: tuple[Rule, ...]) -> list[nw.Expr]:
+    """Return how many children there are, and how many stay after each rule in turn."""
+    counts, kept = [int64(nw.len()).alias("0")], None
+    for place, rule in enumerate(found, start=1):
+        stays = nw.col(rule.flag) == 1
+        kept = stays if kept is None else kept & stays
+        counts.append(int64(nw.when(kept).then(nw.lit(1)).count()).alias(str(place)))
+    return counts
+
+
+__all__ = ["TERMS", "Rule", "candidates", "counted", "rules"]

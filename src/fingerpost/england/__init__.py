@@ -1,0 +1,1 @@
+"""Synthetic England: children, their records and, sealed away, what provision did for them."""

@@ -1,0 +1,1 @@
+"""How near synthetic England comes to published figures: each computed from its records."""

@@ -1,0 +1,140 @@
+"""The truth of a synthetic England: of its own children, and of the endless population they are
+drawn from. Imported by `reveal` alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from fingerpost.core.errors import Malformed
+from fingerpost.england._draws import Floats, Ints
+from fingerpost.england.potential import ARMS, MEASURES, contrast
+from fingerpost.england.potential import RATES as RATIOS
+from fingerpost.england.sealing import FOLDER, column
+
+VALUES = Path(__file__).with_name("truth_values.json")
+WEIGHTS = {
+    "ks1_maths": "ks1 assessed",
+    "ks2_maths": "ks2 assessed",
+    "ks2_maths_expected": "ks2 assessed",
+}
+EVERYONE = "everyone"
+# Of whom a target speaks, by the place of an arm in the contrast.
+RECEIVED = {"ate": None, "att": 0, "atu": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One true value.
+
+    measure: name of the outcome. contrast: (arm, against which). scale: ratio or difference.
+    population: who; `these children` for the children of one England. target: ate, att (received
+    the first arm) or atu (received the second). value; error: its Monte-Carlo standard error.
+    """
+
+    measure: str
+    contrast: tuple[str, str]
+    scale: str
+    population: str
+    target: str
+    value: float
+    error: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Means in each arm over an endless population, as `benchmarks/england_truth.py` drew them.
+
+    received: the arm that those spoken of received, or everyone. means: none, support, ehcp.
+    errors: Monte-Carlo standard errors of support and of ehcp against none, on the measure's own
+    scale (log ratio, or difference).
+    """
+
+    scenario: str
+    population: str
+    measure: str
+    received: str
+    means: tuple[float, float, float]
+    errors: tuple[float, float]
+
+    def value(self, arms: tuple[str, str], target: str, scale: str | None = None) -> Value:
+        """Return a contrast of two arms: on the measure's own scale, or as asked."""
+        of, against = (self.means[ARMS.index(arm)] for arm in arms)
+        scale = scale or own_scale(self.measure)
+        ratio = scale == "ratio"
+        value = of / against if ratio else of - against
+        error = max(self.errors[ARMS.index(arm) - 1] for arm in arms if arm != "none")
+        size = abs(value) if own_scale(self.measure) == "ratio" and ratio else 1.0
+        return Value(self.measure, arms, scale, self.population, target, value, error * size)
+
+
+def own_scale(measure: str) -> str:
+    """Return the scale on which a measure's arms are contrasted: ratio or difference."""
+    return "ratio" if measure in RATIOS else "difference"
+
+
+@cache
+def values() -> tuple[Kept, ...]:
+    """Return the means of every superpopulation that is kept."""
+    held = json.loads(VALUES.read_text(encoding="utf-8"))
+    return tuple(
+        Kept(scenario, population, measure, received, tuple(means), tuple(errors))
+        for scenario, population, measure, received, means, errors in held["values"]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What is true of the children of one England: column → (n,), in order of child."""
+
+    columns: dict[str, Floats | Ints]
+
+    def of(self, children: Iterable[int]) -> Sealed:
+        """Return the same for some children, in the order given; KeyError for one not there."""
+        asked = np.fromiter(children, dtype=np.int64)
+        held = self.columns["child_id"]
+        at = np.searchsorted(held, asked).clip(max=len(held) - 1)
+        if not np.array_equal(held[at], asked):
+            raise KeyError("a child who is not of this England")
+        return Sealed({name: values[at] for name, values in self.columns.items()})
+
+    def means(self, measure: str) -> Floats:
+        """Return each child's mean in each arm: (n, arms)."""
+        return np.stack([self.columns[column(measure, arm)] for arm in ARMS], axis=1).astype(float)
+
+    def truth(self, measure: str, arms: tuple[str, str], target: str = "ate") -> Value:
+        """Return the contrast of two arms over these children's own potential outcomes."""
+        of, against = (ARMS.index(arm) for arm in arms)
+        weights = np.ones(len(self.columns["child_id"]))
+        if measure in WEIGHTS:
+            weights = self.columns[WEIGHTS[measure]].astype(float)
+        place = RECEIVED[target]
+        if place is not None:
+            weights = weights * (self.columns["arm"] == (of, against)[place])
+        value = contrast(self.means(measure), weights, measure, (of, against))
+        return Value(measure, arms, own_scale(measure), "these children", target, value)
+
+
+def open_sealed(folder: Path) -> Sealed:
+    """Return the sealed truth of an England's folder; Malformed where it has none."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    parts = sorted((folder / FOLDER).glob("part-*.parquet"))
+    if not parts:
+        raise Malformed(f"{folder} holds no sealed truth: it is no synthetic England of ours.")
+    held = pa.concat_tables([pq.read_table(path) for path in parts])
+    columns = {name: np.asarray(held[name].to_numpy()) for name in held.column_names}
+    order = np.argsort(columns["child_id"], kind="stable")
+    return Sealed({name: values[order] for name, values in columns.items()})
+
+
+def known(measure: str) -> bool:
+    """Return whether the truth of a measure is kept."""
+    return measure in MEASURES

@@ -1,0 +1,1 @@
+"""Outcomes of children as linked records hold them."""

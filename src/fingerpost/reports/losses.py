@@ -1,0 +1,53 @@
+"""Who is not in an answer: left before the analysis, without a covariate, without an outcome."""
+
+from __future__ import annotations
+
+from fingerpost.core.output import Output
+from fingerpost.core.reasons import wants_covariate
+from fingerpost.core.words import counted, listing, sentence
+from fingerpost.plots.numbers import percent
+from fingerpost.reports.phrases import outcome_words
+
+
+def lost(output: Output) -> str:
+    """Return how many children left on the way from the records, and at which step most did."""
+    steps = [step for step in output.flow.steps if step.left and step.outcome is None]
+    if not steps:
+        return ""
+    gone = sum(step.left for step in steps)
+    most = max(steps, key=lambda step: step.left)
+    return (
+        f"{counted(gone, 'child', several='children')} of {output.flow.start:,} left before the "
+        f"analysis, most of them ({most.left:,}) at the step “{most.reason}”"
+    )
+
+
+def unseen(output: Output) -> str:
+    """Return how many children have no outcome, by outcome: the answers are for the others."""
+    told = []
+    for step in output.flow.steps:
+        if step.outcome is not None and step.left:
+            whole = step.left + step.remaining
+            name = outcome_words(output.study, step.outcome)
+            told.append(
+                f"{step.left:,} of {whole:,} children ({percent(step.left / whole)}) for {name}"
+            )
+    if not told:
+        return ""
+    return sentence(
+        f"no outcome was recorded for {listing(tuple(told))}: the answers are for the others, and "
+        "stand for all only if those without an outcome are like them"
+    )
+
+
+def incomplete(output: Output) -> str:
+    """Return how many children left for want of a covariate: the answers are for the others."""
+    steps = [step for step in output.flow.steps if step.left and wants_covariate(step.reason)]
+    gone = sum(step.left for step in steps)
+    if not gone:
+        return ""
+    whole = steps[0].left + steps[0].remaining
+    return sentence(
+        f"{gone:,} of {whole:,} children ({percent(gone / whole)}) left because a covariate was "
+        "not recorded: the answers are for the others, and stand for all only if they are alike"
+    )

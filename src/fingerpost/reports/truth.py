@@ -1,0 +1,93 @@
+"""What is true, beside what was found, where the records are made up and their truth is known."""
+
+from __future__ import annotations
+
+from fingerpost.core.estimand import Term
+from fingerpost.core.output import Output, Result
+from fingerpost.core.words import counted
+from fingerpost.plots.numbers import number
+from fingerpost.reports.parts import Entry, Grid, Heading, Part, Words
+from fingerpost.reports.phrases import outcome_words
+
+COLUMNS = (
+    "Outcome",
+    "Compared",
+    "For",
+    "Naive",
+    "Primary answer",
+    "Interval",
+    "Truth",
+    "Interval holds it",
+)
+HELD = {True: "yes", False: "no", None: "not answered"}
+
+
+def truth_parts(output: Output) -> list[Part]:
+    """Return a heading, a sentence and a table of naive, primary answer and truth, a row a term;
+    nothing where no truth is known.
+    """
+    if not output.truth:
+        return []
+    rows = [row(output, term, value) for term, value in output.truth]
+    answered = [
+        held for held in (holds(output, term, v) for term, v in output.truth) if held is not None
+    ]
+    words = (
+        "No child in these records is real, and what each would have had in every arm is known. "
+        "The truth here is that of the children studied; of arms that differ in when or how much, "
+        f"of all children like them. {sum(answered)} of "
+        f"{counted(len(answered), 'first primary interval')} hold it. An interval can miss it by "
+        "chance, as about one in twenty does; and it does where something that moved both arm and "
+        "outcome was not recorded, as severity of need is not."
+    )
+    caption = "Truth, as this England is synthetic"
+    return [Heading(caption, "truth"), Words(words), Grid(caption, COLUMNS, tuple(rows))]
+
+
+def first_primary(output: Output, term: Term) -> Result | None:
+    """Return the first primary answer to a term."""
+    own = [result for result in output.results if result.term == term]
+    return next((result for result in own if result.primary), own[0] if own else None)
+
+
+def naive_of(output: Output, term: Term) -> Result | None:
+    """Return the difference as observed, nothing adjusted for."""
+    return next(
+        (
+            result
+            for result in output.results
+            if result.term.target.kind == "association"
+            and (result.term.outcome, result.term.contrast) == (term.outcome, term.contrast)
+            and result.term.subgroup == term.subgroup
+        ),
+        None,
+    )
+
+
+def holds(output: Output, term: Term, value: float) -> bool | None:
+    """Return whether the first primary interval holds the truth; None where there is none."""
+    found = first_primary(output, term)
+    if found is None or found.lo is None or found.hi is None:
+        return None
+    return found.lo <= value <= found.hi
+
+
+def row(output: Output, term: Term, value: float) -> tuple[Entry, ...]:
+    """Return one row: what is asked, as observed, as answered, and as it is."""
+    found, crude = first_primary(output, term), naive_of(output, term)
+    words = (
+        outcome_words(output.study, term.outcome),
+        f"{term.words()}, {term.scale}",
+        term.label(),
+    )
+    numbers = (
+        number(crude.value) if crude else "",
+        f"{number(found.value)} ({found.estimator})" if found else "refused",
+        f"{number(found.lo)} to {number(found.hi)}" if found else "",
+        number(value),
+    )
+    return (
+        *(Entry(each) for each in words),
+        *(Entry(each, numeric=True) for each in numbers),
+        Entry(HELD[holds(output, term, value)]),
+    )
