@@ -46,6 +46,7 @@ picture: $(VENV)/.stamp-demo  ## draw the README's picture again (needs the ECLS
 
 manual: $(VENV)/.stamp-demo  ## write the manual's pages on estimators and sensitivity again
 	$(BIN)/python scripts/manual.py
+	$(BIN)/python scripts/manual_phenotypes.py
 
 format: $(VENV)/.stamp-test  ## put the code into the house style
 	$(BIN)/ruff check --fix .

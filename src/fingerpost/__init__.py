@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "read_study": "fingerpost.studies.document",
-    "read_records": "fingerpost.cohorts.table",
+    "read_records": "fingerpost.cohorts.opening",
     "run": "fingerpost.studies.run",
     "clear": "fingerpost.release.clear",
     "write_report": "fingerpost.reports.write",

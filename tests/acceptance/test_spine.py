@@ -201,7 +201,7 @@ def test_demo(here, tmp_path):
     folder = here / "build" / "demo"
     index = (folder / "index.html").read_text(encoding="utf-8")
     assert "Left out" in done.stdout and "ECLS-K" in done.stdout
-    for name in ("nhefs", "lalonde-trial", "lalonde-survey"):
+    for name in ("cleft", "nhefs", "lalonde-trial", "lalonde-survey"):
         whole(folder / name)
         assert f'href="{name}/report.html"' in index
     assert "trial beside the survey" in done.stdout

@@ -15,12 +15,19 @@ from fingerpost.core.analysis import Analysis, Task
 from fingerpost.core.cohort import Cohort
 from fingerpost.core.estimand import Target, Term, pair
 from fingerpost.core.leaves import Estimator
-from suites import cutoff_worlds, instrument_worlds, school_worlds, time_worlds, worlds
+from suites import (
+    cutoff_worlds,
+    instrument_worlds,
+    over_time_worlds,
+    school_worlds,
+    time_worlds,
+    worlds,
+)
 
 LEAVES = leaves.menu("estimators", Estimator)
 EQUAL = ("g_estimation", "regression")  # coefficients: a truth only where effects are equal
 FAMILY = {"iv": "instrument", "rdd": "cutoff", "survival": "time", "within": "school"}
-FAMILY |= dict.fromkeys(EQUAL, "equal")
+FAMILY |= dict.fromkeys(EQUAL, "equal") | {"time_varying": "over time"}
 OPTIONS: dict[str, dict[str, object]] = {
     "double_ml": {"learner": "linear"},  # the default learner has a slow test of its own
     "rdd": cutoff_worlds.options(),
@@ -72,7 +79,7 @@ class Place:
     @property
     def levels(self) -> int:
         """Arms of the world: three where the leaf can, and takes them in no order."""
-        few = LEAVES[self.leaf].levels in ("2", "ordered") or self.family == "cutoff"
+        few = LEAVES[self.leaf].levels in ("2", "ordered") or self.family in ("cutoff", "over time")
         return 2 if few else self.arms
 
     @property
@@ -87,6 +94,8 @@ class Place:
             return instrument_worlds.InstrumentWorld(**size, kind=self.kind)
         if self.family == "school":
             return school_worlds.SchoolWorld(**size, kind=self.kind, scale=self.scale)
+        if self.family == "over time":
+            return over_time_worlds.OverTimeWorld(n=self.n, schools=self.schools, kind=self.kind)
         equal = self.family == "equal"
         return worlds.World(**size, kind=self.kind, equal_effects=equal, two_kinds=self.two_kinds)
 

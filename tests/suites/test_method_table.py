@@ -75,6 +75,8 @@ TABLE = {
     "survival": Row(
         MARGINAL, "k", trimmed=True, outcomes=("time",), summaries=("risk", "survival", "rmst")
     ),
+    # of strategies sustained over time, which every child could have followed
+    "time_varying": Row(("ate",), "k"),
     # answers without positivity
     "incremental": Row(("incremental",), "2", guard="exempt"),
     # the ATE under Randomised(simple)

@@ -11,9 +11,9 @@ from fingerpost.cli._screen import command, labelled, table
 from fingerpost.core.errors import UsageError, listed, nearest
 
 if TYPE_CHECKING:
-    from fingerpost.core.leaves import Engine, Estimator, Sensitivity
+    from fingerpost.core.leaves import Engine, Estimator, Phenotype, RecordsMeasure, Sensitivity
 
-ROOMS = ("estimators", "sensitivity", "engines")
+ROOMS = ("estimators", "sensitivity", "phenotypes", "outcomes", "engines")
 
 ARMS = {
     "k": "2 or more",
@@ -25,19 +25,23 @@ ARMS = {
 
 def leaves(
     room: Annotated[
-        str | None, typer.Argument(metavar="[ROOM]", help="estimators, sensitivity or engines.")
+        str | None,
+        typer.Argument(
+            metavar="[ROOM]", help="estimators, sensitivity, phenotypes, outcomes or engines."
+        ),
     ] = None,
     name: Annotated[
         str | None, typer.Argument(metavar="[NAME]", help="One leaf, told in full.")
     ] = None,
 ) -> None:
-    """List estimators, sensitivity analyses and engines, and what each can do.
+    """List estimators, sensitivity analyses, phenotypes, outcomes of linked records and engines.
 
     \b
     Examples:
       fingerpost leaves
       fingerpost leaves estimators
       fingerpost leaves estimators aipw
+      fingerpost leaves phenotypes cleft_isolated
     """
     if room is None:
         print("\n\n".join(overview(each) for each in ROOMS))
@@ -65,6 +69,12 @@ def overview(room: str) -> str:
         return table(
             [room, "", "asks"], [[name, each.title, each.question] for name, each in asked]
         )
+    if room == "phenotypes":
+        return table([room, ""], [[name, each.summary] for name, each in phenotypes()])
+    if room == "outcomes":
+        return table(
+            [room, "", "in"], [[n, each.title, each.measured_in] for n, each in outcomes()]
+        )
     engines = found.menu(room, Engine).items()
     return table([room, ""], [[name, leaf.summary] for name, leaf in engines])
 
@@ -83,8 +93,30 @@ def menu(room: str) -> str:
     if room == "sensitivity":
         asked = [[name, leaf.question] for name, leaf in found.menu(room, Sensitivity).items()]
         return table(["analysis", "question"], asked)
+    if room == "phenotypes":
+        groups = [[name, ", ".join(n for n, _ in each.groups)] for name, each in phenotypes()]
+        return table(["phenotype", "groups"], groups)
+    if room == "outcomes":
+        rows = [[n, each.kind, each.measured_in, each.domain] for n, each in outcomes()]
+        return table(["outcome", "kind", "in", "domain"], rows)
     engines = found.menu(room, Engine).items()
     return table(["engine", "what it is"], [[name, leaf.summary] for name, leaf in engines])
+
+
+def phenotypes() -> list[tuple[str, Phenotype]]:
+    """Return every group of children by health condition."""
+    from fingerpost.core import leaves as found
+    from fingerpost.core.leaves import Phenotype
+
+    return list(found.menu("phenotypes", Phenotype).items())
+
+
+def outcomes() -> list[tuple[str, RecordsMeasure]]:
+    """Return every outcome that is read from linked records."""
+    from fingerpost.core import leaves as found
+    from fingerpost.core.leaves import RecordsMeasure
+
+    return list(found.menu("outcomes", RecordsMeasure).items())
 
 
 def targets(leaf: Estimator) -> str:
@@ -105,7 +137,7 @@ def arms(leaf: Estimator) -> str:
 def in_full(room: str, name: str) -> str:
     """Return one leaf in full."""
     from fingerpost.core import leaves as found
-    from fingerpost.core.leaves import Engine, Estimator, Sensitivity
+    from fingerpost.core.leaves import Engine, Estimator, Phenotype, RecordsMeasure, Sensitivity
 
     if room == "estimators":
         leaf = found.load(room, name, kind=Estimator)
@@ -113,17 +145,47 @@ def in_full(room: str, name: str) -> str:
     if room == "sensitivity":
         asked = found.load(room, name, kind=Sensitivity)
         return page(name, asked, [("Question", [asked.question]), *options(asked.options)])
+    if room == "phenotypes":
+        group = found.load(room, name, kind=Phenotype)
+        return page(name, group, list(phenotype_facts(group)))
+    if room == "outcomes":
+        measure = found.load(room, name, kind=RecordsMeasure)
+        return page(name, measure, list(outcome_facts(measure)))
     engine = found.load(room, name, kind=Engine)
     return page(name, engine, [("Needs", [engine.needs or "nothing more"])])
 
 
 def page(
-    name: str, leaf: Estimator | Sensitivity | Engine, facts: list[tuple[str, list[str]]]
+    name: str,
+    leaf: Estimator | Sensitivity | Phenotype | RecordsMeasure | Engine,
+    facts: list[tuple[str, list[str]]],
 ) -> str:
     """Return a leaf's title, summary, facts and reference."""
     parts = [f"{name}: {leaf.title}", "", labelled("What", [leaf.summary])]
     parts += [labelled(label, words) for label, words in facts]
     return "\n".join([*parts, labelled("Source", [leaf.reference])])
+
+
+def phenotype_facts(leaf: Phenotype) -> Iterator[tuple[str, list[str]]]:
+    """Yield who is in a group of children, and what it is not."""
+    yield "Groups", [f"{name}: {words}" for name, words in leaf.groups]
+    if leaf.terms:
+        yield "Terms", list(leaf.terms)
+    yield "Read from", [", ".join(leaf.tables)]
+    if leaf.limits:
+        yield "Limits", list(leaf.limits)
+    yield from options(leaf.options, needs=leaf.needs)
+
+
+def outcome_facts(leaf: RecordsMeasure) -> Iterator[tuple[str, list[str]]]:
+    """Yield what an outcome is measured in, from which rows, and what it is not."""
+    better = f", {leaf.better} is better" if leaf.better else ""
+    yield "Measured", [f"{leaf.kind}, in {leaf.measured_in}{better}"]
+    yield "Domain", [leaf.domain]
+    yield "Rows", [leaf.window]
+    yield "Read from", [", ".join(leaf.tables)]
+    if leaf.limits:
+        yield "Limits", list(leaf.limits)
 
 
 def estimator_facts(leaf: Estimator) -> Iterator[tuple[str, list[str]]]:

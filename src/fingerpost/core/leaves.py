@@ -47,8 +47,8 @@ class Estimator:
     (also on weights of its own, which its answer's fit holds) or `exempt`.
     extrapolates: whether it may answer where nobody was observed, shown apart if the target is
     refused. censoring: whether it answers for children whose outcome was not seen too, where the
-    study has a model of who was seen. over_time: whether it answers of strategies that are sustained
-    over time, of which a child may depart. randomised: targets it answers under a simple randomisation.
+    study has a model of who was seen. over_time: whether it answers of strategies sustained
+    over time. randomised: targets it answers under a simple randomisation.
     options: (name, words); needs: options it cannot run without; columns: options whose value is a
     column of the records, or several; apart: those of them whose columns are never covariates, so
     that `all_but` leaves them out; covariates: those whose columns must be covariates; keys_too:

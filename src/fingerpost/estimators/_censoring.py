@@ -115,7 +115,9 @@ def _over_time(task: Task, course: Course, terms: tuple[ModelTerm, ...]) -> Cens
     for rows, at, goes_on, what in _decisions(task, course):
         if goes_on.all():
             continue
-        part, probability = _goes_on(task, course, terms, rows=rows, at=at, goes_on=goes_on, what=what)
+        part, probability = _goes_on(
+            task, course, terms, rows=rows, at=at, goes_on=goes_on, what=what
+        )
         parts.append(part)
         log_weight -= sum_by(rows, np.log(probability), n_groups=task.cohort.n)
     weight = np.where(here, np.exp(np.where(here, log_weight, 0.0)), 0.0)
@@ -153,7 +155,9 @@ def _goes_on(
 ) -> tuple[Part, Array]:
     """Return the model of going on at one kind of decision, and (m,) its probability."""
     if not goes_on.any():
-        raise NotFitted(f"models.censoring: nobody goes on {what}. Widen the strategy or the grace.")
+        raise NotFitted(
+            f"models.censoring: nobody goes on {what}. Widen the strategy or the grace."
+        )
     cohort = task.cohort
     design = history(course, cohort.covariates, terms, rows=rows, at=at)
     weight = None if cohort.weight is None else cohort.weight[rows]
@@ -168,11 +172,17 @@ def _goes_on(
 def _fitted(
     design: Design, goes_on: NDArray[np.bool_], weight: Array | None, *, firth: bool, what: str
 ) -> GlmFit:
-    fitted = fit(design, goes_on.astype(float), family="logit", weights=weight, firth=firth)
+    """Return the fit; where few depart and a covariate tells who does, that of Firth (1993), which
+    is finite.
+    """
+    seen_on = goes_on.astype(float)
+    fitted = fit(design, seen_on, family="logit", weights=weight, firth=firth)
+    if (fitted.separated or not fitted.converged) and not firth:
+        fitted = fit(design, seen_on, family="logit", weights=weight, firth=True)
     if fitted.separated or not fitted.converged:
         raise NotFitted(
             f"models.censoring: the model of who goes on {what} did not settle: a covariate tells "
-            "it for certain. Mend: use fewer terms in models: {censoring: …}, or firth: true."
+            "it for certain. Mend: use fewer terms in models: {censoring: …}."
         )
     return fitted
 

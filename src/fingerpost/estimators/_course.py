@@ -12,7 +12,6 @@ from fingerpost.core.course import Course
 from fingerpost.core.model import Factor, ModelTerm
 from fingerpost.kernels.design import Terms, check
 
-Array = NDArray[np.float64]
 DECISION = "(decision)"
 
 
@@ -23,21 +22,26 @@ def history(
     *,
     rows: NDArray[np.intp],
     at: NDArray[np.intp],
+    kept: tuple[ModelTerm, ...] | None = None,
 ) -> Terms:
-    """Return the design of m rows at m decisions: baseline terms, what changed, the decision.
+    """Return the design of m rows at m decisions: baseline terms, each covariate over time as known
+    before the decision and before the one that went before it, and the decision.
 
-    rows, at: (m,) places in the course. A covariate over time that the others tell already among
-    these rows, as its value at time zero does of the first reading after it, is left out.
+    columns: of the cohort, by name; terms: of them. rows, at: (m,) places in the course. A
+    covariate over time that the others tell already among these rows, as its value at time zero
+    does of the first reading after it, is left out. kept: the terms of a design made before, where
+    this is to have the same.
     """
     own = {name: column.take(rows) for name, column in columns.items()}
+    before = np.maximum(at - 1, 0)
     more = {f"{name} now": Column(values[rows, at]) for name, values in course.covariates.items()}
+    more |= {
+        f"{name} before": Column(values[rows, before]) for name, values in course.covariates.items()
+    }
     more[DECISION] = Column(at.astype(np.float64))
     everything = {**own, **more}
-    whole = Terms(everything, (*terms, *(_plain(name) for name in more)))
-    spare = set(check(whole))
-    kept = (_plain(name) for name in more if name not in spare)
-    return Terms(everything, (*terms, *kept))
-
-
-def _plain(name: str) -> ModelTerm:
-    return ModelTerm((Factor(name),))
+    if kept is not None:
+        return Terms(everything, kept)
+    added = {name: ModelTerm((Factor(name),)) for name in more}
+    spare = set(check(Terms(everything, (*terms, *added.values()))))
+    return Terms(everything, (*terms, *(one for name, one in added.items() if name not in spare)))

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class OneTable:
-    """A study and the one table that it is run on; flow: of how the table came to be; course: of its
-    rows, where strategies are sustained over time.
+    """A study and the one table that it is run on. flow: of how the table came to be. course: of
+    its rows, where strategies are sustained over time.
     """
 
     study: Study

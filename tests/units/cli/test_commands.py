@@ -221,8 +221,9 @@ def test_demo_without_its_tables_names_the_extra(tmp_path, monkeypatch):
 
 def test_demo_names_the_table_that_is_not_here(tmp_path, monkeypatch):
     monkeypatch.setenv("FINGERPOST_SHARED", str(tmp_path))
-    stories, absent = demonstration.to_run()
-    assert [story.name for story in stories] == ["nhefs", "lalonde-trial", "lalonde-survey"]
+    stories, absent = demonstration.to_run(tmp_path)
+    names = ["cleft", "nhefs", "lalonde-trial", "lalonde-survey"]
+    assert [story.name for story in stories] == names
     assert "ECLS-K" in absent and str(tmp_path) in absent
 
 
@@ -232,13 +233,31 @@ def test_real_data_is_found_where_it_is_said_to_be(tmp_path, monkeypatch, below)
     folder.mkdir(parents=True)
     monkeypatch.setenv("FINGERPOST_SHARED", str(tmp_path))
     assert real_data()[0] == folder
-    stories, absent = demonstration.to_run()
-    assert stories[0].name == "eclsk" and absent == ""
+    stories, absent = demonstration.to_run(tmp_path)
+    assert [story.name for story in stories[:2]] == ["cleft", "eclsk"] and absent == ""
+
+
+def test_demo_opens_with_provision_in_an_england_made_for_it(tmp_path, monkeypatch):
+    """The study asks the England that is built beside the reports, and finds it there again."""
+    from fingerpost.england import build as building
+    from fingerpost.records.writing import read_manifest
+
+    monkeypatch.setattr(building, "USUAL_CLEFTS", 30)
+    monkeypatch.setattr(demonstration, "CHILDREN", 100)
+    stories, _ = demonstration.to_run(tmp_path)
+    assert stories[0].records == tmp_path / demonstration.ENGLAND
+    assert [story.check for story in stories if story.name in ("cleft", "eclsk")].count(True) == 0
+    for _ in range(2):
+        demonstration.make_england(tmp_path / demonstration.ENGLAND, quiet=True)
+    made = read_manifest(tmp_path / demonstration.ENGLAND)
+    assert made.synthetic and made.options["boosts"] == {"cleft": 30}
+    assert made.tables["child"]["rows"] == 130
 
 
 def test_every_example_of_the_demo_is_there():
     assert find_spec("causaldata") is not None
-    for story in (*demonstration.STORIES, demonstration.ECLSK_STORY):
+    own = (demonstration.CLEFT_STORY, demonstration.ECLSK_STORY)
+    for story in (*demonstration.STORIES, *own):
         assert example(story.study).is_file()
 
 

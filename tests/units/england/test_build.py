@@ -130,14 +130,25 @@ def test_a_stop_from_the_keyboard_leaves_whole_parts(tmp_path):
     folder = tmp_path / "keyboard"
     command = [
         *(sys.executable, "-c", "from fingerpost.cli.main import main; main()"),
-        *("england", "build", "--children", "200000", "--seed", "5", "--out", str(folder)),
+        *(
+            "england",
+            "build",
+            "--children",
+            "150000",
+            "--phenotype-boost",
+            "none",
+            "--seed",
+            "5",
+            "--out",
+            str(folder),
+        ),
     ]
     going = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    until = time.monotonic() + 120
+    until = time.monotonic() + 240
     while not list(folder.glob("child/part-*.parquet")) and time.monotonic() < until:
         time.sleep(0.2)
     going.send_signal(signal.SIGINT)
-    _, said = going.communicate(timeout=180)
+    _, said = going.communicate(timeout=240)
     assert going.returncode == 130, said
     assert "Traceback" not in said
     assert "Nothing is half-written" in said

@@ -1,4 +1,4 @@
-"""What is true, beside what was found: only where a truth is known, and whether intervals hold it."""
+"""What is true beside what was found, where a truth is known, and whether intervals hold it."""
 
 from __future__ import annotations
 

@@ -42,7 +42,10 @@ class Copies:
     course: Course
 
 
-def followed(level: NDArray[np.int64], strategy: Strategy) -> tuple[NDArray[np.bool_], ...]:
+Bools = NDArray[np.bool_]
+
+
+def followed(level: NDArray[np.int64], strategy: Strategy) -> tuple[Bools, NDArray[np.int8], Bools]:
     """Return, for a strategy, (n, d): whether children still follow it, the kind of decision, and
     whether they had begun before.
 

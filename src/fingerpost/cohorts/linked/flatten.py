@@ -147,9 +147,7 @@ def sustained(
     bounds = _values.fifths(base) if any(one.fifths for one in asked) else ()
     table = whole(linked, store, chosen, hold=hold, asked=asked, measures=measures, bounds=bounds)
     changing = tuple(one for one in asked if one.varies)
-    terms = termly(
-        linked, store, chosen=chosen, order=table[CHILD], asked=changing, hold=hold
-    )
+    terms = termly(linked, store, chosen=chosen, order=table[CHILD], asked=changing, hold=hold)
     columns = {name: exposure_of(name, one) for name, one in measures.items()}
     return copied(linked, Trial(table, flow), terms, columns)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, get_args
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from fingerpost.studies.language.access import KINDS, AccessPart
 from fingerpost.studies.language.conditions import CONDITIONS_FORM
@@ -48,6 +48,9 @@ REQUIRED = ("study", "question", "arms", "outcomes", "assignment", "estimators")
 
 class AgreementPart(Part):
     """What counts as agreement, declared before looking."""
+
+    # One of the two keys: what a schema can say of it.
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
 
     within: Distance | None = Field(
         None,

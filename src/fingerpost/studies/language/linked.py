@@ -85,8 +85,8 @@ def read_linked(document: Document) -> Read:
 
 
 def as_zero(node: object) -> TimeZero:
-    """Return time zero of {year: 1, census: spring}, or of a trial each year, {every: year, from: 1,
-    to: 4, census: spring}.
+    """Return time zero of {year: 1, census: spring}, or of a trial each school year, {every: year,
+    from: 1, to: 4, census: spring}.
     """
     if not isinstance(node, dict):
         raise misread(node, f"should be {{year: 1, census: spring}}; {shown(node)} was found.")

@@ -33,7 +33,9 @@ def check_arms(linked: Linked, faults: FaultList) -> None:
     through = linked.through
     for arm, one in linked.strategies:
         if one.through != through:
-            words = f"all arms are sustained through one school year. Write through: year {through}."
+            words = (
+                f"all arms are sustained through one school year. Write through: year {through}."
+            )
             faults.add(f"arms.{arm}", words)
         if one.begins not in (None, linked.zero.year):
             words = f"begins in Year {one.begins}, and time zero is in Year {linked.zero.year}."

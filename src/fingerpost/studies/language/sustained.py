@@ -32,7 +32,9 @@ SUSTAINED_FORM: dict[str, Any] = {
             "description": "The time of grace: begun at most so many terms after time zero.",
             "additionalProperties": False,
             "required": ["terms"],
-            "properties": {"terms": {"type": "integer", "minimum": 0}},
+            "properties": {
+                "terms": {"type": "integer", "minimum": 0, "description": "How many school terms."}
+            },
         },
     },
 }
@@ -71,7 +73,9 @@ def as_sustained(node: dict[str, Any], known: dict[str, tuple[str, ...]]) -> Str
     said = [f"{'never ' if key == 'never' else ''}{words}"]
     if grace:
         said.append(f"begun within {grace} {'term' if grace == 1 else 'terms'} of time zero")
-    said.append(f"kept to through Year {through}" if key == "never" else f"kept up through Year {through}")
+    said.append(
+        f"kept to through Year {through}" if key == "never" else f"kept up through Year {through}"
+    )
     return Strategy(", ".join(said), levels, through=through, begins=begins, grace=grace)
 
 
@@ -79,7 +83,9 @@ def as_school_year(node: object, key: str) -> int:
     """Return the number of a school year, of `year 3` or 3."""
     found = YEAR.fullmatch(as_text(node)) if node is not None else None
     if found is None:
-        raise misread(node, f"{key}: should be a school year, such as year 3; {shown(node)} was found.")
+        raise misread(
+            node, f"{key}: should be a school year, such as year 3; {shown(node)} was found."
+        )
     return int(found.group(1))
 
 
