@@ -38,8 +38,9 @@ units: $(VENV)/.stamp-test  ## the tests only
 docs: $(VENV)/.stamp-test  ## build the manual into build/site (works without a network)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-bench: $(VENV)/.stamp-bench  ## measure speed and memory against peers; writes benchmarks/RESULTS.md
+bench: $(VENV)/.stamp-bench  ## measure speed and memory against peers; writes benchmarks/RESULTS.md, RECORDS.md
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/records_tasks.py
 
 picture: $(VENV)/.stamp-demo  ## draw the README's picture again (needs the ECLS-K table)
 	$(BIN)/python scripts/picture.py

@@ -8,7 +8,7 @@ from datetime import date
 import numpy as np
 
 from benchmarks.coverage_cells import Cell, Trial
-from benchmarks.coverage_page import Verdict, verdict
+from benchmarks.coverage_page import ENOUGH, Verdict, verdict
 from fingerpost.core.estimand import Target, Term, pair
 
 NAIVE = "naive"
@@ -68,7 +68,9 @@ class Judged:
             return ""
         if self.asked.must_miss:
             return "covers, where unseen severity should bias" * (self.found.covered >= CONFOUNDED)
-        return ", ".join(self.found.faults)
+        # Ratios of standard errors are judged where enough worlds were drawn to tell 7%.
+        told = [one for one in self.found.faults if one != "SE" or self.found.drawn >= ENOUGH]
+        return ", ".join(told)
 
 
 def judged(one: Asked, answers: np.ndarray, true: float) -> Judged:
@@ -133,9 +135,15 @@ unauthorised absence, so there both sets must cover. To every other outcome it d
 set must **not** cover, and the second must. Truth is that of the superpopulation.
 
 Criteria of numbers that must cover: coverage of the 95% interval from 92% to 98%; bias at most the
-greater of 3.5 Monte Carlo standard errors (MCSE) and a tenth of the empirical standard deviation;
-mean standard error within 7% of the empirical standard deviation. A number that must not cover is
-at fault where its coverage is 92% or more. On the scale `ratio` bias and errors are of logarithms.
+greater of 3.5 Monte Carlo standard errors (MCSE) and a tenth of the empirical standard deviation.
+Mean standard errors are printed beside the empirical standard deviation and not judged, as it takes
+2,000 cohorts to tell 7%. A number that must not cover is at fault where its coverage is 92% or
+more. On the scale `ratio` bias and errors are of logarithms.
+
+Inverse weighting is the leaf that leans on the model of who is provided for alone. That model is a
+logit given the habits of schools and authorities too, which a study does not have: over the habits
+it is nearly a logit and not quite, which shows as a small bias of `ipw` where severity, a strong
+cause, is given. Leaves that also model the outcome do not have it.
 """
 
 

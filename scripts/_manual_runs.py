@@ -27,6 +27,10 @@ from fingerpost.plots.picture import Picture
 
 ROOT = Path(__file__).resolve().parents[1]
 METHODS = Path("examples") / "methods"
+# Strategies sustained over time are asked of linked records: a small synthetic England.
+LINKED = {"time_varying": Path("examples") / "hope" / "sustained.yaml"}
+ENGLAND, CHILDREN = "england", 12_000
+BUILT = f"fingerpost england build --children {CHILDREN} --out {ENGLAND}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +47,13 @@ class Ran:
 
 def example(name: str) -> Path:
     """Return a leaf's worked example."""
-    return ROOT / METHODS / f"{name}.yaml"
+    return ROOT / LINKED.get(name, METHODS / f"{name}.yaml")
 
 
 def run_examples(names: Iterable[str]) -> dict[str, Ran]:
     """Run the examples of leaves as a user would who stands in a checkout, in a folder aside."""
     with TemporaryDirectory() as folder, chdir(folder), blank_pictures():
-        shutil.copytree(ROOT / METHODS, METHODS)
+        shutil.copytree(ROOT / METHODS.parent, METHODS.parent)
         return {name: _run(name) for name in names}
 
 
@@ -70,11 +74,16 @@ def _blank(name: str, _draw: object, *, title: str, description: str, source: st
 
 
 def _run(name: str) -> Ran:
-    file = (METHODS / f"{name}.yaml").as_posix()
-    words = ["study", "run", file, "--out", "found", "--quiet"]
+    file = example(name).relative_to(ROOT).as_posix()
+    asked = [file]
+    if name in LINKED:
+        asked += ["--records", ENGLAND]
+        build = [*BUILT.split()[1:], "--phenotype-boost", "none", "--jobs", "1", "--quiet"]
+        CliRunner().invoke(app, build)
+    words = ["study", "run", *asked, "--out", "found", "--quiet"]
     done = CliRunner(env={"COLUMNS": "84"}).invoke(app, words)
     if done.exit_code not in (0, 4):
         raise RuntimeError(f"{file}: exit code {done.exit_code}\n{done.output}")
     results = json.loads((Path("found") / "results.json").read_text(encoding="utf-8"))
     printed = done.output.split("\nWrote ")[0].rstrip()
-    return Ran(f"fingerpost study run {file}", done.exit_code, printed, results)
+    return Ran(f"fingerpost study run {' '.join(asked)}", done.exit_code, printed, results)

@@ -17,6 +17,9 @@ READINGS = {
 and are not now; the file `incremental_curve` in `report-tables` holds both.""",
     "iv": """The regression in the same study cannot see severity, and its interval misses the
 truth. The instrument's holds it, and is wider: that is its price.""",
+    "time_varying": """Nobody can tell at time zero who will keep to which strategy, so each child
+counts for both until it departs from one. In this England support that begins by the spring of Year
+1 is what acts, and severity, which is not recorded, bears on no absence.""",
     "within": """Siblings share their home; here nothing but need and the draw sets them apart.""",
     "negative_control": """Severity lowers reading before support as well, so the control rightly
 finds a difference, and the answer is not to be believed.""",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from _manual_runs import Ran, example, run_examples
+from _manual_runs import BUILT, LINKED, Ran, example, run_examples
 from _manual_truths import READINGS, truth
 from _manual_words import (
     ARMS,
@@ -28,7 +28,8 @@ from _manual_words import (
 from fingerpost.core.leaves import Estimator, Sensitivity, menu
 from fingerpost.records.dictionary import as_markdown
 
-MANUAL = Path(__file__).resolve().parents[1] / "docs" / "manual"
+ROOT = Path(__file__).resolve().parents[1]
+MANUAL = ROOT / "docs" / "manual"
 BEGUN = "<!-- Written by scripts/manual.py from the leaf and its example: run `make manual`. -->"
 ROOMS = {"estimators": Estimator, "sensitivity": Sensitivity}
 
@@ -159,13 +160,16 @@ def page(name: str, leaf: Estimator | Sensitivity, *parts: str) -> str:
 def worked(room: str, name: str, ran: Ran) -> Iterator[str]:
     """Yield a leaf's worked example: its study, its command, what is printed, what is true."""
     yield "## A worked example"
-    yield f"The study `examples/methods/{name}.yaml`:"
+    yield f"The study `{example(name).relative_to(ROOT).as_posix()}`:"
     yield f"```yaml\n{example(name).read_text(encoding='utf-8').strip()}\n```"
+    if name in LINKED:
+        yield f"On a small synthetic England, `{BUILT} --phenotype-boost none`:"
     yield f"```console\n$ {ran.command}\n```"
     yield f"It prints first:\n\n```text\n{ran.printed}\n```"
     if room == "sensitivity":
         yield from result_tables(name, ran)
-    yield f"**What is true.** {truth(name)}"
+    if name not in LINKED:
+        yield f"**What is true.** {truth(name)}"
     if name in READINGS:
         yield READINGS[name]
 

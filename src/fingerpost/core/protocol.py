@@ -183,6 +183,12 @@ def recorded(linked: Linked) -> str:
         levels = " or ".join(LEVEL_WORDS[level] for level in strategy.levels)
         more = strategy.words.split(", ")[1:]
         said.append(", ".join((f"{arm}: {levels}", *more)))
+    if linked.through is not None:
+        return (
+            "every child is copied to each arm, and a copy is followed from census to census, term "
+            "by term, until the highest level recorded, as known on the day of the census, departs "
+            f"from its arm or the child is in no census: {'; '.join(said)}"
+        )
     rule = f"the highest level in any record of {linked.zero.words()}, as known on that day"
     return f"{rule}: {'; '.join(said)}; a child of none of these leaves, and is counted"
 

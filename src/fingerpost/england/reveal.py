@@ -84,7 +84,7 @@ def strategy(
 
     >>> soon, late = Amounts(delays=(0, 1)), Amounts(delays=(3, 4, 5, 6))
     >>> round(strategy("wellbeing", soon, against=late).value, 3)
-    0.165
+    0.161
     """
     if measure not in STRATEGY:
         raise UsageError(f"No truth by strategy is kept of {measure}.")

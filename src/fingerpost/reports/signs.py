@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fingerpost.core.output import Output
 from fingerpost.core.table import Cell, Table
 from fingerpost.core.words import listing, sentence
@@ -20,7 +22,8 @@ def signs(output: Output) -> tuple[str, ...]:
         # What a leaf tells of all children stands first; of subgroups it tells the like.
         firsts.setdefault((table.name, table.columns, table.tags), table)
     found = (tell(table) for table in firsts.values() for name, tell in TELL if table.name == name)
-    return tuple(dict.fromkeys(sentence(text) for text in found if text))
+    told = (*found, form([table for table in firsts.values() if table.name == "model_form"]))
+    return tuple(dict.fromkeys(sentence(text) for text in told if text))
 
 
 def density(table: Table) -> str:
@@ -86,15 +89,20 @@ def matches(table: Table) -> str:
     return ""
 
 
-def form(table: Table) -> str:
-    """Return which working models miss the form that the records show."""
-    found = dict.fromkeys(str(r.get("model")) for r in table.records() if r.get("departs") is True)
+def form(tables: Sequence[Table]) -> str:
+    """Return which working models miss the form that the records show, of any outcome."""
+    found: dict[str, None] = {}
+    for table in tables:
+        outcome = str(table.tag("outcome") or "the outcome")
+        for row in table.records():
+            if row.get("departs") is True:
+                found[outcome if row.get("model") == "outcome" else "the arm"] = None
     if not found:
         return ""
-    which = listing([f"the {name} model" for name in found])
+    which = listing([name.replace("_", " ") for name in found])
     return (
-        f"warning, {which} {'departs' if len(found) == 1 else 'depart'} from the form that the "
-        "records show: a square, or a product, of covariates is missing"
+        f"warning, the working model of {which} departs from the form that the records show: a "
+        "square, or a product, of covariates is missing"
     )
 
 
@@ -140,6 +148,5 @@ TELL = (
     ("overidentification", stories),
     ("matches", matches),
     ("missing", filled),
-    ("model_form", form),
     ("within_clusters", clusters),
 )

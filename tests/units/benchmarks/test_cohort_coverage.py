@@ -45,7 +45,7 @@ def test_the_truth_of_every_outcome_is_the_designed_one() -> None:
     [
         (FREE, MEASURED, 0.0, 0.05, ""),
         (FREE, MEASURED, 0.02, 0.05, "bias"),
-        (FREE, MEASURED, 0.0, 0.03, "coverage, SE"),
+        (FREE, MEASURED, 0.0, 0.03, "coverage"),
         ("ks2_maths", MEASURED, -0.2, 0.05, ""),
         ("ks2_maths", MEASURED, 0.0, 0.05, "covers, where unseen severity should bias"),
         ("ks2_maths", SETS[1], 0.0, 0.05, ""),

@@ -283,11 +283,11 @@ def test_a_covariate_filled_for_many_children_is_a_reason_for_doubt():
 
 
 def test_a_model_whose_form_departs_is_a_reason_for_doubt():
-    columns = "model squared p_holm departs"
+    columns = "model squared p_holm departs"  # of the outcome maths
     rows = (("exposure", "age", 0.5, False), ("outcome", "age", 0.01, True))
     told = signs(made(tables=(table("model_form", columns, rows),)))
     assert len(told) == 1
-    assert "the outcome model departs from the form that the records show" in told[0]
+    assert "the working model of maths departs from the form that the records show" in told[0]
 
 
 def test_primary_answers_for_different_children_are_not_judged_to_agree():

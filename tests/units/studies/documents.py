@@ -20,7 +20,10 @@ estimators: [ipw, aipw]
 LINKED = """\
 study: sen-support-cleft
 question: Does SEN Support by Year 1 reduce unauthorised absence to the end of Year 6?
-population: {phenotype: cleft_isolated, born: 2003-09/2008-08, enrolled: {year: 1, school: state-funded}}
+population:
+  phenotype: cleft_isolated
+  born: 2003-09/2008-08
+  enrolled: {year: 1, school: state-funded}
 arms: {none: no recorded provision, support: SEN Support}
 time_zero: {year: 1, census: spring}
 follow_up: {to: end of year 6}

@@ -25,7 +25,7 @@ LATE = date(2020, 1, 1)
 
 
 def study(kept: Strategy = KEPT, given: tuple[str, ...] = ("fsm", "earlier_absence")) -> Study:
-    linked = Linked(strategies=(("never", NEVER), ("kept", kept)), zero=TimeZero(), until=6)
+    linked = Linked(strategies=(("never", NEVER), ("kept", kept)), zero=TimeZero(), until=2)
     return Study(
         "sustained",
         "?",

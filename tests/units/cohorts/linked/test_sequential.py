@@ -19,7 +19,7 @@ ARMS = (
     ("none", Strategy("no recorded provision", ("none",))),
     ("support", Strategy("SEN Support", ("support",))),
 )
-LINKED = Linked(strategies=ARMS, zero=TimeZero(1, "spring", 3), until=6)
+LINKED = Linked(strategies=ARMS, zero=TimeZero(1, "spring", 3), until=3)
 LATE = date(2020, 1, 1)
 
 
@@ -100,14 +100,17 @@ def test_flow_counts_trials_of_children(tmp_path):
 
 
 def test_all_rows_of_a_child_share_unit_and_cluster(tmp_path):
-    found = flat(tmp_path)
+    tables = records()
+    tables["child"] += [child(6), child(7)]
+    tables["school_census"] += [*years(6, "K", "K", "K"), *years(7, "K", "K", "K", fsm=1)]
+    found = flatten(study(), opened(tmp_path, **tables))
     cohort = build(found.study, found.records).cohort
     child_of = np.array([one[0] for one in rows(found)])
+    assert len(np.unique(cohort.unit)) == len(np.unique(child_of)) == 6
     for unit in np.unique(cohort.unit):
         own = cohort.unit == unit
         assert len(np.unique(child_of[own])) == 1
         assert len(np.unique(cohort.clusters["school"][own])) == 1
-    assert len(np.unique(cohort.unit)) == 4
 
 
 def test_provision_known_only_later_bars_nobody(tmp_path):
