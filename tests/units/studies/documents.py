@@ -20,10 +20,7 @@ estimators: [ipw, aipw]
 LINKED = """\
 study: sen-support-cleft
 question: Does SEN Support by Year 1 reduce unauthorised absence to the end of Year 6?
-population:
-  phenotype: cleft_isolated
-  born: 2003-09/2008-08
-  enrolled: {year: 1, school: state-funded}
+population: {phenotype: cleft_isolated, born: 2003-09/2008-08, enrolled: {year: 1, school: state-funded}}
 arms: {none: no recorded provision, support: SEN Support}
 time_zero: {year: 1, census: spring}
 follow_up: {to: end of year 6}
@@ -33,7 +30,7 @@ estimand: {contrast: [support, none], target: [ate, att], scale: ratio}
 estimators: [ipw, aipw]
 sensitivity: [e_value, omitted_variable, negative_control]
 release: {policy: ons_srs}
-"""
+"""  # noqa: E501
 
 
 def instead(line: str) -> str:

@@ -103,6 +103,8 @@ def test_all_rows_of_a_child_share_unit_and_cluster(tmp_path):
     tables = records()
     tables["child"] += [child(6), child(7)]
     tables["school_census"] += [*years(6, "K", "K", "K"), *years(7, "K", "K", "K", fsm=1)]
+    died = date(2012, 5, 1)  # an outcome that is the same for all is refused
+    tables["death"] = [{"child_id": 7, "death_date": died, "known_from": died}]
     found = flatten(study(), opened(tmp_path, **tables))
     cohort = build(found.study, found.records).cohort
     child_of = np.array([one[0] for one in rows(found)])
