@@ -142,8 +142,8 @@ more. On the scale `ratio` bias and errors are of logarithms.
 
 Inverse weighting is the leaf that leans on the model of who is provided for alone. That model is a
 logit given the habits of schools and authorities too, which a study does not have: over the habits
-it is nearly a logit and not quite, which shows as a small bias of `ipw` where severity, a strong
-cause, is given. Leaves that also model the outcome do not have it.
+it is nearly a logit and not quite. That may be why `ipw` has a small bias where severity, a strong
+cause, is given, and leaves that also model the outcome have none; it was not shown apart.
 """
 
 
