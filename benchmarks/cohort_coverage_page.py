@@ -140,10 +140,14 @@ Mean standard errors are printed beside the empirical standard deviation and not
 2,000 cohorts to tell 7%. A number that must not cover is at fault where its coverage is 92% or
 more. On the scale `ratio` bias and errors are of logarithms.
 
-Inverse weighting is the leaf that leans on the model of who is provided for alone. That model is a
-logit given the habits of schools and authorities too, which a study does not have: over the habits
-it is nearly a logit and not quite. That may be why `ipw` has a small bias where severity, a strong
-cause, is given, and leaves that also model the outcome have none; it was not shown apart.
+Inverse weighting leans on the model of who is provided for alone. Some 2% of these children bear a
+marker of need for a plan, which neither set holds: they have support or a plan whatever else is
+true of them, so that no logit is quite right, and children without support who are like them can
+hardly be found. That is why `ipw` has a small bias where severity, a strong cause, is given, and
+leaves that also model the outcome have none. In cohorts four times the size (31 to 37 of them) its
+bias of KS2 mathematics is +0.007 (MCSE 0.003), and +0.015 (0.004) given the habits of schools and
+authorities too; without the children of the marker it is -0.006 (0.003) and -0.003 (0.004). It is a
+bias of the model, then, and not of the number of children.
 """
 
 

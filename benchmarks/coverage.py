@@ -7,8 +7,11 @@ coverage_cells.py. Answers are kept in build/coverage by part and leaf, a hundre
 with a digest of the code that the leaf runs. A run that was stopped goes on where it was. Where the
 code of a leaf has changed since, some of its worlds are drawn again: if every number is the same
 its answers stay, if not they are drawn anew, and no other leaf's. Several processes share the parts
-between them. When all is there the tables are written to benchmarks/COVERAGE.md and
-docs/manual/coverage.md; --page writes them from what is there, --dry-run says what each part costs.
+between them. A leaf that misses a criterion in a part is drawn there four times as often, and
+judged on all its worlds: of more than a thousand cells some miss by the luck of the draw. If it
+misses still, worlds in which a study's guard rails refuse are left out, as no study would answer.
+When all is there the tables are written to benchmarks/COVERAGE.md and docs/manual/coverage.md;
+--page writes them from what is there, --dry-run says what each part costs.
 """
 
 from __future__ import annotations
@@ -43,11 +46,16 @@ from fingerpost.core.analysis import Analysis, Fits, Task  # noqa: E402
 from fingerpost.core.cohort import Cohort  # noqa: E402
 from fingerpost.core.errors import FingerpostError  # noqa: E402
 from fingerpost.core.estimate import Estimate  # noqa: E402
+from fingerpost.core.fit import Fit  # noqa: E402
 from fingerpost.core.inference import intervals, standard_errors  # noqa: E402
+from fingerpost.core.study import Guard  # noqa: E402
 from fingerpost.estimators import survival  # noqa: E402
+from fingerpost.studies import guard  # noqa: E402
+from fingerpost.studies.weights import from_own, indicators, weighting  # noqa: E402
 from suites.enrolled import LEAVES  # noqa: E402
 
 FULL = 2_000
+MORE = 4  # times as many worlds for a leaf that misses a criterion in a part
 CHUNK = 100
 STAGES = (100, 500)  # worlds of every part before any part is drawn to the end: faults show early
 AGAIN = 10  # worlds that are drawn again where code has changed
@@ -64,19 +72,48 @@ def answer(cohort: Cohort, asked: Sequence[Cell], kept: dict[object, Fits]) -> n
     asked: of one trial. kept: the fits that leaves with the same models share.
     """
     trial, found = asked[0].trial, np.full((len(asked), 4), np.nan)
-    told = Analysis(
-        trial.given, trial.models, cluster="school", stream="test", options=dict(trial.options)
-    )
     for rows in _at_once(asked):
         terms = tuple(asked[row].term for row in rows)
         fits = kept.setdefault(trial.models, Fits())
         try:
-            estimate = LEAVES[trial.leaf].run(Task(cohort, terms, told, fits)).estimate
+            estimate = LEAVES[trial.leaf].run(Task(cohort, terms, told(trial), fits)).estimate
         except FingerpostError:
             continue
         if estimate is not None and estimate.terms == terms:
             found[rows] = numbers(estimate)
     return found
+
+
+def refused(cohort: Cohort, asked: Sequence[Cell], kept: dict[object, Fits]) -> np.ndarray:
+    """Return (cells,) whether a study with the usual guard rails would refuse a term, or this leaf
+    its answer. asked: of one trial.
+    """
+    trial, limits = asked[0].trial, Guard()
+    leaf, shown = LEAVES[trial.leaf], indicators(cohort, trial.given)
+    task = Task(cohort, (), told(trial), kept.setdefault(trial.models, Fits()))
+    found = np.zeros(len(asked), dtype=bool)
+    for at, cell in enumerate(asked):
+        own = replace(task, terms=(cell.term,))
+        try:
+            tilted = weighting(own, cell.term, limits.outside_below)
+            rules = guard.judge_counts(own, cell.term, limits)
+            rules += guard.judge_weights(own, tilted, shown, limits)
+            fit = leaf.run(own).fit if leaf.guard == "own" else None
+        except FingerpostError:
+            found[at] = True
+            continue
+        for term, held in fit.weights.items() if isinstance(fit, Fit) else ():
+            weights = from_own(own, term, held.own, target=held.target)
+            rules += guard.judge_weights(own, weights, shown, limits)
+        found[at] = guard.refuses(rules)
+    return found
+
+
+def told(trial: Trial) -> Analysis:
+    """Return what a leaf is told in a trial."""
+    return Analysis(
+        trial.given, trial.models, cluster="school", stream="test", options=dict(trial.options)
+    )
 
 
 def _at_once(asked: Sequence[Cell]) -> list[list[int]]:
@@ -199,6 +236,19 @@ class Kept:
             return found
         return np.empty((0, len(self.places), 4))
 
+    def answers(self) -> np.ndarray:
+        """Return what is kept, without answers that guard rails bar where that was looked at."""
+        rows = self.load()
+        if self.barred.exists():
+            barred = np.load(self.barred)[: len(rows)]
+            rows[: len(barred)][barred] = np.nan
+        return rows
+
+    @property
+    def barred(self) -> Path:
+        """The file of which answers guard rails bar: (worlds, cells)."""
+        return self.file.with_suffix(".barred.npy")
+
     def add(self, rows: np.ndarray) -> None:
         """Keep more worlds; a run that is stopped meanwhile leaves what was there."""
         self.put(np.concatenate([self.load(), rows]))
@@ -208,6 +258,7 @@ class Kept:
         fresh = self.file.with_suffix(".fresh.npy")
         np.save(fresh, rows)
         fresh.replace(self.file)
+        self.barred.unlink(missing_ok=True)
         self._told.write_text(self.code, encoding="utf-8")
 
     @property
@@ -257,9 +308,12 @@ def check_again(one: Kept) -> None:
     print(f"{one.part.name}: {one.leaf} has changed: {'same' if same else 'other'} numbers")
 
 
-def measure(part: Part, worlds: int, folder: Path) -> None:
-    """Draw what is not there yet, a hundred worlds at a time, and say how long it takes."""
-    kept, asked, clock = leaves_of(part, folder), cells(part), dict[str, float]()
+def measure(part: Part, worlds: int, folder: Path, *, kept: Sequence[Kept] = ()) -> None:
+    """Draw what is not there yet of some leaves, or of all, a hundred worlds at a time, and say how
+    long it takes.
+    """
+    kept = kept or leaves_of(part, folder)
+    asked, clock = cells(part), dict[str, float]()
     base = base_of(part)
     for one in kept:
         check_again(one)
@@ -287,6 +341,21 @@ def measure(part: Part, worlds: int, folder: Path) -> None:
         print(f"{part.name}: CPU ms a world: {told}", flush=True)
 
 
+def bar(one: Kept) -> None:
+    """Keep in which worlds of a leaf guard rails refuse; none bind leaves that answer without."""
+    asked, base = cells(one.part), base_of(one.part)
+    if LEAVES[one.leaf].guard == "exempt" or one.barred.exists():
+        return
+    chosen = [asked[place] for place in one.places]
+    rows = np.zeros((len(one.load()), len(chosen)), dtype=bool)
+    for at in range(len(rows)):
+        for trial, own in by_trial(chosen).items():
+            rows[at, own] = refused(trial.draw(base + at), [chosen[row] for row in own], {})
+        if at % 500 == 499:
+            print(f"{one.part.name}: guard rails of {one.leaf}: {at + 1:,} of {len(rows):,} worlds")
+    np.save(one.barred, rows)
+
+
 @contextmanager
 def claimed(part: Part, folder: Path) -> Iterator[bool]:
     """Yield whether this process may measure the part; no other does so meanwhile."""
@@ -299,21 +368,42 @@ def claimed(part: Part, folder: Path) -> Iterator[bool]:
             yield True
 
 
+def missed(part: Part, worlds: int, folder: Path) -> list[Kept]:
+    """Return the leaves of a part with a cell that misses a criterion in its first worlds."""
+    return [
+        one
+        for one in leaves_of(part, folder)
+        if len(one.load()) >= worlds
+        and any(own.missed for own in verdicts(one, folder, one.load()[:worlds]).values())
+    ]
+
+
+def verdicts(one: Kept, folder: Path, answers: np.ndarray) -> dict[int, page.Verdict]:
+    """Return the verdicts of a leaf by the places of its cells."""
+    asked = cells(one.part)
+    return {
+        place: page.verdict(
+            asked[place], answers[:, at], truth(asked[place], folder / "truths.json")
+        )
+        for at, place in enumerate(one.places)
+    }
+
+
 def judged(part: Part, folder: Path) -> list[page.Verdict]:
     """Return the verdict of every cell of a part that was drawn, by earlier code or not."""
-    asked, out = cells(part), {}
+    out = {}
     for one in leaves_of(part, folder):
-        answers = one.load()
-        for at, place in enumerate(one.places if len(answers) >= CHUNK else ()):
-            true = truth(asked[place], folder / "truths.json")
-            verdict = page.verdict(asked[place], answers[:, at], true)
-            out[place] = replace(verdict, earlier=one.earlier)
+        if len(one.load()) >= CHUNK:
+            for place, verdict in verdicts(one, folder, one.answers()).items():
+                out[place] = replace(verdict, earlier=one.earlier)
     return [out[place] for place in sorted(out)]
 
 
 def complete(part: Part, worlds: int, folder: Path) -> bool:
     """Return whether every leaf of a part has been drawn often enough."""
-    return all(len(one.load()) >= worlds and not one.earlier for one in leaves_of(part, folder))
+    return all(
+        len(one.load()) >= worlds and not one.earlier for one in leaves_of(part, folder)
+    ) and all(len(one.load()) >= MORE * worlds for one in missed(part, worlds, folder))
 
 
 def dry_run(chosen: Sequence[Part], worlds: int) -> None:
@@ -358,9 +448,24 @@ def main() -> None:
             with claimed(part, FOLDER) as mine:
                 if mine:
                     measure(part, min(stage, asked.worlds), FOLDER)
+    for part in () if asked.page else chosen:
+        with claimed(part, FOLDER) as mine:
+            again = missed(part, asked.worlds, FOLDER) if mine else []
+            if again:
+                measure(part, MORE * asked.worlds, FOLDER, kept=again)
+            for one in again:
+                if one in missed(part, MORE * asked.worlds, FOLDER):
+                    bar(one)
     if asked.page or all(complete(part, asked.worlds, FOLDER) for part in parts()):
         found = {part: judged(part, FOLDER) for part in parts()}
-        whole = page.whole({part: own for part, own in found.items() if own}, asked.worlds)
+        first = sum(
+            own.missed
+            for part in parts()
+            for one in missed(part, asked.worlds, FOLDER)
+            for own in verdicts(one, FOLDER, one.load()[: asked.worlds]).values()
+        )
+        found = {part: own for part, own in found.items() if own}
+        whole = page.whole(found, asked.worlds, first=first, more=MORE)
         for place, text in zip(TABLES, (whole, page.summary(whole)), strict=True):
             place.write_text(text, encoding="utf-8")
             print(f"Wrote {place.relative_to(ROOT)}")

@@ -71,9 +71,14 @@ TABLE = {
     "regression": Row(("conditional",), "k", guard="exempt"),
     "within": Row(("conditional",), "k", guard="exempt"),
     # as weighting or g-formula, by horizon; risk and RMST, never a hazard ratio; `survival` is one
-    # less the risk
+    # less the risk; weights for leaving are its own, and judged
     "survival": Row(
-        MARGINAL, "k", trimmed=True, outcomes=("time",), summaries=("risk", "survival", "rmst")
+        MARGINAL,
+        "k",
+        trimmed=True,
+        outcomes=("time",),
+        summaries=("risk", "survival", "rmst"),
+        guard="own",
     ),
     # of strategies sustained over time, which every child could have followed
     "time_varying": Row(("ate",), "k"),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 D = TypeVar("D")
 GUARDS = {"target", "own", "exempt"}
 LEVELS = {"k", "pairwise", "ordered", "2"}
+OVER_COPIES = {"each", "pooled", "all"}
 KINDS = ("continuous", "binary", "count", "ordinal", "time")
 
 
@@ -44,7 +45,7 @@ class Estimator:
     scales, outcomes, summaries: kinds it takes and gives. levels: `k` (two or more arms, all at
     once), `pairwise` (two or more, two at a time), `ordered` (two, or more in order of dose) or
     `2`. spread: how its variance is made. guard: `target` (judged on the tilting weights), `own`
-    (also on weights of its own, which its answer's fit holds) or `exempt`.
+    (also on weights of its own, where its answer's fit holds any) or `exempt`.
     extrapolates: whether it may answer where nobody was observed, shown apart if the target is
     refused. censoring: whether it answers for children whose outcome was not seen too, where the
     study has a model of who was seen. over_time: whether it answers of strategies sustained
@@ -117,6 +118,9 @@ class Sensitivity:
     is one column. The names of such options mean the same in every analysis, so that most say
     nothing here. needs_estimators: of which the study must have one. check(study, options): raises
     UsageError with every fault of the options that can be told before a record is read.
+    over_copies: where missing values are imputed, whether it runs on `each` copy, its answers then
+    pooled; once on the `pooled` answers; or once on those and on `all` copies, without which it
+    has no answer.
     """
 
     title: str
@@ -134,6 +138,15 @@ class Sensitivity:
     keys_too: tuple[str, ...] = ()
     alone: tuple[str, ...] = ("outcome",)
     check: Callable[[Study, Mapping[str, object]], None] | None = None
+    over_copies: str = "each"
+
+    def __post_init__(self) -> None:
+        """Refuse a descriptor with words that nobody knows."""
+        if self.over_copies not in OVER_COPIES:
+            raise FingerpostError(
+                f'the analysis "{self.title}" declares over_copies: {self.over_copies}; it is one '
+                f"of {listed(sorted(OVER_COPIES))}."
+            )
 
 
 @dataclass(frozen=True, slots=True)

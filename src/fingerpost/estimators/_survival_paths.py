@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from fingerpost.core.analysis import Task
 from fingerpost.core.errors import NotFitted, Unanswerable
 from fingerpost.core.estimand import Term
+from fingerpost.core.fit import Weights
 from fingerpost.core.model import ModelTerm
 from fingerpost.estimators._models import (
     outcome_design,
@@ -19,7 +20,7 @@ from fingerpost.estimators._models import (
     under_arm,
 )
 from fingerpost.estimators._score import Score, score, tilt, tilt_key
-from fingerpost.estimators._survival import Follow
+from fingerpost.estimators._survival import Follow, ask_of
 from fingerpost.kernels.design import Design, Terms
 from fingerpost.kernels.hazard_curves import predicted
 from fingerpost.kernels.hazards import Hazards, at_risk, fit_hazards, grid_of
@@ -29,6 +30,7 @@ from fingerpost.kernels.weighted_survival import (
     Spells,
     Staying,
     curve_change,
+    told_weights,
     weighted_curve,
 )
 
@@ -99,6 +101,27 @@ def weighted_columns(
         hazards = staying.hazards
         own += hazards.project(hazards.bread @ change.in_leaving)
     return Weighted(np.array([curve.value(ask) for ask in asks]), rows, own, in_score, score(task))
+
+
+def own_weights(task: Task, found: Follow, term: Term) -> Weights | None:
+    """Return what each child counts for once leaving is weighted for, at its event or the horizon;
+    None where no model of leaving weighs the children.
+    """
+    arms = {name: task.cohort.arms.index(name) for name, _ in term.contrast}
+    weighting = found.by == "weighting"
+    stay = {name: _staying(task, found, arm) if weighting else None for name, arm in arms.items()}
+    if not any(stay.values()):
+        return None
+    tilted, own = tilt(task, term), {}
+    for name, arm in arms.items():
+        rows, staying = found.rows[arm], stay[name]
+        weight = found.weight[rows] * tilted.weights[rows, arm]
+        if staying is not None:
+            spells = found.spells.take(rows)
+            weight = told_weights(spells, weight, horizon=ask_of(term)[1], staying=staying)
+        own[name] = np.zeros(task.cohort.n)
+        own[name][rows] = weight
+    return Weights(own, found.weight * tilted.member)
 
 
 def through_score(found: Score, in_score: Array, count: int) -> Array:

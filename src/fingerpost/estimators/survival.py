@@ -29,7 +29,8 @@ leaving.
 Models of leaving and of the hazard are fitted up to the latest horizon asked that can be answered.
 A horizon that an arm's children are not followed to is refused for itself; others are answered.
 Standard errors hold every estimated model. Children whose time was not recorded at all are left
-out of the curves.
+out of the curves. With a model of leaving the guard rails also judge the weights with which
+children count at their event or the horizon: few children who stayed may stand for many who left.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ from fingerpost.core.analysis import Task
 from fingerpost.core.answer import Answer
 from fingerpost.core.errors import Unanswerable
 from fingerpost.core.estimand import Target, Term
+from fingerpost.core.fit import Fit
 from fingerpost.core.leaves import Assumption, Estimator
 from fingerpost.core.refusal import Broken, Refusal
 from fingerpost.core.study import Study
@@ -57,7 +59,7 @@ from fingerpost.estimators._survival import (
     follow,
     options_of,
 )
-from fingerpost.estimators._survival_paths import Columns, columns
+from fingerpost.estimators._survival_paths import Columns, columns, own_weights
 from fingerpost.estimators._survival_table import curve_table
 from fingerpost.kernels.weighted_survival import Ask
 
@@ -86,8 +88,14 @@ def run(task: Task) -> Answer:
         np.stack([influence for _, influence in combined], axis=1),
         weighted=found.by == PATHS[0],
     )
-    table = curve_table(own, found, NAME)
-    return Answer(NAME, estimate=estimate(own, uncertain), refusals=refusals, tables=(table,))
+    weights = {term: own_weights(own, found, term) for term in told}
+    return Answer(
+        NAME,
+        estimate=estimate(own, uncertain),
+        refusals=refusals,
+        tables=(curve_table(own, found, NAME),),
+        fit=Fit({term: one for term, one in weights.items() if one is not None}),
+    )
 
 
 def _refusals(why: Mapping[Term, str]) -> tuple[Refusal, ...]:
@@ -169,4 +177,5 @@ SURVIVAL = Estimator(
         ("intervals", "the most intervals of a model of hazards, 1 to 200; 40 where not said"),
     ),
     check=check,
+    guard="own",
 )

@@ -126,6 +126,22 @@ def weighted_curve(
     return Curve(distinct, survival, at_risk, events, left)
 
 
+def told_weights(spells: Spells, weights: Array, *, horizon: float, staying: Staying) -> Array:
+    """Return (n,) the weight with which each row counts at its event or, free of it, at the
+    horizon; 0 where it left before, so that what came of it by the horizon is not told.
+
+    Robins & Finkelstein (2000), Biometrics 56:779-788.
+    """
+    told = (spells.event | (spells.time >= horizon)) & (weights > 0.0)
+    grown: Array = np.ones(len(weights))
+    rows: Codes = np.arange(len(weights))
+    turns = staying.hazards.risk.grid.turns
+    for place in range(int(np.searchsorted(turns, horizon, side="left"))):
+        rows, leaves = _after(spells, rows, staying, place=place)
+        grown[rows] *= leaves.grown
+    return np.where(told, weights * grown, 0.0)
+
+
 def curve_change(
     spells: Spells,
     curve: Curve,

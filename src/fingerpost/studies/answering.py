@@ -182,17 +182,17 @@ def _warnings(asking: Asking, terms: list[Term]) -> tuple[tuple[Term, str], ...]
 
 def own_weights(asking: Asking, task: Task, *, answer: Answer) -> Answer:
     """Return an answer judged on the leaf's own weights too: terms that break a rule on them are
-    refused for this leaf alone, and what is near one is a warning.
+    refused for this leaf alone, and what is near one is a warning. A term without such weights in
+    the fit is one whose children the leaf weighs as the target says, and was judged so.
     """
     if asking.leaf.guard != "own" or answer.estimate is None:
         return answer
-    if not isinstance(answer.fit, Fit) or set(answer.estimate.terms) - set(answer.fit.weights):
+    if not isinstance(answer.fit, Fit):
         fault = Unanswerable(f"{asking.name}: it gives no weights on which it could be judged.")
         return unanswered(asking.name, answer.estimate.terms, fault=fault)
     refused: list[Refusal] = []
     warnings, tables = list(answer.warnings), list(answer.tables)
-    for term in answer.estimate.terms:
-        held = answer.fit.weights[term]
+    for term, held in answer.fit.weights.items():
         weighted = from_own(task, term, held.own, target=held.target)
         shown = asking.groups.covariates(term, seen=not asking.leaf.censoring)
         judged = guard.judge_weights(task, weighted, shown, asking.study.guard)

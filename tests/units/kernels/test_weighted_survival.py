@@ -9,7 +9,13 @@ from statsmodels.duration.survfunc import SurvfuncRight
 from fingerpost.kernels.design import Dense
 from fingerpost.kernels.hazards import at_risk, fit_hazards, grid_of
 from fingerpost.kernels.survival import kaplan_meier
-from fingerpost.kernels.weighted_survival import Spells, Staying, curve_change, weighted_curve
+from fingerpost.kernels.weighted_survival import (
+    Spells,
+    Staying,
+    curve_change,
+    told_weights,
+    weighted_curve,
+)
 
 RANDOM = np.random.default_rng(32)
 N = 400
@@ -90,6 +96,21 @@ def test_leaving_that_depends_on_time_alone_changes_nothing(time):
     plain = weighted_curve(spells, WEIGHTS, horizon=4.0)
     curve = weighted_curve(spells, WEIGHTS, horizon=4.0, staying=chance)
     np.testing.assert_allclose(curve.survival, plain.survival)
+
+
+@pytest.mark.parametrize("time", [TIES, UNTIED], ids=["ties", "no ties"])
+def test_those_told_by_the_horizon_stand_for_all(time):
+    """Weighted by the inverse of the curve of leaving, events by the horizon are Kaplan and Meier's
+    risk, and those told sum to everyone (Satten & Datta 2001, equations 4 and 5).
+    """
+    spells = Spells(NEVER, time, EVENT)
+    chance = staying(spells, WEIGHTS, covariates=False, most=1000)
+    told = told_weights(spells, WEIGHTS, horizon=4.0, staying=chance)
+    risk = weighted_curve(spells, WEIGHTS, horizon=4.0).value(("risk", 4.0))
+    events = told[EVENT & (time <= 4.0)].sum()
+    assert events / WEIGHTS.sum() == pytest.approx(risk)
+    assert told.sum() == pytest.approx(WEIGHTS.sum())
+    assert (told[~EVENT & (time < 4.0)] == 0).all()
 
 
 def values(spells, weights, most):

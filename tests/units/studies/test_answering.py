@@ -26,6 +26,7 @@ from fingerpost.studies import plan
 from fingerpost.studies.answering import Answered, analysis_of, answer_outcome
 from fingerpost.studies.groups import trimmed
 from fingerpost.studies.run import run
+from suites.time_worlds import TimeWorld, asked
 from suites.worlds import GIVEN, World, term
 from units.studies.test_run import records_of, written
 
@@ -325,6 +326,35 @@ def test_what_is_near_a_rule_on_own_weights_is_a_warning_of_that_leaf() -> None:
     told = [words for _, words in of(found, "matching").warnings]
     assert any("after weighting" in words for words in told)
     assert not [words for _, words in of(found, "ipw").warnings if "after weighting" in words]
+
+
+def test_few_who_stayed_and_stand_for_many_who_left_bar_the_weighted_curve_alone() -> None:
+    """The score is mild, and leaving is not: only weights for leaving rest on one child."""
+    cohort = TimeWorld(n=600, schools=60, leaving="telling").draw(6)
+    told = asked(Target("ate"))
+    weighed = Models(censoring=linear(GIVEN))
+
+    def ask(guard: Guard, **more) -> Answered:
+        study = study_of(cohort, told, estimators=("survival",), guard=guard, **more)
+        study = replace(study, models=weighed)
+        own = Task(cohort, (told,), analysis_of(study))
+        return answer_outcome(study, own, lambda words: None)
+
+    def largest(tables, name: str) -> float:
+        (guarded,) = (table for table in tables if table.name == name)
+        return max(r["measured"] for r in guarded.records() if r["rule"] == "largest child")
+
+    found = ask(Guard())
+    own = largest(of(found, "survival").tables, "own_guard")
+    assert own > 1.5 * largest(found.tables, "guard")
+    parted = ask(Guard(refuse_child_share=0.9 * own))
+    assert parted.refusals == () and of(parted, "survival").estimate is None
+    (refusal,) = of(parted, "survival").refusals
+    assert {rule.rule for rule in refusal.rules} == {"largest child"}
+    by_hazards = ask(
+        Guard(refuse_child_share=0.9 * own), options=(("survival", (("by", "g_formula"),)),)
+    )
+    assert of(by_hazards, "survival").estimate is not None
 
 
 def test_a_leafs_own_warnings_are_kept_beside_those_of_the_guard_rails() -> None:
