@@ -341,18 +341,23 @@ def measure(part: Part, worlds: int, folder: Path, *, kept: Sequence[Kept] = ())
         print(f"{part.name}: CPU ms a world: {told}", flush=True)
 
 
-def bar(one: Kept) -> None:
-    """Keep in which worlds of a leaf guard rails refuse; none bind leaves that answer without."""
-    asked, base = cells(one.part), base_of(one.part)
+def bar(one: Kept, folder: Path) -> None:
+    """Keep in which worlds guard rails refuse what a leaf's cells that miss a criterion ask; none
+    bind leaves that answer without.
+    """
     if LEAVES[one.leaf].guard == "exempt" or one.barred.exists():
         return
-    chosen = [asked[place] for place in one.places]
-    rows = np.zeros((len(one.load()), len(chosen)), dtype=bool)
+    asked, base = cells(one.part), base_of(one.part)
+    found = verdicts(one, folder, one.load())
+    missing = [at for at, place in enumerate(one.places) if found[place].missed]
+    chosen = [asked[one.places[at]] for at in missing]
+    rows = np.zeros((len(one.load()), len(one.places)), dtype=bool)
     for at in range(len(rows)):
         for trial, own in by_trial(chosen).items():
-            rows[at, own] = refused(trial.draw(base + at), [chosen[row] for row in own], {})
-        if at % 500 == 499:
-            print(f"{one.part.name}: guard rails of {one.leaf}: {at + 1:,} of {len(rows):,} worlds")
+            told = refused(trial.draw(base + at), [chosen[row] for row in own], {})
+            rows[at, [missing[row] for row in own]] = told
+        if at % 1000 == 999:
+            print(f"{one.part.name}: guard rails of {one.leaf}: {at + 1:,} worlds", flush=True)
     np.save(one.barred, rows)
 
 
@@ -454,8 +459,8 @@ def main() -> None:
             if again:
                 measure(part, MORE * asked.worlds, FOLDER, kept=again)
             for one in again:
-                if one in missed(part, MORE * asked.worlds, FOLDER):
-                    bar(one)
+                if any(v.missed for v in verdicts(one, FOLDER, one.load()).values()):
+                    bar(one, FOLDER)
     if asked.page or all(complete(part, asked.worlds, FOLDER) for part in parts()):
         found = {part: judged(part, FOLDER) for part in parts()}
         first = sum(
