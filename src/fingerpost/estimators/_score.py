@@ -15,6 +15,7 @@ from fingerpost.core.estimand import Target, Term
 from fingerpost.estimators._models import exposure_design, exposure_terms
 from fingerpost.kernels.design import Design
 from fingerpost.kernels.glm import GlmFit, fit_multinomial, probabilities
+from fingerpost.kernels.tilting import Tilt, tilting
 
 Array = NDArray[np.float64]
 
@@ -34,21 +35,6 @@ class Score:
     design: Design
     fit: GlmFit
     residual: Array
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Tilt:
-    """Who counts, and how much, so that children of any arm stand for the target.
-
-    member: (n,) membership h(x) of the target (0/1, or the overlap tilting). weights: (n, k)
-    h(x)/e_a(x), to be used for children of arm a. slopes: (n, k, k − 1) of log weights in the
-    linear predictors of the score. member_slope: (n, k − 1) of log membership, None where fixed.
-    """
-
-    member: Array
-    weights: Array
-    slopes: Array
-    member_slope: Array | None
 
 
 def score(task: Task) -> Score:
@@ -137,18 +123,5 @@ def tilt(task: Task, term: Term) -> Tilt:
 
 def make_tilt(cohort: Cohort, found: Score, target: Target) -> Tilt:
     """Return membership, weights and their slopes for a target whose arm is spelt out."""
-    e = found.probability
-    n, k = e.shape
-    own = np.eye(k)[:, 1:]
-    slopes = e[:, None, 1:] - own[None, :, :]
-    if target.kind == "received":
-        c = cohort.arms.index(str(target.arm))
-        weights = e[:, [c]] / e
-        return Tilt(
-            (cohort.arm == c).astype(float), weights, slopes + (own[c] - e[:, None, 1:]), None
-        )
-    if target.kind == "overlap":
-        h = 1.0 / (1.0 / e).sum(axis=1)
-        member_slope = h[:, None] / e[:, 1:] - e[:, 1:]
-        return Tilt(h, h[:, None] / e, slopes + member_slope[:, None, :], member_slope)
-    return Tilt(np.ones(n), 1.0 / e, slopes, None)
+    arm = None if target.kind != "received" else cohort.arms.index(str(target.arm))
+    return tilting(found.probability, cohort.arm, kind=target.kind, received=arm)

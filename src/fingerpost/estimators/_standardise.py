@@ -25,8 +25,10 @@ from fingerpost.estimators._outcome import (
     project,
     survey_weight,
 )
-from fingerpost.estimators._score import Score, Tilt, score, tilt, tilt_key
-from fingerpost.kernels.products import cross, times
+from fingerpost.estimators._score import Score, score, tilt, tilt_key
+from fingerpost.kernels import tilting
+from fingerpost.kernels.products import cross
+from fingerpost.kernels.tilting import Tilt
 
 Array = NDArray[np.float64]
 
@@ -212,10 +214,9 @@ def _through_weights(task: Task, tilted: Tilt, model: ArmModel, lean: Array) -> 
 
 def through_score(found: Score, in_score: Array) -> Array:
     """Return (n,) the influence that comes by way of the estimated score."""
-    slope = cross(found.design, in_score)
-    lean = (found.fit.bread.T @ slope.T.ravel()).reshape(slope.T.shape).T
-    carried: Array = np.einsum("nj,nj->n", found.residual, times(found.design, lean))
-    return carried
+    return tilting.through_score(
+        found.design, found.fit, residual=found.residual, in_score=in_score
+    )
 
 
 def _plus(first: Array | None, second: Array | None) -> Array | None:

@@ -49,11 +49,12 @@ from fingerpost.estimators._outcome import (
     project,
     survey_weight,
 )
-from fingerpost.estimators._score import Tilt, score, tilt
+from fingerpost.estimators._score import score, tilt
 from fingerpost.estimators._standardise import Mean, through_score
 from fingerpost.kernels.families import logistic
 from fingerpost.kernels.fluctuation import logistic_intercept
 from fingerpost.kernels.products import cross
+from fingerpost.kernels.tilting import Tilt
 
 # First predictions stay this share of the range away from its ends (Gruber & van der Laan 2010).
 MARGIN = 0.0005
@@ -239,6 +240,7 @@ def ends_said(options: Mapping[str, object]) -> tuple[float, float] | None:
 
 TMLE = Estimator(
     title="Targeted maximum likelihood",
+    short="TMLE",
     summary="Predicts every child's outcome, then moves the predictions to agree with weighted "
     "outcomes, within the outcome's range.",
     reference="van der Laan & Rubin (2006), International Journal of Biostatistics 2(1):11; "

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from fingerpost.core.errors import UsageError, listed, nearest
 from fingerpost.sensitivity._bias import FORMS, Distribution, distribution, keys_of
+from fingerpost.sensitivity._error_rates import rates_named
 from fingerpost.sensitivity._options import Reads, mapping, number
 from fingerpost.sensitivity._task import Asked
 
@@ -184,7 +185,12 @@ def wrong_of(
     """
     if value is None:
         return (), ()
-    block: Block = reads.take(lambda: keys_of(value, "misclassified_exposure", needed=WRONG), {})
+    written = mapping(value) or {}
+    block: Block = {}
+    if set(written) == {"rates"}:
+        block = reads.take(lambda: rates_named(written["rates"]), {})
+    else:
+        block = reads.take(lambda: keys_of(value, "misclassified_exposure", needed=WRONG), {})
     found: list[Pair] = []
     for name in WRONG if block else ():
         where = f"misclassified_exposure: {name}"

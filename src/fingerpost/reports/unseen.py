@@ -1,0 +1,147 @@
+"""What can be told of children whose outcome was not seen: bounds, and shifts that would matter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fingerpost.core.output import Output
+from fingerpost.core.table import Cell, Table
+from fingerpost.core.words import sentence
+from fingerpost.plots.delta import draw_delta
+from fingerpost.plots.numbers import number, percent, plain
+from fingerpost.reports.bounds import Row, answered_by, asked_words, rows_of, value_words
+from fingerpost.reports.parts import Figure
+from fingerpost.reports.phrases import Unit, outcome_words, unit_of
+from fingerpost.reports.strength import as_float, is_number
+
+SURVIVOR = {
+    "raises": "if whoever is seen under {second} would be seen under {first}",
+    "lowers": "if whoever is seen under {first} would be seen under {second}",
+    "nothing": "if nothing is assumed of who would be seen",
+}
+UNASSESSED = {
+    "anything": "if children not assessed may have done anything",
+    "no_better": "if they would have done no better than others like them",
+    "at_most": "if they would have done no better, and no worse than the study says",
+    "alike": "if they would have done as others like them",
+}
+
+
+def whose(output: Output, row: Row) -> str:
+    """Return which answer a row is about."""
+    name = outcome_words(output.study, str(row.get("outcome", "the outcome")))
+    return f"{name} ({asked_words(output, row)})"
+
+
+def bounded(output: Output, name: str) -> list[Row]:
+    """Return the rows of a table of bounds, without those that give none."""
+    return [row for row in rows_of(output, name) if is_number(row.get("lower"))]
+
+
+def told(output: Output, rows: list[Row], words: dict[str, str]) -> list[str]:
+    """Return the bounds of the first question, an assumption each, from the widest on."""
+    first = (rows[0].get("outcome"), rows[0].get("contrast"), rows[0].get("target"))
+    own = [
+        row
+        for row in rows
+        if (row.get("outcome"), row.get("contrast"), row.get("target")) == first
+        and is_number(row.get("lower"))
+        and str(row.get("assumes")) in words
+    ]
+    own.sort(key=lambda row: as_float(row["lower"]) - as_float(row["upper"]))
+    by = {str(row["assumes"]): row for row in own}
+    result = answered_by(output, rows[0])
+    names = [arm for arm, _ in result.term.contrast] if result else ["one arm", "the other"]
+    arms = {"first": names[0], "second": names[-1]}
+    return [
+        f"{words[name].format(**arms)}, {span(output, row)} ({row.get('verdict')})"
+        for name, row in by.items()
+    ]
+
+
+def span(output: Output, row: Row) -> str:
+    """Return from where to where a row's bounds reach; one number where they meet."""
+    low, high = (value_words(output, row, end) for end in ("lower", "upper"))
+    if low == high:
+        return f"it is {low}"
+    unit = high.partition(" ")[2]
+    return f"from {low.removesuffix(f' {unit}') if unit else low} to {high}"
+
+
+def survivor_words(output: Output) -> str:
+    """Return the bounds of the effect among children who would be seen under either arm."""
+    rows = bounded(output, "survivor_bounds")
+    found = told(output, rows, SURVIVOR) if rows else []
+    if not found:
+        return ""
+    shares = [as_float(row["group"]) for row in rows if is_number(row.get("group"))]
+    among = f" ({percent(min(shares))} of all or more)" if shares else ""
+    return sentence(
+        f"survivor bounds: among children who would be seen under either arm{among}, the effect on "
+        f"{whose(output, rows[0])} lies, {'; '.join(found)}"
+    )
+
+
+def unassessed_words(output: Output) -> str:
+    """Return the bounds of the effect on all children, assessed or not."""
+    rows = bounded(output, "unassessed_bounds")
+    found = told(output, rows, UNASSESSED) if rows else []
+    if not found:
+        return ""
+    return sentence(
+        f"bounds for the unassessed: among all children, assessed or not, the effect on "
+        f"{whose(output, rows[0])} lies, {'; '.join(found)}"
+    )
+
+
+def delta_words(output: Output) -> str:
+    """Return the smallest shift of imputed outcomes at which the conclusion changes."""
+    rows = [row for row in rows_of(output, "delta_tipping") if row.get("outcome") is not None]
+    if not rows:
+        return ""
+    found = [row for row in rows if is_number(row.get("conclusion_changes_at"))]
+    if not found:
+        far = max(abs(as_float(row["looked_to"])) for row in rows)
+        return sentence(
+            f"delta-adjusted imputation: no shift of imputed outcomes up to {plain(far)}, down or "
+            "up, of one arm or of both alike, changes what is concluded of "
+            f"{whose(output, rows[0])}"
+        )
+    row = min(found, key=lambda each: abs(as_float(each["conclusion_changes_at"])))
+    shift = as_float(row["conclusion_changes_at"])
+    arm = "both arms alike" if row["shifted"] == "both alike" else f"{row['shifted']} alone"
+    return sentence(
+        f"delta-adjusted imputation: what is concluded of {whose(output, row)} changes once the "
+        f"imputed outcomes of {arm} are shifted by {number(shift)}; no smaller shift of one arm or "
+        "of both alike does it"
+    )
+
+
+def shifts(output: Output, table: Table) -> Iterable[Figure]:
+    """Yield the picture of the answers of one table, a picture a question."""
+    grouped: dict[tuple[Cell, ...], list[int]] = {}
+    for at, row in enumerate(table.records()):
+        key = tuple(row[name] for name in ("outcome", "contrast", "target"))
+        grouped.setdefault(key, []).append(at)
+    for key, places in grouped.items():
+        rows = tuple(table.rows[at] for at in places)
+        part = Table(table.name, table.title, table.columns, table.kinds, rows)
+        one: Row = part.records()[0]
+        result = answered_by(output, one)
+        unit = unit_of(output.study, result.term) if result else Unit("")
+        ratio = result is not None and result.term.scale == "ratio"
+        arms = [arm for arm, _ in result.term.contrast] if result else ["first arm", "second arm"]
+        drawn = draw_delta(
+            part,
+            arms=(arms[0], arms[-1]),
+            about="-".join(str(word) for word in key),
+            unit="a ratio" if ratio else unit.words or "in the unit of the outcome",
+            times=unit.times,
+            ratio=ratio,
+        )
+        if drawn:
+            yield Figure(
+                drawn,
+                f"For {whose(output, one)}. Bands are intervals; on the dashed line there is no "
+                "effect. No record tells which shift is true.",
+            )

@@ -1,0 +1,203 @@
+"""Imputed outcomes shifted: nothing at no shift, the truth at the true one, and where it tips."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fingerpost.core.analysis import Analysis, Task
+from fingerpost.core.answer import Answer
+from fingerpost.core.errors import Unanswerable, UsageError
+from fingerpost.core.inference import intervals, pool
+from fingerpost.estimators.aipw import AIPW
+from fingerpost.sensitivity._delta import Asking, shifted
+from fingerpost.sensitivity._task import SensitivityTask
+from fingerpost.sensitivity.delta_adjusted import first_crossing
+from suites.sensitivity_worlds import make_study, refit_ols
+from units.sensitivity.bounds_worlds import children, logistic, rows, run, term_of
+
+EFFECT, WORSE = 1.0, 2.0
+ARMS = ("support", "none")
+
+
+def refit(cohort, given, terms, leaves=None):
+    answer = AIPW.run(Task(cohort, tuple(terms), Analysis(given)))
+    return (replace(answer, leaf="aipw"),)
+
+
+def copies(seed: int, *, n=600, m=5, kind="continuous", worse=WORSE):
+    """Return imputed copies of children of whom those unseen with support did `worse` worse than
+    the others like them, which the imputation (proper draws within arms) does not know.
+    """
+    draw = np.random.default_rng(seed)
+    x = draw.standard_normal(n)
+    arm = (draw.random(n) < logistic(0.5 * x)).astype(int)
+    seen = draw.random(n) < np.where(arm == 1, 0.7, 0.9)
+    line = x + EFFECT * arm - worse * (~seen & (arm == 1))
+    value = line + draw.standard_normal(n)
+    if kind == "binary":
+        value = (draw.random(n) < logistic(line)).astype(float)
+    base = children(arm, value, seen, x, kind=kind)
+    own = base.outcomes["score"]
+    found = []
+    for replicate in range(1, m + 1):
+        filled = own.value.copy()
+        for one in (0, 1):
+            rows_, gone = seen & (arm == one), ~seen & (arm == one)
+            design = np.column_stack([np.ones(n), x])
+            bread = np.linalg.inv(design[rows_].T @ design[rows_])
+            beta = bread @ design[rows_].T @ value[rows_]
+            residual = value[rows_] - design[rows_] @ beta
+            sigma = np.sqrt(residual @ residual / draw.chisquare(rows_.sum() - 2))
+            beta = draw.multivariate_normal(beta, sigma**2 * bread)
+            drawn = design[gone] @ beta + sigma * draw.standard_normal(gone.sum())
+            if kind == "binary":
+                drawn = (draw.random(gone.sum()) < logistic(x[gone] + EFFECT * one)).astype(float)
+            filled[gone] = drawn
+        outcome = replace(own, value=filled, observed=None)
+        imputed = {"score": ~seen}
+        one = replace(base, outcomes={"score": outcome}, imputed=imputed, replicate=replicate)
+        found.append(one)
+    return tuple(found)
+
+
+def task(made, *, scale="difference", asks=refit, **options) -> SensitivityTask:
+    terms = (term_of(scale),)
+    study = make_study(("x",), scale=scale)
+    each = [asks(copy, ("x",), terms)[0].estimate for copy in made]
+    answer = Answer("aipw", pool(each, len(made[0].arm) - 1.0))
+    return SensitivityTask(study, made[0], (answer,), asks, options, copies=made)
+
+
+def tables(told) -> dict[str, list[dict]]:
+    return {table.name: table.records() for table in run("delta_adjusted", told).tables}
+
+
+def test_without_a_shift_it_is_the_pooled_answer():
+    told = task(copies(1), delta=(-1, 1))
+    (plain,) = [r for r in tables(told)["delta_grid"] if r["delta_first"] == r["delta_second"] == 0]
+    estimate = told.answers[0].estimate
+    assert plain["value"] == pytest.approx(float(estimate.value[0]), rel=1e-12)
+    assert [plain["lo"], plain["hi"]] == pytest.approx(intervals(estimate)[0].tolist(), rel=1e-9)
+
+
+def test_at_the_true_shift_the_truth_comes_back_and_without_it_does_not():
+    """Missing not at random: unseen children with support did 2 worse than the imputation has it;
+    the truth is 1 less what that takes from everybody's mean under support."""
+    truth, held, missed = EFFECT - 0.3 * WORSE, [], []
+    for seed in range(200):
+        told = task(copies(4000 + seed, n=300), asks=refit_ols)
+        asking = Asking(told, "score", "ols", (term_of(),), ARMS, 1.0, planes=())
+        for shift, kept in ((-WORSE, held), (0.0, missed)):
+            lo, hi = intervals(asking.at(shift, 0.0))[0]
+            kept.append(lo <= truth <= hi)
+    assert 0.90 <= np.mean(held) <= 0.99
+    assert np.mean(missed) < 0.6
+
+
+def test_a_plane_gives_what_fitting_every_pair_gives():
+    made = copies(2)
+    told = task(made)
+    by_plane = Asking(told, "score", "aipw", (term_of(),), ARMS, 1.5)
+    assert by_plane.linear
+    by_fits = Asking(told, "score", "aipw", (term_of(),), ARMS, 1.5)
+    by_fits.planes = ()
+    for pair in ((0.0, 0.0), (-3.0, 0.5), (2.0, 2.0), (0.0, -7.0)):
+        one, other = by_plane.at(*pair), by_fits.at(*pair)
+        assert one.value == pytest.approx(other.value, rel=1e-9)
+        assert intervals(one) == pytest.approx(intervals(other), rel=1e-7)
+
+
+def test_where_it_tips_the_interval_ends_at_no_effect():
+    made = copies(3)
+    told = task(made)
+    found = tables(told)["delta_tipping"]
+    (row,) = [r for r in found if (r["shifted"], r["way"]) == ("support", "down")]
+    asking = Asking(told, "score", "aipw", (term_of(),), ARMS, 1.0)
+    at_none = asking.at(row["no_effect_at"], 0.0)
+    at_change = asking.at(row["conclusion_changes_at"], 0.0)
+    assert float(at_none.value[0]) == pytest.approx(0.0, abs=1e-9)
+    assert float(intervals(at_change)[0, 0]) == pytest.approx(0.0, abs=5e-3)
+    assert row["no_effect_at"] < row["conclusion_changes_at"] < 0
+
+
+def test_shifting_both_arms_alike_where_as_many_are_imputed_changes_little():
+    """A shift of everybody imputed moves the difference by the difference of the shares."""
+    made = copies(5)
+    asking = Asking(task(made), "score", "aipw", (term_of(),), ARMS, 1.0)
+    moved = float((asking.at(1.0, 1.0).value - asking.at(0.0, 0.0).value)[0])
+    assert moved == pytest.approx(0.3 - 0.1, abs=0.06)
+
+
+@pytest.mark.parametrize("by", [-1.5, -0.5, 0.7, 2.0])
+def test_the_odds_of_a_yes_or_no_are_multiplied(by):
+    made = copies(6, n=40_000, m=2, kind="binary")
+    told = task(made)
+    moved = shifted(told, made[0], "score", {"support": by})
+    rows_ = made[0].imputed["score"] & (made[0].arm == 1)
+    before, after = (one.outcomes["score"].value[rows_] for one in (made[0], moved))
+    x = made[0].covariates["x"].values[rows_]
+    for low, high in ((-9, -0.3), (-0.3, 0.6), (0.6, 9)):
+        part = (x > low) & (x <= high)
+        odds = [np.mean(one[part]) / (1 - np.mean(one[part])) for one in (before, after)]
+        assert np.log(odds[1] / odds[0]) == pytest.approx(by, abs=0.25)
+    same = ~rows_
+    assert np.array_equal(
+        made[0].outcomes["score"].value[same], moved.outcomes["score"].value[same]
+    )
+    assert (after >= before).all() if by > 0 else (after <= before).all()
+
+
+def test_a_yes_or_no_is_tipped_within_the_grid():
+    made = copies(7, n=3000, m=3, kind="binary")
+    told = task(made, delta=(-6, -3, 0, 3, 6))
+    found = tables(told)
+    grid = [r["value"] for r in found["delta_grid"] if r["delta_second"] == 0]
+    assert grid == sorted(grid) and len(grid) == 5
+    assert {abs(row["looked_to"]) for row in found["delta_tipping"]} == {6}
+
+
+def test_a_count_is_multiplied():
+    made = copies(8)
+    own = made[0].outcomes["score"]
+    counted = replace(own, kind="count", value=np.abs(np.round(own.value)))
+    copy = replace(made[0], outcomes={"score": counted})
+    moved = shifted(task(made), copy, "score", {"none": np.log(2)})
+    rows_ = copy.imputed["score"] & (copy.arm == 0)
+    assert moved.outcomes["score"].value[rows_] == pytest.approx(2 * counted.value[rows_])
+
+
+def test_without_imputed_outcomes_there_is_nothing_to_shift():
+    made = copies(1)
+    with pytest.raises(Unanswerable, match="--impute 20"):
+        run("delta_adjusted", replace(task(made), copies=()))
+
+
+def test_a_refusal_in_a_copy_is_told():
+    made = copies(1)
+    told = replace(task(made), refit=lambda *given: (Answer("guard"),))
+    with pytest.raises(Unanswerable, match="gives no answer"):
+        run("delta_adjusted", told)
+
+
+@pytest.mark.parametrize("delta", ["much", (1, "x"), tuple(range(16))])
+def test_shifts_are_numbers_and_not_too_many(delta):
+    with pytest.raises(UsageError, match="delta must be up to 15 numbers"):
+        run("delta_adjusted", task(copies(1), delta=delta))
+
+
+def test_rows_are_told_of_the_fewest_children():
+    made = copies(1)
+    answer = run("delta_adjusted", task(made))
+    fewest = min(
+        np.count_nonzero(made[0].imputed["score"] & (made[0].arm == arm)) for arm in (0, 1)
+    )
+    assert all(set(table.counts) == {fewest} for table in answer.tables)
+    assert len(rows(answer)) == 25 + 6
+
+
+def test_a_crossing_is_found_between_points():
+    assert first_crossing([0.0, 1.0, 2.0], [3.0, 1.0, -1.0]) == pytest.approx(1.5)
+    assert first_crossing([0.0, 1.0], [3.0, 1.0]) is None
