@@ -24,6 +24,7 @@ from fingerpost.core.column import Column
 from fingerpost.core.study import Covariate
 
 MISSING = "missing"
+IMPUTE, IMPUTED = "impute", "imputed"
 # A covariate of more levels than this, or than a third of the children, is an identifier.
 MOST_LEVELS = 500
 LARGEST = 1e100  # beyond it products of squares overflow
@@ -49,6 +50,8 @@ class Draft:
         """What is done where the covariate is missing, in words."""
         if self.missing == "complete":
             return "child left out"
+        if self.missing == IMPUTE:
+            return IMPUTED
         return "a level of its own" if self.categorical else "mean and a flag"
 
     def take(self, keep: Mask) -> Draft:
@@ -143,8 +146,11 @@ def finished(draft: Draft) -> tuple[Column, Column | None]:
     """Return a covariate without gaps, and the flag of those filled where there are any.
 
     Categories that nobody has left are dropped; a missing category is a level of its own; a missing
-    number is the mean of those recorded.
+    number is the mean of those recorded. What is to be imputed holds, until it is, the mean or the
+    most common level.
     """
+    if draft.missing == IMPUTE:
+        return held(draft), None
     if draft.categorical:
         return compact(draft), None
     if not draft.absent.any():
@@ -153,6 +159,17 @@ def finished(draft: Draft) -> tuple[Column, Column | None]:
     mean = recorded.mean() if len(recorded) else 0.0
     values = np.where(draft.absent, mean, draft.values)
     return Column(values), Column(draft.absent.astype(np.float64))
+
+
+def held(draft: Draft) -> Column:
+    """Return a covariate that is to be imputed, with a value to hold each missing one's place."""
+    recorded = draft.values[~draft.absent]
+    if not draft.categorical:
+        mean = recorded.mean() if len(recorded) else 0.0
+        return Column(np.where(draft.absent, mean, draft.values))
+    common = int(np.bincount(recorded).argmax()) if len(recorded) else 0
+    filled = np.where(draft.absent, common, draft.values)
+    return compact(replace(draft, values=filled, absent=np.zeros_like(draft.absent)))
 
 
 def compact(draft: Draft) -> Column:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import narwhals as nw
 import numpy as np
@@ -11,6 +11,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from fingerpost.cohorts.columns import (
+    IMPUTE,
+    IMPUTED,
     Draft,
     alike_faults,
     children,
@@ -42,7 +44,7 @@ from fingerpost.core.flow import Flow
 from fingerpost.core.model import Factor, ModelTerm
 from fingerpost.core.outcome import Outcome
 from fingerpost.core.reasons import without_covariate
-from fingerpost.core.study import Study
+from fingerpost.core.study import OutcomeSpec, Study
 from fingerpost.core.table import Cell, Table
 from fingerpost.engines._shared import ROW, collected
 
@@ -64,7 +66,8 @@ FEWEST_IN_ARM = 3
 class Built:
     """The cohort, the study as it is run (with the flags of filled covariates among `given`), the
     table of what was missing, and (n,) keys of the children: the unit column, or the row's place.
-    rows: (n,) where each stands in its file, from 0.
+    rows: (n,) where each stands in its file, from 0. holes: covariate → (n,) whose value is to be
+    imputed; the cohort holds a stand-in there.
     """
 
     cohort: Cohort
@@ -72,6 +75,7 @@ class Built:
     missing: Table
     keys: NDArray[np.str_]
     rows: NDArray[np.int64]
+    holes: Mapping[str, Mask] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -113,7 +117,8 @@ def build(study: Study, records: TableRecords) -> Built:
     if not keep.any():
         raise Malformed([*faults, none_left(flow, records.words)])
     missing = missing_table(study, drafts, rows=rows)
-    run, columns = filled(study, [draft.take(keep) for draft in drafts])
+    staying = [draft.take(keep) for draft in drafts]
+    run, columns = filled(study, staying)
     cohort = assembled(run, rows, keep=keep, columns=columns, faults=faults)
     if faults:
         raise Malformed(dict.fromkeys(faults))
@@ -121,7 +126,12 @@ def build(study: Study, records: TableRecords) -> Built:
     shown = tuple(zip(cohort.arms, (int(count) for count in counts), strict=True))
     cohort = replace(cohort, flow=replace(flow, arms=shown))
     keys = unit_keys(study, rows, keep=keep)
-    return Built(cohort, run, missing, keys, rows.places.row[keep] - 1)
+    holes = {
+        draft.name: draft.absent
+        for draft in staying
+        if draft.missing == IMPUTE and draft.absent.any()
+    }
+    return Built(cohort, run, missing, keys, rows.places.row[keep] - 1, holes)
 
 
 def members(built: Built, cohort: Cohort | None = None) -> NDArray[np.str_]:
@@ -419,6 +429,14 @@ def roles_of(
     return found
 
 
+def imputes(study: Study, spec: OutcomeSpec) -> bool:
+    """Return whether missing values of an outcome are imputed. Times to an event never are: whoever
+    is not followed to the end is censored; and a model of who was seen takes imputation's place.
+    """
+    asked = study.imputation is not None and study.imputation.outcomes
+    return asked and spec.kind != "time" and study.models.censoring is None
+
+
 def missing_table(study: Study, drafts: Sequence[Draft], *, rows: Gathered) -> Table:
     """Return how often each covariate and outcome was missing, and what was done about it.
 
@@ -432,7 +450,7 @@ def missing_table(study: Study, drafts: Sequence[Draft], *, rows: Gathered) -> T
         parts = {"outcome": spec.column, "person-time": spec.exposure, "event": spec.event}
         done = "those seen stand for them, by weights"
         if study.models.censoring is None:
-            done = "left out of this outcome"
+            done = IMPUTED if imputes(study, spec) else "left out of this outcome"
         entries += [
             (column, part, rows.table[column].null_count(), done)
             for part, column in parts.items()

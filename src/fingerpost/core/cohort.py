@@ -26,6 +26,7 @@ class Cohort:
     for a continuous exposure. clusters: level name → (n,) codes, such as school.
     probability: (n, k) of each arm where a design fixed it. weight: (n,) survey weight.
     replicate: which imputation or linkage spine this is; 0 where there is only one.
+    imputed: outcome → (n,) whose value was drawn in this replicate, since none was recorded.
     roles: columns with a job (instrument, running variable, link probability).
     course: what each row was followed through, where arms are strategies sustained over time.
     """
@@ -44,6 +45,7 @@ class Cohort:
     replicate: int = 0
     flow: Flow = field(default_factory=Flow)
     course: Course | None = None
+    imputed: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
 
     @property
     def n(self) -> int:
@@ -75,6 +77,7 @@ class Cohort:
             roles={name: column.take(rows) for name, column in self.roles.items()},
             weight=part(self.weight),
             course=None if self.course is None else self.course.take(rows),
+            imputed={name: mask[rows] for name, mask in self.imputed.items()},
         )
 
     def blocks(

@@ -173,13 +173,13 @@ def joint_bands(
 
 
 def pool(
-    estimates: Sequence[Estimate], complete_df: float = np.inf, *, level: float = 0.95
+    estimates: Sequence[Estimate], complete_df: float | Array = np.inf, *, level: float = 0.95
 ) -> Estimate:
     """Return the estimate pooled over replicates (imputations, linkage spines) by Rubin's rules.
 
     Covariance is the mean replicate covariance + (1 + 1/M) B; degrees of freedom are Barnard &
-    Rubin (1999), with `complete_df` those of complete data (G − 1 for G clusters). level: of
-    intervals that have a centre of their own.
+    Rubin (1999), with `complete_df` those of complete data (G − 1 for G clusters), one for all
+    terms or (q,). level: of intervals that have a centre of their own.
     """
     m = len(estimates)
     values = np.stack([estimate.value for estimate in estimates])
@@ -210,14 +210,14 @@ def pool(
     return replace(pooled, bounds=reach + (centre - pooled.value)[:, None])
 
 
-def _barnard_rubin(within: Array, between: Array, m: int, complete_df: float) -> Array:
+def _barnard_rubin(within: Array, between: Array, m: int, complete_df: float | Array) -> Array:
     """Return (q,) Barnard–Rubin (1999) degrees of freedom, from the variances of each term."""
     total = within + between
     share = np.divide(between, total, out=np.zeros_like(between), where=total > 0)
+    whole = np.broadcast_to(np.asarray(complete_df, dtype=float), share.shape)
+    known = np.where(np.isinf(whole), 1.0, whole)
     with np.errstate(divide="ignore"):
         old = (m - 1) / share**2
-        if np.isinf(complete_df):
-            return old
-        seen = (complete_df + 1) / (complete_df + 3) * complete_df * (1 - share)
-        found: Array = 1 / (1 / old + 1 / seen)
+        seen = (known + 1) / (known + 3) * known * (1 - share)
+        found: Array = np.where(np.isinf(whole), old, 1 / (1 / old + 1 / seen))
     return found

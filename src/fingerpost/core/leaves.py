@@ -39,9 +39,10 @@ class Assumption:
 class Estimator:
     """What an estimator can do, as data.
 
-    targets: kinds of target it answers; trimmed: whether also after trimming. instead: (option,
-    targets) that it answers in place of `targets` where the study sets the option to anything but
-    false. unless: (target, option) of a target that it does not answer where the option is false.
+    short: what a sentence calls it, where that is not the leaf's name in words. targets: kinds of
+    target it answers; trimmed: whether also after trimming. instead: (option, targets) that it
+    answers in place of `targets` where the study sets the option to anything but false. unless:
+    (target, option) of a target that it does not answer where the option is false.
     scales, outcomes, summaries: kinds it takes and gives. levels: `k` (two or more arms, all at
     once), `pairwise` (two or more, two at a time), `ordered` (two, or more in order of dose) or
     `2`. spread: how its variance is made. guard: `target` (judged on the tilting weights), `own`
@@ -66,6 +67,7 @@ class Estimator:
     outcomes: tuple[str, ...]
     assumes: tuple[Assumption, ...]
     run: Callable[[Task], Answer]
+    short: str = ""
     levels: str = "k"
     trimmed: bool = True
     spread: str = "stacked influence"
@@ -172,9 +174,12 @@ class Phenotype:
     """A group of children by health condition, as data.
 
     groups: (name, words) of the groups within it; each child found is in one. rules: the codes,
-    and what must hold where they stand; empty where they come from a list of the user's. terms:
-    what the codes alone do not say, in words. limits: what it is not. tables: the tables without
-    which it has no answer. options: (name, words); needs: options it cannot run without.
+    and what must hold where they stand; empty where they come from a list of the user's. unless:
+    the codes that keep a child out all the same. terms: what the codes alone do not say, in words.
+    limits: what it is not. tables: the tables without which it has no answer. options: (name,
+    words); needs: options it cannot run without. within: wider conditions that every child
+    of the group has: its studies hold children who were added to the records for one of these, or
+    for the group itself, and no others who were added.
     run(store, *, until=None, **options): one row a child that meets it, with `child_id`,
     `first_date` (of the earliest record that counts), `known_from` (when the first of them could
     be known) and `group`. `until`, a date or a lazy frame of `child_id` and `until`, keeps from
@@ -192,6 +197,9 @@ class Phenotype:
     tables: tuple[str, ...] = ("hes_apc",)
     options: tuple[tuple[str, str], ...] = ()
     needs: tuple[str, ...] = ()
+    within: tuple[str, ...] = ()
+    who: str = ""
+    unless: tuple[CodeRule, ...] = ()
 
 
 ROWS = ("terms", "events", "years", "once")

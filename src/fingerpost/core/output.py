@@ -45,13 +45,33 @@ class Result:
 class Withheld:
     """What a disclosure rule stopped, and which, in words.
 
-    where: the part of results.json it is missing from, such as `diagnostics.balance`.
+    where: the part of results.json it is missing from, such as `diagnostics.balance`. name: the
+    rule's short name, as `Control` has it. rows: of a table, 0 where a thing of its own.
     """
 
     what: str
     rule: str
     policy: str
     where: str = ""
+    name: str = ""
+    rows: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What one rule of a release policy did to one part of an output.
+
+    where: the part of results.json, such as `diagnostics.balance` or `answers`. name: the rule's.
+    asks: what it asks for. looked: at what it looked; empty where the part holds nothing for it to
+    look at. found: how many rows or things it stopped. did: what was done, in words.
+    """
+
+    where: str
+    name: str
+    asks: str
+    looked: str
+    found: int
+    did: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +101,11 @@ class Output:
 
     status: `answered`, `partly refused` or `refused`. clearance: `inside` (not cleared), `public`,
     `prepared` (under a policy, for a person to check) or `cleared` (by that person). policy_words:
-    what the policy does, for readers. covariance: joint, by index of `results` (role answer), None
-    where two results share no variance unit. refusals: of targets, which no leaf answers;
-    leaf_refusals: of one leaf, where others answer. truth: (term, value) where the records are
-    synthetic.
+    what the policy does, for readers. controls: what each rule did to each part, under a policy
+    that withholds. covariance: joint, by index of `results` (role answer), None where two results
+    share no variance unit. refusals: of targets, which no leaf answers; leaf_refusals: of one leaf,
+    where others answer. truth: (term, value) where the records are synthetic; untold: of what no
+    truth can be had there, and why.
     """
 
     study: Study
@@ -104,7 +125,9 @@ class Output:
     leaf_refusals: tuple[Refusal, ...] = ()
     withheld: tuple[Withheld, ...] = ()
     truth: tuple[tuple[Term, float], ...] = ()
+    untold: tuple[tuple[str, str], ...] = ()
     policy_words: str = ""
+    controls: tuple[Control, ...] = ()
 
     @property
     def overridden(self) -> str:

@@ -61,6 +61,8 @@ def limit_words(rule: str, threshold: float, *, verb: str) -> str:
     if not math.isfinite(threshold):
         return ""
     limit = f"{100 * threshold:.4g}%" if rule in SHARES else f"{threshold:.4g}"
+    if rule not in SHARES and threshold >= 1000:
+        limit = f"{threshold:,.0f}"
     return f"({verb} {'below' if rule in TOO_LOW else 'above'} {limit})"
 
 

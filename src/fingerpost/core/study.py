@@ -109,7 +109,8 @@ class Covariate:
     """How one covariate is read.
 
     kind: `numeric` or `categorical`; None: numeric where the column holds numbers.
-    missing: `complete` (the child leaves, counted) or `indicator` (mean or own level, and a flag).
+    missing: `complete` (the child leaves, counted), `indicator` (mean or own level, and a flag) or
+    `impute` (drawn anew in every copy of the records).
     """
 
     name: str
@@ -117,6 +118,23 @@ class Covariate:
     missing: str = "complete"
     at: Scalar | None = None
     label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Imputation:
+    """How missing values are imputed by chained equations.
+
+    copies: completed copies of the records, each analysed and then pooled. cycles: passes over the
+    variables before a copy is taken. outcomes: whether outcomes are imputed too. auxiliary: columns
+    that only the imputation models use. donors: children from whom a value is drawn by predictive
+    mean matching.
+    """
+
+    copies: int = 20
+    cycles: int = 10
+    outcomes: bool = True
+    auxiliary: tuple[str, ...] = ()
+    donors: int = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,10 +198,11 @@ class Study:
     agreement: the largest distance between primary answers of one term that counts as agreement,
     in the unit of the outcome (on the ratio scale: on the log), None where not declared;
     agreements: the same by outcome, instead.
-    missing: what a missing covariate does by default. level: of every interval. roles: columns that
+    missing: what a missing covariate does by default. imputation: how it is imputed, None where
+    nothing is. level: of every interval. roles: columns that
     options of leaves name and that are no covariates, once resolved. linked: what is asked of
     linked records; None for a study of one table. access: what a study of access asks; None for a
-    study of an effect.
+    study of an effect. people: what reports call those studied, where they are no children.
     """
 
     name: str
@@ -217,6 +236,8 @@ class Study:
     agreements: tuple[tuple[str, float], ...] = ()
     linked: Linked | None = None
     access: Access | None = None
+    imputation: Imputation | None = None
+    people: str = ""
 
     @property
     def given(self) -> tuple[str, ...]:

@@ -39,7 +39,8 @@ class SensitivityTask:
     on another cohort, given these covariates, for these terms (None: the study's own); the guard
     rails run again, and what they refuse comes back as refusals. level: of every interval.
     unseen: outcome → arm → number of children whose outcome was not seen, who may have left the
-    cohort.
+    cohort. copies: every imputed copy of the cohort, where missing values are imputed and the
+    analysis is run once for all of them; `cohort` is then the first, and `answers` are pooled.
     """
 
     study: Study
@@ -49,6 +50,7 @@ class SensitivityTask:
     spec_options: Mapping[str, object] = field(default_factory=dict)
     level: float = 0.95
     unseen: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    copies: tuple[Cohort, ...] = ()
 
     @property
     def outcomes(self) -> tuple[str, ...]:

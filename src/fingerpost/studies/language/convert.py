@@ -13,6 +13,7 @@ from fingerpost.core.study import (
     Arms,
     Covariate,
     Guard,
+    Imputation,
     OutcomeSpec,
     Records,
     SensitivitySpec,
@@ -37,6 +38,8 @@ from fingerpost.studies.language.parts import (
 from fingerpost.studies.language.terms import EVERY, expand, spelt_out
 from fingerpost.studies.option_columns import unwrapped
 
+IMPUTE = "impute"
+
 
 def to_study(document: Document) -> Study:
     """Return the Study of a document whose required keys are there."""
@@ -45,6 +48,7 @@ def to_study(document: Document) -> Study:
     assignment, all_but = to_assignment(document.assignment)
     population, words, more = to_population(document.population)
     outcomes, named = to_outcomes(document.outcomes)
+    missing = document.missing or (IMPUTE if document.imputation else default.missing)
     return Study(
         name=document.study or "",
         question=document.question or "",
@@ -55,7 +59,7 @@ def to_study(document: Document) -> Study:
         time_zero=str(document.time_zero or ""),
         follow_up=str(document.follow_up or ""),
         outcomes=outcomes,
-        covariates=to_covariates(document.covariates or {}, document.missing or default.missing),
+        covariates=to_covariates(document.covariates or {}, missing),
         assignment=assignment,
         all_but=all_but,
         estimand=to_estimand(document.estimand or EstimandPart.model_construct(), arms),
@@ -72,12 +76,25 @@ def to_study(document: Document) -> Study:
         if document.statement
         else Statement(),
         release=document.release.policy if document.release else default.release,
-        missing=document.missing or default.missing,
+        missing=missing,
         level=default.level if document.level is None else document.level,
         seed=document.seed or default.seed,
         notes=notes + more + named,
         linked=to_linked(read_linked(document).linked, access),
         access=access,
+        imputation=to_imputation(document, missing),
+        people=(document.population and document.population.people) or default.people,
+    )
+
+
+def to_imputation(document: Document, missing: str) -> Imputation | None:
+    """Return how missing values are imputed; None where nothing asks for it."""
+    handled = (part.missing for part in (document.covariates or {}).values())
+    part = document.imputation
+    if part is None:
+        return Imputation() if IMPUTE in (missing, *handled) else None
+    return Imputation(
+        part.copies, part.cycles, part.outcomes, tuple(part.auxiliary or ()), part.donors
     )
 
 

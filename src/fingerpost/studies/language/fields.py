@@ -20,6 +20,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, core_schema
 
 from fingerpost.core.errors import listed, nearest
+from fingerpost.core.filenames import nameable
 from fingerpost.core.study import Scalar
 from fingerpost.studies.language.tree import FLAGS, NUMBER, WHOLE, Row, line_of, scalar
 
@@ -77,6 +78,8 @@ def as_name(node: object) -> str:
             f"{shown(node)} is not a short name. Write letters (a to z), digits, - and _, at most "
             f"{LONGEST_NAME}, such as sen-support-cleft.",
         )
+    if not nameable(name):
+        raise misread(node, f"{shown(node)} can be no file's name on Windows. Choose another.")
     return name
 
 
@@ -220,6 +223,18 @@ Distance = Annotated[
 Seed = Annotated[
     int, BeforeValidator(as_whole), Field(ge=0), accepts({"type": "integer", "minimum": 0})
 ]
+FEWEST_COPIES, MOST_COPIES, MOST_CYCLES, MOST_DONORS = 2, 200, 100, 100
+
+
+def whole_within(low: int, high: int) -> Any:
+    """Return the type of a whole number from low to high."""
+    form = {"type": "integer", "minimum": low, "maximum": high}
+    return Annotated[int, BeforeValidator(as_whole), Field(ge=low, le=high), accepts(form)]
+
+
+Copies = whole_within(FEWEST_COPIES, MOST_COPIES)
+Cycles = whole_within(1, MOST_CYCLES)
+Donors = whole_within(1, MOST_DONORS)
 Value = Annotated[Scalar, PlainValidator(as_value), accepts(SCALARS)]
 Words = Annotated[Told, PlainValidator(as_told), accepts(FREE_WORDS)]
 Names = Annotated[

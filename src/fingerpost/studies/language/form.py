@@ -29,6 +29,7 @@ from fingerpost.studies.language.parts import (
     Choice,
     CovariatePart,
     HandlingField,
+    ImputationPart,
     ModelsPart,
     OutcomePart,
     Policy,
@@ -257,7 +258,10 @@ class Document(Part):
     missing: HandlingField | None = Field(
         None,
         description="What a missing covariate does: complete "
-        "(the child leaves, counted) or indicator.",
+        "(the child leaves, counted), indicator or impute; impute where `imputation` is written.",
+    )
+    imputation: ImputationPart | None = Field(
+        None, description="Multiple imputation: {copies, cycles, outcomes, auxiliary, donors}."
     )
     level: Level | None = Field(None, description="Level of intervals; 0.95 if left out.")
     seed: Seed | None = Field(

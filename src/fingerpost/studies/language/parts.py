@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, PlainValidator
+from pydantic import BeforeValidator, Field, PlainValidator
 
 from fingerpost.core.measure import Measure
 from fingerpost.core.model import ModelTerm
@@ -12,6 +13,9 @@ from fingerpost.core.study import Condition, Scalar
 from fingerpost.studies.language.conditions import WHERE_FORM, as_conditions
 from fingerpost.studies.language.fields import (
     Alternative,
+    Copies,
+    Cycles,
+    Donors,
     Flag,
     Names,
     Number,
@@ -37,7 +41,7 @@ from fingerpost.studies.language.tree import Block, Word, line_of, scalar
 Kind = Literal["continuous", "binary", "count", "ordinal", "time"]
 Better = Literal["higher", "lower"]
 CovariateKind = Literal["numeric", "categorical"]
-Handling = Literal["complete", "indicator"]
+Handling = Literal["complete", "indicator", "impute"]
 Policy = Literal["none", "inside", "ons_srs"]
 ARM_KEYS = ("column", "levels", "words", "at", "date")
 
@@ -61,6 +65,22 @@ class SourcePart(Part):
         "read by path and never imported.",
     )
     file: Text | None = Field(None, description="The file's path inside the package.")
+
+
+class ImputationPart(Part):
+    """How missing values are imputed: multiple imputation by chained equations."""
+
+    copies: Copies = Field(20, description="Completed copies of the records (20).")
+    cycles: Cycles = Field(10, description="Passes over the variables before a copy is taken (10).")
+    outcomes: Flag = Field(
+        True, description="false: children without an outcome are left out of it, not imputed."
+    )
+    auxiliary: Names | None = Field(
+        None, description="Columns that only the imputation models use."
+    )
+    donors: Donors = Field(
+        5, description="Children from whom a value is drawn by predictive mean matching (5)."
+    )
 
 
 class StackedPart(SourcePart):
@@ -88,6 +108,23 @@ class RecordsPart(SourcePart):
     )
 
 
+def as_people(node: object) -> str:
+    """Return what reports call those who are studied: a plural that ends in s."""
+    if not isinstance(node, str) or not re.fullmatch(PEOPLE, node):
+        raise misread(
+            node,
+            "should be one plural that ends in s, in small letters, such as adults or pupils; "
+            f"{shown(node)} was found.",
+        )
+    return node
+
+
+PEOPLE = "[a-z]+s"
+People = Annotated[
+    str, BeforeValidator(as_people), accepts({"type": "string", "pattern": f"^{PEOPLE}$"})
+]
+
+
 class PopulationPart(Part):
     """Who is studied."""
 
@@ -110,6 +147,10 @@ class PopulationPart(Part):
         None,
         description="Linked records: raised, for only children about whom a concern had been "
         "raised by time zero.",
+    )
+    people: People | None = Field(
+        None,
+        description="What reports call those studied where they are no children: adults, pupils.",
     )
 
 
@@ -248,8 +289,8 @@ class CovariatePart(Part):
     )
     missing: HandlingField | None = Field(
         None,
-        description="complete (a child without it leaves) or "
-        "indicator (its absence is a covariate of its own).",
+        description="complete (a child without it leaves), "
+        "indicator (its absence is a covariate of its own) or impute (multiple imputation).",
     )
     at: Value | None = Field(None, description="When it was measured: a number or a date.")
     label: Text | None = Field(None, description="Its name in reports.")

@@ -105,6 +105,7 @@ def named(study: Study) -> Iterator[tuple[str, str]]:
     for name in study.estimand.subgroups:
         yield "estimand.subgroups", name
     yield from ((key, column) for key, column, _ in option_columns(study))
+    yield from (("imputation.auxiliary", name) for name in auxiliary(study))
 
 
 def option_columns(study: Study) -> Iterator[tuple[str, str, bool]]:
@@ -116,8 +117,14 @@ def option_columns(study: Study) -> Iterator[tuple[str, str, bool]]:
 
 
 def roles(study: Study, given: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the columns that options of leaves name and that are no covariates."""
-    return tuple(dict.fromkeys(c for _, c, _ in option_columns(study) if c not in given))
+    """Return the columns that options of leaves, or imputation, name and that are no covariates."""
+    columns = (*(column for _, column, _ in option_columns(study)), *auxiliary(study))
+    return tuple(dict.fromkeys(column for column in columns if column not in given))
+
+
+def auxiliary(study: Study) -> tuple[str, ...]:
+    """Return the columns that only imputation models use."""
+    return () if study.imputation is None else study.imputation.auxiliary
 
 
 def place(study: Study, name: str) -> str:

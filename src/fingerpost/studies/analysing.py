@@ -1,0 +1,215 @@
+"""One cohort of a study, asked of every estimator and every sensitivity analysis."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from fingerpost.core import leaves
+from fingerpost.core.analysis import Task
+from fingerpost.core.answer import Answer
+from fingerpost.core.cohort import Cohort
+from fingerpost.core.errors import NotFitted, Unanswerable
+from fingerpost.core.estimand import Term
+from fingerpost.core.flow import Flow
+from fingerpost.core.leaves import Sensitivity
+from fingerpost.core.study import SensitivitySpec, Study
+from fingerpost.core.table import Table
+from fingerpost.sensitivity._task import SensitivityTask
+from fingerpost.studies import groups
+from fingerpost.studies.answering import (
+    Answered,
+    analysis_of,
+    answer_outcome,
+    check_options,
+    unanswered,
+)
+from fingerpost.studies.groups import part_of
+
+Say = Callable[[str], None]
+Key = tuple[str, int]  # the outcome (empty: all), the place among the study's analyses
+Unseen = dict[str, dict[str, int]]
+WHOLE = ""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Analysed:
+    """What one cohort, or several copies of it pooled, gave.
+
+    parts: one an outcome, in the study's order. sensitivity: by outcome and place in the study, in
+    order. tables: of the whole, besides.
+    """
+
+    parts: tuple[Answered, ...]
+    sensitivity: Mapping[Key, Answer]
+    flow: Flow
+    tables: tuple[Table, ...] = field(default=())
+
+    @property
+    def answers(self) -> tuple[Answer, ...]:
+        """The answers on every outcome."""
+        return tuple(answer for part in self.parts for answer in part.answers)
+
+
+def analysed(
+    study: Study,
+    cohort: Cohort,
+    *,
+    say: Say,
+    wanted: Callable[[Sensitivity], bool] = lambda leaf: True,
+) -> Analysed:
+    """Return what every estimator, and every analysis that is wanted, says of one cohort."""
+    asked, flow = tasks(study, cohort)
+    check_options(study, asked)
+    parts: list[Answered] = []
+    found: dict[Key, Answer] = {}
+    unseen = unseen_by_arm(cohort)
+    for task in asked:
+        parts.append(answer_outcome(study, task, say))
+        found |= sensitive(study, task, parts[-1].answers, unseen=unseen, say=say, wanted=wanted)
+    answers = tuple(answer for part in parts for answer in part.answers)
+    whole = whole_of(study, cohort, asked)
+    found |= sensitive(study, whole, answers, unseen=unseen, say=say, wanted=wanted, about=WHOLE)
+    return Analysed(tuple(parts), found, flow)
+
+
+def tasks(study: Study, cohort: Cohort) -> tuple[list[Task], Flow]:
+    """Return the task of each outcome, and the flow with the children who had none."""
+    flow, kept, found = cohort.flow, Kept(study, cohort), []
+    for outcome in study.outcomes:
+        task, flow = kept.task(outcome.name, flow)
+        found.append(task)
+    return found, flow
+
+
+def whole_of(study: Study, cohort: Cohort, asked: list[Task]) -> Task:
+    """Return the task of analyses that speak of the whole study."""
+    return Task(cohort, asked[0].terms, analysis_of(study))
+
+
+def sensitive(
+    study: Study,
+    task: Task,
+    answers: tuple[Answer, ...],
+    *,
+    unseen: Unseen,
+    say: Say,
+    wanted: Callable[[Sensitivity], bool],
+    about: str | None = None,
+    copies: tuple[Cohort, ...] = (),
+) -> dict[Key, Answer]:
+    """Return the answers of the wanted analyses of the task's outcome; with `about` empty, of those
+    that speak of the whole study.
+    """
+    own = task.terms[0].outcome if about is None else about
+    kind = "study" if own == WHOLE else "outcome"
+    return {
+        (own, place): _sensitive(
+            study, spec, task=task, answers=answers, unseen=unseen, say=say, copies=copies
+        )
+        for place, spec in enumerate(study.sensitivity)
+        if scope(spec) == kind and wanted(leaves.load("sensitivity", spec.leaf, kind=Sensitivity))
+    }
+
+
+class Kept:
+    """Tasks by outcome; outcomes seen for the same children share their cohort and its fits.
+
+    Where the study has a model of who was seen, every child stays, and leaves weigh those seen.
+    """
+
+    def __init__(self, study: Study, cohort: Cohort) -> None:
+        self._study, self._cohort = study, cohort
+        self._by_mask: dict[bytes, Task] = {}
+
+    def task(self, outcome: str, flow: Flow) -> tuple[Task, Flow]:
+        """Return the task of the children whose outcome was seen, and the flow with who was not."""
+        seen = self._cohort.outcomes[outcome].observed
+        mask = np.ones(self._cohort.n, dtype=bool) if seen is None else seen
+        missing = int(np.count_nonzero(~mask))
+        modelled = self._study.models.censoring is not None or self._cohort.course is not None
+        if missing and not modelled:
+            flow = flow.then(f"{outcome} was not recorded", missing, outcome=outcome)
+        else:
+            mask = np.ones(self._cohort.n, dtype=bool)
+        key = hashlib.sha256(np.packbits(mask).tobytes()).digest()
+        if key not in self._by_mask:
+            whole = Task(self._cohort, (), analysis_of(self._study))
+            self._by_mask[key] = whole if mask.all() else part_of(whole, mask)
+        terms = groups.asked(self._study, self._cohort, outcome)
+        return replace(self._by_mask[key], terms=terms), flow
+
+
+def seen_of(task: Task, scope: str) -> Cohort:
+    """Return the children whose outcome was seen, of whom an analysis of one outcome speaks; for an
+    analysis of the whole study, all.
+    """
+    cohort, name = task.cohort, task.terms[0].outcome
+    observed = cohort.outcomes[name].observed
+    if scope != "outcome" or observed is None:
+        return cohort
+    found = cohort.take(np.flatnonzero(observed))
+    own = replace(found.outcomes[name], observed=None)
+    return replace(found, outcomes={**found.outcomes, name: own})
+
+
+def scope(spec: SensitivitySpec) -> str:
+    """Return whether an analysis is of each outcome, or of the whole study."""
+    return leaves.load("sensitivity", spec.leaf, kind=Sensitivity).scope
+
+
+def unseen_by_arm(cohort: Cohort) -> dict[str, dict[str, int]]:
+    """Return, for each outcome, how many children of each arm had none."""
+    found = {}
+    for name, outcome in cohort.outcomes.items():
+        if outcome.observed is not None:
+            counts = np.bincount(cohort.arm[~outcome.observed], minlength=len(cohort.arms))
+            found[name] = dict(zip(cohort.arms, (int(count) for count in counts), strict=True))
+    return found
+
+
+def _sensitive(
+    study: Study,
+    spec: SensitivitySpec,
+    *,
+    task: Task,
+    answers: tuple[Answer, ...],
+    unseen: Unseen,
+    say: Say,
+    copies: tuple[Cohort, ...] = (),
+) -> Answer:
+    leaf = leaves.load("sensitivity", spec.leaf, kind=Sensitivity)
+    about = task.terms[0].outcome if leaf.scope == "outcome" else "all outcomes"
+    say(f"{about}: {spec.leaf}")
+    if about in {spec.option(name) for name in leaf.alone}:
+        itself = Unanswerable(f"{spec.leaf}: {about} is the outcome itself, and no control of it.")
+        return unanswered(spec.leaf, task.terms, fault=itself)
+
+    def refit(
+        cohort: Cohort,
+        given: tuple[str, ...],
+        terms: tuple[Term, ...] | None,
+        leaves: tuple[str, ...] | None = None,
+    ) -> tuple[Answer, ...]:
+        again = Task(cohort, task.terms if terms is None else terms, analysis_of(study, given))
+        found = answer_outcome(study, again, say, with_tables=False, only=leaves)
+        refused = (Answer("guard", refusals=found.refusals),) if found.refusals else ()
+        return (*found.answers, *refused)
+
+    told = SensitivityTask(
+        study,
+        seen_of(task, leaf.scope),
+        answers,
+        refit,
+        dict(spec.options),
+        study.level,
+        unseen,
+        tuple(seen_of(replace(task, cohort=each), leaf.scope) for each in copies),
+    )
+    try:
+        return leaf.run(told)
+    except (NotFitted, Unanswerable) as fault:
+        return unanswered(spec.leaf, task.terms, fault=fault)

@@ -1,0 +1,375 @@
+"""A study over imputed copies of its cohort: each analysed whole, then pooled, and what is told of
+the imputation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtrit
+
+from fingerpost.cohorts import imputing
+from fingerpost.cohorts.imputing import Plan
+from fingerpost.cohorts.table import Built, imputes
+from fingerpost.core.answer import Answer
+from fingerpost.core.cohort import Cohort
+from fingerpost.core.errors import Malformed
+from fingerpost.core.estimate import Estimate, Matrix
+from fingerpost.core.leaves import Sensitivity
+from fingerpost.core.seeds import stream
+from fingerpost.core.study import Study
+from fingerpost.core.table import Cell, Table
+from fingerpost.kernels import chained
+from fingerpost.studies.analysing import (
+    WHOLE,
+    Analysed,
+    Key,
+    analysed,
+    sensitive,
+    tasks,
+    unseen_by_arm,
+    whole_of,
+)
+from fingerpost.studies.pooling import pooled_answers, pooled_part, slim
+
+Array = NDArray[np.float64]
+Say = Callable[[str], None]
+PRECISION, CONVERGENCE, MODELS = (
+    "imputation_precision",
+    "imputation_convergence",
+    "imputation",
+)
+DRIFT = 0.001  # chance that settled copies are said to drift
+MOST_ERROR = 0.10  # Monte Carlo error, as a share of the standard error
+PROBE = "delta_adjusted"
+AT_RANDOM = (
+    "among children alike in all that the imputation models hold, whether a value was recorded "
+    "tells nothing of the value"
+)
+MODEL_WORDS = {
+    chained.LINEAR: "normal regression",
+    chained.MATCHING: "predictive mean matching",
+    chained.LOGIT: "logit",
+    chained.MULTINOMIAL: "multinomial logit",
+}
+
+
+def planned(study: Study, built: Built) -> Plan | None:
+    """Return the plan of a study's copies; None where it asks for none or nothing is missing.
+
+    Raises Malformed where a child may stand on several rows, whose values would be drawn apart.
+    """
+    if study.imputation is None:
+        return None
+    if study.records.repeated or built.cohort.course is not None:
+        raise Malformed(
+            "imputation: children stand on several rows here (trials in sequence, or strategies "
+            "sustained over time), and their values would be drawn apart. Write missing: indicator "
+            "or complete, and leave imputation out."
+        )
+    return imputing.planned(
+        built.cohort,
+        study.imputation,
+        holes=built.holes,
+        outcomes=[spec.name for spec in study.outcomes if imputes(study, spec)],
+        cluster=study.cluster,
+    )
+
+
+def over_copies(study: Study, plan: Plan, *, say: Say) -> Analysed:
+    """Return what a study gives over its imputed copies, pooled.
+
+    Analyses that need the pooled answers alone, or every copy at once, are run once.
+    """
+    copies: list[Cohort] = []
+    found: list[Analysed] = []
+    means: list[Array] = []
+    count = plan.asked.copies
+    for number in range(1, count + 1):
+        say(f"copy {number} of {count}: imputing and analysing")
+        generator = stream(study.name, f"imputation {number}", seed=study.seed)
+        cohort, path = imputing.copy(plan, number=number, generator=generator)
+        one = analysed(study, cohort, say=_quiet, wanted=_in_each)
+        copies.append(cohort)
+        found.append(_slimmed(one))
+        means.append(path)
+    say(f"pooling {count} copies")
+    return _pooled(study, plan, copies=copies, found=found, means=np.stack(means))
+
+
+def _quiet(words: str) -> None:
+    """Tell nothing: one line a copy is enough."""
+
+
+def _in_each(leaf: Sensitivity) -> bool:
+    return leaf.over_copies == "each"
+
+
+def _once(leaf: Sensitivity) -> bool:
+    return leaf.over_copies != "each"
+
+
+def _slimmed(one: Analysed) -> Analysed:
+    parts = tuple(
+        replace(part, answers=tuple(slim(answer) for answer in part.answers)) for part in one.parts
+    )
+    kept = {key: slim(answer) for key, answer in one.sensitivity.items()}
+    return replace(one, parts=parts, sensitivity=kept)
+
+
+def _pooled(
+    study: Study,
+    plan: Plan,
+    *,
+    copies: Sequence[Cohort],
+    found: Sequence[Analysed],
+    means: Array,
+) -> Analysed:
+    parts = tuple(
+        pooled_part([one.parts[at] for one in found], study.level)
+        for at in range(len(found[0].parts))
+    )
+    pooled = replace(found[0], parts=parts)
+    answers: dict[Key, Answer] = {}
+    for key in found[0].sensitivity:
+        own = pooled_answers([(one.sensitivity[key],) for one in found], study.level)
+        answers[key] = own[0]
+    answers |= _run_once(study, pooled, tuple(copies))
+    order = sorted(answers, key=lambda key: _place(study, key))
+    tables = (
+        models_table(plan, means),
+        precision_table(pooled, plan.asked.copies),
+        convergence_table(plan, means),
+    )
+    return replace(
+        pooled,
+        sensitivity={key: answers[key] for key in order},
+        tables=tuple(table for table in tables if table.rows),
+    )
+
+
+def _place(study: Study, key: Key) -> tuple[int, int]:
+    names = [*(spec.name for spec in study.outcomes), WHOLE]
+    return names.index(key[0]), key[1]
+
+
+def _run_once(study: Study, pooled: Analysed, copies: tuple[Cohort, ...]) -> dict[Key, Answer]:
+    """Return the analyses that are run once, on the pooled answers."""
+    cohort, found = copies[0], dict[Key, Answer]()
+    asked, _ = tasks(study, cohort)
+    unseen = unseen_by_arm(cohort)
+    for task, part in zip(asked, pooled.parts, strict=True):
+        found |= sensitive(
+            *(study, task, part.answers),
+            unseen=unseen,
+            say=_quiet,
+            wanted=_once,
+            copies=copies,
+        )
+    whole = whole_of(study, cohort, asked)
+    return found | sensitive(
+        *(study, whole, pooled.answers),
+        unseen=unseen,
+        say=_quiet,
+        wanted=_once,
+        about=WHOLE,
+        copies=copies,
+    )
+
+
+# ------------------------------------------------------------------------------ what is told
+def told(tables: tuple[Table, ...], study: Study) -> tuple[Table, ...]:
+    """Return the tables of the whole study, with what imputation assumes among the assumptions."""
+    probed = PROBE in {spec.leaf for spec in study.sensitivity}
+    said: dict[str, Cell] = {
+        "estimator": "imputation",
+        "title": "Multiple imputation by chained equations",
+        "short": "imputation",
+        "assumption": "missing at random",
+        "words": AT_RANDOM,
+        "tested_by": f"untestable; {PROBE} shows what if it fails" if probed else "untestable",
+    }
+    return tuple(
+        replace(
+            table,
+            rows=(*table.rows, tuple(said.get(name) for name in table.columns)),
+            counts=(*table.counts, None),
+        )
+        if table.name == "assumptions"
+        else table
+        for table in tables
+    )
+
+
+def models_table(plan: Plan, means: Array) -> Table:
+    """Return how each variable was imputed, what was drawn beside what was recorded, and whether
+    the copies had come to differ by chance alone.
+    """
+    rows: list[tuple[Cell, ...]] = []
+    counts = []
+    for at, one in enumerate(plan.equations.variables):
+        missing = int(one.missing.sum())
+        name = _name(plan, one.name)
+        matched = one.model == chained.MATCHING
+        rows.append(
+            (
+                name,
+                _role(plan, one.name),
+                missing,
+                missing / len(one.missing),
+                f"{MODEL_WORDS[one.model]}, {_within(plan)}",
+                plan.asked.donors if matched else None,
+                _recorded_mean(plan, at),
+                float(means[:, -1, at].mean()),
+                reduction(means[:, :, at]),
+                settled(means[:, :, at]),
+            )
+        )
+        counts.append(missing)
+    cluster = f", and a level for each {plan.clustered}" if plan.clustered else ""
+    return Table(
+        MODELS,
+        "How missing values were imputed",
+        *(
+            (
+                *("variable", "role", "missing", "share", "model", "donors"),
+                *("recorded", "imputed", "r_hat", "settled"),
+            ),
+            (*("label", "label", "count", "share", "label"), *("number",) * 4, "flag"),
+            tuple(rows),
+        ),
+        counts=tuple(counts),
+        context=f"{plan.asked.copies} copies of {plan.cohort.n:,} children, each after "
+        f"{plan.asked.cycles} cycles. Every model holds all covariates, all outcomes and the arm"
+        f"{cluster}. recorded, imputed: means as the models see them, of a count the logarithm of "
+        "one more than its rate, of a category the share of one level. r_hat: near 1 where the "
+        "cycles of a copy range as widely as the copies do. settled: whether the copies no longer "
+        "moved, all together, in the second half of the cycles.",
+    )
+
+
+def _name(plan: Plan, name: str) -> str:
+    return next((own for own in plan.outcomes if imputing.outcome_key(own) == name), name)
+
+
+def _role(plan: Plan, name: str) -> str:
+    if name in plan.cohort.covariates and name in plan.holes:
+        return "covariate"
+    return "auxiliary" if name in plan.holes else "outcome"
+
+
+def _within(plan: Plan) -> str:
+    return "each arm on its own" if plan.equations.by_arm else "arms together"
+
+
+def _recorded_mean(plan: Plan, at: int) -> float:
+    one = plan.equations.variables[at]
+    values = one.values[~one.missing]
+    if one.levels:
+        level = 1 if one.levels == 2 else plan.equations.common[at]
+        return float((values == level).mean())
+    return float(values.mean())
+
+
+def reduction(means: Array) -> float | None:
+    """Return how much narrower the spread of the copies' means might yet become: the R̂ of Gelman
+    & Rubin (1992) over the second half of the cycles; means (copies, cycles). None where there are
+    too few cycles or nothing varies.
+    """
+    half = means[:, means.shape[1] // 2 :]
+    length = half.shape[1]
+    if length < 2 or len(half) < 2:
+        return None
+    within = float(half.var(axis=1, ddof=1).mean())
+    between = length * float(half.mean(axis=1).var(ddof=1))
+    if within <= 0:
+        return None
+    return float(np.sqrt(((length - 1) / length * within + between / length) / within))
+
+
+def settled(means: Array) -> bool:
+    """Return whether the copies' means no longer drift over the second half of the cycles: a paired
+    t-test over the copies, which are independent however slowly each of them wanders. means
+    (copies, cycles).
+    """
+    if means.shape[1] < 2 or len(means) < 2:
+        return True
+    moved = means[:, -1] - means[:, means.shape[1] // 2 - 1]
+    error = float(moved.std(ddof=1)) / np.sqrt(len(moved))
+    return bool(abs(float(moved.mean())) <= stdtrit(len(moved) - 1, 1 - DRIFT / 2) * error)
+
+
+def convergence_table(plan: Plan, means: Array) -> Table:
+    """Return the mean of the drawn values by cycle, over copies, with the lowest and highest."""
+    rows: list[tuple[Cell, ...]] = []
+    counts = []
+    for at, one in enumerate(plan.equations.variables):
+        for cycle in range(means.shape[1]):
+            own = means[:, cycle, at]
+            cells = (float(own.mean()), float(own.min()), float(own.max()))
+            rows.append((_name(plan, one.name), _role(plan, one.name), cycle + 1, *cells))
+            counts.append(int(one.missing.sum()))
+    return Table(
+        CONVERGENCE,
+        "Means of imputed values by cycle",
+        ("variable", "role", "cycle", "mean", "lowest", "highest"),
+        (*("label",) * 2, *("number",) * 4),
+        tuple(rows),
+        counts=tuple(counts),
+        context="Mean of the values drawn in each cycle: of all copies, and of the copies with the "
+        "lowest and the highest. Levels that still move together with the cycles ask for more "
+        "cycles.",
+    )
+
+
+def precision_table(found: Analysed, copies: int) -> Table:
+    """Return, for each pooled estimate, what the missing values cost, and whether the copies are
+    enough: Monte Carlo error at most a tenth of the standard error, and at least 100 copies for
+    each unit of the fraction of missing information (White, Royston & Wood 2011).
+    """
+    rows: list[tuple[Cell, ...]] = []
+    counts = []
+    for answer in found.answers:
+        estimate = answer.estimate
+        if estimate is None or not isinstance(estimate.spread, Matrix) or estimate.extra is None:
+            continue
+        shares = fractions(estimate, copies)
+        for at, term in enumerate(estimate.terms):
+            fraction, error, share = (float(own[at]) for own in shares)
+            enough = share <= MOST_ERROR and 100 * fraction <= copies
+            labels = (answer.leaf, term.outcome, term.words(), term.label())
+            rows.append((*labels, fraction, error, share, enough))
+            counts.append(None if estimate.n is None else int(estimate.n[at]))
+    return Table(
+        PRECISION,
+        "What the missing values cost",
+        (
+            *("estimator", "outcome", "contrast", "target"),
+            *("missing_information", "monte_carlo_error", "error_share", "enough_copies"),
+        ),
+        (*("label",) * 4, *("number",) * 3, "flag"),
+        tuple(rows),
+        counts=tuple(counts),
+        context=f"Over {copies} copies. missing_information: the share of what complete records "
+        "would tell of the term that is lost. monte_carlo_error: by how much the estimate would "
+        "move if the copies were drawn again; error_share: as a share of its standard error.",
+    )
+
+
+def fractions(estimate: Estimate, copies: int) -> tuple[Array, Array, Array]:
+    """Return (q,) fraction of missing information, Monte Carlo error, and that error as a share of
+    the standard error, of an estimate pooled over copies (Barnard & Rubin 1999).
+    """
+    assert isinstance(estimate.spread, Matrix)
+    assert estimate.extra is not None
+    within, between = np.diag(estimate.spread.covariance), np.diag(estimate.extra)
+    df = np.full(len(within), np.inf) if estimate.df is None else estimate.df
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = between / within
+        fraction = np.where(ratio > 0, (ratio + 2 / (df + 3)) / (1 + ratio), 0.0)
+        error = np.sqrt(between / (copies + 1))
+        share = np.where(between > 0, error / np.sqrt(within + between), 0.0)
+    return fraction, error, share

@@ -1,0 +1,149 @@
+"""Tables of several imputed copies as one: numbers averaged, guard rails at their worst."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from fingerpost.core.table import Cell, Table
+
+GUARDS = ("guard", "own_guard")
+ORDER = {"ok": 0, "warn": 1, "refuse": 2}
+# What no average over copies stands for: errors, limits and tests belong to one copy's variance.
+NOT_AVERAGED = frozenset(
+    {"p", "p_value", "wald", "df", "lo", "hi", "se", "statistic", "lower", "upper", "t", "f"}
+)
+LOOSE = frozenset({"words", "verdict"})  # labels that tell a number, and so differ by copy
+AVERAGED = "Averages over {copies} imputed copies."
+BLANK = "Errors, limits and tests of single copies are left out."
+FIRST = "Of the first of {copies} imputed copies: the others have other rows."
+WORST = "Each rule as it was at its worst over {copies} imputed copies."
+
+
+def merged(copies: Sequence[tuple[Table, ...]]) -> tuple[Table, ...]:
+    """Return the tables of the first copy, each merged with its fellows in the others.
+
+    Fellows have the same name, columns and tags; of several such, the same place among them.
+    """
+    shelves = [_by_key(tables) for tables in copies]
+    return tuple(
+        merge([shelf[key] for shelf in shelves if key in shelf], len(copies)) for key in shelves[0]
+    )
+
+
+def _by_key(tables: Sequence[Table]) -> dict[tuple[object, ...], Table]:
+    found: dict[tuple[object, ...], Table] = {}
+    for table in tables:
+        key = (table.name, table.columns, table.tags)
+        count = sum(1 for known in found if known[:3] == key)
+        found[*key, count] = table
+    return found
+
+
+def merge(tables: Sequence[Table], copies: int) -> Table:
+    """Return fellows as one table: averaged where rows match, else the first, which is said."""
+    first = tables[0]
+    if len(tables) == copies and all(_aligned(first, other) for other in tables[1:]):
+        return _worst(tables, copies) if first.name in GUARDS else _averaged(tables, copies)
+    if first.name in GUARDS:
+        first = max(tables, key=_severity)
+    return replace(first, note=_noted(first, FIRST.format(copies=copies)))
+
+
+def _noted(table: Table, words: str) -> str:
+    return f"{table.note} {words}".strip()
+
+
+def _aligned(first: Table, other: Table) -> bool:
+    """Return whether rows are about the same things in the same order."""
+    if len(first.rows) != len(other.rows):
+        return False
+    fixed = [
+        at
+        for at, (name, kind) in enumerate(zip(first.columns, first.kinds, strict=True))
+        if kind == "label" and name not in LOOSE
+    ]
+    return all(
+        one[at] == two[at] for one, two in zip(first.rows, other.rows, strict=True) for at in fixed
+    )
+
+
+def _averaged(tables: Sequence[Table], copies: int) -> Table:
+    first, blank = tables[0], False
+    rows = []
+    for at in range(len(first.rows)):
+        row: list[Cell] = []
+        for place, (name, kind) in enumerate(zip(first.columns, first.kinds, strict=True)):
+            cells = [table.rows[at][place] for table in tables]
+            if name in NOT_AVERAGED and kind == "number" and not _same(cells):
+                blank = True
+                row.append(None)
+            else:
+                row.append(_cell(cells, kind))
+        rows.append(tuple(row))
+    if all(table.rows == first.rows for table in tables[1:]):
+        return first
+    words = AVERAGED.format(copies=copies) + (f" {BLANK}" if blank else "")
+    made = replace(first, rows=tuple(rows), note=_noted(first, words))
+    return replace(made, counts=_fewest(tables), shares=_largest(tables))
+
+
+def _same(cells: Sequence[Cell]) -> bool:
+    return all(cell == cells[0] for cell in cells)
+
+
+def _cell(cells: Sequence[Cell], kind: str) -> Cell:
+    """Return the average of numbers, and of anything else the first copy's."""
+    if kind not in ("number", "share", "count") or _same(cells):
+        return cells[0]
+    numbers = [cell for cell in cells if isinstance(cell, int | float)]
+    if len(numbers) < len(cells):
+        return None
+    mean = float(np.mean(numbers))
+    return round(mean) if kind == "count" else mean
+
+
+def _fewest(tables: Sequence[Table]) -> tuple[int | None, ...]:
+    """Return for each row the fewest children behind it in any copy, for disclosure control."""
+    columns = zip(*(table.counts for table in tables), strict=False)
+    return tuple(
+        None if any(count is None for count in own) else min(c for c in own if c is not None)
+        for own in columns
+    )
+
+
+def _largest(tables: Sequence[Table]) -> tuple[tuple[float, float] | None, ...]:
+    columns = zip(*(table.shares for table in tables), strict=False)
+    return tuple(
+        max((share for share in own if share is not None), default=None) for own in columns
+    )
+
+
+def _worst(tables: Sequence[Table], copies: int) -> Table:
+    """Return guard rails, each rule as it was in the copy where it was at its worst."""
+    first = tables[0]
+    if all(table.rows == first.rows for table in tables[1:]):
+        return first
+    rows = tuple(
+        max((table.rows[at] for table in tables), key=lambda row: _rank(first, row))
+        for at in range(len(first.rows))
+    )
+    made = replace(first, rows=rows, note=_noted(first, WORST.format(copies=copies)))
+    return replace(made, counts=_fewest(tables))
+
+
+def _rank(table: Table, row: tuple[Cell, ...]) -> tuple[int, float]:
+    """Return how bad a judged rule is: its verdict, then how near or far beyond its threshold."""
+    told = dict(zip(table.columns, row, strict=True))
+    measured, threshold = told.get("measured"), told.get("threshold")
+    verdict = ORDER.get(str(told.get("verdict")), 0)
+    if not (isinstance(measured, int | float) and isinstance(threshold, int | float)):
+        return verdict, 0.0
+    away = abs(float(measured) - float(threshold))
+    return verdict, -away if verdict == 0 else away
+
+
+def _severity(table: Table) -> tuple[int, float]:
+    return max((_rank(table, row) for row in table.rows), default=(0, 0.0))
