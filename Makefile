@@ -2,13 +2,15 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
+# make bundle BUNDLE="--platform windows --python 3.12" writes less than all.
+BUNDLE ?=
 export VENV
 # The numbers of one test must not depend on how many tests run beside it.
 TEST_ENV := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check style types imports docs units bench picture manual format lock clean
+.PHONY: help demo test check style types imports docs units bench picture manual format lock bundle clean
 
 help:  ## print what there is
 	@printf 'fingerpost: make TARGET\n\n'
@@ -32,8 +34,11 @@ types: $(VENV)/.stamp-test
 imports: $(VENV)/.stamp-test
 	$(BIN)/lint-imports
 
+# In the order of folders, not of files with most tests first: the longest files are acceptance and
+# suites, of few tests each, and would be left to one worker at the end.
 units: $(VENV)/.stamp-test  ## the tests only
-	$(TEST_ENV) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --durations=10
+	$(TEST_ENV) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
+		--durations=10
 
 docs: $(VENV)/.stamp-test  ## build the manual into build/site (works without a network)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
@@ -55,6 +60,9 @@ format: $(VENV)/.stamp-test  ## put the code into the house style
 
 lock:  ## renew requirements/*.txt from pyproject.toml (needs uv)
 	scripts/lock.sh
+
+bundle: $(VENV)/.stamp-demo  ## write build/bundle: all that an installation without a network needs
+	$(BIN)/python scripts/bundle.py $(BUNDLE)
 
 clean:  ## remove what was built (not the environment)
 	rm -rf build dist site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -11,7 +11,12 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
-SETS = {"demo": ["examples"], "test": ["test", "examples", "docs"], "bench": ["bench", "examples"]}
+SETS = {
+    "demo": ["examples"],
+    "test": ["test", "examples", "docs", "sql"],
+    "bench": ["bench", "examples"],
+    "bundle": ["sql"],
+}
 PINNED = re.compile(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)", re.MULTILINE)
 
 
@@ -59,7 +64,7 @@ def test_every_package_is_hashed_and_no_host_is_named(name):
     assert "://" not in text(name) and "--index" not in text(name)
 
 
-@pytest.mark.parametrize("name", ["demo", "bench"])
+@pytest.mark.parametrize("name", ["demo", "bench", "bundle"])
 def test_sets_share_one_environment(name):
     tested = locked("test")
     differing = {

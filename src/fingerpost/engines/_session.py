@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from fingerpost.core.errors import FingerpostError, Malformed, listed, nearest
 from fingerpost.engines._csv import csv_form, name, pattern, text
+from fingerpost.engines._limits import limits
 from fingerpost.engines._shared import TableFile, fault_of, processors
 
 if TYPE_CHECKING:
@@ -31,11 +32,12 @@ def connect() -> duckdb.DuckDBPyConnection:
 
     # An in-memory session does not spill unless it is told where.
     spill = spill_folder()
+    allowed = limits()
     connection = duckdb.connect(
         ":memory:",
         config={
-            "threads": processors(),
-            "memory_limit": "60%",
+            "threads": allowed.threads or processors(),
+            "memory_limit": allowed.memory,
             "temp_directory": spill,
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
@@ -49,13 +51,14 @@ def connect() -> duckdb.DuckDBPyConnection:
 
 
 def spill_folder() -> str:
-    """Return a new folder that only this user can read, in FINGERPOST_TMP or the machine's own.
+    """Return a new folder that only this user can read: in FINGERPOST_TMP where it is set, beside
+    the output under --low-memory, else where the machine keeps temporary files.
 
     Raises FingerpostError where FINGERPOST_TMP names no folder that can be written to.
     """
     named = os.environ.get(SPILL)
     try:
-        return tempfile.mkdtemp(prefix="fingerpost-", dir=named or None)
+        return tempfile.mkdtemp(prefix="fingerpost-", dir=named or limits().spill)
     except OSError as error:
         where = f"{SPILL} ({named})" if named else "the folder of temporary files"
         raise FingerpostError(
