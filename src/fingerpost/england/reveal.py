@@ -14,8 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from fingerpost.core.errors import UsageError, listed
-from fingerpost.england import truth
+from fingerpost.england import remaking, truth
+from fingerpost.england._draws import Floats
 from fingerpost.england.model import OUTCOMES, RATE, STRENGTH
+from fingerpost.england.planted import Planted
+from fingerpost.england.planted import planted as planted_in
+from fingerpost.england.potential import ARMS
 from fingerpost.england.scenarios import DEFAULT, scenario
 from fingerpost.england.strength import cells, slope
 from fingerpost.england.truth import EVERYONE, RECEIVED, Sealed, Value
@@ -139,3 +143,47 @@ def sample_truth(
     if not truth.known(measure):
         return None
     return sealed(folder, children).truth(measure, contrast, target)
+
+
+def plans(folder: Path, children: Iterable[int]) -> Floats:
+    """Return (n,) how likely a plan rather than support is for each of these children of an
+    England, were it provided for: any provision is support and plans in these shares.
+    """
+    found = remaking.chosen(remaking.made(folder, remaking.share_of_plans), children)
+    return np.asarray(found["plans"], dtype=np.float64)
+
+
+def persistent_absence(folder: Path, children: Iterable[int]) -> Floats:
+    """Return (n, arms) whether each of these children would miss a tenth of its sessions in each
+    arm (none, support, ehcp), with the luck it had; NaN of a child without sessions.
+
+    It has no closed form: the same children are given each provision in turn.
+    """
+    found = remaking.chosen(remaking.made(folder, remaking.persistent), children)
+    return np.stack([np.asarray(found[arm], dtype=np.float64) for arm in ARMS], axis=1)
+
+
+def begun_in_year_1(folder: Path, measure: str, *, england: str = DEFAULT) -> tuple[float, float]:
+    """Return what support that begins in Year 1 does on average: (what means are multiplied by,
+    what is added to them), of which one is idle (1, or 0).
+
+    In an England whose later provision acts on nothing, support that begins after Year 1 does
+    nothing: (1, 0). Raises UsageError for a measure on which provision does not act directly.
+    """
+    if measure not in STRATEGY:
+        raise UsageError(f"No truth by strategy is kept of {measure}.")
+    model = STRATEGY[measure]
+    added = slope(model, scenario(england)) * remaking.strengths_in_year_1(folder)
+    if model.scale == RATE:
+        return float(np.exp(added).mean()), 0.0
+    return 1.0, float(added.mean())
+
+
+def acts_later(england: str) -> bool:
+    """Return whether provision that begins after Year 1 acts on outcomes in a scenario."""
+    return scenario(england).late > 0
+
+
+def planted(folder: Path, children: Iterable[int]) -> Planted:
+    """Return the gaps in provision that an England was given among these of its children."""
+    return planted_in(folder, children)

@@ -32,6 +32,7 @@ def child(world: World) -> pa.Table:
             "ethnicity": codes(families.ethnicity, ETHNICITY),
             "first_language": codes(families.language, LANGUAGE),
             "mother_id": whole(families.mother, missing=unlinked),
+            "added_for": pa.array([world.boost] * world.size, pa.string()),
             "valid_from": dates(families.birth),
             "known_from": dates(families.birth),
         }

@@ -108,12 +108,16 @@ class Sealed:
         """Return each child's mean in each arm: (n, arms)."""
         return np.stack([self.columns[column(measure, arm)] for arm in ARMS], axis=1).astype(float)
 
+    def weight(self, measure: str) -> Floats:
+        """Return (n,) each child's chance of having a measure taken; 1 where all have."""
+        if measure in WEIGHTS:
+            return self.columns[WEIGHTS[measure]].astype(float)
+        return np.ones(len(self.columns["child_id"]))
+
     def truth(self, measure: str, arms: tuple[str, str], target: str = "ate") -> Value:
         """Return the contrast of two arms over these children's own potential outcomes."""
         of, against = (ARMS.index(arm) for arm in arms)
-        weights = np.ones(len(self.columns["child_id"]))
-        if measure in WEIGHTS:
-            weights = self.columns[WEIGHTS[measure]].astype(float)
+        weights = self.weight(measure)
         place = RECEIVED[target]
         if place is not None:
             weights = weights * (self.columns["arm"] == (of, against)[place])

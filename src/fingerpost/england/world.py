@@ -18,7 +18,8 @@ class World:
     """Children of one block with their health, need and chances, before anyone provides.
 
     seed, block: what names the streams of random numbers that outcomes draw from, so that the same
-    children meet the same luck under every allocation.
+    children meet the same luck under every allocation. boost: the condition for which the block
+    was added to the children drawn from all of England.
     """
 
     seed: int
@@ -29,6 +30,7 @@ class World:
     health: Health
     needs: Needs
     chances: Chances
+    boost: str | None = None
 
     @property
     def size(self) -> int:
@@ -54,7 +56,7 @@ def make(
     well = health.make(born, seed=seed, block=block, boost=boost)
     need = needs.make(born, well, places, scenario=scenario, seed=seed, block=block)
     drawn = provision.chances(born, places, seed=seed, block=block)
-    return World(seed, block, scenario, places, born, well, need, drawn)
+    return World(seed, block, scenario, places, born, well, need, drawn, boost)
 
 
 def unaided(made: World) -> Provision:

@@ -166,6 +166,14 @@ class Terms:
 
     def write(self, out: Array, term: ModelTerm, *, at: int, rows: slice) -> None:
         """Write the columns of one term from column `at` on."""
+        first = term.factors[0]
+        column = self.columns[first.name]
+        if len(term.factors) == 1 and first.kind == "plain" and column.categorical:
+            # Level by level into its place: a table of them all first takes four times as long.
+            codes = column.values[rows]
+            for place in range(len(column.levels) - 1):
+                out[:, at + place] = codes == place + 1
+            return
         parts = [
             factor_values(factor, self.columns[factor.name], knots=self.knots, rows=rows)
             for factor in term.factors

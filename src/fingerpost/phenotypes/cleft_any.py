@@ -20,6 +20,7 @@ def run(store: Any, *, until: Until = None) -> Frame:
 
 PHENOTYPE = Phenotype(
     title="Cleft lip or palate",
+    who="children born with a cleft lip or palate",
     summary="Children born with a cleft, whatever else they were born with.",
     reference=REFERENCE,
     groups=GROUPS,
@@ -27,4 +28,5 @@ PHENOTYPE = Phenotype(
     rules=RULES,
     terms=TERMS,
     limits=LIMITS,
+    within=("cleft",),
 )

@@ -26,11 +26,13 @@ def run(store: Any, *, until: Until = None) -> Frame:
 
 PHENOTYPE = Phenotype(
     title="Cleft lip or palate without other anomalies",
+    who="children born with a cleft lip or palate and no other major anomaly",
     summary="Children born with a cleft and, as far as is known, no other major anomaly.",
     reference=REFERENCE,
     groups=GROUPS,
     run=run,
     rules=RULES,
+    unless=OTHERS,
     terms=(
         *TERMS,
         "A child with a major anomaly of any other system, recorded up to the age of one year, is "
@@ -38,4 +40,5 @@ PHENOTYPE = Phenotype(
         "With `until`, only anomalies that could be known by then take a child out.",
     ),
     limits=LIMITS,
+    within=("cleft",),
 )

@@ -33,6 +33,7 @@ def run(store: Any, *, until: Until = None) -> Frame:
 
 PHENOTYPE = Phenotype(
     title="Congenital heart disease",
+    who="children born with congenital heart disease",
     summary="Children with a major anomaly of the heart recorded in their first year.",
     reference=REFERENCE,
     groups=(("severe", "a severe heart anomaly"), ("other", "another major heart anomaly")),

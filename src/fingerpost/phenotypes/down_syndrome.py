@@ -24,6 +24,7 @@ def run(store: Any, *, until: Until = None) -> Frame:
 
 PHENOTYPE = Phenotype(
     title="Down syndrome",
+    who="children with Down syndrome",
     summary="Children with a diagnosis of Down syndrome.",
     reference="ICD-10 (WHO, 2019), Q90; EUROCAT Guide 1.5 (2022), chromosomal anomalies",
     groups=(

@@ -54,6 +54,7 @@ def run(store: Any, *, until: Until = None, alone: bool = False, anomaly: str = 
 
 PHENOTYPE = Phenotype(
     title="Major congenital anomaly",
+    who="children born with a major congenital anomaly",
     summary="Children with a major congenital anomaly recorded in their first year.",
     reference=REFERENCE,
     groups=(*WORDS.items(), (SEVERAL, "more than one of these")),

@@ -34,6 +34,7 @@ def run(store: Any, *, until: Until = None, term: bool = False) -> Frame:
 
 PHENOTYPE = Phenotype(
     title="Born preterm",
+    who="children born preterm",
     summary="Children born at 24 to 36 completed weeks of gestation, in bands.",
     reference="Nguyen et al. (2023), NIHR Open Research 3:59",
     groups=tuple((name, f"{name.replace('-', ' to ')} weeks") for name in (*BANDS, *TERM)),

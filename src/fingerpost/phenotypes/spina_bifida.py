@@ -23,6 +23,7 @@ def run(store: Any, *, until: Until = None) -> Frame:
 
 PHENOTYPE = Phenotype(
     title="Spina bifida",
+    who="children born with spina bifida",
     summary="Children with a diagnosis of spina bifida.",
     reference="ICD-10 (WHO, 2019), Q05; EUROCAT Guide 1.5 (2022), neural tube defects",
     groups=(

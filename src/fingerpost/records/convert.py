@@ -27,6 +27,8 @@ from fingerpost.records.writing import Manifest, begin, finish, kept, sink_part
 
 Frame = nw.LazyFrame[Any]
 HEALTH_ID, EDUCATION_ID = "TOKEN_PERSON_ID", "PupilMatchingRefAnonymous"
+# A file of this name in a folder of extracts says that no child in them is real.
+MADE_UP = "SYNTHETIC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,10 @@ def convert(
         shutil.rmtree(out)
         raise
     options = {"adapters": [adapter.name for adapter in chosen]}
-    finish(out, Manifest(made_by=f"fingerpost {fingerpost.__version__}", options=options))
+    by = f"fingerpost {fingerpost.__version__}"
+    # A folder that says so itself holds made-up records, and whatever is made of it says so too.
+    made_up = (source / MADE_UP).is_file()
+    finish(out, Manifest(made_by=by, options=options, synthetic=made_up))
     return Converted(out, tuple(work.pieces), passed)
 
 

@@ -63,12 +63,21 @@ def write_package(store: Store, path: Path) -> Path:
     """Write the data package that describes a store's own tables and files."""
     base = path.absolute().parent
     paths = {
-        name: [os.path.relpath(file.absolute(), base) for file in store.files[name].files]
+        name: [from_here(file.absolute(), base) for file in store.files[name].files]
         for name in store.tables
     }
     columns = {name: store.raw(name).collect_schema().names() for name in store.tables}
     replace(path, as_json(data_package(paths, columns)))
     return path
+
+
+def from_here(file: Path, base: Path) -> str:
+    """Return a file's path seen from a folder, as a data package writes it on every system."""
+    try:
+        return Path(os.path.relpath(file, base)).as_posix()
+    except ValueError:
+        # On Windows no path leads from one drive to another.
+        return file.as_posix()
 
 
 def as_json(said: object) -> str:

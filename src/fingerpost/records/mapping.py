@@ -207,13 +207,13 @@ def text_columns(rule: Rule, source: Source) -> list[nw.Expr]:
                 made[f"{stem}_{number:02}"] = cut(text, rule.blank, numbered.cut)
     if pair := birth_columns(rule, source):
         made["birth_month"] = month_text(*(plain_text(c, source.schema[c]) for c in pair))
-    if rule.assessed:
-        recorded = [~made[name].is_null() for name in rule.assessed if name in made]
-        seen = reduce(or_, recorded) if recorded else nw.lit(False)
-        made["assessed"] = nw.when(seen).then(nw.lit("1")).otherwise(nw.lit("0"))
     for ours, codes in rule.codes.items():
         if ours in made:
             made[ours] = recoded(made[ours], codes)
+    if rule.assessed:  # after codes, some of which say that a child was not
+        recorded = [~made[name].is_null() for name in rule.assessed if name in made]
+        seen = reduce(or_, recorded) if recorded else nw.lit(False)
+        made["assessed"] = nw.when(seen).then(nw.lit("1")).otherwise(nw.lit("0"))
     if "academic_year" in made:
         made["academic_year"] = year_text(made["academic_year"])
     for field in spec.fields:

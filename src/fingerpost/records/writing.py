@@ -183,9 +183,10 @@ def noted(folder: Path, table: str, index: int, write: Callable[[Path], None]) -
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         write(beside)
-        held = pq.ParquetFile(beside)
-        columns = tuple(held.schema_arrow.names)
-        part = Part(held.metadata.num_rows, sha256(beside), beside.stat().st_size, columns)
+        # Closed before it is renamed: Windows lets no file go that is held open.
+        with pq.ParquetFile(beside) as held:
+            columns, rows = tuple(held.schema_arrow.names), held.metadata.num_rows
+        part = Part(rows, sha256(beside), beside.stat().st_size, columns)
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)

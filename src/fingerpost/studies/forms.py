@@ -111,6 +111,12 @@ def model_form(task: Task) -> Table | None:
 
 
 def _exposure(task: Task) -> list[Line]:
+    """Return the lines of the exposure model, once for all outcomes of the same children."""
+    key = ("form of the exposure model", exposure_terms(task), task.analysis.cluster)
+    return task.fits.once(key, lambda: _of_exposure(task))
+
+
+def _of_exposure(task: Task) -> list[Line]:
     """Return the lines of the exposure model, a predictor an arm but the first."""
     try:
         found = score(task)
@@ -168,16 +174,26 @@ def _lines(task: Task, terms: tuple[ModelTerm, ...], models: tuple[Model, ...]) 
     if len(units) < FEWEST_UNITS:
         return []
     names = dict.fromkeys(name for term in terms for name in term.names)
-    found = []
-    for name in names:
-        square = _square(task.cohort.covariates[name])
-        if square is not None:
-            squares = [np.repeat(square[:, None], m.residual.shape[1], axis=1) for m in models]
-            found.append(_line(name, models, squares, codes=codes, count=len(units)))
-    if len(names) > 1:
-        squares = [_standardised(model.predictor) ** 2 for model in models]
-        found.append(_line(PREDICTED, models, squares, codes=codes, count=len(units)))
-    return [one for one in found if one is not None]
+    squares = {
+        name: square
+        for name in names
+        if (square := _square(task.cohort.covariates[name])) is not None
+    }
+    tested = [*squares, PREDICTED] if len(names) > 1 else list(squares)
+    parts: list[list[Array]] = [[] for _ in tested]
+    for model in models:
+        j = model.residual.shape[1]
+        own = [np.repeat(square[:, None], j, axis=1) for square in squares.values()]
+        if len(names) > 1:
+            own.append(_standardised(model.predictor) ** 2)
+        if own:
+            for at, columns in enumerate(_contributions(model, own)):
+                parts[at] += columns
+    lines = [
+        _line(name, columns, codes=codes, count=len(units))
+        for name, columns in zip(tested, parts, strict=True)
+    ]
+    return [one for one in lines if one is not None]
 
 
 def _square(column: Column) -> Array | None:
@@ -200,20 +216,10 @@ def _standardised(values: Array) -> Array:
     return found
 
 
-def _line(
-    tested: str,
-    models: tuple[Model, ...],
-    squares: list[Array],
-    *,
-    codes: Codes,
-    count: int,
-) -> Line | None:
-    """Return the score test of squares (n, j), one a part, or None where they bring nothing new."""
-    parts = [
-        column
-        for model, square in zip(models, squares, strict=True)
-        for column in _contributions(model, square)
-    ]
+def _line(tested: str, parts: list[Array], *, codes: Codes, count: int) -> Line | None:
+    """Return the score test of one square, of the contributions (n,) of every part of the model, or
+    None where they bring nothing new.
+    """
     if not parts:
         return None
     sums = sum_by(codes, np.stack(parts, axis=1), n_groups=count)
@@ -227,17 +233,29 @@ def _line(
     return Line(tested, statistic, len(parts), float(chdtrc(len(parts), statistic)))
 
 
-def _contributions(model: Model, square: Array) -> Iterator[Array]:
-    """Yield, for each linear predictor, (n,) scores of its square cleared of what the model's own
-    coefficients take up.
+def _contributions(model: Model, squares: list[Array]) -> Iterator[list[Array]]:
+    """Yield, for each square (n, j), the scores (n,) of its linear predictors, cleared of what the
+    model's own coefficients take up; all squares go through the design in one pass.
     """
-    j = model.residual.shape[1]
-    for at in range(j):
-        slopes = cross(model.design, model.information[:, at, :] * square[:, [at]])
-        taken = (model.bread @ slopes.T.ravel()).reshape(j, model.design.p)
-        fitted = times(model.design, taken.T)
-        left = square[:, at] - fitted[:, at]
-        own = model.information[:, at, at]
-        middle = own @ square[:, at] / own.sum()
-        if own @ left**2 > NOTHING_NEW * (own @ (square[:, at] - middle) ** 2):
-            yield model.residual[:, at] * square[:, at] - np.sum(model.residual * fitted, axis=1)
+    j, p = model.residual.shape[1], model.design.p
+    weighed = [
+        model.information[:, at, :] * square[:, [at]] for square in squares for at in range(j)
+    ]
+    slopes = cross(model.design, np.concatenate(weighed, axis=1))
+    taken = [
+        (model.bread @ slopes[:, j * at : j * (at + 1)].T.ravel()).reshape(j, p).T
+        for at in range(len(weighed))
+    ]
+    fitted = times(model.design, np.concatenate(taken, axis=1))
+    for place, square in enumerate(squares):
+        found = []
+        for at in range(j):
+            first = (place * j + at) * j
+            own_fit = fitted[:, first : first + j]
+            left = square[:, at] - own_fit[:, at]
+            own = model.information[:, at, at]
+            middle = own @ square[:, at] / own.sum()
+            if own @ left**2 > NOTHING_NEW * (own @ (square[:, at] - middle) ** 2):
+                cleared = np.sum(model.residual * own_fit, axis=1)
+                found.append(model.residual[:, at] * square[:, at] - cleared)
+        yield found

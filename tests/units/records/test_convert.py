@@ -41,6 +41,13 @@ KS2_2019 = (
     "PupilMatchingRefAnonymous,ACADYR,URN,KS2_READSCORE,KS2_MATSCORE,KS2_READEXP,KS2_MATEXP\n"
     "00A,2018/2019,1001,104,99,1,0\n00B,201819,1001,,,,\n"
 )
+# Levels to 2015, outcomes from 2016: W stands lowest, GDS and level 3 alike; A was absent.
+KS1 = {
+    "KS1Pupil_2015": "PupilMatchingRefAnonymous,ACADYR,URN,KS1_READ,KS1_MATH\n"
+    "00A,201415,1001,2B,W\n00B,201415,1001,3,A\n00C,201415,1001,A,D\n",
+    "KS1Pupil_2016": "PupilMatchingRefAnonymous,ACADYR,URN,KS1_READ_OUTCOME,KS1_MATH_OUTCOME\n"
+    "00D,201516,1001,EXS,GDS\n00E,201516,1001,WTS,BLW\n",
+}
 HES = (
     "TOKEN_PERSON_ID,EPIKEY,EPISTART,EPIEND,ADMIDATE,DISDATE,EPIORDER,EPITYPE,CLASSPAT,ADMIMETH,"
     "STARTAGE,DIAG_01,DIAG_02,OPERTN_01,GESTAT_1,BIRWEIT_1,MATAGE,RESGOR,IMD04_DECILE\n"
@@ -145,6 +152,21 @@ def test_years_are_read_however_written_and_absent_marks_are_not_assessed(both):
     assert [tuple(row[n] for n in names) for row in table(both.folder, "ks2")] == [
         ("00A", 2019, 104.0, 99.0, 0, 1),
         ("00B", 2019, None, None, None, 0),
+    ]
+
+
+def test_levels_and_outcomes_of_key_stage_1_become_numbers_on_one_line(tmp_path):
+    (tmp_path / "in").mkdir()
+    for name, text in KS1.items():
+        (tmp_path / "in" / f"{name}.csv").write_text(text, encoding="utf-8")
+    done = convert(tmp_path / "in", ["npd"], out=tmp_path / "out")
+    names = ("child_id", "academic_year", "reading", "maths", "assessed")
+    assert [tuple(row[n] for n in names) for row in table(done.folder, "ks1")] == [
+        ("00A", 2015, 0.0, -3.0, 1),
+        ("00B", 2015, 1.5, None, 1),
+        ("00C", 2015, None, None, 0),
+        ("00D", 2016, 0.25, 1.5, 1),
+        ("00E", 2016, -0.75, -3.0, 1),
     ]
 
 

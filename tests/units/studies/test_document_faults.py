@@ -65,7 +65,7 @@ FAULTS = [
     ("level: 95", "level: 95 should be less than 1"),
     ("seed: 1.5", 'seed: "1.5" is not a whole number.'),
     ("seed: 007", 'seed: "007" is not a whole number.'),
-    ("missing: drop", "Allowed: complete or indicator."),
+    ("missing: drop", "Allowed: complete, indicator or impute."),
     ("release: {policy: public}", "release.policy:"),
     ("guard: {refuse: {smdd: 1}}", 'guard.refuse: "smdd" is not a key here.'),
     ("guard: {refuse: {smdd: 1}}", 'Did you mean "smd"?'),

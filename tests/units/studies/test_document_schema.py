@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import jsonschema
@@ -31,6 +32,7 @@ def properties(node: object, way: str = "") -> Iterator[tuple[str, str, dict]]:
             yield from properties(inner, way)
 
 
+@cache
 def checker() -> jsonschema.Draft202012Validator:
     jsonschema.Draft202012Validator.check_schema(schema())
     return jsonschema.Draft202012Validator(schema())

@@ -31,20 +31,26 @@ MAIN = ("C", "M")
 OF_CHILD = ("sex", "ethnicity", "first_language")
 MONTH = "birth_month"
 DATE = "zero_date"
+DRAWN = "drawn"
+ADDED = "added to the records for a condition that this study is not of"
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One step of eligibility. flag: the column that is 1 for those who stay."""
+    """One step of eligibility. flag: the column that is 1 for those who stay. always: False where
+    the step is told only if it takes someone out.
+    """
 
     flag: str
     reason: str
+    always: bool = True
 
 
 def rules(linked: Linked, words: str) -> tuple[Rule, ...]:
     """Return the rules of a study in order; words: of the phenotype."""
     kind = "mainstream" if linked.school == MAINSTREAM else "state-funded"
-    found = [Rule("enrolled", f"not in a {kind} school at {linked.zero.words()}")]
+    found = [Rule(DRAWN, ADDED, always=False)]
+    found.append(Rule("enrolled", f"not in a {kind} school at {linked.zero.words()}"))
     if linked.phenotype:
         found.append(Rule("has", f"{words} not recorded and known by time zero"))
     found.append(Rule("living", "recorded as having died by time zero"))
@@ -109,12 +115,23 @@ def children(linked: Linked, store: Any) -> Frame:
         month.alias("birth_months"),
         day_number(nw.col(MONTH)).alias("birth_day"),
         day_number(nw.col("known_from")).alias("child_known"),
+        one_if(nw.col("added_for").is_null() | nw.col("added_for").is_in(own_names(linked)), DRAWN),
     )
     if linked.born is not None:
         first, last = (months(each) for each in linked.born)
         born = nw.col("birth_months")
         frame = frame.filter((born >= first) & (born <= last))
     return frame
+
+
+def own_names(linked: Linked) -> list[str]:
+    """Return for which conditions children may have been added to the records and be studied: that
+    which is studied, and those it lies within. A sample of all children holds too many of others.
+    """
+    if not linked.phenotype:
+        return [""]
+    leaf = load("phenotypes", linked.phenotype, kind=Phenotype)
+    return [linked.phenotype, *leaf.within]
 
 
 def months(written: str) -> int:
@@ -208,9 +225,10 @@ def provided_before(store: Any, zero: Frame) -> Frame:
     zero: their children start nothing new.
     """
     beside = zero.select(CHILD, ZERO, nw.col("zero_year"))
-    rows = known_by(store.frame("school_census"), beside)
-    earlier = nw.col("academic_year") < nw.col("zero_year")
-    return rows.filter(earlier & (level() > LEVELS.index("none")))
+    # The few rows with provision first: whether each was known is asked of no others.
+    shown = store.frame("school_census").filter(level() > LEVELS.index("none"))
+    rows = known_by(shown.select(CHILD, "academic_year", "known_from"), beside)
+    return rows.filter(nw.col("academic_year") < nw.col("zero_year"))
 
 
 def first_concern(store: Any, zero: Frame) -> Frame:

@@ -7,6 +7,7 @@ from typing import Any
 
 import narwhals as nw
 
+from fingerpost.cohorts.linked._eligible import DRAWN
 from fingerpost.cohorts.linked._known import ZERO, Frame, KnownReading
 from fingerpost.cohorts.linked.covariates import BASE, FIFTHS, LinkedCovariate
 from fingerpost.engines._shared import collected
@@ -44,7 +45,9 @@ def fifths(base: Frame) -> tuple[float, ...]:
         nw.col(AREA).quantile(at / FIFTHS, interpolation="linear").alias(str(at))
         for at in range(1, FIFTHS)
     ]
-    row = collected(base.filter(~nw.col(ZERO).is_null()).select(*parts), "school_census").row(0)
+    row = collected(
+        base.filter(~nw.col(ZERO).is_null(), nw.col(DRAWN) == 1).select(*parts), "school_census"
+    ).row(0)
     return tuple(float(value) for value in row if value is not None)
 
 

@@ -263,7 +263,8 @@ def who(linked: Linked, store: Store, base: Frame) -> tuple[Flow, list[nw.Expr]]
     if linked.born is not None:
         flow = flow.then(f"not born from {linked.born[0]} to {linked.born[1]}", start - counts[0])
     for rule, (before, after) in zip(found, pairwise(counts), strict=True):
-        flow = flow.then(rule.reason, before - after)
+        if rule.always or before > after:
+            flow = flow.then(rule.reason, before - after)
     return flow, [nw.col(rule.flag) == 1 for rule in found]
 
 
@@ -305,9 +306,13 @@ def whole(
         *_values.chosen(asked, bounds),
         *finished(measures),
     ]
-    table = joined(chosen, parts).select(*columns).sort(CHILD)
-    found: pl.DataFrame = collected(table, "linked records")
-    return found
+    # Part by part: one query of them all is planned anew at each join, and holds all at once.
+    found: pl.DataFrame = collected(chosen, "linked records")
+    for part in parts:
+        found = found.join(collected(part, "linked records"), on=CHILD, how="left")
+    table = nw.from_native(found.lazy()).select(*columns).sort(CHILD)
+    chosen_columns: pl.DataFrame = collected(table, "linked records")
+    return chosen_columns
 
 
 def rewritten(

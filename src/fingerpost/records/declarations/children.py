@@ -37,6 +37,14 @@ CHILDREN = (
             required=False,
             missing=True,
         ),
+        Field(
+            "added_for",
+            "text",
+            "the condition for which the child was added to the records beside a sample of all "
+            "children; missing where it is one of the sample",
+            required=False,
+            missing=True,
+        ),
         key=("child_id",),
         words="Every child whose records are held, once. All other tables of children lead here.",
         source="births and deaths",

@@ -1,10 +1,10 @@
 """How much of who gets provision goes with the school, and with the local authority.
 
-Random-intercept logistic models, one level at a time: null, then given what was measured of the
-children. The covariates enter by the linear predictor of the model without places, whose slope is
-fitted again, so that a million children are two columns; the intraclass correlation is on the logit
-scale (Snijders & Bosker 2012), the median odds ratio exp(0.954 sd) is that of two places taken at
-random (Larsen & Merlo 2005).
+Random-intercept logistic models, one level at a time, and schools within authorities: null, then
+given what was measured of the children. The covariates enter by the linear predictor of the model
+without places, whose slope is fitted again, so that a million children are two columns; the
+intraclass correlation is on the logit scale (Snijders & Bosker 2012), the median odds ratio
+exp(0.954 sd) is that of two places taken at random (Larsen & Merlo 2005).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from fingerpost.core.table import Cell, Table
 from fingerpost.kernels.clusters import recode, sum_by
 from fingerpost.kernels.design import Terms
 from fingerpost.kernels.glm import fit
+from fingerpost.kernels.nested_intercepts import NestedIntercepts, nested_intercepts
 from fingerpost.kernels.products import times
 from fingerpost.kernels.random_intercept import RandomIntercept, random_intercept
 from fingerpost.studies.access.cohort import AccessCohort, Array
@@ -26,8 +27,13 @@ from fingerpost.studies.access.gaps import varies
 
 MEDIAN_ODDS = 0.9538726
 NULL, ADJUSTED = "no covariates", "given the characteristics"
+WITHIN, TOGETHER = "school within its local authority", "both together"
 WORDS = {"school": "school", "la": "local authority"}
 FEWEST_PLACES = 10
+# Fifths of fifths of the linear predictor, within which the nested model tells no child apart, so
+# that a million children are as many rows as schools have such groups.
+PREDICTOR_GROUPS = 25
+NESTED_POINTS = 5
 
 
 def variation(study: Study, cohort: AccessCohort) -> tuple[Table, ...]:
@@ -48,7 +54,88 @@ def variation(study: Study, cohort: AccessCohort) -> tuple[Table, ...]:
             rows.append(row(level, words, found, null=null, children=cohort.n))
             behind.append(int(min(cohort.provided.sum(), (~cohort.provided).sum())))
             clusters.append(len(units))
-    return (variation_table(rows, behind, clusters),) if rows else ()
+    alone = (variation_table(rows, behind, clusters),) if rows else ()
+    return (*alone, *nested(levels, cohort, predictor))
+
+
+def nested(
+    levels: tuple[str, ...], cohort: AccessCohort, predictor: Array | None
+) -> tuple[Table, ...]:
+    """Return the variance between authorities and that between the schools of one authority, null
+    and adjusted; no table where either level is not asked or has too few places.
+    """
+    if not {"school", "la"} <= set(levels) & set(cohort.places):
+        return ()
+    school, authority = within(cohort)
+    if len(authority) < FEWEST_PLACES or int(authority.max()) + 1 < FEWEST_PLACES:
+        return ()
+    made = [(NULL, None), (ADJUSTED, predictor)] if predictor is not None else [(NULL, None)]
+    rows: list[tuple[Cell, ...]] = []
+    for words, values in made:
+        try:
+            rows += nested_rows(words, nested_fit(cohort, school, authority, values), cohort.n)
+        except (NotFitted, TooFew):
+            continue
+    behind = int(min(cohort.provided.sum(), (~cohort.provided).sum()))
+    return (nested_table(rows, behind, int(authority.max()) + 1),) if rows else ()
+
+
+def within(cohort: AccessCohort) -> tuple[np.ndarray, np.ndarray]:
+    """Return the school of each child, (n,), and the authority of each school, (k,).
+
+    A school that is recorded under two authorities is two schools here.
+    """
+    authority, _ = recode(cohort.places["la"])
+    school, _ = recode(cohort.places["school"])
+    both = authority.astype(np.int64) * (int(school.max()) + 1) + school
+    codes, pairs = recode(both)
+    return codes, recode(pairs // (int(school.max()) + 1))[0]
+
+
+def nested_fit(
+    cohort: AccessCohort, school: np.ndarray, authority: np.ndarray, predictor: Array | None
+) -> NestedIntercepts:
+    """Return the fit of both levels: of counts by school, and by group of the predictor."""
+    provided = cohort.provided.astype(np.float64)
+    group, means = grouped_predictor(predictor, cohort.n)
+    cell, cells = recode(school.astype(np.int64) * len(means) + group)
+    size = np.bincount(cell, minlength=len(cells)).astype(np.float64)
+    ones = np.asarray(sum_by(cell, provided, n_groups=len(cells)), dtype=np.float64)
+    constant = np.ones((len(cells), 1))
+    x = constant if predictor is None else np.column_stack([constant, means[cells % len(means)]])
+    return nested_intercepts(
+        x, ones, inner=cells // len(means), outer=authority, trials=size, points=NESTED_POINTS
+    )
+
+
+def grouped_predictor(predictor: Array | None, n: int) -> tuple[np.ndarray, Array]:
+    """Return the group of each child by the linear predictor, (n,), and the mean of each group."""
+    if predictor is None:
+        return np.zeros(n, dtype=np.int64), np.zeros(1)
+    at = np.linspace(0, 1, PREDICTOR_GROUPS + 1)[1:-1]
+    group, _ = recode(np.searchsorted(np.quantile(predictor, at), predictor))
+    size = np.bincount(group).astype(np.float64)
+    return group, np.asarray(sum_by(group, predictor, n_groups=len(size)) / size)
+
+
+def nested_rows(model: str, found: NestedIntercepts, children: int) -> list[tuple[Cell, ...]]:
+    """Return one row a level, and one of both together: how alike two children of one school are.
+
+    The interval of a share is that of its sd, the rest of the variance as fitted.
+    """
+    rows: list[tuple[Cell, ...]] = []
+    for words, one in ((WORDS["la"], found.outer), (WITHIN, found.inner)):
+        rest = found.total - one.variance
+        shares = [end**2 / (end**2 + rest) for end in (one.sd, one.lo, one.hi)]
+        ratio = float(np.exp(MEDIAN_ODDS * one.sd))
+        ends = (float(one.sd), float(one.lo), float(one.hi))
+        rows.append((words, model, children, one.groups, *ends, *map(float, shares), ratio))
+    both = found.outer.variance + found.inner.variance
+    sd, share = float(np.sqrt(both)), float(found.share(both))
+    ratio = float(np.exp(MEDIAN_ODDS * sd))
+    groups = found.inner.groups
+    rows.append((TOGETHER, model, children, groups, sd, None, None, share, None, None, ratio))
+    return rows
 
 
 def fits(
@@ -149,4 +236,35 @@ def variation_table(rows: list[tuple[Cell, ...]], behind: list[int], clusters: l
         context="Standard deviation of the places' log-odds of provision; the intraclass "
         "correlation is on the logit scale. Each level is modelled by itself. Explained: by how "
         "much the variance is less once the characteristics of the children are given.",
+    )
+
+
+def nested_table(rows: list[tuple[Cell, ...]], behind: int, authorities: int) -> Table:
+    """Return the variance of schools within local authorities."""
+    columns = (
+        ("place", "label"),
+        ("model", "label"),
+        ("children", "count"),
+        ("clusters", "count"),
+        ("sd", "number"),
+        ("sd_lo", "number"),
+        ("sd_hi", "number"),
+        ("icc", "number"),
+        ("icc_lo", "number"),
+        ("icc_hi", "number"),
+        ("median_odds_ratio", "number"),
+    )
+    return Table(
+        "access_nested",
+        "Schools within local authorities",
+        tuple(name for name, _ in columns),
+        tuple(kind for _, kind in columns),
+        tuple(rows),
+        counts=(behind,) * len(rows),
+        clusters=(authorities,) * len(rows),
+        context="Both levels in one model, so that what authorities differ by is not counted again "
+        "among their schools. Shares of the variance on the latent logit scale; of both together, "
+        "the intraclass correlation of two children of one school (Goldstein, Browne & Rasbash "
+        "2002). A standard deviation of 0 with an interval: the records hold no sign of a "
+        "difference, and none larger than its upper end.",
     )

@@ -35,6 +35,7 @@ from fingerpost.studies.access.places import variation
 from fingerpost.studies.access.timing import FIRST, timing
 from fingerpost.studies.access.trajectories import trajectories
 from fingerpost.studies.access.unrecorded import unrecorded
+from fingerpost.studies.population import in_words
 
 Say = Callable[[str], None]
 PRIMARY, PRIMARY_WITHOUT_NEED = ("equal_need",), ("alike",)
@@ -182,4 +183,4 @@ def spelt(study: Study, cohort: AccessCohort) -> Study:
     if cohort.concern is not None:
         title = f"a concern raised by {by}"
         specs.insert(1, OutcomeSpec(CONCERN, "", "binary", measure=Measure(CONCERN, title)))
-    return replace(study, outcomes=tuple(specs))
+    return replace(in_words(study), outcomes=tuple(specs))

@@ -153,7 +153,7 @@ def test_the_spread_of_schools_is_found() -> None:
     made = replace(
         made, provided=rng.random(made.n) < chance, places={"school": school, "la": school // 20}
     )
-    (table,) = variation(worlds.study(), made)
+    table, *_ = variation(worlds.study(), made)
     rows = {(row["place"], row["model"]): row for row in table.records()}
     own = rows[("school", "given the characteristics")]
     assert float(str(own["sd_lo"])) < worlds.SCHOOL_SD < float(str(own["sd_hi"]))
@@ -161,6 +161,38 @@ def test_the_spread_of_schools_is_found() -> None:
     assert float(str(own["icc"])) == pytest.approx(
         float(str(own["sd"])) ** 2 / (float(str(own["sd"])) ** 2 + np.pi**2 / 3)
     )
+
+
+def test_schools_are_told_apart_from_their_authorities() -> None:
+    rng = np.random.default_rng(6)
+    made = cohort(n=30_000)
+    school = rng.integers(0, 900, made.n)
+    authority = school // 15
+    social = made.covariates["social"].values.astype(float)
+    for authority_sd in (0.0, 0.4):
+        habit = (
+            0.45 * rng.standard_normal(900)
+            + authority_sd * rng.standard_normal(60)[np.arange(900) // 15]
+        )
+        chance = 1 / (1 + np.exp(1.2 - 0.4 * social - habit[school]))
+        places = {"school": school, "la": authority}
+        drawn = replace(made, provided=rng.random(made.n) < chance, places=places)
+        table = variation(worlds.study(), drawn)[-1]
+        assert table.name == "access_nested"
+        rows = {(row["place"], row["model"]): row for row in table.records()}
+        model = "given the characteristics"
+        for place, planted in (
+            ("local authority", authority_sd),
+            ("school within its local authority", 0.45),
+        ):
+            own = rows[(place, model)]
+            lo, sd, hi = (float(str(own[name])) for name in ("sd_lo", "sd", "sd_hi"))
+            assert lo <= planted <= hi
+            assert sd == pytest.approx(planted, abs=0.12)
+        both = rows[("both together", model)]
+        latent = authority_sd**2 + 0.45**2
+        assert float(str(both["icc"])) == pytest.approx(latent / (latent + np.pi**2 / 3), abs=0.03)
+        assert {row["clusters"] for row in rows.values()} == {60, 900}
 
 
 def test_one_slope_for_the_covariates_is_as_good_as_all_of_them() -> None:
@@ -174,7 +206,7 @@ def test_one_slope_for_the_covariates_is_as_good_as_all_of_them() -> None:
     whole = random_intercept(
         x, made.provided.astype(float), codes=codes, names=("intercept", "fsm", "social")
     )
-    (table,) = variation(worlds.study(), made)
+    table, *_ = variation(worlds.study(), made)
     own = next(
         row
         for row in table.records()
