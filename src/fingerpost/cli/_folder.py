@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from fingerpost.core.errors import FingerpostError, UsageError
 
 # Names and digests of what a run wrote, so that the next one knows its own files from a reader's.
 WRITTEN = ".written"
+DAY = 86_400
 
 
 def check_writable(path: Path, *, folder: bool) -> None:
@@ -40,16 +42,19 @@ def check_writable(path: Path, *, folder: bool) -> None:
         ) from None
 
 
-def check_folder(folder: Path, names: Iterable[str], *, manifest: str) -> None:
+def check_folder(
+    folder: Path, names: Iterable[str], *, manifest: str, other: str | None = None
+) -> None:
     """Raise where a folder cannot be written to, or holds files of these names that are not ours.
 
-    manifest: where, inside the folder, the list of what an earlier run wrote lies.
+    manifest: where, inside the folder, the list of what an earlier run wrote lies; other: where a
+    run of another kind leaves its list.
     """
     check_writable(folder, folder=True)
-    listed = (folder / manifest).parent
-    if listed != folder and os.path.lexists(listed):
-        check_writable(listed, folder=True)
-    earlier = written(folder, manifest)
+    for listed in {(folder / each).parent for each in (manifest, other) if each}:
+        if listed != folder and os.path.lexists(listed):
+            check_writable(listed, folder=True)
+    earlier = all_written(folder, manifest, other)
     refuse_others(folder, (*names, *earlier), earlier)
 
 
@@ -99,12 +104,19 @@ def naming(path: Path) -> Iterator[None]:
         ) from None
 
 
-def publish(folder: Path, write: Callable[[Path], None], *, manifest: str = WRITTEN) -> None:
+def publish(
+    folder: Path,
+    write: Callable[[Path], None],
+    *,
+    manifest: str = WRITTEN,
+    other: str | None = None,
+) -> None:
     """Let `write` fill a folder aside, then put each file that it wrote in its place in `folder`.
 
     Files that an earlier run wrote are replaced, or removed where they are written no more; all
     others stay, and one that stands in the way is refused. If anything fails nothing changes.
-    manifest: where, inside the folder, the list of what was written lies.
+    manifest: where, inside the folder, the list of what was written lies; other: where a run of
+    another kind left its list, whose files are replaced or removed likewise, the list with them.
     """
     whole = folder.absolute()
     with naming(folder):
@@ -118,9 +130,10 @@ def publish(folder: Path, write: Callable[[Path], None], *, manifest: str = WRIT
             names = files(made)
             note(made, names, manifest=manifest)
             if whole.is_dir():
-                earlier = written(whole, manifest)
+                earlier = all_written(whole, manifest, other)
                 refuse_others(folder, names, earlier)
                 gone = [n for n in earlier if n not in names and is_ours(whole / n, earlier[n])]
+                gone += [other] if other and (whole / other).is_file() else []
                 put(made, whole, gone=gone, kept=aside / "old")
             else:
                 made.rename(whole)
@@ -172,6 +185,21 @@ def written(folder: Path, manifest: str) -> dict[str, str]:
         return {}
     pairs = [line.split("  ", 1) for line in listed.read_text("utf-8", "replace").splitlines()]
     return {pair[1]: pair[0] for pair in pairs if len(pair) == 2 and is_inside(pair[1])}
+
+
+def all_written(folder: Path, manifest: str, other: str | None) -> dict[str, str]:
+    """Return name → SHA-256 of what earlier runs wrote into a folder, of whichever kind."""
+    found = written(folder, other) if other else {}
+    return {**found, **written(folder, manifest)}
+
+
+def undated(folder: Path, manifest: str) -> None:
+    """Give every file that a run wrote, and its list, the midnight (UTC) on which the day began:
+    when in the day it was made is nobody's business.
+    """
+    midnight = time.time() // DAY * DAY
+    for name in (*written(folder, manifest), manifest):
+        os.utime(folder / name, (midnight, midnight))
 
 
 def is_inside(name: str) -> bool:

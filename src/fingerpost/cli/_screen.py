@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import sys
@@ -91,8 +92,15 @@ def command(words: str, *paths: Path) -> str:
     own = Path(sysconfig.get_path("scripts")) / "fingerpost"
     found = shutil.which("fingerpost")
     here = own.is_file() and (found is None or not own.samefile(found))
-    program = shlex.quote(shown(own)) if here else "fingerpost"
-    return " ".join([program, words, *(shlex.quote(shown(path)) for path in paths)])
+    program = typed(shown(own)) if here else "fingerpost"
+    return " ".join([program, words, *(typed(shown(path)) for path in paths)])
+
+
+def typed(word: str) -> str:
+    """Return a word as this system's shell takes it whole."""
+    if os.name != "nt":
+        return shlex.quote(word)
+    return f'"{word}"' if set(word) & set(" &()^;,=") else word
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fingerpost.cli._folder import WRITTEN, check_folder, check_json, publish
+from fingerpost.cli._folder import WRITTEN, check_folder, check_json, publish, undated
 from fingerpost.cli._screen import Say, labelled, listed_lines, shown
 from fingerpost.cli._truth import with_truth
 from fingerpost.core.errors import FingerpostError, UsageError
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 REPORT, RESULTS = "report.html", "results.json"
 TABLES = f"{Path(REPORT).stem}-tables"
 MANIFEST = f"{TABLES}/{WRITTEN}"
+# The list of a clearance pack, in its open: whoever checks the pack may use it too.
+SUMS = "SHA256SUMS"
 LARGEST_SEED = 2**63 - 1
+FEWEST_COPIES, MOST_COPIES = 2, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,7 @@ class Choices:
     engine: str = "duckdb"
     release: str | None = None
     seed: int | None = None
+    impute: int | None = None
 
 
 def chosen(file: Path, choices: Choices) -> Study:
@@ -45,9 +49,29 @@ def chosen(file: Path, choices: Choices) -> Study:
                 f"{'below' if choices.seed < 0 else 'above'} that."
             )
         study = replace(study, seed=choices.seed)
+    if choices.impute is not None:
+        study = imputing(study, choices.impute)
     # Before the work, not after it: an unknown policy would end the run without an answer.
     policy(choices.release or study.release)
     return study
+
+
+def imputing(study: Study, copies: int) -> Study:
+    """Return a study whose missing covariates and outcomes are imputed in so many copies, whatever
+    it says of them; of the rest of `imputation` what it says stands.
+    """
+    from fingerpost.core.study import Imputation
+
+    if study.access is not None:
+        raise UsageError("--impute: a study of access imputes nothing. Leave --impute out.")
+    if not FEWEST_COPIES <= copies <= MOST_COPIES:
+        raise UsageError(
+            f"--impute: {copies} copies were asked for; from {FEWEST_COPIES} to {MOST_COPIES} can "
+            "be made, and 20 are usual."
+        )
+    covariates = tuple(replace(each, missing="impute") for each in study.covariates)
+    asked = replace(study.imputation or Imputation(), copies=copies)
+    return replace(study, missing="impute", covariates=covariates, imputation=asked)
 
 
 def answered(study: Study, choices: Choices, *, base: Path, say: Say) -> Output:
@@ -123,7 +147,11 @@ def inside(source: TableSource, folder: Path) -> TableSource:
 
 
 def write_folder(output: Output, folder: Path) -> tuple[Path, ...]:
-    """Write the report, its tables and results.json into a folder, and return their paths."""
+    """Write the report, its tables and results.json into a folder, and return their paths; of an
+    output that was prepared for checking, its clearance pack.
+    """
+    if output.clearance == "prepared":
+        return write_cleared(output, folder)
     from fingerpost.reports.results import write_results
     from fingerpost.reports.write import write_report
 
@@ -131,14 +159,39 @@ def write_folder(output: Output, folder: Path) -> tuple[Path, ...]:
         write_report(output, place / REPORT)
         write_results(output, place / RESULTS)
 
-    publish(folder, write, manifest=MANIFEST)
+    publish(folder, write, manifest=MANIFEST, other=SUMS)
     found = (folder / REPORT, folder / RESULTS, folder / TABLES)
     return tuple(path for path in found if path.exists())
 
 
-def check_out(folder: Path) -> None:
-    """Raise where the report's folder cannot be written to, or holds what no run of ours wrote."""
-    check_folder(folder, (REPORT, RESULTS), manifest=MANIFEST)
+def write_cleared(output: Output, folder: Path) -> tuple[Path, ...]:
+    """Write the clearance pack of an output into a folder, and return the paths to begin with."""
+    from fingerpost.reports.groups import FIGURES, NOTE_PAGE, NOTE_TEXT
+    from fingerpost.reports.groups import MANIFEST as LISTED
+    from fingerpost.reports.pack import write_pack
+
+    def write(place: Path) -> None:
+        write_pack(output, place)
+
+    publish(folder, write, manifest=SUMS, other=MANIFEST)
+    undated(folder, SUMS)
+    names = (NOTE_PAGE, NOTE_TEXT, REPORT, RESULTS, TABLES, FIGURES, LISTED, SUMS)
+    return tuple(folder / name for name in names if (folder / name).exists())
+
+
+def check_out(folder: Path, *, release: str | None = None) -> None:
+    """Raise where the folder of a run cannot be written to, or holds what no run of ours wrote.
+
+    release: the policy of the run; one that prepares for checking writes more files.
+    """
+    from fingerpost.release.policies import policy
+
+    if release is not None and policy(release).clearance == "prepared":
+        from fingerpost.reports.pack import NAMES
+
+        check_folder(folder, (*NAMES, SUMS), manifest=SUMS, other=MANIFEST)
+    else:
+        check_folder(folder, (REPORT, RESULTS), manifest=MANIFEST, other=SUMS)
 
 
 def check_json_beside(path: Path, folder: Path, *, inputs: tuple[Path, ...]) -> None:
@@ -151,14 +204,18 @@ def check_json_beside(path: Path, folder: Path, *, inputs: tuple[Path, ...]) -> 
 
 def told(output: Output) -> str:
     """Return the answer and how sure it is, as commands print them."""
+    from fingerpost.reports.names import labelled as in_labels
+    from fingerpost.reports.spoken import speech
     from fingerpost.reports.words import answers, reasons
 
+    # What the screen says is what the page says: the same labels, the same names.
+    output, say = in_labels(output), speech(output)
     heading = f"{output.study.name}: {output.study.question}"
     parts = [heading, ""]
     if output.provenance.synthetic:
         parts.append(labelled("Synthetic", ["the records are made up: no real child is in them"]))
-    parts.append(labelled("Answer", answers(output)))
-    parts += [labelled("How sure", reasons(output))]
+    parts.append(labelled("Answer", [say(text) for text in answers(output)]))
+    parts += [labelled("How sure", [say(text) for text in reasons(output)])]
     parts += [labelled(label, [words]) for label, words in stamped(output)]
     return "\n".join(parts)
 

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from typing import Annotated, Any
 
 import typer
 
 import fingerpost
 from fingerpost.cli._faults import Verb
+from fingerpost.cli._lean import lean
 from fingerpost.cli._slips import Verbs
 from fingerpost.cli.demo import demo
 from fingerpost.cli.doctor import doctor
 from fingerpost.cli.england_build import build as build_england
 from fingerpost.cli.england_check import check as check_england
+from fingerpost.cli.england_extract import extract as extract_england
 from fingerpost.cli.leaves import leaves
 from fingerpost.cli.records_check import check as check_records
 from fingerpost.cli.records_convert import convert
 from fingerpost.cli.records_describe import describe as describe_records
 from fingerpost.cli.records_dictionary import dictionary
+from fingerpost.cli.records_import import import_rows
 from fingerpost.cli.records_template import template
 from fingerpost.cli.study_compare import compare
 from fingerpost.cli.study_describe import describe
+from fingerpost.cli.study_export import export
 from fingerpost.cli.study_init import init
 from fingerpost.cli.study_run import run
 
@@ -33,12 +38,13 @@ study = typer.Typer(
 )
 study.command(cls=Verb, short_help="Write a commented study file.")(init)
 study.command(cls=Verb, short_help="Print the protocol in words, or as SQL.")(describe)
-study.command(cls=Verb, short_help="Run a study and write its report.")(run)
+study.command(cls=Verb, short_help="Run a study and write its report.")(lean(run))
 study.command(cls=Verb, short_help="Set two results side by side.")(compare)
+study.command(cls=Verb, short_help="Write a study for R, Stata or SQL Server.")(export)
 
 records = typer.Typer(
     cls=Verbs,
-    help="Check, describe and convert linked records.",
+    help="Import, check, describe and convert linked records.",
     no_args_is_help=True,
     rich_markup_mode=None,
     add_completion=False,
@@ -47,7 +53,10 @@ records.command(cls=Verb, short_help="All faults of all tables at once.")(check_
 records.command(cls=Verb, short_help="Which tables, rows and years are there.")(describe_records)
 records.command(cls=Verb, short_help="What every table and column is.")(dictionary)
 records.command(cls=Verb, short_help="Empty tables to fill.")(template)
-records.command(cls=Verb, short_help="Extracts as linked records.")(convert)
+records.command(cls=Verb, name="import", short_help="Rows of an SQL server as Parquet.")(
+    import_rows
+)
+records.command(cls=Verb, short_help="Extracts as linked records.")(lean(convert))
 
 england = typer.Typer(
     cls=Verbs,
@@ -57,10 +66,13 @@ england = typer.Typer(
     add_completion=False,
 )
 england.command(cls=Verb, name="build", short_help="Write its records, seed by seed the same.")(
-    build_england
+    lean(build_england)
 )
 england.command(cls=Verb, name="check", short_help="Hold it against published figures.")(
     check_england
+)
+england.command(cls=Verb, name="extract", short_help="Write it as extracts of NPD and HES.")(
+    extract_england
 )
 
 app = typer.Typer(
@@ -109,4 +121,12 @@ def about(
 
 def main() -> None:
     """Run the command line."""
+    utf8(sys.stdout)
+    utf8(sys.stderr)
     app(prog_name="fingerpost")
+
+
+def utf8(stream: Any) -> None:
+    """Let a stream take every sign: where Windows writes to a file or pipe, it knows no minus."""
+    if (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "") != "utf8":
+        stream.reconfigure(encoding="utf-8")

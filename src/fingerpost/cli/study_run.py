@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from fingerpost.core.output import Output
 
 ALL_REFUSED = 4
+NOTE = "note.html"
 
 
 def run(
@@ -53,9 +54,16 @@ def run(
     seed: Annotated[
         int | None, typer.Option(metavar="N", help="Seed instead of the study's.")
     ] = None,
+    impute: Annotated[
+        int | None,
+        typer.Option(metavar="M", help="Impute missing values in M copies, 20 say, and pool them."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No lines of progress.")] = False,
 ) -> None:
     """Run a study: print its answer, write its report, its tables and results.json.
+
+    Under a policy that prepares for checking, DIR is a clearance pack: besides these every figure
+    with its numbers, a note for the output checker, and a manifest.
 
     Files of yours are never written over: in DIR only what an earlier run wrote is replaced, and
     FILE only if it is empty or holds results.
@@ -69,12 +77,13 @@ def run(
       fingerpost study run examples/nhefs/study.yaml
       fingerpost study run examples/hope/cleft.yaml --records build/england --out build/mine
       fingerpost study run study.yaml --release ons_srs --json results.json --quiet
+      fingerpost study run study.yaml --impute 20
     """
-    choices = Choices(records, engine, release, seed)
+    choices = Choices(records, engine, release, seed, impute)
     study = chosen(file, choices)
     # The language lets only names through that are a folder's name and no path.
     folder = out or Path("build") / study.name
-    check_out(folder)
+    check_out(folder, release=choices.release or study.release)
     if json_file is not None:
         inputs = (file, *((records,) if records else ()))
         check_json_beside(json_file, folder, inputs=inputs)
@@ -101,7 +110,10 @@ def write_json(output: Output, path: Path | None) -> tuple[Path, ...]:
 
 def following(folder: Path) -> tuple[str, str]:
     """Return what most readers want next: the report, and the command for another opinion."""
+    # Of a clearance pack the note is read first, by its checker and so by whoever hands it over.
+    note = folder / NOTE
+    first = note if note.exists() else folder / REPORT
     return (
-        f"open {shown(folder / REPORT)} in a browser",
+        f"open {shown(first)} in a browser",
         f"{command('study compare', folder)} ANOTHER_FOLDER",
     )

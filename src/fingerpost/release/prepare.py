@@ -7,6 +7,7 @@ any page, table or picture is drawn, and what is drawn is drawn from what came t
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -20,6 +21,7 @@ from fingerpost.core.refusal import Refusal
 from fingerpost.core.study import Study
 from fingerpost.core.table import Table
 from fingerpost.release import covariates
+from fingerpost.release.controls import controls, tables_by_part
 from fingerpost.release.guards import refusal, too_few
 from fingerpost.release.known import (
     Known,
@@ -69,7 +71,7 @@ class Log:
                 f"{rows} row{'s' * (rows != 1)} of {what}, in whole or in part" if rows else what
             )
             why = WHY[rule].format(few=rules.few, residual_df=rules.residual_df)
-            told.append(Withheld(thing, why, self.policy.name, where))
+            told.append(Withheld(thing, why, self.policy.name, where, rule, rows))
         return tuple(told)
 
 
@@ -95,7 +97,7 @@ def prepare(output: Output, finding: Finding, policy: Policy) -> Output:
     check_left(output, results, regions, log, policy)
     made = replace(
         output,
-        study=without_flags(output.study, known),
+        study=without_folders(without_flags(output.study, known)),
         status=status(output, results, regions, refusals),
         results=results,
         covariance=covariance(output.covariance, kept, results) if output.covariance else (),
@@ -109,7 +111,9 @@ def prepare(output: Output, finding: Finding, policy: Policy) -> Output:
         flow=flow,
         policy_words=policy.words,
     )
-    return replace(made, withheld=log.entries(policy.rules))
+    stopped = log.entries(policy.rules)
+    looked = controls(made, tables_by_part(output), stopped, policy.rules)
+    return replace(made, withheld=stopped, controls=looked)
 
 
 def knowledge(finding: Finding, policy: Policy, rules: Rules) -> tuple[Flow, Known]:
@@ -160,6 +164,17 @@ def without_flags(study: Study, known: Known) -> Study:
             outcome=None if models.outcome is None else dropped(models.outcome, gone),
         ),
     )
+
+
+def without_folders(study: Study) -> Study:
+    """Return a study whose tables are named without the folders they lie in: where a room keeps its
+    records, and under whose name, is nobody's business outside.
+    """
+    sources = tuple(
+        one if one.path is None else replace(one, path=re.split(r"[\\/]", one.path)[-1])
+        for one in study.records.sources
+    )
+    return replace(study, records=replace(study.records, sources=sources))
 
 
 def check_arms(finding: Finding, policy: Policy, rules: Rules) -> None:

@@ -73,6 +73,10 @@ def shown(result: Result, known: Known) -> Result:
         (arm, told) for arm, count in result.arm_n if (told := known.of_arm(arm, count)) is not None
     )
     n = sum(count for _, count in counts) if counts else None
+    if counts:
+        # Divided otherwise the same children may add up to another total, once their parts are
+        # rounded: they are told by one.
+        n = known.totals.get(sum(count for _, count in result.arm_n), n)
     if result.n is not None and (not counts or sum(c for _, c in result.arm_n) != result.n):
         n = known.count(result.n)
     clusters = result.clusters

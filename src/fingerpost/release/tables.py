@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import combinations, pairwise
 
 from fingerpost.core.table import KINDS, Cell, Table
+from fingerpost.release.curves import coarse
 from fingerpost.release.guards import guard_row
 from fingerpost.release.known import PARAMETERS, WHOLE_ARM, Known, cell_key
 from fingerpost.release.rounding import Ladder, band, ladder, nearest, significant
@@ -84,6 +85,7 @@ def prepared(table: Table, known: Known) -> tuple[Table | None, dict[str, int]]:
     """
     if table.name in FIXED:
         return table, {}
+    table = coarse(table)
     if table.residual_df is not None and table.residual_df < known.rules.residual_df:
         return None, {"df": len(table.rows)}
     asked = (table.tag("outcome"), table.tag("contrast"), table.tag("target"))

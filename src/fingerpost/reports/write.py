@@ -44,6 +44,7 @@ from fingerpost.reports.sections import (
     triangulation,
     withheld,
 )
+from fingerpost.reports.spoken import speech, spoken
 from fingerpost.reports.tables import long_csv, shelf, triangulation_tables
 from fingerpost.reports.words import answers
 
@@ -74,7 +75,12 @@ ACCESS = (
     access_protocol,
     provenance,
 )
-ACRONYMS = frozenset({"sen", "send", "ehcp", "ks1", "ks2", "nhefs"})
+ACRONYMS = frozenset(
+    {
+        *("sen", "send", "ehcp", "ks1", "ks2", "nhefs", "smart", "adhd"),
+        *("iv", "rdd", "ipw", "aipw", "tmle"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,18 +114,22 @@ def sections(output: Output) -> tuple[Section, ...]:
     found = [each.section(shown) for each in asked]
     if output.withheld or output.clearance == "prepared":
         found.insert(len(found) - 1, withheld.section(shown))
-    return tuple(found)
+    say = speech(output)
+    return tuple(spoken(each, say) for each in found)
 
 
-def write_report(output: Output, path: str | Path) -> Path:
+def write_report(
+    output: Output, path: str | Path, *, shown: tuple[Section, ...] | None = None
+) -> Path:
     """Write the report as one self-contained HTML file without script, and return its path.
 
     The tables that it shows and draws from are written first, as long CSV files in the folder
     `<stem>-tables` beside it; CSV files of an earlier report in that folder are removed. The page
-    is written last and whole, so that a page that is there has its tables.
+    is written last and whole, so that a page that is there has its tables. shown: the sections,
+    where they are at hand.
     """
     page = Path(path)
-    made = html(output, tables_folder(page).name)
+    made = html(output, tables_folder(page).name, shown=shown)
     write_tables(shelf(output), tables_folder(page), output.study)
     return write_text(page, made)
 
@@ -129,14 +139,14 @@ def tables_folder(page: Path) -> Path:
     return page.with_name(f"{page.stem}-tables")
 
 
-def html(output: Output, folder: str) -> str:
+def html(output: Output, folder: str, *, shown: tuple[Section, ...] | None = None) -> str:
     """Return the report as HTML; `folder` is where its tables are, seen from the page."""
     study = output.study
     made_by = f"fingerpost {output.provenance.code_version}".strip()
     values: dict[str, object] = {
         "title": title_of(study),
         "stamps": stamps(output),
-        "sections": sections(output),
+        "sections": sections(output) if shown is None else shown,
         "folder": quote(folder),
         "footer": f"{made_by}, seed {output.provenance.seed}, study {study.name}",
     }
@@ -210,13 +220,13 @@ def entry(output: Output, report: Path, *, start: Path, within: str) -> Entry:
     if tables:
         axis = triangulation.axis_words(output, tables[0])
         picture = draw_triangulation(tables[0], unit=axis, headings=headings(output), within=within)
-    folder = relative(tables_folder(report), start)
+    folder, say = relative(tables_folder(report), start), speech(output)
     return Entry(
         title_of(output.study),
         relative(report, start),
         f"{folder}/triangulation.csv",
         output.study.question,
-        answers(output),
+        tuple(say(text) for text in answers(labelled(output))),
         "refused" if output.refusals else "answer",
         stamps(output),
         picture,

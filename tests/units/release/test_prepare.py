@@ -22,6 +22,7 @@ from fingerpost.core.region import Region
 from fingerpost.core.study import OutcomeSpec, Study
 from fingerpost.core.table import Table
 from fingerpost.release.clear import clear
+from fingerpost.release.curves import coarse
 from fingerpost.release.policies import SRS
 from fingerpost.release.wording import Words, declared
 from fingerpost.reports.results import results as as_data
@@ -387,3 +388,17 @@ def test_flags_of_few_missing_values_leave_the_study():
     assert output.study.given == ("age",)
     assert {row[0] for row in output.table("baseline").rows} == {"age"}
     assert not any("Made up" in item.what for item in output.withheld)
+
+
+def test_a_curve_leaves_at_its_few_times_alone():
+    """Between two of them a step would tell when a few children had the event."""
+    rows = tuple(
+        ("none", float(t), 900 - t, 0.01 * t, 0.1 if t % 10 == 0 else None) for t in range(1, 41)
+    )
+    kinds = ("label", "number", "count", "number", "number")
+    found = table(("arm", "time", "at_risk", "risk", "se"), kinds, rows, name="survival_curve")
+    kept = coarse(dataclasses.replace(found, counts=tuple(row[2] for row in rows)))
+    assert kept.column("time") == (10.0, 20.0, 30.0, 40.0)
+    assert kept.counts == (890, 880, 870, 860)
+    every = dataclasses.replace(found, rows=tuple((*row[:4], 0.1) for row in rows))
+    assert coarse(every) == every

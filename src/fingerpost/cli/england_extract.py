@@ -1,0 +1,68 @@
+"""`fingerpost england extract`: a synthetic England as extracts of national collections."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fingerpost.cli._screen import command, labelled, listed_lines, progress, shown
+from fingerpost.core.errors import UsageError
+
+
+def extract(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="The records that `england build` wrote.")
+    ],
+    *,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="A new or empty folder.")],
+    years: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FIRST-LAST",
+            help="Academic years of the education files, such as 2010-2012.  [default: all]",
+        ),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No lines of progress.")] = False,
+) -> None:
+    """Write a synthetic England in the shape of extracts of the National Pupil Database and of
+    Hospital Episode Statistics.
+
+    A file a census and year, their column names, their codes, an identifier of its own in each, and
+    a spine that links them: to learn the way from an extract to an answer, and to try an adapter,
+    with no child's record.
+
+    \b
+    Examples:
+      fingerpost england extract build/england --out build/received
+      fingerpost england extract build/england --years 2010-2012 --out build/received
+    """
+    from fingerpost.england.extracts import SPINE
+    from fingerpost.england.extracts import extract as extracted
+    from fingerpost.records.store import open_store
+
+    asked = None if years is None else span(years)
+    with progress(quiet=quiet) as say:
+        made = extracted(open_store(folder), out, years=asked, say=say)
+    print(labelled("Synthetic", ["the records are made up: no real child is in them"]))
+    paths = (f"{shown(out / 'extracts')}/ ({len(made) - 1} files)", shown(out / SPINE))
+    print(listed_lines("Wrote", paths))
+    convert = command("records convert", out / "extracts")
+    more = f"--adapter npd --adapter hes --spine {shown(out / SPINE)} --out DIR"
+    print(listed_lines("Next", [f"{convert} {more}"]))
+
+
+def span(years: str) -> tuple[int, int]:
+    """Return the first and the last academic year of --years.
+
+    >>> span("2010-2012")
+    (2010, 2012)
+    """
+    found = re.fullmatch(r"(\d{4})-(\d{4})", years)
+    if found is None or int(found[1]) > int(found[2]):
+        raise UsageError(
+            f'--years: "{years}" is not two academic years, first and last, such as 2010-2012.'
+        )
+    return int(found[1]), int(found[2])

@@ -1,0 +1,202 @@
+"""The groups of files of a clearance pack: each with its context, and with what rules did to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fingerpost.core.output import Control, Output
+from fingerpost.core.table import Table
+from fingerpost.reports.tables import shelf
+from fingerpost.reports.together import FOREST
+from fingerpost.reports.units import EXTRAPOLATION
+from fingerpost.reports.write import tables_folder
+
+REPORT, RESULTS, MANIFEST, SUMS = "report.html", "results.json", "manifest.json", "SHA256SUMS"
+NOTE_TEXT, NOTE_PAGE, FIGURES = "note.txt", "note.html", "figures"
+# Files that hold answers, whatever they call them.
+OF_ANSWERS = ("estimates", "triangulation", "agreement", "regions", FOREST, EXTRAPOLATION)
+OF_REFUSALS = ("refusals", "leaf_refusals")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Files that belong together: a table with the figures drawn from it, or one page.
+
+    what: a sentence. columns: of its table. about: outcomes and covariates that it tells of.
+    children, clusters: behind it, as they are told; None where it is of none. controls: what each
+    rule of the policy did to it. files: their paths in the pack.
+    """
+
+    name: str
+    title: str
+    what: str
+    files: tuple[str, ...]
+    columns: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+    about: tuple[str, ...] = ()
+    children: int | None = None
+    clusters: int | None = None
+    controls: tuple[Control, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What is the same for all of a pack: who is studied, when, and how many are behind it."""
+
+    population: str
+    period: str
+    unit: str
+    children: int
+    arms: tuple[tuple[str, int], ...]
+    cluster: str
+    clusters: int | None
+
+
+def groups(output: Output, drawn: Mapping[str, tuple[str, ...]], folder: Path) -> list[Group]:
+    """Return the groups of a pack's files; every file is in one, but the manifest and the list."""
+    whole = context(output)
+    beside = tables_folder(folder / REPORT).name
+    found = [
+        Group(
+            "note",
+            "Note for the output checker",
+            "What is asked to leave, why it is safe, what was withheld, what a person decides.",
+            (NOTE_TEXT, NOTE_PAGE),
+            controls=made_of("the other groups"),
+        ),
+        Group(
+            "report",
+            "Report",
+            "Everything for readers on one page: words, tables and figures of the groups below.",
+            (REPORT,),
+            children=whole.children,
+            clusters=whole.clusters,
+            controls=made_of("the groups of tables, their words among them"),
+        ),
+        Group(
+            "results",
+            "Results as data",
+            "The answers and tables of the groups below for programs to read, with the covariance "
+            "of the answers.",
+            (RESULTS,),
+            children=whole.children,
+            clusters=whole.clusters,
+            controls=made_of("the groups of tables"),
+        ),
+    ]
+    for name, tables in shelf(output).items():
+        files = (f"{beside}/{name}.csv", *drawn.get(name, ()))
+        found.append(of_tables(output, name, tables, files=files, whole=whole))
+    return found
+
+
+def of_tables(
+    output: Output, name: str, tables: tuple[Table, ...], *, files: tuple[str, ...], whole: Context
+) -> Group:
+    """Return the group of one file of tables and of the figures drawn from it."""
+    first = tables[0]
+    outcomes = outcomes_of(tables)
+    titles = {table.title for table in tables}
+    title = first.title if len(titles) == 1 else name.replace("_", " ")
+    told = [text for text in dict.fromkeys(t.context or t.note for t in tables) if text]
+    words_only = name == "protocol" or set(first.kinds) == {"label"}
+    return Group(
+        name,
+        title[:1].upper() + title[1:],
+        told[0] if told else f"{title[:1].upper() + title[1:]}.",
+        files,
+        tuple(dict.fromkeys(column for table in tables for column in table.columns)),
+        units_of(output, outcomes),
+        (*outcomes, *covariates_of(tables)),
+        None if words_only else children_behind(output, outcomes, whole),
+        None if words_only else clusters_behind(output, outcomes, whole),
+        controls_of(output, name),
+    )
+
+
+def made_of(what: str) -> tuple[Control, ...]:
+    """Return the control of a page: it holds only what the rules have passed elsewhere."""
+    asks = "nothing that is not in a controlled table"
+    return (Control("", "source", asks, what, 0, "made of them and of nothing else"),)
+
+
+def controls_of(output: Output, name: str) -> tuple[Control, ...]:
+    """Return what the rules did to what one file holds."""
+    places = {place_of(name)}
+    if name in OF_REFUSALS:
+        places = {"refusals"}
+    bare = name.removeprefix(f"{EXTRAPOLATION}_")
+    return tuple(
+        control
+        for control in output.controls
+        if control.where in places or ("." in control.where and control.where.endswith(f".{bare}"))
+    )
+
+
+def place_of(name: str) -> str:
+    """Return the part of results.json from which a file of tables comes."""
+    return "answers" if name in OF_ANSWERS or name.startswith("controls_") else name
+
+
+def outcomes_of(tables: Iterable[Table]) -> tuple[str, ...]:
+    """Return the outcomes that tables tell of."""
+    found: dict[str, None] = {}
+    for table in tables:
+        cells = table.column("outcome") if "outcome" in table.columns else (table.tag("outcome"),)
+        found.update(dict.fromkeys(str(cell) for cell in cells if cell))
+    return tuple(found)
+
+
+def covariates_of(tables: Iterable[Table]) -> tuple[str, ...]:
+    """Return the covariates that rows of tables are about."""
+    names = ("covariate", "variable", "characteristic", "benchmark")
+    return tuple(
+        dict.fromkeys(
+            str(cell)
+            for table in tables
+            for name in names
+            if name in table.columns
+            for cell in table.column(name)
+            if cell
+        )
+    )
+
+
+def units_of(output: Output, outcomes: Iterable[str]) -> tuple[str, ...]:
+    """Return the units of outcomes, in the words of the study."""
+    named = {spec.name: spec.measure.measured_in for spec in output.study.outcomes}
+    return tuple(dict.fromkeys(named[name] for name in outcomes if named.get(name)))
+
+
+def children_behind(output: Output, outcomes: tuple[str, ...], whole: Context) -> int:
+    """Return how many children are behind figures about some outcomes, as it is told."""
+    counts = [r.n for r in output.results if r.term.outcome in outcomes and r.n is not None]
+    return max(counts, default=whole.children)
+
+
+def clusters_behind(output: Output, outcomes: tuple[str, ...], whole: Context) -> int | None:
+    """Return how many clusters are behind figures about some outcomes, as it is told."""
+    if not output.study.cluster:
+        return None
+    counts = [
+        r.clusters for r in output.results if r.term.outcome in outcomes and r.clusters is not None
+    ]
+    return max(counts, default=whole.clusters)
+
+
+def context(output: Output) -> Context:
+    """Return who and what all of a pack is about."""
+    rows = [tuple(str(cell) for cell in row) for row in shelf(output)["protocol"][0].rows]
+    said = {row[0 if len(row) == 2 else 1]: row[1 if len(row) == 2 else 2] for row in rows}
+    clusters = [r.clusters for r in output.results if r.clusters is not None]
+    return Context(
+        said.get("Who") or said.get("Eligibility", ""),
+        said.get("Time") or said.get("Time zero and follow-up", ""),
+        output.flow.counts,
+        output.flow.remaining,
+        output.flow.arms,
+        output.study.cluster or "",
+        max(clusters) if clusters and output.study.cluster else None,
+    )
