@@ -258,7 +258,6 @@ class Kept:
         fresh = self.file.with_suffix(".fresh.npy")
         np.save(fresh, rows)
         fresh.replace(self.file)
-        self.barred.unlink(missing_ok=True)
         self._told.write_text(self.code, encoding="utf-8")
 
     @property
@@ -305,6 +304,8 @@ def check_again(one: Kept) -> None:
         np.stack(now), before[places], rtol=1e-7, atol=1e-9, equal_nan=True
     )
     one.put(before if same else before[:0])
+    if not same:
+        one.barred.unlink(missing_ok=True)
     print(f"{one.part.name}: {one.leaf} has changed: {'same' if same else 'other'} numbers")
 
 

@@ -39,6 +39,12 @@ be, not whether there is one.""",
 children and help them read. Severity is more common among them, and works the other way.""",
     "bias_analysis": """The corrected answer goes towards the truth. Severity is a scale and not a
 yes or no, so a correction by a yes-or-no cause takes away only a part of the bias.""",
+    "survivor_bounds": """Support here keeps some children from being tested again and brings
+none to the test: `lowers` is true, `raises` is not, and the records contradict it.""",
+    "unassessed_bounds": """Those not seen again are like those who were, given need: here `alike`
+is true, and nobody could know it from the records.""",
+    "delta_adjusted": """Those not seen again are like those who were, given what the imputation
+holds: the true shift is none.""",
     "rosenbaum": """Nothing hidden bears on maths. A bound says what hidden bias could do, not that
 there is any.""",
     "many_comparisons": """Support changes the first two outcomes and cannot have changed the other

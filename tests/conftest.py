@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,27 @@ def shared_folder() -> Path:
         return ROOT.parent / "shared" / "data"
     folder = Path(named)
     return folder / "data" if (folder / "data").is_dir() else folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def same_picture_drawn_once() -> Iterator[None]:
+    """Keep the drawing of each chart: many tests draw the same reports, and a chart's JavaScript is
+    half of their time. That two processes draw alike is a test of its own, in `acceptance`.
+    """
+    import vl_convert
+
+    real = vl_convert.vegalite_to_svg
+
+    @cache
+    def of(text: str, version: str | None) -> str:
+        return real(json.loads(text), vl_version=version)
+
+    def drawing(spec: dict[str, object], vl_version: str | None = None) -> str:
+        return of(json.dumps(spec), vl_version)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vl_convert, "vegalite_to_svg", drawing)
+        yield
 
 
 @pytest.fixture(scope="session")

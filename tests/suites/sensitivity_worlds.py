@@ -15,6 +15,7 @@ from fingerpost.core.cohort import Cohort
 from fingerpost.core.column import Column
 from fingerpost.core.estimand import Estimand, Target, Term, pair
 from fingerpost.core.estimate import Estimate, Matrix
+from fingerpost.core.inference import pool
 from fingerpost.core.leaves import Sensitivity, load
 from fingerpost.core.model import Models
 from fingerpost.core.outcome import Outcome
@@ -71,7 +72,12 @@ def ols(y: np.ndarray, *columns: np.ndarray) -> tuple[np.ndarray, np.ndarray, np
     return coefficients, bread * (residual @ residual) / df, residual, df
 
 
-def refit_ols(cohort: Cohort, given: tuple[str, ...], terms: tuple[Term, ...] | None):
+def refit_ols(
+    cohort: Cohort,
+    given: tuple[str, ...],
+    terms: tuple[Term, ...] | None,
+    leaves: tuple[str, ...] | None = None,
+):
     """Return one estimator's answers: the arm's coefficient in least squares."""
     assert terms is not None
     found = []
@@ -140,8 +146,54 @@ def shares(support: float, none: float) -> tuple:
     return (("prevalence", (("support", support), ("none", none))), ("effect", 1.0))
 
 
-TASKS = {"rosenbaum": matched_task}
+def unseen(cohort: Cohort) -> np.ndarray:
+    """Return who has no outcome: one in three with support, one in five without; who they are
+    does not depend on the order of rows.
+    """
+    return np.where(cohort.arm == 1, cohort.unit % 3 == 0, cohort.unit % 5 == 0)
+
+
+def part_seen(cohort: Cohort, gone: np.ndarray) -> Cohort:
+    """Return the cohort with some outcomes not recorded."""
+    own = cohort.outcomes["score"]
+    held = replace(own, value=np.where(gone, np.nan, own.value), observed=~gone, better="higher")
+    return replace(cohort, outcomes={"score": held})
+
+
+def unseen_task(cohort: Cohort, study: Study, **options) -> SensitivityTask:
+    """Return a task of children of whom some have no outcome; answers are of those who have one."""
+    gone = unseen(cohort)
+    whole, seen = part_seen(cohort, gone), cohort.take(np.flatnonzero(~gone))
+    return SensitivityTask(study, whole, answers_of(seen, study), refit_ols, options)
+
+
+def imputed_task(cohort: Cohort, study: Study, **options) -> SensitivityTask:
+    """Return a task of three imputed copies, whose answers are pooled."""
+    gone, own, copies = unseen(cohort), cohort.outcomes["score"], []
+    for at in (1, 2, 3):
+        drawn = np.where(gone, own.value + np.sin(1.0 * cohort.unit * at), own.value)
+        held = {"score": replace(own, value=drawn)}
+        copies.append(replace(cohort, outcomes=held, imputed={"score": gone}, replicate=at))
+    each = [answers_of(copy, study)[0].estimate for copy in copies]
+    answer = Answer("ols", pool(each))
+    return SensitivityTask(study, copies[0], (answer,), refit_ols, options, copies=tuple(copies))
+
+
+TASKS = {
+    "rosenbaum": matched_task,
+    "survivor_bounds": unseen_task,
+    "unassessed_bounds": unseen_task,
+    "delta_adjusted": imputed_task,
+}
+# Of whom the tables of such a leaf speak.
+STUDIED = {
+    "rosenbaum": matched_children,
+    "survivor_bounds": lambda cohort: cohort.take(np.flatnonzero(~unseen(cohort))),
+    "unassessed_bounds": lambda cohort: cohort.take(np.flatnonzero(~unseen(cohort))),
+    "delta_adjusted": lambda cohort: cohort.take(np.flatnonzero(unseen(cohort))),
+}
 NEEDED = {
+    "unassessed_bounds": {"range": (-20, 20), "below": 1},
     "bias_analysis": {"unmeasured": shares(0.5, 0.2), "draws": 100},
     "calibration": {"controls": ("social", "prior", "score")},
     "negative_control": {"outcome": "prior"},
@@ -327,7 +379,79 @@ def more_rosenbaum():
     return [row["p"] for row in rows]
 
 
+def drawn_evenly():
+    """Return children of whom as many are seen in either arm, the study of no covariates, and the
+    difference of the means of those seen.
+    """
+    cohort, _, _ = plain()
+    order = np.argsort(cohort.arm, kind="stable")[-2 * int(cohort.arm.sum()) :]
+    even = cohort.take(np.sort(order))
+    gone = np.zeros(even.n, dtype=bool)
+    for arm in (0, 1):
+        gone[np.flatnonzero(even.arm == arm)[::4]] = True
+    seen, value = ~gone, even.outcomes["score"].value
+    means = [value[seen & (even.arm == arm)].mean() for arm in (0, 1)]
+    return part_seen(even, gone), make_study(()), means[1] - means[0]
+
+
+def bounds_of(leaf: str, cohort: Cohort, study: Study, **options) -> dict:
+    seen = cohort.take(np.flatnonzero(cohort.outcomes["score"].observed))
+    task = SensitivityTask(study, cohort, answers_of(seen, study), refit_ols, options)
+    return load("sensitivity", leaf, kind=Sensitivity).run(task).tables[0].records()[0]
+
+
+def nothing_survivor_bounds():
+    """As many seen in either arm: nothing is trimmed."""
+    cohort, study, own = drawn_evenly()
+    return bounds_of("survivor_bounds", cohort, study, assume="raises")["lower"], own
+
+
+def nothing_unassessed_bounds():
+    """No worse at most than those seen."""
+    cohort, study, own = drawn_evenly()
+    return bounds_of("unassessed_bounds", cohort, study, assume="at_most", below=0)["upper"], own
+
+
+def nothing_delta_adjusted():
+    cohort, study, _ = plain()
+    task = imputed_task(cohort, study)
+    rows = asked("delta_adjusted", cohort, study)["delta_grid"]
+    (still,) = (r["value"] for r in rows if r["delta_first"] == r["delta_second"] == 0)
+    return still, float(task.answers[0].estimate.value[0])
+
+
+def more_survivor_bounds():
+    """The more the shares seen differ, the wider the bounds."""
+    found = []
+    for often in (6, 4, 3, 2):
+        cohort, study, _ = plain(n=4000)
+        gone = np.where(cohort.arm == 0, cohort.unit % often == 0, cohort.unit % 10 == 0)
+        row = bounds_of("survivor_bounds", part_seen(cohort, gone), study, assume="raises")
+        found.append(row["upper"] - row["lower"])
+    return found
+
+
+def more_unassessed_bounds():
+    cohort, study, _ = plain()
+    found = []
+    for below in (0, 1, 2, 4):
+        told = {"assume": "at_most", "below": below}
+        row = asked("unassessed_bounds", cohort, study, **told)["unassessed_bounds"][0]
+        found.append(row["upper"] - row["lower"])
+    return found
+
+
+def more_delta_adjusted():
+    cohort, study, _ = plain()
+    rows = asked("delta_adjusted", cohort, study, delta=(1, 2, 3))["delta_grid"]
+    by = {row["delta_first"]: row["value"] for row in rows if row["delta_second"] == 0}
+    return [abs(by[shift] - by[0]) for shift in (0, 1, 2, 3)]
+
+
 NOTHING = {
+    "delta_adjusted": nothing_delta_adjusted,
+    "survivor_bounds": nothing_survivor_bounds,
+    "unassessed_bounds": nothing_unassessed_bounds,
     "bias_analysis": nothing_bias_analysis,
     "calibration": nothing_calibration,
     "many_comparisons": nothing_many_comparisons,
@@ -338,6 +462,9 @@ NOTHING = {
     "tipping_point": nothing_tipping_point,
 }
 MORE = {
+    "delta_adjusted": more_delta_adjusted,
+    "survivor_bounds": more_survivor_bounds,
+    "unassessed_bounds": more_unassessed_bounds,
     "bias_analysis": more_bias_analysis,
     "calibration": more_calibration,
     "many_comparisons": more_many_comparisons,

@@ -19,13 +19,13 @@ from fingerpost.sensitivity.omitted_variable import adjusted_estimate
 from suites import sensitivity_worlds
 from suites.sensitivity_worlds import (
     NEEDED,
+    STUDIED,
     TASKS,
     answers_of,
     confounded,
     make_cohort,
     make_study,
     make_task,
-    matched_children,
     ols,
 )
 
@@ -72,7 +72,7 @@ def test_a_leaf_has_a_test_of_its_own(leaf):
 def test_tables_are_whole(leaf):
     cohort, study, _ = world()
     answer = run(leaf, cohort, study, **OPTIONS.get(leaf, {}))
-    studied = matched_children(cohort) if leaf in TASKS else cohort
+    studied = STUDIED[leaf](cohort) if leaf in STUDIED else cohort
     assert answer.leaf == leaf and answer.tables
     for table in answer.tables:
         assert len(table.kinds) == len(table.columns) and table.rows

@@ -8,6 +8,7 @@ also bend, lack a covariate of some children, have few children with provision, 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -136,11 +137,19 @@ class World:
 
     def truth(self, term: Term, draws: int = 1_000_000) -> float:
         """Return the superpopulation value of a term, on the scale of estimates."""
+        return truth_of(replace(self, n=0, schools=0), term, draws)
+
+    def drawn_truth(self, draws: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the scores and the means under each arm of many children, each (draws, arms)."""
         x = design(np.random.default_rng(2**31), draws, two_kinds=self.two_kinds)
         _, seen = self.known(np.random.default_rng(2**30), x)
         score = np.exp(self.terms(seen) @ self.score.T)
         score /= score.sum(axis=1, keepdims=True)
-        means = mean_of(self.kind, self.terms(x) @ self.outcome.T)
+        return score, mean_of(self.kind, self.terms(x) @ self.outcome.T)
+
+    def valued(self, term: Term, draws: int) -> float:
+        """Return the value of a term by so many draws."""
+        score, means = many(self, draws)
         if term.target.kind == "incremental":
             return self.moved(term, score, means)
         h = tilting(term, score, self.names)
@@ -162,6 +171,18 @@ class World:
             for share in (then, chance)
         ]
         return float(np.log(means[0] / means[1]) if term.scale == "ratio" else means[0] - means[1])
+
+
+@cache
+def truth_of(world: World, term: Term, draws: int) -> float:
+    """Return the truth of a world, whatever its size: worked out once for all tests."""
+    return world.valued(term, draws)
+
+
+@lru_cache(maxsize=2)
+def many(world: World, draws: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the many children whose mean is the truth; the worlds asked last are kept."""
+    return world.drawn_truth(draws)
 
 
 def design(r: np.random.Generator, n: int, *, two_kinds: bool = False) -> np.ndarray:

@@ -27,6 +27,7 @@ from fingerpost.kernels.hazards import Hazards, at_risk, fit_hazards, grid_of
 from fingerpost.kernels.products import cross, times
 from fingerpost.kernels.weighted_survival import (
     Ask,
+    Curve,
     Spells,
     Staying,
     curve_change,
@@ -61,10 +62,11 @@ def _weighted(task: Task, found: Follow, term: Term, arm: int, asks: Sequence[As
 @dataclass(frozen=True, eq=False, slots=True)
 class Weighted:
     """q values of an arm's weighted curve, with what their influence is made of: own (m, q), of the
-    arm's children `rows`, and by way of the score, in_score (p, k − 1, q).
+    arm's children `rows`, and by way of the score, in_score (p, k − 1, q). curve: whole.
     """
 
     value: Array
+    curve: Curve
     rows: Rows
     own: Array
     in_score: Array
@@ -100,7 +102,8 @@ def weighted_columns(
     if staying is not None and change.in_leaving is not None:
         hazards = staying.hazards
         own += hazards.project(hazards.bread @ change.in_leaving)
-    return Weighted(np.array([curve.value(ask) for ask in asks]), rows, own, in_score, score(task))
+    values = np.array([curve.value(ask) for ask in asks])
+    return Weighted(values, curve, rows, own, in_score, score(task))
 
 
 def own_weights(task: Task, found: Follow, term: Term) -> Weights | None:

@@ -1,4 +1,4 @@
-"""The curve of each arm in each target, as a table of few times."""
+"""The curve of each arm in each target, as a table of times that are nobody's own."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ from fingerpost.kernels.clusters import recode, sum_by
 from fingerpost.kernels.weighted_survival import Ask
 
 Array = NDArray[np.float64]
-TIMES = 20
+TIMES, STEPS = 20, 10  # times with a standard error; steps of the curve to each of them
+MOST_WHOLE = 25
 AT_ONCE = 4_000_000  # numbers of influence held together
 
 
 def curve_table(task: Task, found: Follow, leaf: str) -> Table:
     """Return the risk by evenly spaced times up to the latest horizon answered.
 
-    The times are never children's own. counts: children still under observation.
+    The times are never children's own: so many that a curve drawn by them shows its steps, with a
+    standard error at one in ten. counts: children still under observation.
     """
     cohort = task.cohort
     curves: dict[tuple[Target, int], Term] = {}
@@ -53,38 +55,53 @@ def curve_table(task: Task, found: Follow, leaf: str) -> Table:
 
 
 def grid_times(found: Follow, arm: int) -> list[float]:
-    """Return up to 25 times up to an arm's horizon: whole where all times are (school terms)."""
+    """Return evenly spaced times up to an arm's horizon, at most 200: whole where all times are
+    (school terms); of a curve by hazards, which has few steps, as many as have a standard error.
+    """
     limit, time = found.limit[arm], found.spells.time
     whole = limit == np.floor(limit) and bool((time == np.floor(time)).all())
-    if whole and limit <= 25:
+    if whole and limit <= MOST_WHOLE:
         return [float(each) for each in range(1, int(limit) + 1)]
-    return [float(each) for each in limit * np.arange(1, TIMES + 1) / TIMES]
+    count = TIMES * STEPS if found.by == PATHS[0] else TIMES
+    return [float(each) for each in limit * np.arange(1, count + 1) / count]
+
+
+def with_error(times: list[float]) -> slice:
+    """Return which times have a standard error: all, or where there are many one in ten."""
+    step = STEPS if len(times) > max(TIMES, MOST_WHOLE) else 1
+    return slice(step - 1, None, step)
 
 
 def _risks(
     task: Task, found: Follow, term: Term, arm: int, times: list[float]
 ) -> tuple[list[float], list[float | None]]:
-    """Return risks and standard errors; none of these where clusters are too few."""
-    asks: list[Ask] = [("risk", time) for time in times]
+    """Return risks and standard errors; none of these where clusters are too few, nor at times
+    between.
+    """
+    sure = with_error(times)
+    asks: list[Ask] = [("risk", time) for time in times[sure]]
     width = max(1, AT_ONCE // task.cohort.n)
     if found.by == PATHS[0]:
         # One walk over the curve for all times: it is dear, and its own part is of one arm's rows.
         part = weighted_columns(task, found, term, arm, asks)
-        starts = range(0, len(times), width)
-        values, influences = part.value, (part.influence(slice(lo, lo + width)) for lo in starts)
+        starts = range(0, len(asks), width)
+        values = [part.curve.value(("risk", time)) for time in times]
+        influences = (part.influence(slice(lo, lo + width)) for lo in starts)
         sums = [_sums(task, influence) for influence in influences]
     else:
         parts = [
             columns(task, found, term, arm, asks[lo : lo + width])
-            for lo in range(0, len(times), width)
+            for lo in range(0, len(asks), width)
         ]
-        values = np.concatenate([part.value for part in parts])
+        values = [float(value) for part in parts for value in part.value]
         sums = [_sums(task, part.influence) for part in parts]
     squares = np.concatenate([(own**2).sum(axis=0) for own in sums])
     count = len(sums[0])
     errors = np.sqrt(factor(task.analysis.cluster, count)[0] * squares)
-    few = count < TOO_FEW_CLUSTERS
-    return values.tolist(), [None if few else float(error) for error in errors]
+    told: list[float | None] = [None] * len(times)
+    if count >= TOO_FEW_CLUSTERS:
+        told[sure] = [float(error) for error in errors]
+    return values, told
 
 
 def _sums(task: Task, influence: Array) -> Array:

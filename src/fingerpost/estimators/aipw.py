@@ -38,6 +38,7 @@ def _normalised(options: Mapping[str, object]) -> bool:
 
 AIPW = Estimator(
     title="Augmented inverse probability weighting",
+    short="AIPW",
     summary="Predicts every child's outcome and corrects the predictions by weighted residuals.",
     reference="Robins, Rotnitzky & Zhao (1994), JASA 89:846-866; Bang & Robins (2005), Biometrics "
     "61:962-973",

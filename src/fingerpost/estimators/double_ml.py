@@ -240,6 +240,7 @@ def _learnt_table(task: Task, plan: Plan, learnt: Nuisances) -> Table:
 
 DOUBLE_ML = Estimator(
     title="Double machine learning",
+    short="double machine learning",
     summary="Augmented weighting around any learner, each fold of schools predicted by the others.",
     reference="Chernozhukov, Chetverikov, Demirer, Duflo, Hansen, Newey & Robins (2018), The "
     "Econometrics Journal 21:C1-C68",

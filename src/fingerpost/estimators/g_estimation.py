@@ -222,6 +222,7 @@ def blip_table(task: Task, names: list[str], scale: str, blip: Blip) -> Table:
 
 G_ESTIMATION = Estimator(
     title="G-estimation",
+    short="g-estimation",
     summary="Finds the effect that, taken out of every outcome, leaves nothing to tell the arms "
     "apart among children alike.",
     reference="Robins (1994), Communications in Statistics 23:2379-2412; Hernán & Robins (2020), "

@@ -20,6 +20,7 @@ def run(task: Task) -> Answer:
 
 G_FORMULA = Estimator(
     title="g-formula",
+    short="g-formula",
     summary="Predicts every child's outcome under each arm and averages over the target.",
     reference="Robins (1986), Mathematical Modelling 7:1393-1512; Snowden, Rose & Mortimer (2011), "
     "American Journal of Epidemiology 173:731-738",

@@ -20,6 +20,7 @@ def run(task: Task) -> Answer:
 
 IPW = Estimator(
     title="Inverse probability weighting",
+    short="IPW",
     summary="Weights children so that every arm resembles the target, then compares means.",
     reference="Robins, Hernán & Brumback (2000), Epidemiology 11:550-560; stacked variance: "
     "Stefanski & Boos (2002), The American Statistician 56:29-38",

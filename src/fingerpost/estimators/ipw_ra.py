@@ -19,6 +19,7 @@ def run(task: Task) -> Answer:
 
 IPW_RA = Estimator(
     title="Weighting with regression adjustment",
+    short="IPW-RA",
     summary="Fits the outcome in children weighted to the target, then averages its predictions.",
     reference="Wooldridge (2007), Journal of Econometrics 141:1281-1301",
     targets=STANDARD_TARGETS,

@@ -355,6 +355,7 @@ def _ordinary(stage: Stage, value: Array, steps: list[float]) -> Table:
 
 IV = Estimator(
     title="Instrumental variables",
+    short="IV",
     summary="Compares along something that moves children between arms but touches nothing else.",
     reference="Imbens & Angrist (1994), Econometrica 62:467-475; Angrist & Imbens (1995), JASA "
     "90:431-442; Anderson & Rubin (1949), Annals of Mathematical Statistics 20:46-63",

@@ -447,6 +447,7 @@ RULE = Assumption(
 
 RDD = Estimator(
     title="Regression discontinuity",
+    short="RDD",
     summary="The gap in outcomes at a cut-off that decides who receives an arm.",
     reference="Hahn, Todd & van der Klaauw (2001), Econometrica 69:201-209; interval: Calonico, "
     "Cattaneo & Titiunik (2014), Econometrica 82:2295-2326; density: McCrary (2008), Journal of "

@@ -179,6 +179,7 @@ def check(study: Study, options: Mapping[str, object]) -> None:
 
 TIME_VARYING = Estimator(
     title="G-formula over time",
+    short="g-formula over time",
     summary="Averages what is expected under a sustained strategy, decision by decision from the "
     "last to the first.",
     reference="Robins (1986), Mathematical Modelling 7:1393-1512; Bang & Robins (2005), Biometrics "

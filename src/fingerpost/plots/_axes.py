@@ -73,7 +73,7 @@ def lettered(rows: Rows, x: alt.X, y: alt.Y, *, dy: int = -14) -> list[Drawing]:
     base = alt.Chart(data(rows))
     return [
         base.mark_text(dy=dy, fontSize=TEXT, stroke="white", strokeWidth=4).encode(
-            x=x, y=y, text="text:N"
+            x=x, y=y, text=alt.Text("text:N")
         ),
-        base.mark_text(dy=dy, fontSize=TEXT, color=INK).encode(x=x, y=y, text="text:N"),
+        base.mark_text(dy=dy, fontSize=TEXT, color=INK).encode(x=x, y=y, text=alt.Text("text:N")),
     ]

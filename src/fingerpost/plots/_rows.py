@@ -59,10 +59,10 @@ class Sheet:
                 alt.Chart(data(bands))
                 .mark_rect()
                 .encode(
-                    x=alt.value(-self.left),
-                    x2=alt.value(self.plot + self.right),
+                    x=alt.XValue(-self.left),
+                    x2=alt.X2Value(self.plot + self.right),
                     y=self.y,
-                    y2="y2:Q",
+                    y2=alt.Y2("y2:Q"),
                     color=alt.condition(
                         "datum.kind == 'heading'", alt.value("#f2f2f2"), alt.value("white")
                     ),
@@ -85,7 +85,7 @@ class Sheet:
                         color=colour,
                         fontWeight="bold" if kind == "heading" else "normal",
                     )
-                    .encode(x=alt.value(-self.left), y=self.y, text="text:N")
+                    .encode(x=alt.XValue(-self.left), y=self.y, text=alt.Text("text:N"))
                 )
         return alt.layer(*layers)
 
@@ -100,7 +100,7 @@ def beside(rows: Sequence[Row], sheet: Sheet) -> alt.Chart:
     return (
         alt.Chart(data(lines))
         .mark_text(align="left", baseline="middle", fontSize=TEXT, color=INK)
-        .encode(x=alt.value(sheet.plot + 12), y=sheet.y, text="text:N")
+        .encode(x=alt.XValue(sheet.plot + 12), y=sheet.y, text=alt.Text("text:N"))
     )
 
 

@@ -62,7 +62,7 @@ def chart(rows: Rows, width: int) -> Drawing:
     if sure:
         low = axis_y("lo:Q", ends, title)
         band = alt.Chart(data(sure)).mark_area(color=BLUE, opacity=0.16)
-        layers.append(band.encode(x=x, y=low, y2="hi:Q"))
+        layers.append(band.encode(x=x, y=low, y2=alt.Y2("hi:Q")))
     y = axis_y("gap:Q", ends, title)
     line = alt.Chart(data(rows)).mark_line(color=BLUE, strokeWidth=2.5, point=True)
     layers += [rule_at("gap", 0.0, y, dashed=True), line.encode(x=x, y=y)]

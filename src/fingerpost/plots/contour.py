@@ -10,6 +10,7 @@ import altair as alt
 import numpy as np
 
 from fingerpost.core.table import Table
+from fingerpost.core.words import listing
 from fingerpost.plots._rows import wrapped
 from fingerpost.plots._theme import (
     BLUE,
@@ -227,9 +228,9 @@ def named(names: Rows, x: Any, y: Any) -> list[Drawing]:
     base = alt.Chart(data(names))
     return [
         base.mark_text(fontSize=SMALL, stroke="white", strokeWidth=5).encode(
-            x=x, y=y, text="text:N"
+            x=x, y=y, text=alt.Text("text:N")
         ),
-        base.mark_text(fontSize=SMALL, color=INK).encode(x=x, y=y, text="text:N"),
+        base.mark_text(fontSize=SMALL, color=INK).encode(x=x, y=y, text=alt.Text("text:N")),
     ]
 
 
@@ -239,6 +240,7 @@ def benchmark_layers(
     """Return the benchmarks with labels at the right, led to their points, none over another."""
     if not marks:
         return []
+    marks = [within(mark, ends) for mark in marks]
     labels = placed_labels(marks, ends[1], room)
     leads: Rows = [
         {"d": d, "y": level, "label": label["label"], "order": place}
@@ -255,14 +257,29 @@ def benchmark_layers(
     return [
         alt.Chart(data(leads))
         .mark_line(color=LEADER, strokeWidth=1, strokeDash=[1, 3])
-        .encode(**axes, detail="label:N", order="order:Q"),
+        .encode(**axes, detail=alt.Detail("label:N"), order=alt.Order("order:Q")),
         alt.Chart(data(marks))
         .mark_point(shape="diamond", filled=True, color=BLUE, size=90, opacity=1)
         .encode(**axes),
         alt.Chart(data(lines))
         .mark_text(align="left", baseline="middle", dx=6, fontSize=SMALL)
-        .encode(x=right, y=high, text="text:N"),
+        .encode(x=right, y=high, text=alt.Text("text:N")),
     ]
+
+
+def within(mark: dict[str, Any], ends: tuple[float, float]) -> dict[str, Any]:
+    """Return a mark as it is drawn: one that lies beyond the axes stands at their end, which its
+    label says.
+
+    >>> within({"d": 0.1, "y": 1.0, "label": "age × 3"}, (0.2, 0.95))["label"]
+    'age × 3 (beyond: 100% of the outcome)'
+    """
+    shares = (("d", ends[0], "exposure"), ("y", ends[1], "outcome"))
+    beyond = [f"{percent(mark[at])} of the {of}" for at, end, of in shares if mark[at] > end]
+    if not beyond:
+        return mark
+    label = f"{mark['label']} (beyond: {listing(beyond)})"
+    return {**mark, "d": min(mark["d"], ends[0]), "y": min(mark["y"], ends[1]), "label": label}
 
 
 def placed_labels(marks: Rows, top: float, room: int) -> Rows:

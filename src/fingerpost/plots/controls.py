@@ -80,14 +80,16 @@ def chart(rows: Rows, *, mean: float, sd: float, width: int) -> Drawing:
     base = alt.Chart(data(drawn))
     band: Rows = [{"x": low, "hi": high, "top": 0.0, "end": sheet.height}]
     layers: list[Drawing] = [
-        alt.Chart(data(band)).mark_rect(color=ORANGE, opacity=0.18).encode(x=axis, x2="hi:Q"),
+        alt.Chart(data(band))
+        .mark_rect(color=ORANGE, opacity=0.18)
+        .encode(x=axis, x2=alt.X2("hi:Q")),
         alt.Chart(data([{"x": mean}]))
         .mark_rule(color=ORANGE, strokeWidth=2, strokeDash=[6, 4])
         .encode(x=axis),
         rule_at("x", 0.0, axis),
         sheet.labels(),
         base.mark_rule(color=BLUE, strokeWidth=2.5).encode(
-            x=alt.X("lo:Q", scale=scale), x2="hi:Q", y=sheet.y
+            x=alt.X("lo:Q", scale=scale), x2=alt.X2("hi:Q"), y=sheet.y
         ),
         base.mark_point(color=BLUE, filled=True, size=80, opacity=1).encode(x=axis, y=sheet.y),
     ]

@@ -75,6 +75,6 @@ def chart(
         layers.append(
             alt.Chart(data(fits))
             .mark_line(color=GREY, strokeWidth=3)
-            .encode(x=x, y=y, detail="side:N")
+            .encode(x=x, y=y, detail=alt.Detail("side:N"))
         )
     return alt.layer(*layers).properties(width=width - AXIS_ROOM, height=HEIGHT)

@@ -87,7 +87,9 @@ def chart(rows: Rows, *, unit: str, first: str, ratio: bool, width: int) -> Draw
     if sure:
         low = axis_y("lo:Q", ends, titled(unit, HEIGHT + AXIS_ROOM))
         layers.append(
-            alt.Chart(data(sure)).mark_area(color=BLUE, opacity=0.16).encode(x=x, y=low, y2="hi:Q")
+            alt.Chart(data(sure))
+            .mark_area(color=BLUE, opacity=0.16)
+            .encode(x=x, y=low, y2=alt.Y2("hi:Q"))
         )
     base = alt.Chart(data(rows))
     layers += [

@@ -36,7 +36,7 @@ def draw_missing(table: Table) -> Picture | None:
     return picture(
         "missing",
         lambda width: chart(rows, width),
-        title=f"Missing values of {len(found)} of {len(table.rows)} variables",
+        title=f"Missing values of {len(found):,} of {len(table.rows):,} variables",
         description=f"Bars of the share of children missing. {told}.{rest}",
         source=table.name,
     )
@@ -63,7 +63,7 @@ def chart(rows: Rows, width: int) -> Drawing:
     if wide:
         layers.append(
             base.mark_text(align="left", baseline="middle", fontSize=TEXT, color=INK).encode(
-                x=alt.value(sheet.plot + 12), y=sheet.y, text="text:N"
+                x=alt.XValue(sheet.plot + 12), y=sheet.y, text=alt.Text("text:N")
             )
         )
     return alt.layer(*layers).properties(width=sheet.plot, height=sheet.height)

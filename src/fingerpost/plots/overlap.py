@@ -94,7 +94,7 @@ def chart(drawn: Rows, totals: dict[str, float], width: int, of: str) -> Drawing
         panels.append(
             alt.Chart(data([row for row in drawn if row["arm"] == arm]))
             .mark_rect(color=(BLUE, ORANGE, TEAL)[at % 3], stroke="white", strokeWidth=0.5)
-            .encode(x=x, x2="hi:Q", y=y, y2=alt.datum(0))
+            .encode(x=x, x2=alt.X2("hi:Q"), y=y, y2=alt.Y2Datum(0))
             .properties(
                 width=width - AXIS_ROOM,
                 height=HEIGHT,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+
 import altair as alt
 
 from fingerpost.core.table import Table
@@ -69,6 +71,31 @@ def curves(table: Table, estimator: str, target: str) -> Rows:
                 "hi": None if high is None else 100 * min(1.0, high),
             }
         )
+    return banded(found)
+
+
+def banded(rows: Rows) -> Rows:
+    """Return points with the ends of the band at those that have none of their own, between two
+    that have: as far from the curve as the nearest two are, by their distance in time.
+    """
+    found: Rows = []
+    for name in dict.fromkeys(row["name"] for row in rows):
+        own = [row for row in rows if row["name"] == name]
+        sure = [row for row in own if row["hi"] is not None]
+        at = [row["time"] for row in sure]
+        for row in own:
+            place = bisect_left(at, row["time"])
+            if row["hi"] is None and 0 < place < len(sure):
+                before, after = sure[place - 1], sure[place]
+                share = (row["time"] - before["time"]) / (after["time"] - before["time"])
+                down, up = (
+                    (1 - share) * abs(before[end] - before["risk"])
+                    + share * abs(after[end] - after["risk"])
+                    for end in ("lo", "hi")
+                )
+                low, high = max(0.0, row["risk"] - down), min(100.0, row["risk"] + up)
+                row = {**row, "lo": low, "hi": high}
+            found.append(row)
     return found
 
 
@@ -87,7 +114,7 @@ def chart(rows: Rows, arms: list[str], *, time: str, width: int) -> Drawing:
             layers.append(
                 alt.Chart(data(sure))
                 .mark_area(interpolate="step-after", opacity=0.16, color=shade)
-                .encode(x=x, y=axis_y("lo:Q", ends, AXIS), y2="hi:Q")
+                .encode(x=x, y=axis_y("lo:Q", ends, AXIS), y2=alt.Y2("hi:Q"))
             )
     layers.append(
         alt.Chart(data(rows))

@@ -313,7 +313,7 @@ def marks(drawn: Rows, ends: tuple[float, float], *, axis: alt.X, sheet: Sheet) 
     return [
         alt.Chart(data(bars))
         .mark_rule(strokeWidth=2.5)
-        .encode(x=axis, x2="x2:Q", y=sheet.y, color=colour),
+        .encode(x=axis, x2=alt.X2("x2:Q"), y=sheet.y, color=colour),
         *arrow_layers(arrows, axis=axis, sheet=sheet, colour=colour),
         *point_layers(points, axis=axis, sheet=sheet, colour=colour),
     ]

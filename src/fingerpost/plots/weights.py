@@ -95,7 +95,7 @@ def chart(rows: Rows, width: int, headings: dict[str, str]) -> Drawing:
     if wide:
         layers.append(
             base.mark_text(align="left", baseline="middle", fontSize=TEXT, color=INK).encode(
-                x=alt.value(sheet.plot + 12), y=sheet.y, text="text:N"
+                x=alt.XValue(sheet.plot + 12), y=sheet.y, text=alt.Text("text:N")
             )
         )
     return alt.layer(*layers).properties(width=sheet.plot, height=sheet.height)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
@@ -132,6 +133,7 @@ def heading_of(column: str) -> str:
         "lo": "From",
         "hi": "To",
         "of": "Probability of",
+        "beside": "Children seen for",
         "se_kind": "Kind of SE",
         "adjusted_se": "Adjusted SE",
         "e_value": "E-value",
@@ -231,7 +233,7 @@ def grid(table: Table, *, caption: str = "", csv: str = "", most: int = MOST_ROW
         )
         for row in table.rows[:most]
     )
-    notes = [table.context, table.note]
+    notes = [in_headings(text, table.columns) for text in (table.context, table.note)]
     notes += [f"{heading_of(name)}: {text}." for name, text in said.items()]
     if len(table.rows) > most:
         notes.append(f"The first {most} of {len(table.rows):,} rows; all are in the file.")
@@ -242,6 +244,30 @@ def grid(table: Table, *, caption: str = "", csv: str = "", most: int = MOST_ROW
         csv or table.name,
         " ".join(note for note in notes if note),
     )
+
+
+def in_headings(text: str, columns: Sequence[str]) -> str:
+    """Return what stands beneath a table with its columns named as their headings name them.
+
+    >>> in_headings("rv_alpha: of the interval; `times` as strong.", ("rv_alpha", "times"))
+    '“Robustness value, interval”: of the interval; “Times” as strong.'
+    """
+    if not columns:
+        return text
+    named = "|".join(re.escape(name) for name in sorted(columns, key=len, reverse=True))
+    one = re.compile(rf"(?<![\w“])`?({named})`?(?![\w”])")
+
+    def quoted(match: re.Match[str]) -> str:
+        name = match.group(1)
+        # In a list before a colon, in backticks, or with an underscore: no plain word.
+        plainly = match.group(0) == name and "_" not in name and match.re is one
+        return match.group(0) if plainly else f"“{heading_of(name)}”"
+
+    def listed(match: re.Match[str]) -> str:
+        return re.sub(rf"`?({named})`?(?!\w)", quoted, match.group(0))
+
+    lists = rf"(?:(?<=[.;)] )|^)`?(?:{named})`?(?:, `?(?:{named})`?)*(?=:)"
+    return one.sub(quoted, re.sub(lists, listed, text))
 
 
 def told_p(cell: Cell) -> bool:

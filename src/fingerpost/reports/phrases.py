@@ -34,9 +34,18 @@ def spec_of(study: Study, outcome: str) -> OutcomeSpec | None:
 
 
 def outcome_words(study: Study, outcome: str) -> str:
-    """Return the outcome's title, or its name."""
+    """Return the outcome's title as it stands within a sentence, or its name."""
     spec = spec_of(study, outcome)
-    return spec.measure.title if spec and spec.measure.title else outcome.replace("_", " ")
+    return within(spec.measure.title) if spec and spec.measure.title else outcome.replace("_", " ")
+
+
+def within(title: str) -> str:
+    """Return a title without the capital that begins it, where that is all the capital it has.
+
+    >>> within("Unauthorised absence"), within("Key Stage 2 mathematics"), within("IQ")
+    ('unauthorised absence', 'Key Stage 2 mathematics', 'IQ')
+    """
+    return title[:1].lower() + title[1:] if title[1:] == title[1:].lower() else title
 
 
 def unit_of(study: Study, term: Term) -> Unit:
@@ -164,9 +173,15 @@ def headings(output: Output) -> dict[str, str]:
 
 
 def target_phrase(output: Output, label: Cell) -> str:
-    """Return a target's heading by its short name, within a sentence."""
-    heading = headings(output).get(str(label), str(label or "the target"))
-    return heading[:1].lower() + heading[1:]
+    """Return a target's heading by its short name, within a sentence; with the time and the
+    subgroup that its label may name.
+    """
+    known = headings(output)
+    kind, comma, rest = str(label or "the target").partition(", ")
+    if str(label) in known or kind not in known:
+        kind, comma, rest = str(label or "the target"), "", ""
+    heading = known.get(kind, kind)
+    return f"{heading[:1].lower()}{heading[1:]}{comma}{rest}"
 
 
 def outcome_unit_words(study: Study, outcome: str) -> str:

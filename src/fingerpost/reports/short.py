@@ -95,3 +95,25 @@ def provided_words(output: Output, term: Term) -> str:
     if then is None or now is None:
         return ""
     return f"Then {percent(then)} would be under {term.contrast[0][0]}, in place of {percent(now)}."
+
+
+def step_words(output: Output, result: Result) -> str:
+    """Return what an instrument's answer is where arms are steps of a dose; empty elsewhere."""
+    term, arms = result.term, output.study.arms.names
+    known = {name: at for at, name in enumerate(arms)}
+    if term.target.kind != "compliers" or len(arms) < 3 or len(term.contrast) != 2:
+        return ""
+    (first, up), (second, down) = term.contrast
+    if (up, down) != (1.0, -1.0) or not {first, second} <= set(known):
+        return ""
+    steps = known[first] - known[second]
+    told = (
+        f"The instrument moves children up or down the steps {', '.join(arms)}, and tells one "
+        "average change a step, over the steps and the children that it moves"
+    )
+    if abs(steps) == 1:
+        return f"{told}: the answer is that average, and not of the step between these arms alone."
+    made = "that average to the power" if term.scale == "ratio" else "that average times"
+    return (
+        f"{told}: the answer is {made} {steps}, as if every step did the same, which is not tested."
+    )

@@ -22,11 +22,17 @@ from fingerpost.reports.names import unrepeated
 from fingerpost.reports.phrases import Unit, unit_of
 from fingerpost.reports.refusals import is_refused, leaf_words, target_refused
 from fingerpost.reports.together import FOREST, forests
+from fingerpost.reports.units import (
+    EXTRAPOLATION,
+    label_columns,
+    number_columns,
+    raw_unit,
+    unit_named,
+)
 from fingerpost.reports.words import agreement_range
 
 # Tables of effects: of a refused target they may stand only under "Model extrapolation".
 EFFECTS = ("truncation", "means", "trim_estimates")
-EXTRAPOLATION = "model_extrapolation"
 TERM_COLUMNS = (
     "estimator",
     "outcome",
@@ -39,42 +45,6 @@ TERM_COLUMNS = (
     "exposure_time",
 )
 REFUSED = ("outcome", "contrast", "target")
-UNITS = {
-    "smd": "standard deviations",
-    "pair": "standard deviations",
-    "vr": "ratio of variances",
-    "ks": "share of 1",
-    "r2": "share of 1",
-    "rv": "share of 1",
-    "effective": "children",
-    "partial": "share of 1",
-    "percentile": "percent",
-    "clusters": "clusters",
-    "times": "times the benchmark",
-    "horizon": "unit of time of the outcome",
-    "exposure": "person-time",
-    "t": "standard errors",
-    "df": "degrees of freedom",
-    "e": "risk ratio",
-    "ratio": "risk ratio",
-    "events": "events",
-    "p": "probability",
-    "level": "share of 1",
-    "piece": "order",
-}
-OUTCOME_UNIT = (
-    "value",
-    "se",
-    "lo",
-    "hi",
-    "estimate",
-    "adjusted",
-    "adjusted_se",
-    "refitted",
-    "not_refitted",
-    "apart",
-    "declared",
-)
 
 
 def shelf(output: Output) -> dict[str, tuple[Table, ...]]:
@@ -100,7 +70,10 @@ def shelf(output: Output) -> dict[str, tuple[Table, ...]]:
     for one in output.sensitivity:
         if one.results:
             name = f"controls_{one.leaf}"
-            named.setdefault(name, []).append(estimates_table(output, one.results, name))
+            found = estimates_table(output, one.results, name)
+            tags = {("beside", table.tag("beside")) for table in one.tables}
+            tags = {(tag, cell) for tag, cell in tags if cell is not None}
+            named.setdefault(name, []).append(replace(found, tags=tuple(tags)))
     return {name: tuple(tables) for name, tables in named.items() if any(t.rows for t in tables)}
 
 
@@ -167,14 +140,6 @@ def estimates_table(output: Output, results: tuple[Result, ...], name: str) -> T
             for result in results
         ),
     )
-
-
-def raw_unit(study: Study, term: Term) -> str:
-    """Return the unit of a term's numbers as results.json holds them."""
-    if term.scale == "ratio":
-        return "ratio (se: of its logarithm)"
-    unit = unit_of(study, term)
-    return "share of 1" if unit.times != 1 else unit.words
 
 
 def regions_table(regions: tuple[RegionResult, ...]) -> Table:
@@ -311,8 +276,9 @@ def in_unit(table: Table, unit: Unit) -> Table:
 def long_csv(tables: tuple[Table, ...], study: Study) -> str:
     """Return tables of one name as one long CSV: tags, labels, quantity, unit, value.
 
-    One number a line, in full precision; an empty value is unbounded or not given. A table that
-    holds no numbers is written as it stands.
+    One number a line, in full precision; an empty value is unbounded or not given. Numbers that say
+    what a row is of (a time, a percentile) stand among the labels. A table that holds no other
+    numbers is written as it stands.
     """
     tags = list(dict.fromkeys(name for table in tables for name, _ in table.tags if name != "unit"))
     labels = list(dict.fromkeys(name for table in tables for name in label_columns(table)))
@@ -337,45 +303,6 @@ def long_csv(tables: tuple[Table, ...], study: Study) -> str:
                 unit = unit_named(table, name, record, study)
                 writer.writerow([*left, name, unit, plain(record[name])])
     return stream.getvalue()
-
-
-def label_columns(table: Table) -> list[str]:
-    """Return the columns that name a row; `unit` is a column of its own."""
-    pairs = zip(table.columns, table.kinds, strict=True)
-    return [name for name, kind in pairs if kind in ("label", "flag") and name != "unit"]
-
-
-def number_columns(table: Table) -> list[str]:
-    """Return the columns that hold numbers."""
-    pairs = zip(table.columns, table.kinds, strict=True)
-    return [name for name, kind in pairs if kind not in ("label", "flag")]
-
-
-def unit_named(table: Table, column: str, record: dict[str, Cell], study: Study) -> str:
-    """Return the unit of one number of a table."""
-    kind = table.kinds[table.columns.index(column)]
-    told = record.get("unit") or table.tag("unit")
-    if column in OUTCOME_UNIT:
-        return str(told) if told else outcome_unit(table, record, study)
-    if kind == "share":
-        return "share of 1"
-    if column in UNITS:
-        return UNITS[column]
-    if kind == "count":
-        return "children"
-    if column in ("mean", "sd") and table.name in ("outcomes", "means"):
-        return outcome_unit(table, record, study)
-    return UNITS.get(column.split("_")[0], "as named")
-
-
-def outcome_unit(table: Table, record: dict[str, Cell], study: Study) -> str:
-    """Return the unit of the outcome that a row or its table names."""
-    name = record.get("outcome") or table.tag("outcome")
-    named = [spec for spec in study.outcomes if spec.name == name]
-    spec = named[0] if named else (study.outcomes[0] if len(study.outcomes) == 1 else None)
-    if spec is None or table.name == "negative_control":
-        return "unit of the outcome"
-    return spec.measure.measured_in or f"unit of {spec.column or spec.name}"
 
 
 def plain(cell: Cell) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fingerpost.core.estimand import Term
 from fingerpost.core.output import Output, Result
-from fingerpost.core.words import counted
+from fingerpost.core.words import counted, listing, sentence
 from fingerpost.plots.numbers import number
 from fingerpost.reports.parts import Entry, Grid, Heading, Part, Words
 from fingerpost.reports.phrases import outcome_words
@@ -22,26 +22,57 @@ COLUMNS = (
 HELD = {True: "yes", False: "no", None: "not answered"}
 
 
+CAUSAL = (
+    "No child in these records is real, and what each would have had in every arm is known. "
+    "The truth here is that of the children studied, each counted as the answer counts them; of "
+    "arms that differ in when or how much, of all children like them."
+)
+GAPS = (
+    "No child in these records is real, and how likely each was to be provided for is known. The "
+    "truth of a gap as observed is what the children's own chances differ by; at equal need, what "
+    "they would differ by if the same children were of the one group and of the other, their "
+    "severity, conditions, school and all else as they are."
+)
+MISSES = (
+    "An interval can miss it by chance, as about one in twenty does; and it does where something "
+    "that moved both arm and outcome was not recorded, as severity of need is not."
+)
+GAP_MISSES = (
+    "An interval can miss it by chance; and at equal need it does where need is recorded with "
+    "error, or where a condition that brings provision goes with the group."
+)
+
+
 def truth_parts(output: Output) -> list[Part]:
-    """Return a heading, a sentence and a table of naive, primary answer and truth, a row a term;
-    nothing where no truth is known.
+    """Return a heading, a sentence and a table of naive, primary answer and truth, a row a term,
+    and of what no truth can be had, and why; nothing where the records are real.
     """
-    if not output.truth:
+    if not output.truth and not output.untold:
         return []
-    rows = [row(output, term, value) for term, value in output.truth]
-    answered = [
-        held for held in (holds(output, term, v) for term, v in output.truth) if held is not None
-    ]
-    words = (
-        "No child in these records is real, and what each would have had in every arm is known. "
-        "The truth here is that of the children studied; of arms that differ in when or how much, "
-        f"of all children like them. {sum(answered)} of "
-        f"{counted(len(answered), 'first primary interval')} hold it. An interval can miss it by "
-        "chance, as about one in twenty does; and it does where something that moved both arm and "
-        "outcome was not recorded, as severity of need is not."
-    )
     caption = "Truth, as this England is synthetic"
-    return [Heading(caption, "truth"), Words(words), Grid(caption, COLUMNS, tuple(rows))]
+    parts: list[Part] = [Heading(caption, "truth")]
+    if output.truth:
+        answered = [
+            held
+            for held in (holds(output, term, v) for term, v in output.truth)
+            if held is not None
+        ]
+        gaps = output.study.access is not None
+        kind = "interval" if gaps else "first primary interval"
+        held = f"{sum(answered)} of {counted(len(answered), kind)} hold it."
+        words = f"{GAPS} {held} {GAP_MISSES}" if gaps else f"{CAUSAL} {held} {MISSES}"
+        rows = [row(output, term, value) for term, value in output.truth]
+        parts += [Words(words), Grid(caption, COLUMNS, tuple(rows))]
+    return [*parts, *(Words(untold(output, what, why)) for what, why in output.untold)]
+
+
+def untold(output: Output, what: str, why: str) -> str:
+    """Return of what no truth is printed, and why."""
+    names = {spec.name for spec in output.study.outcomes}
+    words = listing(
+        outcome_words(output.study, each) if each in names else each for each in what.split(", ")
+    )
+    return sentence(f"No truth is printed of {words}: {why}")
 
 
 def first_primary(output: Output, term: Term) -> Result | None:

@@ -25,6 +25,7 @@ from fingerpost.reports.corrected import (
     proximal_words,
 )
 from fingerpost.reports.designs import design, level_within
+from fingerpost.reports.imputed import imputed_words
 from fingerpost.reports.losses import incomplete, lost, unseen
 from fingerpost.reports.names import unrepeated
 from fingerpost.reports.phrases import (
@@ -46,14 +47,16 @@ from fingerpost.reports.refusals import (
     target_refused,
     unanswered,
 )
-from fingerpost.reports.short import provided_words, told_in_short
+from fingerpost.reports.short import provided_words, step_words, told_in_short
 from fingerpost.reports.signs import signs
 from fingerpost.reports.strength import e_value_words, robustness_words
 from fingerpost.reports.together import differences_words
+from fingerpost.reports.unseen import delta_words, survivor_words, unassessed_words
 
 TOLD = (
     *(robustness_words, e_value_words, tipping_words, rosenbaum_words, oster_words),
     *(prior_outcome_words, calibration_words, proximal_words, bias_words, many_words),
+    *(survivor_words, unassessed_words, delta_words),
 )
 NO_ANSWER = "No leaf of this study gives a causal answer."
 MOST_WARNINGS = 3
@@ -155,7 +158,7 @@ def told_in_full(output: Output, result: Result, *, after_refusal: bool) -> str:
     clause = effect(output.study, result)
     seen = ", of those with a recorded outcome" if some_unseen(output, result.term) else ""
     first = sentence(f"for {people(result.term)}{seen}, {link}{clause}, by {result.estimator}")
-    more = provided_words(output, result.term)
+    more = provided_words(output, result.term) or step_words(output, result)
     meant = confounded(output, result) or set_holds_none(output, result)
     meant = meant or judgement(output.study, result)
     return " ".join(part for part in (first, more, meant) if part)
@@ -229,7 +232,7 @@ def reasons(output: Output) -> tuple[str, ...]:
     refused = few_of(leaf_refusals(output))
     warned = (*warned_words(output), *signs(output)[:MOST_SIGNS])
     judged = (*told, *warned, *differences_words(output), *refused)
-    missing = (incomplete(output), unseen(output))
+    missing = (incomplete(output), unseen(output), *imputed_words(output))
     parts = (*first, design(output), *missing, *agreement(output), *judged, *others, *last)
     parts += sensitivity_refusals(output)
     return tuple(part for part in parts if part)
@@ -442,6 +445,7 @@ def limitations(output: Output) -> tuple[str, ...]:
     found += warned(output)
     found += [text for text in signs(output) if text.startswith("Warning")]
     found += [text for text in (*control_words(output), unseen(output), lost(output)) if text]
+    found += imputed_words(output)
     if output.extrapolations:
         count = counted(len(output.extrapolations), "number")
         found.append(

@@ -136,7 +136,7 @@ def prepare(task: SensitivityTask, leaf: str, words: str) -> Control:
         cohort = replace(cohort, outcomes={name: replace(cohort.outcomes[name], observed=None)})
     if cohort.n == 0 or np.ptp(cohort.outcomes[name].value) == 0:
         raise TooFew(
-            f"sensitivity: {leaf}: {name} does not vary among the {cohort.n} children "
+            f"sensitivity: {leaf}: {name} does not vary among the {cohort.n:,} children "
             "studied; name a column that does."
         )
     return Control(leaf, name, cohort, tuple(one for one in task.study.given if one not in out))
@@ -190,11 +190,19 @@ def table(
         counts=(smallest,) * len(asked),
         context=(
             f"{first.words()} on {control.name} as if it were the outcome, among the "
-            f"{control.cohort.n} children who have it; {task.level:.0%} intervals.{without}"
+            f"{control.cohort.n:,} children who have it; {task.level:.0%} intervals.{without}"
         ),
         note="An interval that includes zero is no proof that confounding is absent.",
-        tags=(("outcome", control.name), ("contrast", first.words())),
+        tags=(("outcome", control.name), ("contrast", first.words()), *beside(task)),
     )
+
+
+def beside(task: SensitivityTask) -> tuple[tuple[str, Cell], ...]:
+    """Return a tag that tells for whose outcome the children were seen, where a study has several:
+    the control is then compared among the children of each.
+    """
+    several = len(task.study.outcomes) > 1
+    return tuple(("beside", name) for name in task.outcomes[:1]) if several else ()
 
 
 def first_primary(task: SensitivityTask, answers: tuple[Answer, ...]) -> Estimate | None:

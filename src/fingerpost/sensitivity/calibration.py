@@ -187,7 +187,7 @@ def cohort_of(task: SensitivityTask, name: str) -> Cohort:
     value = cohort.outcomes[name].value
     if cohort.n == 0 or np.ptp(value) == 0:
         raise TooFew(
-            f"calibration: {name} does not vary among the {cohort.n} children studied; leave it "
+            f"calibration: {name} does not vary among the {cohort.n:,} children studied; leave it "
             "out of `controls`."
         )
     if task.study.estimand.scale == "ratio" and float(value.min()) < 0:

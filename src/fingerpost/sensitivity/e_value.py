@@ -354,6 +354,7 @@ E_VALUE = Sensitivity(
     reference="VanderWeele & Ding (2017), Annals of Internal Medicine 167(4), 268-274",
     question="How strong would something nobody recorded have to be to make this answer?",
     run=run,
+    over_copies="pooled",
     options=OPTIONS,
     check=check,
 )

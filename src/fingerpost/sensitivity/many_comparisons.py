@@ -264,6 +264,7 @@ MANY_COMPARISONS = Sensitivity(
     reference="Benjamini & Hochberg (1995), JRSS B 57(1), 289-300; Morris (1983), JASA 78(381)",
     question="Which findings stand when so many questions are asked at once?",
     run=run,
+    over_copies="pooled",
     options=OPTIONS,
     scope="study",
     check=check,

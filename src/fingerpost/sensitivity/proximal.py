@@ -191,7 +191,7 @@ def _problem(
         )
     design = Terms(columns, (*common, *linear(outside), *linear(inside)))
     if cohort.n <= design.p + 1 or len(np.unique(cohort.arm)) < len(cohort.arms):
-        raise TooFew(f"{LEAF}: {cohort.n} children with all proxies are too few for every arm.")
+        raise TooFew(f"{LEAF}: {cohort.n:,} children with all proxies are too few for every arm.")
     found = cohort.outcomes[outcome]
     time = np.ones(cohort.n) if found.exposure is None else found.exposure
     base = np.ones(cohort.n) if cohort.weight is None else cohort.weight

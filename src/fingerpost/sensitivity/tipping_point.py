@@ -444,6 +444,7 @@ TIPPING_POINT = Sensitivity(
     reference="Lin, Psaty & Kronmal (1998), Biometrics 54(3), 948-963",
     question="How strong would an unrecorded cause have to be to bring the answer to nothing?",
     run=run,
+    over_copies="pooled",
     options=OPTIONS,
     check=check,
 )

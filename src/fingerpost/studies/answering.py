@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
+from fingerpost.cohorts.linked.sequential import TRIAL
 from fingerpost.core.analysis import Analysis, Task
 from fingerpost.core.answer import Answer
+from fingerpost.core.cohort import Cohort
 from fingerpost.core.errors import Malformed, NotFitted, Unanswerable, UsageError
 from fingerpost.core.estimand import Term
+from fingerpost.core.finding import Whom
 from fingerpost.core.fit import Fit
 from fingerpost.core.inference import select, standard_errors
 from fingerpost.core.leaves import Estimator
@@ -44,6 +48,7 @@ class Answered:
     answers: tuple[Answer, ...]
     refusals: tuple[Refusal, ...]
     tables: tuple[Table, ...] = field(default=())
+    whom: Mapping[Term, Whom] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -120,7 +125,33 @@ def answer_outcome(
             answers += ask(asking, wanted[name])
     tables = _tables(study, groups, judged, answers) if with_tables else ()
     tables += _of_models(study, task, found) if with_tables else ()
-    return Answered(tuple(answers), refusals, tables)
+    whom = whom_of(study, judged) if with_tables and study.records.synthetic else {}
+    return Answered(tuple(answers), refusals, tables, whom)
+
+
+def whom_of(study: Study, judged: Iterable[Judgement]) -> dict[Term, Whom]:
+    """Return whom each term with tilting weights speaks of; of an overlap target, as its score was
+    estimated.
+    """
+    repeated = study.linked is not None and study.linked.zero.repeated
+    found = {}
+    for one in judged:
+        if one.weighted is not None:
+            cohort = one.task.cohort
+            trial = trials_of(cohort) if repeated else None
+            weight = one.weighted.target.astype(np.float32)
+            found[one.term] = Whom(cohort.unit, weight, trial)
+    return found
+
+
+def trials_of(cohort: Cohort) -> NDArray[np.int64] | None:
+    """Return (n,) the school year of each row's trial; None where the cohort does not say."""
+    column = cohort.covariates.get(TRIAL)
+    if column is None or not column.categorical:
+        return None
+    years = np.array([int(level.split()[-1]) for level in column.levels], dtype=np.int64)
+    found: NDArray[np.int64] = years[np.asarray(column.values)]
+    return found
 
 
 def ask(asking: Asking, wanted: tuple[Term, ...]) -> list[Answer]:

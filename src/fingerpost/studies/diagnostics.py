@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fingerpost.core.analysis import Task
 from fingerpost.core.cohort import Cohort
 from fingerpost.core.estimand import Term
-from fingerpost.core.leaves import Estimator
+from fingerpost.core.leaves import Assumption, Estimator
 from fingerpost.core.outcome import Outcome
 from fingerpost.core.table import Cell, Table
 from fingerpost.estimators._outcome import outcome_of, person_time, survey_weight
@@ -359,10 +359,15 @@ def outcomes(cohort: Cohort) -> Table:
     )
 
 
+def tested(assumption: Assumption) -> str:
+    """Return what tests an assumption."""
+    return assumption.diagnostic or "untestable"
+
+
 def assumptions(leaves: Mapping[str, Estimator]) -> Table:
     """Return what each of a study's leaves assumes, and which diagnostic tests it."""
     rows: list[tuple[Cell, ...]] = [
-        (name, leaf.title, one.name, one.words, one.diagnostic or "untestable")
+        (name, leaf.title, leaf.short or name.replace("_", " "), one.name, one.words, tested(one))
         for name, leaf in leaves.items()
         for one in leaf.assumes
     ]
@@ -372,6 +377,7 @@ def assumptions(leaves: Mapping[str, Estimator]) -> Table:
         (
             ("estimator", "label"),
             ("title", "label"),
+            ("short", "label"),
             ("assumption", "label"),
             ("words", "label"),
             ("tested_by", "label"),

@@ -71,11 +71,11 @@ def judge_counts(task: Task, term: Term, guard: Guard) -> tuple[Judged, ...]:
     for name, _ in term.contrast:
         rows = here & (cohort.arm == cohort.arms.index(name))
         children = len(np.unique(cohort.unit[rows]))
-        words = f"{children} children in arm {name}"
+        words = f"{children:,} children in arm {name}"
         own = [_low("children", SUPPORT, children, guard.refuse_children, None, words)]
         if level is not None:
             clusters = len(np.unique(cohort.cluster_codes(level)[rows]))
-            words = f"{clusters} clusters ({level}) in arm {name}"
+            words = f"{clusters:,} clusters ({level}) in arm {name}"
             own.append(_low("clusters", SUPPORT, clusters, guard.refuse_clusters, None, words))
         own += _judge_events(task, term, name, rows=rows, guard=guard)
         found += [replace(one, children=children) for one in own]
@@ -102,7 +102,7 @@ def _judge_events(
     if outcome.kind == "binary" and events > rows.sum() - events:
         events, what = float(rows.sum() - events), "children without the event"
     when = f" by {term.horizon:g}" if outcome.kind == "time" and term.horizon is not None else ""
-    words = f"{events:.0f} {what} in arm {name}{when}"
+    words = f"{events:,.0f} {what} in arm {name}{when}"
     return [_low("events", SUPPORT, events, guard.refuse_events, guard.warn_events, words)]
 
 
@@ -142,7 +142,7 @@ def _judge_arm(task: Task, name: str, weighted: Weighting, guard: Guard) -> list
     weight = weighted.own[name]
     size, children = effective_size(weight), int(np.count_nonzero(weight))
     share = float(weight.max() / weight.sum())
-    words = f"{children} children of arm {name} are worth {size:.1f} once weighted"
+    words = f"{children:,} children of arm {name} are worth {size:,.1f} once weighted"
     enough = max(guard.warn_effective_size, guard.warn_effective_fraction * children)
     found = [
         _high(

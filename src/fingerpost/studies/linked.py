@@ -14,6 +14,7 @@ from fingerpost.core.leaves import RecordsMeasure, load
 from fingerpost.core.measure import Measure
 from fingerpost.core.study import OutcomeSpec, Study
 from fingerpost.studies.language.resolve import roles
+from fingerpost.studies.population import in_words
 
 if TYPE_CHECKING:
     from fingerpost.core.cohort import Cohort
@@ -56,12 +57,12 @@ def one_table(study: Study, records: TableRecords | Store) -> OneTable:
 
 
 def spelt(study: Study) -> Study:
-    """Return the study with its measures of linked records as their descriptors declare them; a
-    study of one table as it is.
+    """Return the study with its measures of linked records as their descriptors declare them, and
+    its population in plain words; a study of one table as it is.
     """
     if study.linked is None:
         return study
-    return replace(study, outcomes=tuple(_spelt(spec) for spec in study.outcomes))
+    return replace(in_words(study), outcomes=tuple(_spelt(spec) for spec in study.outcomes))
 
 
 def _spelt(spec: OutcomeSpec) -> OutcomeSpec:

@@ -212,7 +212,8 @@ def test_the_pages_name_what_is_missed_and_agree(tmp_path: Path) -> None:
     coarse = Part(SETTINGS[0], "count")
     cell = next(cell for cell in cells(coarse) if cell.trial.leaf in EXCUSED)
     bad = replace(told(answers(error=0.85)), cell=cells(part)[0])
-    whole = page.whole({part: [bad, replace(bad, cell=cell)]}, 2_000)
+    whole = page.whole({part: [bad, replace(bad, cell=cell)]}, 2_000, first=3, more=4)
+    assert "3 missed in their first 2,000 worlds" in whole and "drawn 8,000 times" in whole
     assert "**0 of 1 judged cells meet every criterion.**" in whole
     assert "- rare provision, rare worlds: matching (continuous, without replacement), att" in whole
     assert whole.count("| not judged |") == 2

@@ -17,6 +17,7 @@ from fingerpost.core.study import (
     Condition,
     Covariate,
     Guard,
+    Imputation,
     OutcomeSpec,
     Records,
     SensitivitySpec,
@@ -57,6 +58,8 @@ SAID = {
     "agreements": (("absence", 0.5),),
     "linked": Linked(phenotype="cleft_isolated"),
     "access": Access(groups=("sex",)),
+    "imputation": Imputation(40),
+    "people": "adults",
 }
 
 

@@ -446,9 +446,18 @@ def test_the_curve_ends_at_the_answer_rises_and_has_its_standard_errors() -> Non
         assert table.column("at_risk") == table.counts
 
 
-def test_the_curve_shows_no_childs_own_time() -> None:
-    table = ask(TimeWorld(n=300).draw(16), asked(ATE)).tables[0]
-    assert table.column("time")[:20] == pytest.approx(6 * np.arange(1, 21) / 20)
+def test_the_curve_shows_its_steps_but_no_childs_own_time() -> None:
+    """Steps between the times that have a standard error are of the same curve."""
+    cohort = TimeWorld(n=300).draw(16)
+    table = ask(cohort, asked(ATE)).tables[0]
+    rows = [row for row in table.records() if row["arm"] == table.column("arm")[0]]
+    times = [row["time"] for row in rows]
+    assert times == pytest.approx(6 * np.arange(1, 201) / 200)
+    assert not set(times) & set(cohort.outcomes["y"].value[cohort.outcomes["y"].event])
+    assert [row["se"] is not None for row in rows] == [at % 10 == 9 for at in range(200)]
+    risks = np.array([row["risk"] for row in rows])
+    assert (np.diff(risks) >= 0).all()
+    assert len(np.unique(risks)) > 30  # with one time in ten there would be 20 at most
 
 
 def test_time_that_nobody_was_observed_in_is_no_time_without_events() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from fingerpost.core.table import Table
 from fingerpost.plots.bounds import draw_bounds
 from fingerpost.plots.controls import draw_controls
+from fingerpost.plots.delta import draw_delta
 from fingerpost.plots.discontinuity import draw_discontinuity
 from fingerpost.plots.forest import COLUMNS, KINDS, draw_forest
 from fingerpost.plots.incremental import draw_incremental
@@ -127,6 +128,21 @@ def oster_grid() -> Table:
     return table("oster_grid", "r_max delta adjusted", rows)
 
 
+def delta_grid() -> Table:
+    """What is left is 2 + 0.3 × the first shift − 0.1 × the second, give or take 1."""
+    rows = tuple(
+        (
+            *("aipw", "reading", "support v none", "ate", float(first), float(second)),
+            *(2 + 0.3 * first - 0.1 * second + reach for reach in (0, -1, 1)),
+            "above no effect",
+        )
+        for first in (-5, 0, 5)
+        for second in (-5, 0, 5)
+    )
+    names = "estimator outcome contrast target delta_first delta_second value lo hi verdict"
+    return table("delta_grid", names, rows, tags=())
+
+
 def pictures() -> Iterator[Picture | None]:
     """Every picture of this kind, and what is unusual in each."""
     for arms in (("support", "none"), ("none", "group help", "one to one", "residential")):
@@ -158,6 +174,10 @@ def pictures() -> Iterator[Picture | None]:
             tipping_contour(value, ratio=True), unit="a ratio", times=1.0, ratio=True
         )
     yield draw_selection(oster_grid(), unit="reading, points", times=1.0)
+    for arms in (("support", "none"), ("one to one", "residential")):
+        yield draw_delta(
+            delta_grid(), arms=arms, about="reading", unit="points", times=1.0, ratio=False
+        )
 
 
 def controls() -> Picture | None:

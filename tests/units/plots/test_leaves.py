@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -26,6 +27,21 @@ def test_survival_starts_with_nobody_and_ends_where_the_table_does():
         assert (own[0]["time"], own[0]["risk"]) == (0.0, 0.0)
         assert own[-1]["risk"] == pytest.approx(last)
         assert own[-1]["hi"] - own[-1]["lo"] == pytest.approx(2 * 1.96 * 100 * 0.01)
+
+
+def test_the_band_is_joined_between_times_that_have_a_standard_error():
+    table = leaves.survival_curve(("support",))
+    at = table.columns.index("se")
+    rows = tuple(
+        tuple(None if place == at and row[3] % 3 else cell for place, cell in enumerate(row))
+        for row in table.rows
+    )
+    found = survival.curves(replace(table, rows=rows), "survival", "ate")
+    wide = [row["hi"] - row["risk"] for row in found]
+    assert wide[6] == pytest.approx(1.96)
+    # Nobody has had the event at 0; from there to 3 the band opens evenly.
+    assert wide[:4] == pytest.approx([0.0, 1.96 / 3, 2 * 1.96 / 3, 1.96])
+    assert all(row["lo"] >= 0 for row in found)
 
 
 def test_survival_of_another_leaf_or_target_is_not_drawn():

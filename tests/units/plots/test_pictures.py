@@ -15,7 +15,7 @@ from fingerpost.core.flow import Flow
 from fingerpost.core.study import Guard
 from fingerpost.core.table import Table
 from fingerpost.plots import _theme
-from fingerpost.plots.contour import curve, draw_contour, refined
+from fingerpost.plots.contour import curve, draw_contour, refined, within
 from fingerpost.plots.flow import draw_flow
 from fingerpost.plots.love import draw_love
 from fingerpost.plots.missing import draw_missing
@@ -23,7 +23,7 @@ from fingerpost.plots.numbers import number, percent, shared_places, whole
 from fingerpost.plots.overlap import draw_overlap
 from fingerpost.plots.picture import Picture
 from fingerpost.plots.triangulation import chart, domain, draw_triangulation, tables
-from fingerpost.plots.truncation import draw_truncation
+from fingerpost.plots.truncation import draw_truncation, sides
 from fingerpost.plots.weights import draw_weights
 from fingerpost.reports.controls import sensitivity_tables
 from fingerpost.reports.phrases import headings
@@ -341,3 +341,36 @@ def test_colours_are_dark_enough_for_text(colour):
 def test_the_two_main_colours_differ_in_lightness():
     """So that they are told apart in grey and by colour-blind readers."""
     assert contrast(_theme.BLUE, _theme.ORANGE) >= 1.9
+
+
+def test_a_benchmark_beyond_the_axes_stands_at_their_end_and_says_so():
+    """A covariate that explains all of the outcome lies on R² = 1, where no grid ends."""
+    (contour,) = sensitivity_tables(refused(), "contour")
+    (benchmarks,) = sensitivity_tables(refused(), "benchmarks")[:1]
+    at = [benchmarks.columns.index(name) for name in ("covariate", "r2_exposure", "r2_outcome")]
+    rows = [list(benchmarks.rows[0])]
+    for place, cell in zip(at, ("the same test", 0.02, 1.0), strict=True):
+        rows[0][place] = cell
+    marks = replace(benchmarks, rows=(tuple(rows[0]),))
+    picture = draw_contour(contour, marks, unit="IRT points")
+    boxes = parse(picture.wide)[2]
+    assert "(beyond: 100% of the" in " ".join(box.text for box in boxes)
+    there = within({"d": 0.3, "y": 1.0, "label": "x"}, (0.2, 0.9))
+    assert (there["d"], there["y"]) == (0.2, 0.9)
+    assert there["label"] == "x (beyond: 30% of the exposure and 100% of the outcome)"
+    inside = {"d": 0.1, "y": 0.5, "label": "x"}
+    assert within(inside, (0.2, 0.9)) == inside
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        ((1.0, 2.0), ["below", "above"]),
+        ((2.0, 1.0), ["above", "below"]),
+        ((1.0, 2.0, 3.0), ["below", "left", "above"]),
+        ((3.0, 2.0, 1.0), ["above", "right", "below"]),
+        ((1.0, 1.0, 1.0), ["above", "above", "above"]),
+    ],
+)
+def test_labels_of_a_path_stand_clear_of_it(values, found):
+    assert sides(values) == found

@@ -11,6 +11,7 @@ import pytest
 from fingerpost.core.table import Table
 from fingerpost.reports.parts import grid, places_of_column, stacked
 from fingerpost.reports.tables import long_csv, parted, shelf
+from fingerpost.reports.units import key_columns, unit_named
 from units.reports.fixtures import ATT, OUTPUTS, clean, leaf_refused, named, refused
 
 
@@ -26,13 +27,26 @@ def test_every_number_of_every_table_is_filed_in_full(name):
         if not lines or "value" not in lines[0]:
             continue
         numbers = sum(
-            kind not in ("label", "flag")
+            kind not in ("label", "flag") and column not in key_columns(table)
             for table in tables
-            for kind in table.kinds
+            for column, kind in zip(table.columns, table.kinds, strict=True)
             for _ in table.rows
         )
         assert len(lines) == numbers, file
         assert all(line["unit"] for line in lines if line["value"]), file
+        assert {line["unit"] for line in lines} & {"as named"} == set(), file
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_every_line_of_a_file_is_told_apart_by_its_labels(name):
+    """A number that says what a row is of, such as a percentile, stands among the labels."""
+    output = OUTPUTS[name]()
+    for file, tables in shelf(output).items():
+        lines = read(long_csv(tables, output.study))
+        if not lines or "value" not in lines[0]:
+            continue
+        said = [tuple(text for key, text in line.items() if key != "value") for line in lines]
+        assert len(said) == len(set(said)), file
 
 
 def test_numbers_read_back_bit_for_bit():
@@ -146,3 +160,49 @@ def test_leaves_without_an_answer_are_filed_apart_from_refused_targets():
     assert told == {(*question, "overlap"), (*question, "att")}
     assert all("strata of the score hold no child" in line["why"] for line in lines)
     assert {name for name in filed if "extrapolation" in name} == set()
+
+
+WORDS = ("estimator", "outcome", "contrast", "target")
+NUMBERS = (
+    ("tipping", ("tipped", "value", "to", "away", "away_sd")),
+    ("bias_analysis", ("biases", "estimate", "median", "lo", "lo_with_error")),
+    ("regions", ("scale", "piece", "lo", "hi", "p")),
+)
+
+
+@pytest.mark.parametrize(("name", "columns"), NUMBERS)
+@pytest.mark.parametrize("scale", ["ratio", "difference"])
+def test_an_answer_is_in_the_unit_of_its_scale(name, columns, scale):
+    """A ratio is a ratio, whatever the outcome is measured in; standard deviations are neither."""
+    study = refused().study
+    study = replace(study, estimand=replace(study.estimand, scale=scale))
+    kinds = tuple("label" if c in ("tipped", "biases", "scale") else "number" for c in columns)
+    cells = tuple(
+        scale if c == "scale" else 1.5 if k == "number" else "x"
+        for c, k in zip(columns, kinds, strict=True)
+    )
+    row = ("ipw", study.outcomes[0].name, "services v none", "ate", *cells)
+    table = Table(name, "T", (*WORDS, *columns), (*("label",) * 4, *kinds), (row,))
+    (record,) = table.records()
+    units = {c: unit_named(table, c, record, study) for c in columns if c not in key_columns(table)}
+    own = "ratio" if scale == "ratio" else "IRT points"
+    told = {"value", "away", "estimate", "median", "lo", "hi", "lo_with_error"} & set(units)
+    assert {units[column] for column in told} == {own}
+    assert units.get("away_sd", "standard deviations of the outcome").startswith("standard dev")
+    assert units.get("p", "probability") == "probability"
+
+
+def test_the_ends_of_a_histogram_are_no_outcome():
+    columns = ("of", "arm", "lo", "hi", "children")
+    table = Table(
+        "overlap",
+        "T",
+        columns,
+        ("label", "label", "number", "number", "count"),
+        (("a", "a", 0.0, 0.05, 3), ("a", "a", 0.05, 0.1, 4)),
+    )
+    lines = read(long_csv((table,), clean().study))
+    assert [(line["lo"], line["hi"], line["value"]) for line in lines] == [
+        ("0.0", "0.05", "3"),
+        ("0.05", "0.1", "4"),
+    ]

@@ -22,6 +22,7 @@ from fingerpost.reports.names import first_open
 from fingerpost.reports.parts import Entry, Figure, Grid, Heading, Part, Section, Words, grids
 from fingerpost.reports.phrases import outcome_words, places_of, unit_of
 from fingerpost.reports.sections.estimates import results_grid
+from fingerpost.reports.truth import truth_parts
 
 TITLE = "Gaps between groups"
 KINDS_OF_GAP = (
@@ -53,6 +54,7 @@ def section(output: Output) -> Section:
             *pictures(output, concern, CONCERN),
         ]
     parts += grids(table for table in output.tables if table.name == "access_tests")
+    parts += truth_parts(output)
     parts += results_grid(output, output.results, "Gaps")
     return Section("gaps", TITLE, tuple(parts))
 

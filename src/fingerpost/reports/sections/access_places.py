@@ -25,6 +25,9 @@ def section(output: Output) -> Section:
             Bullets(tuple(told(output))),
             grid(places),
         ]
+    within = output.table("access_nested")
+    if within is not None and within.rows:
+        parts.append(grid(within))
     for name, heading in YEARS_AND_PATHS:
         table = output.table(name)
         if table is not None and table.rows:

@@ -100,8 +100,8 @@ def summary(output: Output, tables: list[Table]) -> Grid:
                 Entry(summed_for(output, table)),
                 Entry(number(before), numeric=True),
                 Entry(number(after), numeric=True),
-                Entry(str(sum(value > guard.warn_smd for value in over)), numeric=True),
-                Entry(str(sum(value > guard.refuse_smd for value in over)), numeric=True),
+                Entry(whole(sum(value > guard.warn_smd for value in over)), numeric=True),
+                Entry(whole(sum(value > guard.refuse_smd for value in over)), numeric=True),
             )
         )
     over_ends = (f"Over {plain(end)}" for end in (guard.warn_smd, guard.refuse_smd))

@@ -15,6 +15,7 @@ from fingerpost.reports.names import about
 from fingerpost.reports.parts import Figure
 from fingerpost.reports.phrases import Unit, outcome_words, unit_of
 from fingerpost.reports.strength import as_float, is_number
+from fingerpost.reports.unseen import shifts
 
 
 def drawn(output: Output, tables: list[Table]) -> Iterable[Figure]:
@@ -33,6 +34,8 @@ def drawn(output: Output, tables: list[Table]) -> Iterable[Figure]:
             yield from controls(table, tables)
         elif table.name == "rosenbaum":
             yield from bounds(table, tables)
+        elif table.name == "delta_grid":
+            yield from shifts(output, table)
 
 
 def term_of(output: Output, table: Table) -> Term | None:

@@ -24,12 +24,11 @@ from fingerpost.reports.phrases import (
 )
 from fingerpost.reports.tables import (
     EFFECTS,
-    EXTRAPOLATION,
     leaf_refusals_table,
     parted,
-    raw_unit,
     term_key,
 )
+from fingerpost.reports.units import EXTRAPOLATION, raw_unit
 
 TITLE = "The estimates"
 SUMMARIES = {"mean": "means", "risk": "risks", "rate": "rates", "quantile": "quantiles"}

@@ -7,7 +7,7 @@ from fingerpost.core.words import counted, listing
 from fingerpost.plots.flow import draw_flow
 from fingerpost.plots.numbers import whole
 from fingerpost.reports.designs import outcomes_words
-from fingerpost.reports.parts import Bullets, Figure, Part, Section, Words
+from fingerpost.reports.parts import Bullets, Figure, Part, Section, Words, grid
 
 TITLE = "Who was studied"
 
@@ -27,6 +27,9 @@ def section(output: Output) -> Section:
     picture = draw_flow(flow)
     if picture:
         parts.append(Figure(picture))
+    departed = output.table("departures")
+    if departed is not None and departed.rows:
+        parts.append(grid(departed))
     return Section("flow", TITLE, tuple(parts))
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from fingerpost.core.output import Output
 from fingerpost.core.table import Table
 from fingerpost.core.words import counted, listing
+from fingerpost.reports import imputed
 from fingerpost.reports.designs import outcomes_words
 from fingerpost.reports.names import about, first_open, unrepeated
 from fingerpost.reports.parts import Bullets, Figure, Heading, Part, Section, Words, grids
@@ -30,7 +31,7 @@ ELSEWHERE = {
     ),
     "estimates": ("outcomes", "means", "trim_estimates"),
     "subgroups": ("subgroup_support", "subgroup_differences", "joint"),
-    "missing": ("missing",),
+    "missing": ("missing", *imputed.TABLES),
 }
 # Tables of one leaf alone that do not name it, by how their names begin.
 OWNERS = (
@@ -54,9 +55,19 @@ def section(output: Output) -> Section:
     )
     parts: list[Part] = [Words(words if own else none_of_their_own(output))]
     for name, tables in own.items():
-        parts.append(Heading(name or OTHER, f"leaf-{name or 'other'}"))
+        parts.append(Heading(title_of(output, name) or OTHER, f"leaf-{name or 'other'}"))
         parts += leaf_parts(output, name, tables)
     return Section("leaves", TITLE, tuple(parts))
+
+
+def title_of(output: Output, name: str) -> str:
+    """Return a leaf's own title, with what sentences call it; its name where neither is known."""
+    table = output.table("assumptions")
+    for row in table.records() if table else ():
+        if row["estimator"] == name and row.get("title"):
+            title, short = str(row["title"]), str(row.get("short") or name)
+            return title if short.lower() in title.lower() else f"{title} ({short})"
+    return name
 
 
 def none_of_their_own(output: Output) -> str:
@@ -128,7 +139,7 @@ def leaf_parts(output: Output, name: str, tables: list[Table]) -> list[Part]:
     rails = [table for table in tables if table.name == "own_guard"]
     parts += own_rails(output, rails)
     shown, more = firsts(untagged(table) for table in tables if table.name != "own_guard")
-    made = list(grids(shown))
+    made = list(grids(brief(table) for table in shown))
     made.sort(key=lambda each: each.csv in DRAWN_ONLY)
     parts += made[:MOST_GRIDS]
     files = dict.fromkeys((*(each.csv for each in made[MOST_GRIDS:]), *more))
@@ -136,6 +147,19 @@ def leaf_parts(output: Output, name: str, tables: list[Table]) -> list[Part]:
         named = listing([f"{file}.csv" for file in files])
         parts.append(Words(f"More of this leaf, of subgroups among it, is in {named}.", "note"))
     return parts
+
+
+def brief(table: Table) -> Table:
+    """Return a curve of many times as a page shows it: where it has a standard error."""
+    if not table.name.endswith("_curve") or "se" not in table.columns:
+        return table
+    sure = tuple(row for row in table.records() if row["se"] is not None)
+    if not sure or len(sure) == len(table.rows):
+        return table
+    told = "Every time at which the curve was computed is in the file."
+    rows = tuple(tuple(row.values()) for row in sure)
+    note = f"{table.note} {told}".strip()
+    return replace(table, rows=rows, note=note, counts=(), clusters=(), shares=())
 
 
 def firsts(tables: Iterable[Table]) -> tuple[list[Table], list[str]]:

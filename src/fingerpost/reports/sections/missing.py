@@ -6,8 +6,9 @@ from fingerpost.core.output import Output
 from fingerpost.core.words import counted, listing
 from fingerpost.plots.missing import draw_missing
 from fingerpost.plots.numbers import percent, whole
+from fingerpost.reports import imputed
 from fingerpost.reports.designs import outcomes_words
-from fingerpost.reports.parts import Figure, Part, Section, Words, grid
+from fingerpost.reports.parts import Bullets, Figure, Part, Section, Words, grid
 
 TITLE = "What was missing"
 
@@ -52,4 +53,8 @@ def section(output: Output) -> Section:
     if picture:
         parts.append(Figure(picture))
     parts.append(grid(table))
+    told = imputed.imputed_words(output)
+    if told:
+        parts.append(Bullets(told))
+    parts += [grid(each) for each in imputed.tables(output)]
     return Section("missing", TITLE, tuple(parts))

@@ -24,6 +24,7 @@ from fingerpost.reports.phrases import (
 
 Draw = Callable[[Output, str, Table, list[Table]], Iterable[Figure]]
 RISK_TIMES = 5
+BANDS = "Bands hold at each time by itself, with 95% confidence."
 
 
 def options_of(study: Study, leaf: str) -> dict[str, object]:
@@ -47,7 +48,7 @@ def survival(output: Output, leaf: str, table: Table, tables: list[Table]) -> It
             time=unit or "time, in the unit of the records",
         )
         if picture:
-            yield Figure(picture, "Bands hold at each time by itself, with 95% confidence.")
+            yield Figure(picture, BANDS)
 
 
 def with_estimator(table: Table, leaf: str) -> Table:

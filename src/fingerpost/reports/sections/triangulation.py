@@ -50,7 +50,7 @@ def assumptions_grid(table: Table) -> Grid:
         key = (str(row["assumption"]), str(row["words"]), str(row["tested_by"]))
         makers.setdefault(key, []).append(str(row["estimator"]))
     rows = tuple(
-        (Entry(name), Entry(words), Entry(listing(leaves)), Entry(tested))
+        (Entry(name), Entry(words), Entry(listing(leaves)), Entry(tested.replace("_", " ")))
         for (name, words, tested), leaves in makers.items()
     )
     columns = ("Assumption", "In words", "Leaves that make it", "Tested by")

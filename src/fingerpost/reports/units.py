@@ -1,0 +1,323 @@
+"""In which unit each number of a table is, and which of its numbers say what a row is of."""
+
+from __future__ import annotations
+
+from fingerpost.core.estimand import Target, Term
+from fingerpost.core.reasons import SHARES
+from fingerpost.core.study import OutcomeSpec, Study
+from fingerpost.core.table import Cell, Table
+from fingerpost.reports.phrases import spec_of, unit_of
+
+Row = dict[str, Cell]
+EXTRAPOLATION = "model_extrapolation"
+RATIO = "ratio"
+# Numbers that say what a row is of, as a label does: without them its other numbers mean nothing.
+KEYS: dict[str, tuple[str, ...]] = {
+    "access_incidence": ("time",),
+    "access_unrecorded": ("difference",),
+    "access_years": ("time",),
+    "benchmarks": ("times",),
+    "contour": ("r2_exposure", "r2_outcome"),
+    "imputation_convergence": ("cycle",),
+    "incremental_curve": ("delta",),
+    "many_comparisons": ("horizon",),
+    "oster": ("r_max", "delta"),
+    "oster_grid": ("r_max", "delta"),
+    "overlap": ("lo", "hi"),
+    "rdd_bins": ("running",),
+    "rdd_lines": ("running",),
+    "regions": ("piece",),
+    "rosenbaum": ("gamma",),
+    "survival_curve": ("time",),
+    "triangulation": ("piece",),
+    "tipping": ("to",),
+    "tipping_contour": ("gap", "effect"),
+    "tipping_curve": ("to", "gap", "share_first", "share_second"),
+    "tipping_unseen": ("to",),
+    "truncation": ("percentile",),
+}
+# Columns that hold answers, of tables whose answers are as the study asks: a ratio may be among
+# them.
+ANSWERS: dict[str, tuple[str, ...]] = {
+    "bias_analysis": ("estimate", "median", "lo", "hi", "lo_with_error", "hi_with_error"),
+    "calibration": ("estimate", "lo", "hi", "calibrated", "calibrated_lo", "calibrated_hi"),
+    "incremental_curve": ("change", "lo", "hi"),
+    "many_comparisons": ("estimate", "shrunken", "lo", "hi"),
+    "prior_outcome_corrected": ("after", "before", "corrected", "lo", "hi"),
+    "regions": ("lo", "hi", "value"),
+    "survivor_bounds": ("lower", "upper", "lo", "hi"),
+    "tipping": ("value", "away"),
+    "tipping_contour": ("adjusted",),
+    "tipping_curve": ("effect",),
+    "trim_estimates": ("estimate",),
+    "truncation": ("estimate",),
+    "unassessed_bounds": ("lower", "upper", "lo", "hi"),
+}
+# Columns that hold answers on the scale of the estimates: logarithms, where answers are ratios.
+LOGS: dict[str, tuple[str, ...]] = {
+    "incremental_curve": ("se",),
+    "joint": ("estimate", "lo", "hi"),
+    "prior_outcome_corrected": ("se",),
+    "subgroup_differences": ("difference", "se"),
+}
+# Columns in the unit in which the outcome is recorded, whatever the scale of the answers.
+OUTCOMES: dict[str, tuple[str, ...]] = {
+    "benchmarks": ("adjusted", "adjusted_se", "lo", "hi"),
+    "blip": ("estimate", "se", "lo", "hi"),
+    "contour": ("adjusted",),
+    "means": ("mean", "se"),
+    "ordinary_errors": ("estimate", "se"),
+    "oster": ("short", "controlled", "adjusted", "se", "lo", "hi"),
+    "oster_grid": ("adjusted",),
+    "outcomes": ("mean", "sd"),
+    "proximal": ("estimate", "se", "lo", "hi", "without", "as_covariates"),
+    "rdd_bandwidth": ("estimate", "corrected", "se", "lo", "hi"),
+    "rdd_bins": ("mean",),
+    "rdd_lines": ("fitted",),
+    "robustness": ("estimate", "se"),
+    "rosenbaum": ("effect_low", "effect_high"),
+    "tipping_unseen": ("shift",),
+    "within_between": ("within", "between", "gap", "gap_se"),
+}
+# Columns whose unit is their own, by table.
+OWN: dict[tuple[str, str], str] = {
+    ("access_needed", "slope"): "log-odds a standard deviation of need",
+    ("access_needed", "needed"): "standard deviations of need",
+    ("access_needed", "needed_interval"): "standard deviations of need",
+    ("access_needed", "recorded"): "standard deviations of need",
+    ("access_places", "sd"): "log-odds",
+    ("access_places", "sd_lo"): "log-odds",
+    ("access_places", "sd_hi"): "log-odds",
+    ("access_places", "median_odds_ratio"): "odds ratio",
+    ("access_nested", "sd"): "log-odds",
+    ("access_nested", "sd_lo"): "log-odds",
+    ("access_nested", "sd_hi"): "log-odds",
+    ("access_nested", "median_odds_ratio"): "odds ratio",
+    ("calibration", "controls"): "controls",
+    ("first_stage", "columns"): "columns",
+    ("first_stage_coefficients", "coefficient"): "change in the arm a unit of the instrument",
+    ("first_stage_coefficients", "se"): "change in the arm a unit of the instrument",
+    ("incremental_curve", "delta"): "times the odds",
+    ("many_comparisons", "kept"): "share of 1",
+    ("many_together", "answers"): "answers",
+    ("many_together", "stand"): "answers",
+    ("matches", "distance"): "distance between matched children",
+    ("oster", "solutions"): "solutions",
+    ("rdd_bandwidth", "b"): "unit of the running column",
+    ("rdd_bandwidth", "h"): "unit of the running column",
+    ("rdd_density", "h"): "unit of the running column",
+    ("rdd_density", "jump"): "log of the ratio of densities",
+    ("rdd_density", "se"): "log of the ratio of densities",
+    ("rdd_first_stage", "corrected"): "share of 1",
+    ("rdd_first_stage", "jump"): "share of 1",
+    ("rdd_first_stage", "se"): "share of 1",
+    ("rdd_placebo", "h"): "unit of the running column",
+    ("rdd_placebo", "jump"): "unit of the covariate",
+    ("rdd_placebo", "se"): "unit of the covariate",
+    ("survival_curve", "risk"): "share of 1",
+    ("survival_curve", "se"): "share of 1",
+    ("access_incidence", "incidence"): "share of 1",
+    ("access_incidence", "se"): "share of 1",
+    ("access_incidence", "events"): "children",
+    ("access_unrecorded", "gap"): "share of 1",
+    ("access_unrecorded", "lo"): "share of 1",
+    ("access_unrecorded", "hi"): "share of 1",
+    ("tipping_curve", "share_first"): "share of 1",
+    ("tipping_curve", "share_second"): "share of 1",
+    ("weights", "largest"): "children that one child stands for",
+    ("weights", "mean"): "children that one child stands for",
+    ("weights", "sd"): "children that one child stands for",
+    ("overlap_subgroups", "smallest"): "probability",
+}
+# Columns whose unit is the same in every table.
+COMMON = {
+    "smd": "standard deviations",
+    "pair": "standard deviations",
+    "vr": "ratio of variances",
+    "ks": "share of 1",
+    "r2": "share of 1",
+    "rv": "share of 1",
+    "icc": "share of 1",
+    "effective": "children",
+    "partial": "share of 1",
+    "explained": "share of 1",
+    "clusters": "clusters",
+    "places": "places",
+    "times": "times the benchmark",
+    "horizon": "unit of time of the outcome",
+    "exposure": "person-time",
+    "t": "standard errors",
+    "df": "degrees of freedom",
+    "draws": "draws",
+    "impossible": "draws",
+    "e": "risk ratio",
+    "ratio": "risk ratio",
+    "events": "events",
+    "f": "F statistic",
+    "critical": "F statistic",
+    "j": "test statistic",
+    "wald": "test statistic",
+    "statistic": "test statistic",
+    "gamma": "odds ratio",
+    "delta": "times as strongly as the covariates",
+    "solutions": "solutions",
+    "p": "probability",
+    "q": "share of false findings",
+    "holm": "probability",
+    "level": "share of 1",
+    "piece": "order",
+}
+IN_SD = ("_sd", "error_mean", "centre", "spread")
+RULES = {
+    "effective size": "children",
+    "children": "children",
+    "events": "events",
+    "clusters": "clusters",
+    "balance": "standard deviations",
+    "score": "share of 1",
+}
+
+
+def base(name: str) -> str:
+    """Return a table's name without what sets apart what only a model says.
+
+    >>> base("model_extrapolation_means"), base("model_extrapolation"), base("means")
+    ('means', 'model_extrapolation', 'means')
+    """
+    return name.removeprefix(f"{EXTRAPOLATION}_")
+
+
+def key_columns(table: Table) -> tuple[str, ...]:
+    """Return the columns of numbers that say what a row is of."""
+    return tuple(name for name in KEYS.get(base(table.name), ()) if name in table.columns)
+
+
+def label_columns(table: Table) -> list[str]:
+    """Return the columns that name a row; `unit` is a column of its own."""
+    keys = key_columns(table)
+    pairs = zip(table.columns, table.kinds, strict=True)
+    return [
+        name
+        for name, kind in pairs
+        if (kind in ("label", "flag") and name != "unit") or name in keys
+    ]
+
+
+def number_columns(table: Table) -> list[str]:
+    """Return the columns that hold numbers and name no row."""
+    keys = key_columns(table)
+    pairs = zip(table.columns, table.kinds, strict=True)
+    return [name for name, kind in pairs if kind not in ("label", "flag") and name not in keys]
+
+
+def unit_named(table: Table, column: str, record: Row, study: Study) -> str:
+    """Return the unit of one number of a table, as the number is written there."""
+    name, kind = base(table.name), table.kinds[table.columns.index(column)]
+    if (name, column) in OWN:
+        return OWN[name, column]
+    if column in ANSWERS.get(name, ()):
+        return answer_unit(table, record, study)
+    if column in LOGS.get(name, ()):
+        return log_unit(table, record, study)
+    if column in OUTCOMES.get(name, ()):
+        return recorded_unit(table, record, study)
+    if name in ("guard", "own_guard", "refusals") and column in ("measured", "threshold"):
+        return rule_unit(str(record.get("rule")))
+    if column in ("mean", "sd", "all", "moved", "mean_all", "mean_kept") and "covariate" in record:
+        return covariate_unit(record)
+    told = record.get("unit") or table.tag("unit")
+    if told and kind == "number" and column in ("value", "se", "lo", "hi", "apart", "declared"):
+        return str(told)
+    return by_column(table, column, kind, record, study)
+
+
+def by_column(table: Table, column: str, kind: str, record: Row, study: Study) -> str:
+    """Return the unit of a column that no table claims, from its kind and its name."""
+    if kind == "share":
+        return "share of 1"
+    if column in COMMON:
+        return COMMON[column]
+    if kind == "count":
+        return "children"
+    if column.endswith(IN_SD):
+        return "standard deviations of the outcome"
+    if column in ("estimate", "se", "lo", "hi"):
+        return recorded_unit(table, record, study)
+    first, last = column.split("_")[0].lower(), column.split("_")[-1].lower()
+    return COMMON.get(first) or COMMON.get(last) or "as named"
+
+
+def rule_unit(rule: str) -> str:
+    """Return the unit of what a guard rail measures.
+
+    >>> rule_unit("largest child"), rule_unit("balance")
+    ('share of 1', 'standard deviations')
+    """
+    return "share of 1" if rule in SHARES else RULES.get(rule, "as named")
+
+
+def covariate_unit(record: Row) -> str:
+    """Return the unit of a covariate's mean: its own; a share, for one level of several."""
+    name = str(record["covariate"])
+    return "share of 1" if record.get("level") or " = " in name else f"unit of {name}"
+
+
+def outcome_of(table: Table, record: Row, study: Study) -> OutcomeSpec | None:
+    """Return the outcome that a row or its table names, or the only one of the study."""
+    name = record.get("outcome") or table.tag("outcome")
+    found = spec_of(study, str(name)) if name else None
+    alone = study.outcomes[0] if len(study.outcomes) == 1 else None
+    return found or (None if table.name == "negative_control" else alone)
+
+
+def recorded_unit(table: Table, record: Row, study: Study) -> str:
+    """Return the unit in which the outcome is recorded."""
+    spec = outcome_of(table, record, study)
+    if spec is None:
+        named = table.tag("outcome")
+        return f"unit of {named}" if named else "unit of the outcome"
+    return raw_unit(study, term_of(table, record, study, spec, "difference"))
+
+
+def answer_unit(table: Table, record: Row, study: Study) -> str:
+    """Return the unit of an answer as a table holds it: a ratio, or a difference in its unit."""
+    spec = outcome_of(table, record, study)
+    scale = scale_of(table, record, study, spec)
+    if scale == "ratio":
+        return RATIO
+    return (
+        "unit of the outcome"
+        if spec is None
+        else raw_unit(study, term_of(table, record, study, spec, scale))
+    )
+
+
+def log_unit(table: Table, record: Row, study: Study) -> str:
+    """Return the unit of an answer on the scale of the estimates."""
+    spec = outcome_of(table, record, study)
+    ratio = scale_of(table, record, study, spec) == "ratio"
+    return "logarithm of a ratio" if ratio else answer_unit(table, record, study)
+
+
+def scale_of(table: Table, record: Row, study: Study, spec: OutcomeSpec | None) -> str:
+    """Return the scale of an answer: as the row or the table says, or as the study asks."""
+    told = record.get("scale") or table.tag("scale") or (spec.scale if spec else "")
+    return str(told or study.estimand.scale)
+
+
+def term_of(table: Table, record: Row, study: Study, spec: OutcomeSpec, scale: str) -> Term:
+    """Return a term that has the unit of a row's numbers."""
+    summary = str(record.get("summary") or table.tag("summary") or study.estimand.summary or "")
+    usual = {"binary": "risk", "count": "rate", "time": "risk"}.get(spec.kind, "mean")
+    return Term(spec.name, (), Target("ate"), summary or usual, scale)
+
+
+def raw_unit(study: Study, term: Term) -> str:
+    """Return the unit of a term's numbers as results.json and the tables hold them."""
+    if term.scale == "ratio":
+        return "ratio (se: of its logarithm)"
+    unit, spec = unit_of(study, term), spec_of(study, term.outcome)
+    if unit.times != 1:
+        return "share of 1"
+    named = f"unit of {spec.column or spec.name}" if spec else "unit of the outcome"
+    return unit.words or named
