@@ -28,7 +28,7 @@ ALL_REFUSED = 4
 NOTE = "note.html"
 
 
-def run(
+def run(  # noqa: PLR0913 - decision 0011
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The study's YAML file.")],
     *,
     records: Annotated[
@@ -61,9 +61,6 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No lines of progress.")] = False,
 ) -> None:
     """Run a study: print its answer, write its report, its tables and results.json.
-
-    Under a policy that prepares for checking, DIR is a clearance pack: besides these every figure
-    with its numbers, a note for the output checker, and a manifest.
 
     Files of yours are never written over: in DIR only what an earlier run wrote is replaced, and
     FILE only if it is empty or holds results.
