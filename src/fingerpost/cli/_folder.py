@@ -26,8 +26,13 @@ def check_writable(path: Path, *, folder: bool) -> None:
     if not folder and path.is_dir():
         raise FingerpostError(f"--json {path}: this is a folder. Name a file.")
     above = path if folder else path.parent
-    while not above.exists():
+    # A drive that is not there is its own parent.
+    while not above.exists() and above.parent != above:
         above = above.parent
+    if not above.exists():
+        raise FingerpostError(
+            f"{path}: there is no {above}. Name a folder on a drive that is there."
+        )
     if not above.is_dir():
         raise FingerpostError(f"{path}: {above} is a file, so nothing can lie in it.")
     if not os.access(above, os.W_OK | os.X_OK):

@@ -125,7 +125,7 @@ def pictures() -> Check:
 def writing(folder: Path, words: str) -> Check:
     """Return whether files can be written to a folder, or to the nearest one above it."""
     place = folder.absolute()
-    while not place.exists():
+    while not place.exists() and place.parent != place:
         place = place.parent
     try:
         with tempfile.TemporaryFile(dir=place):

@@ -44,7 +44,7 @@ def little(beside: Path) -> Iterator[Path]:
     it is gone at the end. Raises FingerpostError where none can be made.
     """
     place = beside.absolute().parent
-    while not place.exists():
+    while not place.exists() and place.parent != place:
         place = place.parent
     try:
         spill = Path(tempfile.mkdtemp(prefix=".fingerpost-", dir=place))

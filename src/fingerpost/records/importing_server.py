@@ -5,6 +5,7 @@ An address holds a password: it is never printed, written down or quoted from an
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import re
@@ -28,6 +29,7 @@ SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _-]*")
 REFUSED = ("password authentication failed", "login failed", "access denied", "no password")
 NO_DATABASE = re.compile(r'database ".*" does not exist|unknown database|cannot open database')
 LONGEST = 100
+ODBC_PLACE = ("server", "address", "addr", "database", "dsn")  # of an ODBC string, no secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +155,9 @@ def spelled(url: str) -> URL:
     from sqlalchemy import make_url
 
     whole = make_url(url)
+    if "@" in f"{whole.host or ''}{whole.database or ''}" and whole.get_backend_name() != "sqlite":
+        # The rest of a password whose @ was not written %40: it must be neither used nor shown.
+        raise ValueError("an @ is left in the address")
     if whole.drivername in ("postgresql", "postgres"):
         whole = whole.set(drivername="postgresql+psycopg")
     if whole.get_backend_name() == "sqlite" and not Path(whole.database or "").is_file():
@@ -167,13 +172,18 @@ def only_reading(connection: Any, _: Any) -> None:
 
 
 def source_of(url: URL) -> dict[str, Any]:
-    """Return what may be written down of an address."""
-    said = {
-        "kind": url.drivername,
-        "host": url.host,
-        "port": url.port,
-        "database": url.database,
-    }
+    """Return what may be written down of an address, and a digest that tells servers apart whose
+    address is an ODBC string: of its server and its database alone.
+    """
+    database = url.database
+    if url.get_backend_name() == "sqlite" and database:
+        database = str(Path(database).resolve())
+    said = {"kind": url.drivername, "host": url.host, "port": url.port, "database": database}
+    odbc = url.query.get("odbc_connect")
+    if isinstance(odbc, str):
+        parts = sorted(part.strip().lower() for part in odbc.split(";"))
+        told = [part for part in parts if part.split("=")[0].strip() in ODBC_PLACE]
+        said["digest"] = hashlib.sha256(";".join(told).encode()).hexdigest()[:16]
     return {key: value for key, value in said.items() if value is not None}
 
 

@@ -22,7 +22,7 @@ from fingerpost.core.errors import FingerpostError, Malformed, UsageError
 from fingerpost.records import importing
 from fingerpost.records.importing import import_rows
 from fingerpost.records.importing_parts import MANIFEST, cut
-from fingerpost.records.importing_server import Asked, address, asked, server
+from fingerpost.records.importing_server import Asked, address, asked, server, source_of
 from fingerpost.records.importing_types import TEXT, Column, array, columns_of
 from fingerpost.records.store import open_store
 from units.records.frames import rows as frame_rows
@@ -488,3 +488,26 @@ def test_a_value_that_does_not_fit_is_told_without_it(kind, value):
 
 def test_a_key_of_text_is_kept_to_the_letter():
     assert array(Column("x", TEXT), ["a "], exact=True) == pa.array(["a "])
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://u:p@zz9@host/npd", "postgresql://u:secret@host/npd@other"]
+)
+def test_the_rest_of_a_password_is_neither_used_nor_shown(url):
+    pytest.importorskip("sqlalchemy")
+    with pytest.raises(UsageError) as told:
+        server(url)
+    assert "%40" in str(told.value)
+    assert "zz9" not in str(told.value) and "secret" not in str(told.value)
+
+
+def test_servers_of_odbc_strings_are_told_apart_without_their_password():
+    pytest.importorskip("sqlalchemy")
+    from sqlalchemy import make_url
+
+    def said(text: str) -> dict[str, object]:
+        return source_of(make_url(f"mssql+pyodbc:///?odbc_connect={text}"))
+
+    first = said("DRIVER=x;SERVER=a;DATABASE=npd;UID=u;PWD=one")
+    assert first == said("DRIVER=x;SERVER=a;DATABASE=npd;UID=v;PWD=two")
+    assert first != said("DRIVER=x;SERVER=b;DATABASE=npd;UID=u;PWD=one")
