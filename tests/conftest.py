@@ -44,6 +44,15 @@ def same_picture_drawn_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_thread_throughout() -> Iterator[None]:
+    """Ask BLAS for one thread once: thousands of small fits need not ask again."""
+    from fingerpost.kernels.arrays import one_thread
+
+    with one_thread():
+        yield
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """Return the project's root."""

@@ -178,19 +178,27 @@ def pair_codes(task: Task, found: Search) -> Codes:
     assert found.pairs is not None
     who, whom, _ = found.pairs
     n = task.cohort.n
-    unit, units = recode(task.cohort.unit)
     codes = np.full(n, -1, dtype=np.int64)
-    if len(units) == n and bool(np.bincount(whom).max() == 1):
-        codes[who] = who
-        codes[whom] = who
-    else:
-        links = coo_array((np.ones(len(who)), (unit[who], unit[whom])), shape=(len(units),) * 2)
-        label = connected_components(links, directed=False)[1]
-        some = np.concatenate([who, whom])
-        codes[some] = label[unit[some]]
+    taken = np.bincount(whom, minlength=n)
+    if each_row_a_child(task.cohort.unit) and bool(taken.max() == 1):
+        sought = np.bincount(who, minlength=n) > 0
+        number = np.cumsum(sought) - 1  # sets in the order of the rows of those who sought
+        codes[who] = number[who]
+        codes[whom] = number[who]
+        return codes
+    unit, units = recode(task.cohort.unit)
+    links = coo_array((np.ones(len(who)), (unit[who], unit[whom])), shape=(len(units),) * 2)
+    label = connected_components(links, directed=False)[1]
+    some = np.concatenate([who, whom])
+    codes[some] = label[unit[some]]
     inside = codes >= 0
     codes[inside] = recode(codes[inside])[0]
     return codes
+
+
+def each_row_a_child(unit: Codes) -> bool:
+    """Return whether no child has two rows; of rows in the order of children a glance tells."""
+    return bool(np.all(unit[1:] > unit[:-1])) or len(recode(unit)[1]) == len(unit)
 
 
 def beside(task: Task, effect: Effect) -> float:

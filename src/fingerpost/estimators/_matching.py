@@ -172,8 +172,8 @@ def search(task: Task, asked: Wish, *, donor: int, focal: int | None) -> Search:
     cohort = task.cohort
     if beyond := beyond_arm(task, asked, donor):
         raise TooFew(f"matching: {beyond}")
-    rows = np.arange(cohort.n)
-    if focal is not None:
+    rows: Rows | slice = slice(None)  # every row as it stands, of which numpy takes no copy
+    if focal is not None and len(cohort.arms) > 2:
         rows = np.flatnonzero((cohort.arm == focal) | (cohort.arm == donor))
     rows = in_order_of_children(rows, cohort.unit)
     field = _field(task, asked, rows, donor=donor, focal=focal)
@@ -191,28 +191,32 @@ def search(task: Task, asked: Wish, *, donor: int, focal: int | None) -> Search:
     return found
 
 
-def _field(task: Task, asked: Wish, rows: Rows, *, donor: int, focal: int | None) -> Field:
+def _field(task: Task, asked: Wish, rows: Rows | slice, *, donor: int, focal: int | None) -> Field:
     cohort = task.cohort
     along = np.full(cohort.n, np.nan)
     found, order = ranked(_along(task, rows, asked.distance, donor=donor, focal=focal))
     along[rows] = found
-    rows = rows[order]  # ascending, so that every later search and sort finds its way at once
+    sd = (float(np.std(found, ddof=1)) if len(found) > 1 else 0.0) or 1.0
+    # Ascending, so that every later search and sort finds its way at once.
+    rows = order if isinstance(rows, slice) else rows[order]
     mine = cohort.arm[rows] == donor
     strata = _strata(task, asked)
-    sd = (float(np.std(along[rows], ddof=1)) if len(rows) > 1 else 0.0) or 1.0
     seeks, pool = _parts(rows[~mine], strata), _parts(rows[mine], strata)
     return Field(seeks, pool, along, sd, survey_weight(task))
 
 
-def in_order_of_children(rows: Rows, unit: Codes) -> Rows:
+def in_order_of_children(rows: Rows | slice, unit: Codes) -> Rows | slice:
     """Return the rows so that ties fall to children in the order of the records, not of rows."""
     own = unit[rows]
     if np.all(own[1:] >= own[:-1]):
         return rows
-    return rows[np.argsort(own, kind="stable")]
+    order = np.argsort(own, kind="stable")
+    return order if isinstance(rows, slice) else rows[order]
 
 
-def _along(task: Task, rows: Rows, distance: str, *, donor: int, focal: int | None) -> Array:
+def _along(
+    task: Task, rows: Rows | slice, distance: str, *, donor: int, focal: int | None
+) -> Array:
     probability = score(task).probability
     mine = probability[rows, donor]
     other = 1.0 - mine if focal is None else probability[rows, focal]
@@ -288,21 +292,21 @@ def _passes(
     field: Field, asked: Wish, *, seeks: Rows, pool: Rows, along: Array
 ) -> tuple[Rows, Rows, Array]:
     """Return (seeker, match, amount): everyone's first match before anyone's second."""
-    seeks = seeks[np.argsort(-along[seeks], kind="stable")]
-    pool = pool[np.argsort(along[pool], kind="stable")]
+    high, low = along[seeks], along[pool]
+    order, rising = np.argsort(-high, kind="stable"), np.argsort(low, kind="stable")
+    seeks, high, pool, low = seeks[order], high[order], pool[rising], low[rising]
     rule, need, left = _rule(field, asked), field.weight[seeks], field.weight[pool]
     alike = len(need) == 0 or bool(np.all(need == need[0]) and np.all(left == need[0]))
     found: list[tuple[Rows, Rows, Array]] = []
     for _ in range(asked.ratio):
         if alike:
-            at = nearest_free(along[seeks], along[pool], rule=rule)
+            at = nearest_free(high, low, rule=rule)
             some = at >= 0
             found.append((seeks[some], pool[at[some]], np.ones(int(some.sum()))))
-            pool = np.delete(pool, at[some])
+            if asked.ratio > 1:
+                pool, low = np.delete(pool, at[some]), np.delete(low, at[some])
         else:
-            i, j, amount = share_free(
-                along[seeks], need, pool=along[pool], capacity=left, rule=rule
-            )
+            i, j, amount = share_free(high, need, pool=low, capacity=left, rule=rule)
             found.append((seeks[i], pool[j], amount))
             left = np.maximum(left - np.bincount(j, weights=amount, minlength=len(left)), 0.0)
     who, whom, amount = (np.concatenate([each[i] for each in found]) for i in range(3))

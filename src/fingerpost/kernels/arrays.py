@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import Any
 
@@ -18,6 +19,7 @@ Codes = NDArray[np.integer[Any]]
 
 CACHE_BYTES = 768 * 1024  # of a second-level cache of 1 MiB; the rest is left to BLAS
 LEAST_ROWS = 64
+HELD: ContextVar[bool] = ContextVar("one_thread", default=False)  # whether this thread is in one
 MOST_ROWS = 16_384
 
 
@@ -27,10 +29,22 @@ def controller() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def one_thread() -> AbstractContextManager[Any]:
-    """Return a context in which BLAS uses one thread: on blocks in cache, more only wait."""
-    limits: AbstractContextManager[Any] = controller().limit(limits=1, user_api="blas")
-    return limits
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Return a context in which BLAS uses one thread: on blocks in cache, more only wait.
+
+    Within another such context there is nothing to do, and to ask BLAS costs as much as a small
+    fit.
+    """
+    if HELD.get():
+        yield
+        return
+    held = HELD.set(True)
+    try:
+        with controller().limit(limits=1, user_api="blas"):
+            yield
+    finally:
+        HELD.reset(held)
 
 
 def block_rows(p: int, vectors: int = 12) -> int:

@@ -23,6 +23,7 @@ FLOOR = 1e-6  # of the number of children, for columns that are constant here
 FAR = 15.0  # a linear predictor beyond it is on its way to infinity
 STEPS = 25
 SETTLED = 1e-5
+ALIKE = 1e-9  # of the predicted values' standard deviation: nearer than this is rounding
 Places = NDArray[np.intp]
 
 
@@ -93,7 +94,12 @@ def matched(donors: Array, seekers: Array, *, count: int, generator: Generator) 
     away[:, 1:][window[:, 1:] == window[:, :-1]] = np.inf
     nearest = np.argsort(away, axis=1, kind="stable")[:, :count]
     pick = nearest[np.arange(len(seekers)), generator.integers(count, size=len(seekers))]
-    chosen: Places = order[window[np.arange(len(seekers)), pick]]
+    # Whoever has the predicted value that was picked is as near: each may be the donor, else many
+    # seekers alike would share five of them.
+    value, alike = ranked[window[np.arange(len(seekers)), pick]], ALIKE * (float(donors.std()) or 1)
+    low = np.searchsorted(ranked, value - alike, side="left")
+    high = np.searchsorted(ranked, value + alike, side="right")
+    chosen: Places = order[generator.integers(low, high)]
     return chosen
 
 
@@ -115,7 +121,7 @@ def logit(response: Response, start: Array | None, generator: Generator) -> Draw
     best, information = maximum(response, start, pseudo=0.0)
     if best is None:
         best, information = maximum(response, None, pseudo=response.x.shape[1] + 1.0)
-    if best is None:  # even so: the shares alone
+    if best is None:  # even so: the levels alike
         best, information = np.zeros_like(_empty(response)), _information(response, None)
     flat = best.T.ravel()
     moved = normal_draw(flat, information, generator)

@@ -16,6 +16,8 @@ from fingerpost.kernels.arrays import Array
 Places = NDArray[np.int64]
 ALIKE = 1e-10  # of the scores' standard deviation: nearer than this is rounding, not a difference
 FAR = 1e300  # farther than any two scores, yet finite
+FEW = 1_000  # seekers whom one turn after another costs less than a sweep over all
+SWEEPS = 3  # over the same seekers; more settle hardly anyone
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +52,12 @@ def ranked(values: Array) -> tuple[Array, Places]:
     if not near.any():
         return values, order
     starts = np.concatenate([[True], ~near])
-    run = np.cumsum(starts) - 1
-    found = np.empty_like(values)
-    found[order] = rising[starts][run]
     tied = np.flatnonzero(np.concatenate([near, [False]]) | ~starts)
-    order[tied] = order[tied][np.lexsort((order[tied], run[tied]))]
+    first, places = starts[tied], order[tied]
+    run = np.cumsum(first) - 1
+    found = values.copy()
+    found[places] = rising[tied[first]][run]
+    order[tied] = places[np.lexsort((places, run))]
     return found, order
 
 
@@ -63,9 +66,65 @@ def nearest_free(seekers: Array, pool: Array, *, rule: Rule) -> Places:
 
     seekers: (m,) scores, descending: each in turn takes the nearest that is left, of two at equal
     distance the one below. pool: (c,) scores, ascending. The greedy matching of MatchIt (Ho, Imai,
-    King & Stuart 2011, Journal of Statistical Software 42(8)) in one pass: since seekers come down
-    the scores, whatever is left above one lies on a stack, and whatever is left below it is a run
-    without gaps. Time O(m + c).
+    King & Stuart 2011, Journal of Statistical Software 42(8)). Whoever finds both neighbours free
+    whatever those before chose is settled at once, in sweeps over all; the others are asked again
+    among themselves and what is left, and at last in turn.
+    """
+    found = np.full(len(seekers), -1, dtype=np.int64)
+    who, theirs = np.arange(len(seekers)), np.arange(len(pool))
+    while len(who) > FEW and len(theirs):
+        settled, take = uncontested(seekers, pool, rule=rule)
+        if 4 * np.count_nonzero(settled) < len(who):
+            break
+        chosen = take[settled]
+        some = chosen >= 0
+        found[who[settled][some]] = theirs[chosen[some]]
+        free = np.ones(len(pool), dtype=np.bool_)
+        free[chosen[some]] = False
+        who, seekers = who[~settled], seekers[~settled]
+        theirs, pool = theirs[free], pool[free]
+    last = in_turn(seekers, pool, rule=rule)
+    some = last >= 0
+    found[who[some]] = theirs[last[some]]
+    return found
+
+
+def uncontested(seekers: Array, pool: Array, *, rule: Rule) -> tuple[NDArray[np.bool_], Places]:
+    """Return (m,) whether a seeker's choice is known whatever those before it chose, and (m,) what
+    it then takes: a place in the pool, or −1.
+
+    What is left below a seeker is a run from the lowest to some place. Each seeker lowers that
+    place to just below itself, and by one more where it takes the one below. As long as a choice is
+    not known, it is reckoned to take one: if the run still reaches the next seeker's upper
+    neighbour, both neighbours of that seeker are free. Those who are settled need not be reckoned
+    so, which settles more in the next sweep.
+    """
+    size = len(pool)
+    place = np.searchsorted(pool, seekers, side="left")
+    under = np.where(place > 0, seekers - pool[np.maximum(place - 1, 0)], np.inf)
+    over = np.where(place < size, pool[np.minimum(place, size - 1)] - seekers, np.inf)
+    below = under <= over + (FAR if rule.below else rule.tolerance)
+    within = np.where(below, under, over) <= min(rule.reach, FAR)
+    take = np.where(within, place - below, -1)
+    lowers = (below & within).astype(np.int64)
+    settled = np.zeros(len(seekers), dtype=np.bool_)
+    for _ in range(SWEEPS):
+        each = np.where(settled, lowers, 1)
+        before = np.cumsum(each) - each
+        left = np.minimum(np.minimum.accumulate(place - 1 + before), size - 1)
+        highest = np.concatenate([[size - 1], left[:-1]]) - before
+        more = place <= highest
+        if np.array_equal(more, settled):
+            break
+        settled = more
+    return settled, take
+
+
+def in_turn(seekers: Array, pool: Array, *, rule: Rule) -> Places:
+    """Return what `nearest_free` does, one seeker after another, in time O(m + c).
+
+    Since seekers come down the scores, whatever is left above one lies on a stack, and whatever is
+    left below it is a run without gaps.
     """
     values = [*pool.tolist(), -np.inf]  # place −1, below the lowest, is infinitely far
     slack, most = (FAR if rule.below else rule.tolerance), min(rule.reach, FAR)

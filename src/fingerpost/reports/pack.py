@@ -91,7 +91,7 @@ def drawn_csv(picture: Picture) -> str:
     writer.writerow(["part", "mark", *labels, "quantity", "unit", "value"])
     for each in picture.drawn:
         said = dict(each.labels)
-        mark = f"{each.part} {each.place}"
+        mark = f"{each.part}-{each.place}"
         cells = [said.get(name, "") for name in labels]
         writer.writerow([each.part, mark, *cells, each.quantity, each.unit, f"{each.value:.12g}"])
     return stream.getvalue()

@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 
 from fingerpost.core.errors import UsageError
+from fingerpost.kernels import matching
 from fingerpost.kernels.matching import (
     Rule,
+    in_turn,
     local_lines,
     nearest_free,
     nearest_windows,
     ranked,
     share_free,
+    uncontested,
     window_use,
 )
 
@@ -66,6 +69,33 @@ def test_one_pass_gives_what_looking_at_everyone_gives(grid, reach, below):
         again[who] = whom
         assert again.tolist() == found.tolist()
         assert (amount == 1).all()
+
+
+@pytest.mark.parametrize("tolerance", [0.0, SMALL, 0.05])
+@pytest.mark.parametrize("grid", [False, True])
+def test_settling_many_at_once_gives_what_one_turn_after_another_gives(
+    monkeypatch, grid, tolerance
+):
+    monkeypatch.setattr(matching, "FEW", 0)
+    r, settled, sought = np.random.default_rng(11), 0, 0
+    for _ in range(200):
+        seekers, pool = draw(r, grid=grid)
+        for reach, below in ((np.inf, False), (np.inf, True), (0.2, False), (0.02, True)):
+            rule = Rule(reach, tolerance, below)
+            found = nearest_free(seekers, pool, rule=rule)
+            assert found.tolist() == in_turn(seekers, pool, rule=rule).tolist()
+        settled += int(uncontested(seekers, pool, rule=Rule(np.inf, tolerance))[0].sum())
+        sought += len(seekers)
+    assert 0.1 < settled / sought < 0.9, "both ways must be tried"
+
+
+def test_at_scale_most_are_settled_at_once_and_nothing_differs():
+    r = np.random.default_rng(12)
+    seekers, pool = np.sort(r.beta(2, 5, 5_000))[::-1], np.sort(r.beta(2, 8, 20_000))
+    assert uncontested(seekers, pool, rule=Rule(tolerance=SMALL))[0].mean() > 0.4
+    for rule in (Rule(tolerance=SMALL), Rule(1e-4, SMALL), Rule(below=True)):
+        found = nearest_free(seekers, pool, rule=rule)
+        assert np.array_equal(found, in_turn(seekers, pool, rule=rule))
 
 
 @pytest.mark.parametrize("grid", [False, True])
