@@ -8,34 +8,26 @@ small-sample factor.
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sysconfig
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fingerpost.cohorts.table import read_records
+from fingerpost.release.clear import clear
+from fingerpost.reports.results import results as results_of
+from fingerpost.studies.document import read_study
+from fingerpost.studies.run import run as studied
+
 ROOT = Path(__file__).resolve().parents[2]
-COMMAND = Path(sysconfig.get_path("scripts")) / "fingerpost"
 STACKED_SE = 0.4870726071
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Return results.json of the committed study, run once through the command line."""
-    folder = tmp_path_factory.mktemp("nhefs")
-    study = ROOT / "examples" / "nhefs" / "study.yaml"
-    done = subprocess.run(
-        [str(COMMAND), "study", "run", str(study), "--out", "report", "--json", "n.json"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads((folder / "n.json").read_text(encoding="utf-8"))
-    return found
+def results() -> dict[str, Any]:
+    """Return the results of the committed study, run once as the command does, without a report."""
+    study = read_study(ROOT / "examples" / "nhefs" / "study.yaml")
+    return results_of(clear(studied(study, read_records(study.records))))
 
 
 def estimate(results: dict[str, Any], estimator: str, target: str) -> dict[str, Any]:

@@ -44,6 +44,12 @@ NO_TRUTH = {
     },
     "within": {("ratio", "continuous"), ("difference", "count")},
 }
+# Tables beside the answer that take most of a leaf's time, and what stands for them where only the
+# answer is looked at, hundreds of times.
+ASIDE: dict[str, dict[str, object]] = {
+    "survival": {"curve_table": None},
+    "rdd": {"checks": (), "_bandwidth_table": None, "bins_table": None, "lines_table": None},
+}
 COARSE = {"subclassification": "strata leave bias within them by design"}
 LET_OFF: dict[str, dict[str, str]] = {
     "flip": {"incremental": "the odds of the first arm are multiplied: another question"},
