@@ -172,6 +172,24 @@ def joint_bands(
     return np.stack([estimate.value - reach, estimate.value + reach], axis=1)
 
 
+RUBIN = "t (Rubin, Barnard–Rubin df)"
+RESAMPLED = ", widened as resampling widens the t of single copies"
+
+
+def complete_df(estimates: Sequence[Estimate]) -> Array:
+    """Return (q,) degrees of freedom that complete data would have: of the replicate with the
+    fewest, its variance units (children, or clusters) less one, or fewer where it says so.
+    """
+
+    def own(estimate: Estimate) -> Array:
+        count = estimate.clusters if estimate.clusters is not None else estimate.n
+        units = np.full(len(estimate.value), np.inf) if count is None else np.asarray(count) - 1.0
+        return units if estimate.df is None else np.fmin(units, estimate.df)
+
+    found: Array = np.maximum(np.min([own(estimate) for estimate in estimates], axis=0), 1.0)
+    return found
+
+
 def pool(
     estimates: Sequence[Estimate], complete_df: float | Array = np.inf, *, level: float = 0.95
 ) -> Estimate:
@@ -179,7 +197,12 @@ def pool(
 
     Covariance is the mean replicate covariance + (1 + 1/M) B; degrees of freedom are Barnard &
     Rubin (1999), with `complete_df` those of complete data (G − 1 for G clusters), one for all
-    terms or (q,). level: of intervals that have a centre of their own.
+    terms or (q,). level: of the intervals: of their critical values, and of their own centres.
+
+    Where replicates have critical values of their own (by a wild bootstrap of few clusters: Kline &
+    Santos 2012), t is widened by as much as theirs are on average beyond their own t, and to no
+    less than the widest of them: what few clusters do to the law of the estimate they do in every
+    replicate, and Barnard & Rubin's degrees of freedom know nothing of it.
     """
     m = len(estimates)
     values = np.stack([estimate.value for estimate in estimates])
@@ -190,16 +213,19 @@ def pool(
     away = values - values.mean(axis=0)
     between = (1 + 1 / m) * (away.T @ away) / (m - 1)
     df = _barnard_rubin(np.diag(within), np.diag(between), m, complete_df)
+    resampled = any(estimate.critical is not None for estimate in estimates)
     pooled = replace(
         estimates[0],
         value=values.mean(axis=0),
         spread=Matrix(within),
         extra=between,
         df=df,
-        interval=("t (Rubin, Barnard–Rubin df)",) * len(values[0]),
+        interval=(RUBIN + RESAMPLED * resampled,) * len(values[0]),
         bounds=None,
         critical=None,
     )
+    if resampled:
+        pooled = replace(pooled, critical=_widened(pooled, estimates, level))
     limits = [one.bounds for one in estimates if one.bounds is not None]
     if len(limits) < m:
         return pooled
@@ -208,6 +234,15 @@ def pool(
     reach = intervals(pooled, level)
     assert reach is not None
     return replace(pooled, bounds=reach + (centre - pooled.value)[:, None])
+
+
+def _widened(pooled: Estimate, estimates: Sequence[Estimate], level: float) -> Array:
+    """Return (q,) critical values of a pooled estimate whose replicates have resampled ones."""
+    own = np.stack([critical_values(one, level) for one in estimates])
+    plain = [critical_values(replace(one, critical=None), level) for one in estimates]
+    times = (own / np.stack(plain)).mean(axis=0)
+    found: Array = np.maximum(critical_values(pooled, level) * times, own.max(axis=0))
+    return found
 
 
 def _barnard_rubin(within: Array, between: Array, m: int, complete_df: float | Array) -> Array:

@@ -22,6 +22,7 @@ from fingerpost.core.leaves import Sensitivity
 from fingerpost.core.seeds import stream
 from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
+from fingerpost.core.tells import Tells
 from fingerpost.kernels import chained
 from fingerpost.studies.analysing import (
     WHOLE,
@@ -33,6 +34,7 @@ from fingerpost.studies.analysing import (
     unseen_by_arm,
     whole_of,
 )
+from fingerpost.studies.pooled_tests import Joints, joints, retested
 from fingerpost.studies.pooling import pooled_answers, pooled_part, slim
 
 Array = NDArray[np.float64]
@@ -87,6 +89,7 @@ def over_copies(study: Study, plan: Plan, *, say: Say) -> Analysed:
     copies: list[Cohort] = []
     found: list[Analysed] = []
     means: list[Array] = []
+    together: list[tuple[Joints, ...]] = []
     count = plan.asked.copies
     for number in range(1, count + 1):
         say(f"copy {number} of {count}: imputing and analysing")
@@ -94,10 +97,20 @@ def over_copies(study: Study, plan: Plan, *, say: Say) -> Analysed:
         cohort, path = imputing.copy(plan, number=number, generator=generator)
         one = analysed(study, cohort, say=_quiet, wanted=_in_each)
         copies.append(cohort)
+        together.append(tuple(joints(part.answers) for part in one.parts))
         found.append(_slimmed(one))
         means.append(path)
     say(f"pooling {count} copies")
-    return _pooled(study, plan, copies=copies, found=found, means=np.stack(means))
+    parts = tuple(
+        retested(
+            study,
+            pooled_part([one.parts[at] for one in found], study.level),
+            [each[at] for each in together],
+        )
+        for at in range(len(study.outcomes))
+    )
+    pooled = replace(found[0], parts=parts)
+    return _pooled(study, plan, pooled, copies=copies, found=found, means=np.stack(means))
 
 
 def _quiet(words: str) -> None:
@@ -123,16 +136,12 @@ def _slimmed(one: Analysed) -> Analysed:
 def _pooled(
     study: Study,
     plan: Plan,
+    pooled: Analysed,
     *,
     copies: Sequence[Cohort],
     found: Sequence[Analysed],
     means: Array,
 ) -> Analysed:
-    parts = tuple(
-        pooled_part([one.parts[at] for one in found], study.level)
-        for at in range(len(found[0].parts))
-    )
-    pooled = replace(found[0], parts=parts)
     answers: dict[Key, Answer] = {}
     for key in found[0].sensitivity:
         own = pooled_answers([(one.sensitivity[key],) for one in found], study.level)
@@ -220,7 +229,7 @@ def models_table(plan: Plan, means: Array) -> Table:
                 _role(plan, one.name),
                 missing,
                 missing / len(one.missing),
-                f"{MODEL_WORDS[one.model]}, {_within(plan)}",
+                f"{MODEL_WORDS[one.model]}, {_within(plan)}{_clustered(plan, one.model)}",
                 plan.asked.donors if matched else None,
                 _recorded_mean(plan, at),
                 float(means[:, -1, at].mean()),
@@ -229,7 +238,6 @@ def models_table(plan: Plan, means: Array) -> Table:
             )
         )
         counts.append(missing)
-    cluster = f", and a level for each {plan.clustered}" if plan.clustered else ""
     return Table(
         MODELS,
         "How missing values were imputed",
@@ -243,9 +251,10 @@ def models_table(plan: Plan, means: Array) -> Table:
         ),
         counts=tuple(counts),
         context=f"{plan.asked.copies} copies of {plan.cohort.n:,} children, each after "
-        f"{plan.asked.cycles} cycles. Every model holds all covariates, all outcomes and the arm"
-        f"{cluster}. recorded, imputed: means as the models see them, of a count the logarithm of "
-        "one more than its rate, of a category the share of one level. r_hat: near 1 where the "
+        f"{plan.asked.cycles} cycles. Every model holds all other covariates, all outcomes and the "
+        "arm; a model with a level for each cluster says so. recorded, imputed: means as the "
+        "models see them, of a count the logarithm of one more than its rate, of a category the "
+        "share of one level. r_hat: near 1 where the "
         "cycles of a copy range as widely as the copies do. settled: whether the copies no longer "
         "moved, all together, in the second half of the cycles.",
     )
@@ -263,6 +272,13 @@ def _role(plan: Plan, name: str) -> str:
 
 def _within(plan: Plan) -> str:
     return "each arm on its own" if plan.equations.by_arm else "arms together"
+
+
+def _clustered(plan: Plan, model: str) -> str:
+    """Return that a model holds the clusters; one of three or more categories never does."""
+    if not plan.clustered or model == chained.MULTINOMIAL:
+        return ""
+    return f", a level for each {plan.clustered}"
 
 
 def _recorded_mean(plan: Plan, at: int) -> float:
@@ -318,6 +334,7 @@ def convergence_table(plan: Plan, means: Array) -> Table:
         ("variable", "role", "cycle", "mean", "lowest", "highest"),
         (*("label",) * 2, *("number",) * 4),
         tuple(rows),
+        tells=Tells(keys=("cycle",)),
         counts=tuple(counts),
         context="Mean of the values drawn in each cycle: of all copies, and of the copies with the "
         "lowest and the highest. Levels that still move together with the cycles ask for more "

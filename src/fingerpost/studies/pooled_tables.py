@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
 from fingerpost.core.table import Cell, Table
 
+T = TypeVar("T")
 GUARDS = ("guard", "own_guard")
 ORDER = {"ok": 0, "warn": 1, "refuse": 2}
 # What no average over copies stands for: errors, limits and tests belong to one copy's variance.
@@ -84,10 +86,9 @@ def _averaged(tables: Sequence[Table], copies: int) -> Table:
                 row.append(_cell(cells, kind))
         rows.append(tuple(row))
     if all(table.rows == first.rows for table in tables[1:]):
-        return first
+        return _guarded(first, tables)
     words = AVERAGED.format(copies=copies) + (f" {BLANK}" if blank else "")
-    made = replace(first, rows=tuple(rows), note=_noted(first, words))
-    return replace(made, counts=_fewest(tables), shares=_largest(tables))
+    return _guarded(replace(first, rows=tuple(rows), note=_noted(first, words)), tables)
 
 
 def _same(cells: Sequence[Cell]) -> bool:
@@ -105,33 +106,52 @@ def _cell(cells: Sequence[Cell], kind: str) -> Cell:
     return round(mean) if kind == "count" else mean
 
 
-def _fewest(tables: Sequence[Table]) -> tuple[int | None, ...]:
-    """Return for each row the fewest children behind it in any copy, for disclosure control."""
-    columns = zip(*(table.counts for table in tables), strict=False)
-    return tuple(
-        None if any(count is None for count in own) else min(c for c in own if c is not None)
-        for own in columns
+def _guarded(made: Table, tables: Sequence[Table]) -> Table:
+    """Return a table with what disclosure control is to know of every copy: for each row the fewest
+    children and clusters behind it in any copy that says, and the largest shares.
+    """
+    rows = len(made.rows)
+    return replace(
+        made,
+        counts=_fewest([table.counts for table in tables], rows),
+        clusters=_fewest([table.clusters for table in tables], rows),
+        shares=_largest([table.shares for table in tables], rows),
     )
 
 
-def _largest(tables: Sequence[Table]) -> tuple[tuple[float, float] | None, ...]:
-    columns = zip(*(table.shares for table in tables), strict=False)
-    return tuple(
-        max((share for share in own if share is not None), default=None) for own in columns
-    )
+def _by_row(columns: Sequence[tuple[T | None, ...]], rows: int) -> list[list[T]]:
+    """Return what copies say of each row; a copy need not say it of every row, or at all."""
+    return [
+        [one for own in columns for one in own[at : at + 1] if one is not None]
+        for at in range(rows)
+    ]
+
+
+def _fewest(columns: Sequence[tuple[int | None, ...]], rows: int) -> tuple[int | None, ...]:
+    if not any(columns):
+        return ()
+    return tuple(min(own, default=None) for own in _by_row(columns, rows))
+
+
+def _largest(
+    columns: Sequence[tuple[tuple[float, float] | None, ...]], rows: int
+) -> tuple[tuple[float, float] | None, ...]:
+    if not any(columns):
+        return ()
+    return tuple(max(own, default=None) for own in _by_row(columns, rows))
 
 
 def _worst(tables: Sequence[Table], copies: int) -> Table:
     """Return guard rails, each rule as it was in the copy where it was at its worst."""
     first = tables[0]
     if all(table.rows == first.rows for table in tables[1:]):
-        return first
+        return _guarded(first, tables)
     rows = tuple(
         max((table.rows[at] for table in tables), key=lambda row: _rank(first, row))
         for at in range(len(first.rows))
     )
     made = replace(first, rows=rows, note=_noted(first, WORST.format(copies=copies)))
-    return replace(made, counts=_fewest(tables))
+    return _guarded(made, tables)
 
 
 def _rank(table: Table, row: tuple[Cell, ...]) -> tuple[int, float]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from fingerpost.core.answer import Answer
 from fingerpost.core.estimand import Term
 from fingerpost.core.estimate import Estimate, Matrix
-from fingerpost.core.inference import covariance, pool, select
+from fingerpost.core.inference import complete_df, covariance, pool, select
 from fingerpost.core.refusal import Broken, Refusal
 from fingerpost.core.region import Region
 from fingerpost.studies.answering import Answered
@@ -155,22 +155,13 @@ def pooled_estimate(copies: Sequence[Estimate], level: float) -> Estimate:
         value = np.mean([copy.value for copy in copies], axis=0)
         found = replace(copies[0], value=value, spread=None, bounds=None, critical=None, df=None)
     else:
-        complete = np.min([_complete_df(copy) for copy in copies], axis=0)
-        found = pool(copies, complete, level=level)
+        found = pool(copies, complete_df(copies), level=level)
     return replace(
         found,
         n=_counts(copies, "n"),
         arm_n=_counts(copies, "arm_n"),
         clusters=_counts(copies, "clusters"),
     )
-
-
-def _complete_df(estimate: Estimate) -> NDArray[Any]:
-    count = estimate.clusters if estimate.clusters is not None else estimate.n
-    units = np.full(len(estimate.value), np.inf) if count is None else np.asarray(count) - 1.0
-    own = units if estimate.df is None else np.fmin(units, estimate.df)
-    found: NDArray[Any] = np.maximum(own, 1.0)
-    return found
 
 
 def _counts(copies: Sequence[Estimate], key: str) -> NDArray[Any] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -22,12 +22,16 @@ from fingerpost.core.inference import (
 from fingerpost.core.seeds import stream
 from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
+from fingerpost.core.tells import Tells
 from fingerpost.studies.groups import column_of
 from fingerpost.studies.guard import REFUSE, WARN
 from fingerpost.studies.judging import Judgement
 
 Array = NDArray[np.float64]
 Held = tuple[str, Estimate]  # a leaf's name, and its estimate of one term
+Tested = tuple[float | None, int, float | None]  # statistic, degrees of freedom, p
+# Of a leaf's estimates, combinations (r, q) of them and their covariance (q, q): are all nought?
+Test = Callable[[str, Sequence[Estimate], Array, Array], Tested]
 
 
 def tables(
@@ -36,14 +40,19 @@ def tables(
     """Return what stands behind each subgroup, how subgroups differ, and contrasts taken jointly;
     only those tables that have rows.
     """
-    held = [
+    held = each_term(answers)
+    found = (support(judged), differences(held), jointly(study, held))
+    return tuple(table for table in found if table is not None)
+
+
+def each_term(answers: Sequence[Answer]) -> list[Held]:
+    """Return the estimate of each term by itself, with its leaf."""
+    return [
         (answer.leaf, select(answer.estimate, [at]))
         for answer in answers
         if answer.estimate is not None
         for at in range(len(answer.estimate.terms))
     ]
-    found = (support(judged), differences(held), jointly(study, held))
-    return tuple(table for table in found if table is not None)
 
 
 def support(judged: Sequence[Judgement]) -> Table | None:
@@ -81,7 +90,14 @@ def support(judged: Sequence[Judgement]) -> Table | None:
     )
 
 
-def differences(held: Sequence[Held]) -> Table | None:
+def by_wald(leaf: str, own: Sequence[Estimate], apart: Array, covariance: Array) -> Tested:
+    """Return a Wald test of one set of records, the same for every leaf."""
+    del leaf
+    value = apart @ np.array([float(one.value[0]) for one in own])
+    return wald(value, apart @ covariance @ apart.T, fewest_clusters(own))
+
+
+def differences(held: Sequence[Held], *, test: Test = by_wald) -> Table | None:
     """Return, for each estimator and question, whether the subgroups of a column differ: a Wald
     test that all are equal, and, of two, their difference. On the scale of the estimates: of a
     ratio, the logarithm.
@@ -100,7 +116,7 @@ def differences(held: Sequence[Held]) -> Table | None:
             continue
         apart = np.eye(len(own))[1:] - np.eye(len(own))[:1]
         value = apart @ np.array([float(one.value[0]) for one in own])
-        statistic, df, p = wald(value, apart @ covariance @ apart.T, fewest_clusters(own))
+        statistic, df, p = test(leaf, own, apart, covariance)
         error = float(np.sqrt((apart @ covariance @ apart.T)[0, 0]))
         two = (float(value[0]), error) if len(own) == 2 else (None, None)
         names = " v ".join(str(one.terms[0].subgroup).partition(" = ")[2] for one in own[::-1])
@@ -118,6 +134,7 @@ def differences(held: Sequence[Held]) -> Table | None:
         ),
         (*("label",) * 5, *("number",) * 5),
         tuple(rows),
+        tells=Tells(logs=("difference", "se")),
         counts=tuple(counts),
         tags=(("outcome", held[0][1].terms[0].outcome),),
         context="Whether the answers of a column's subgroups are equal, by a Wald test that knows "
@@ -126,7 +143,7 @@ def differences(held: Sequence[Held]) -> Table | None:
     )
 
 
-def jointly(study: Study, held: Sequence[Held]) -> Table | None:
+def jointly(study: Study, held: Sequence[Held], *, test: Test = by_wald) -> Table | None:
     """Return, for each estimator and target with several contrasts, a Wald test that all are nought
     and bands that hold all at once.
     """
@@ -145,7 +162,7 @@ def jointly(study: Study, held: Sequence[Held]) -> Table | None:
         generator = stream(study.name, f"joint bands {leaf} {shared}", seed=study.seed)
         bands = joint_bands(joined, generator, level=study.level)
         bands = wide_enough(joined, own, bands, level=study.level)
-        statistic, df, p = wald(joined.value, joint_covariance([joined]), fewest_clusters(own))
+        statistic, df, p = test(leaf, own, np.eye(len(own)), joint_covariance([joined]))
         target = shared.target.label() + (f", {shared.subgroup}" if shared.subgroup else "")
         for one, (low, high) in zip(own, bands, strict=True):
             words = one.terms[0].words()
@@ -160,6 +177,7 @@ def jointly(study: Study, held: Sequence[Held]) -> Table | None:
         ("estimator", "target", "contrast", "estimate", "lo", "hi", "wald", "df", "p"),
         (*("label",) * 3, *("number",) * 6),
         tuple(rows),
+        tells=Tells(logs=("estimate", "lo", "hi")),
         counts=tuple(counts),
         tags=(("outcome", held[0][1].terms[0].outcome),),
         context=f"Bands that hold all contrasts of a row's target at once with {study.level:.0%} "
