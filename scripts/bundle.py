@@ -4,7 +4,10 @@
     python scripts/bundle.py --platform linux --python 3.11 --out build/bundle
 
 Wheels come from the lock (requirements/bundle.txt) by their hashes; those that are there whole stay
-as they are, so that a run that stopped goes on. The same revision gives the same files everywhere.
+as they are, so that a run that stopped goes on. The project's own wheel is built from the revision
+that is checked out (--work-tree: from the files as they are), and the note says from which. The
+same revision gives the same files everywhere. A file that no such run wrote is never removed: the
+folder is refused.
 """
 
 from __future__ import annotations
@@ -23,14 +26,19 @@ from email import message_from_string
 from email.message import Message
 from pathlib import Path, PurePosixPath
 
+from bundle_source import ROOT, source
 from packaging.markers import Marker
 from packaging.tags import Tag, compatible_tags, cpython_tags
-from packaging.utils import canonicalize_name, parse_wheel_filename
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
-ROOT = Path(__file__).resolve().parents[1]
 LOCK = ROOT / "requirements" / "bundle.txt"
 WORDS = ROOT / "scripts" / "bundle_ingest.txt"
 OUT = ROOT / "build" / "bundle"
+SUMS = "SHA256SUMS"
+# The list of an earlier run while a new one is under way: what it names may be written over.
+EARLIER = f".{SUMS}.earlier"
+TEXTS = ("INGEST.txt", "requirements.txt", SUMS)
+OURS = {*TEXTS, *(f".{name}.tmp" for name in TEXTS), EARLIER, "wheels"}
 PYTHONS = ("3.11", "3.12", "3.13")
 ENTRY = re.compile(
     r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;\\]+)(?:\s*;\s*(?P<marker>[^\\\n]+?))?\s*\\\n"
@@ -279,20 +287,66 @@ def fetched(lacking: Sequence[Pin], target: Target, wheels: Wheels) -> Iterator[
         )
 
 
-def own_wheel(folder: Path) -> Path:
+def own_wheel(folder: Path, built_from: Path) -> Path:
     """Build the project's own wheel; the same revision gives the same bytes."""
     for old in folder.glob("fingerpost-*.whl"):
         old.unlink()
     os.environ.setdefault("SOURCE_DATE_EPOCH", "1580601600")
     done = pip(
         *("wheel", "--quiet", "--no-deps", "--no-build-isolation"),
-        *("--wheel-dir", str(folder), str(ROOT)),
+        *("--wheel-dir", str(folder), str(built_from)),
     )
     built = list(folder.glob("fingerpost-*.whl"))
     if done.returncode or len(built) != 1:
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
         raise Missing(f"The project's own wheel cannot be built: {last}")
     return built[0]
+
+
+def code_digest(path: Path) -> str:
+    """Return the digest of the code in the project's own wheel, as every report names it."""
+    found = hashlib.sha256()
+    with zipfile.ZipFile(path) as held:
+        names = [PurePosixPath(name) for name in held.namelist() if name.endswith(".py")]
+        for name in sorted(name for name in names if name.parts[0] == "fingerpost"):
+            found.update(name.relative_to("fingerpost").as_posix().encode())
+            found.update(held.read(str(name)))
+    return found.hexdigest()
+
+
+def refuse_foreign(out: Path, known: Iterable[Pin]) -> None:
+    """Raise Missing where a folder holds what no such run wrote: it would be removed, or taken in.
+
+    Of a run are its own few files, what an earlier list of sums names, and wheels of the lock.
+    """
+    listed: set[str] = set()
+    for name in (SUMS, EARLIER):
+        if (out / name).is_file():
+            lines = (out / name).read_text(encoding="utf-8", errors="replace").splitlines()
+            listed |= {line.partition("  ")[2] for line in lines}
+    pinned = {(pin.name, pin.version) for pin in known}
+    places = [*out.iterdir(), *(out / "wheels").glob("*")] if out.is_dir() else []
+    foreign = []
+    for place in places:
+        name = place.relative_to(out).as_posix()
+        ours = name in OURS or (name in listed and place.is_file())
+        if not ours and not (place.parent.name == "wheels" and of_lock(place, pinned)):
+            foreign.append(name)
+    if foreign:
+        more = f" and {len(foreign) - 3} more" if len(foreign) > 3 else ""
+        raise Missing(
+            f"{out} holds what is of no bundle: {', '.join(sorted(foreign)[:3])}{more}. Nothing "
+            "was changed. Move it, or name another folder (--out)."
+        )
+
+
+def of_lock(path: Path, pinned: set[tuple[str, str]]) -> bool:
+    """Return whether a file is called as a wheel of the lock, or as the project's own."""
+    try:
+        name, version, *_ = parse_wheel_filename(path.name)
+    except InvalidWheelFilename:
+        return False
+    return path.is_file() and (name == "fingerpost" or (name, str(version)) in pinned)
 
 
 def metadata(path: Path) -> Message:
@@ -336,8 +390,13 @@ def longest(paths: Iterable[Path]) -> int:
     )
 
 
-def ingest(paths: Sequence[Path], targets: Sequence[Target], version: str) -> str:
-    """Return the note for whoever takes the folder in."""
+def ingest(
+    paths: Sequence[Path], targets: Sequence[Target], version: str, *, built: str, code: str
+) -> str:
+    """Return the note for whoever takes the folder in.
+
+    built: what the project's own wheel was built from. code: the digest of its code.
+    """
     size = sum(path.stat().st_size for path in paths) / 2**20
     by_platform: dict[str, list[str]] = {}
     for target in targets:
@@ -352,6 +411,8 @@ def ingest(paths: Sequence[Path], targets: Sequence[Target], version: str) -> st
         ),
         licences=licences(paths),
         room=room,
+        built=built,
+        code=code,
     )
 
 
@@ -362,19 +423,22 @@ def written(path: Path, words: str) -> None:
     os.replace(beside, path)
 
 
-def bundle(out: Path, targets: Sequence[Target]) -> list[Path]:
-    """Write the folder; return its wheels."""
+def bundle(out: Path, targets: Sequence[Target], *, work_tree: bool = False) -> list[Path]:
+    """Write the folder; return its wheels. Raises Missing, one line for each fault."""
+    known = pins(LOCK.read_text(encoding="utf-8"))
+    refuse_foreign(out, known)
     folder = out / "wheels"
     folder.mkdir(parents=True, exist_ok=True)
     # What was written last belongs to what was there last.
-    (out / "SHA256SUMS").unlink(missing_ok=True)
-    known = pins(LOCK.read_text(encoding="utf-8"))
+    if (out / SUMS).exists():
+        os.replace(out / SUMS, out / EARLIER)
     wheels = Wheels(folder, known)
     needed = gather(targets, known, wheels)
     for path in folder.iterdir():
         if path not in needed:
             path.unlink()
-    own = own_wheel(folder)
+    with source(work_tree=work_tree) as made_of:
+        own = own_wheel(folder, made_of.folder)
     version = str(metadata(own)["Version"])
     lines = [line(Pin("fingerpost", version, None, frozenset()), [sha256(own)])]
     for pin in known:
@@ -382,10 +446,12 @@ def bundle(out: Path, targets: Sequence[Target]) -> list[Path]:
         lines += [line(pin, held, marker=True)] if held else []
     written(out / "requirements.txt", "".join(lines))
     paths = sorted([own, *needed])
-    written(out / "INGEST.txt", ingest(paths, targets, version))
+    note = ingest(paths, targets, version, built=made_of.words, code=code_digest(own))
+    written(out / "INGEST.txt", note)
     files = [out / "INGEST.txt", out / "requirements.txt", *paths]
     sums = [f"{sha256(path)}  {path.relative_to(out).as_posix()}\n" for path in files]
-    written(out / "SHA256SUMS", "".join(sums))
+    written(out / SUMS, "".join(sums))
+    (out / EARLIER).unlink(missing_ok=True)
     return paths
 
 
@@ -395,12 +461,13 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--platform", nargs="+", choices=PLATFORMS, default=list(PLATFORMS))
     parser.add_argument("--python", nargs="+", default=list(PYTHONS), metavar="3.N")
     parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--work-tree", action="store_true", help="build from the files as they are")
     asked = parser.parse_args(words)
     targets = [
         Target(PLATFORMS[name], python) for name in asked.platform for python in asked.python
     ]
     try:
-        paths = bundle(asked.out.absolute(), targets)
+        paths = bundle(asked.out.absolute(), targets, work_tree=asked.work_tree)
     except Missing as fault:
         print(fault, file=sys.stderr)
         return 1

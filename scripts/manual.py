@@ -78,9 +78,15 @@ sensitivity:
 """
 
 
+def cohort_leaves() -> dict[str, Estimator]:
+    """Return the estimators of children; those of roll-outs have a page of their own."""
+    found = menu("estimators", Estimator)
+    return {name: leaf for name, leaf in found.items() if leaf.takes == "cohort"}
+
+
 def estimators_page() -> str:
     """Return the index of estimators."""
-    leaves = menu("estimators", Estimator)
+    leaves = cohort_leaves()
     rows = ["| estimator | what it does | targets | arms |", "|---|---|---|---|"]
     for name, leaf in leaves.items():
         link = f"[`{name}`](estimators/{name}.md)"
@@ -177,7 +183,7 @@ def worked(room: str, name: str, ran: Ran) -> Iterator[str]:
 def pages(ran: Mapping[str, Ran]) -> dict[str, str]:
     """Return every generated page by its path within the manual, given the examples' runs."""
     found = {"estimators.md": estimators_page(), "sensitivity.md": sensitivity_page()}
-    for name, leaf in menu("estimators", Estimator).items():
+    for name, leaf in cohort_leaves().items():
         found[f"estimators/{name}.md"] = estimator_page(name, leaf, ran[name])
     for name, analysis in menu("sensitivity", Sensitivity).items():
         found[f"sensitivity/{name}.md"] = analysis_page(name, analysis, ran[name])
@@ -186,7 +192,7 @@ def pages(ran: Mapping[str, Ran]) -> dict[str, str]:
 
 def main() -> None:
     """Write the pages, and take away those of leaves that are no longer there."""
-    names = [name for room, kind in ROOMS.items() for name in menu(room, kind)]
+    names = [*cohort_leaves(), *menu("sensitivity", Sensitivity)]
     written = pages(run_examples(names))
     for room in ROOMS:
         (MANUAL / room).mkdir(exist_ok=True)

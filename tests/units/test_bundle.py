@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+
+from fingerpost.studies.provenance import code_digest
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -21,6 +24,7 @@ def script(name: str):
     return module
 
 
+source = script("bundle_source")
 bundle = script("bundle")
 KNOWN = bundle.pins(bundle.LOCK.read_text(encoding="utf-8"))
 LINUX, WINDOWS = (bundle.Target(bundle.PLATFORMS[name], "3.11") for name in ("linux", "windows"))
@@ -131,7 +135,9 @@ def test_a_licence_is_told_as_the_package_names_it(tmp_path, said, words):
 
 def test_the_note_says_what_is_there_and_how_to_install_it(tmp_path):
     paths = [wheel(tmp_path, "thing-1.0-py3-none-any.whl", "License-Expression: MIT")]
-    note = bundle.ingest(paths, [LINUX, WINDOWS], "9.9")
+    note = bundle.ingest(
+        paths, [LINUX, WINDOWS], "9.9", built="revision abc of it", code="0123abcd"
+    )
     for words in (
         "fingerpost 9.9",
         "Linux x86_64: Python 3.11",
@@ -139,11 +145,73 @@ def test_the_note_says_what_is_there_and_how_to_install_it(tmp_path):
         "sha256sum --check",
         "No telemetry",
         "thing",
+        "was built from revision abc of it.",
+        "0123abcd",
         "has not been run on Windows",
     ):
         assert words in note
     assert "{" not in note.replace("{ $sum", "").replace('{ "DIFFERS', "")
     assert max(map(len, note.splitlines())) < 125
+
+
+@pytest.mark.parametrize("name", ["wheels/mine.txt", "wheels/thing-1.0.tar.gz", "letter.docx"])
+def test_a_file_of_one_s_own_is_neither_removed_nor_taken_in(tmp_path, name):
+    wheel(tmp_path / "wheels", f"numpy-{pinned('numpy')}-py3-none-any.whl")
+    (tmp_path / name).write_text("mine", encoding="utf-8")
+    with pytest.raises(bundle.Missing, match="is of no bundle") as told:
+        bundle.bundle(tmp_path, [LINUX])
+    assert name in str(told.value)
+    assert len(list(tmp_path.rglob("*.whl"))) == 1 and (tmp_path / name).read_text("utf-8")
+
+
+def pinned(name: str) -> str:
+    """Return a version of the lock."""
+    return next(pin.version for pin in KNOWN if pin.name == name)
+
+
+def test_what_an_earlier_run_wrote_may_go(tmp_path):
+    # Of an older lock, so that only the list of sums tells whose it is; and of a run that stopped.
+    old = wheel(tmp_path / "wheels", "gone-0.1-py3-none-any.whl")
+    wheel(tmp_path / "wheels", f"numpy-{pinned('numpy')}-py3-none-any.whl")
+    wheel(tmp_path / "wheels", "fingerpost-0.0.1-py3-none-any.whl")
+    (tmp_path / ".INGEST.txt.tmp").write_text("half", encoding="utf-8")
+    with pytest.raises(bundle.Missing, match="gone"):
+        bundle.refuse_foreign(tmp_path, KNOWN)
+    for name in ("SHA256SUMS", bundle.EARLIER):
+        (tmp_path / name).write_text(f"{bundle.sha256(old)}  wheels/{old.name}\n", "utf-8")
+        bundle.refuse_foreign(tmp_path, KNOWN)
+        (tmp_path / name).unlink()
+
+
+def test_the_wheel_is_built_from_a_revision_and_nothing_else(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(source, "ROOT", tmp_path)
+    (tmp_path / "src").mkdir()
+    code = tmp_path / "src" / "code.py"
+    code.write_text("first = 1\n", encoding="utf-8")
+    with source.source() as found:
+        # No repository of its own: even where the folder above is one.
+        assert found.folder == tmp_path and "working folder" in found.words
+    who = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false")
+    for words in (("init", "-q"), ("add", "."), (*who, "commit", "-q", "-m", "first")):
+        subprocess.run(["git", *words], cwd=tmp_path, check=True)
+    code.write_text("second = 2\n", encoding="utf-8")
+    (tmp_path / "src" / "more.py").write_text("", encoding="utf-8")
+    with source.source() as found:
+        assert [path.name for path in (found.folder / "src").iterdir()] == ["code.py"]
+        assert (found.folder / "src" / "code.py").read_text("utf-8") == "first = 1\n"
+        assert source.head() in found.words and len(source.head()) == 40
+    assert "not in the bundle" in capsys.readouterr().out and not found.folder.exists()
+    with source.source(work_tree=True) as found:
+        assert found.folder == tmp_path
+
+
+def test_the_note_names_the_code_as_every_report_does(tmp_path):
+    path = tmp_path / "fingerpost-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as held:
+        for file in reversed(sorted((ROOT / "src").rglob("*.py"))):
+            held.write(file, file.relative_to(ROOT / "src").as_posix())
+        held.writestr("fingerpost-1.0.dist-info/other.py", "")
+    assert bundle.code_digest(path) == code_digest()
 
 
 def test_the_check_sees_a_changed_and_an_unlisted_file(tmp_path):

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from fingerpost.cli._folder import check_writable, naming
 from fingerpost.cli._screen import command, labelled, listed_lines, progress, shown
 from fingerpost.core.errors import UsageError
 
@@ -44,7 +45,8 @@ def extract(
     from fingerpost.records.store import open_store
 
     asked = None if years is None else span(years)
-    with progress(quiet=quiet) as say:
+    check_writable(out, folder=True)
+    with naming(out), progress(quiet=quiet) as say:
         made = extracted(open_store(folder), out, years=asked, say=say)
     print(labelled("Synthetic", ["the records are made up: no real child is in them"]))
     paths = (f"{shown(out / 'extracts')}/ ({len(made) - 1} files)", shown(out / SPINE))

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from fingerpost.cli._folder import check_writable, naming
-from fingerpost.cli._screen import command, listed_lines, progress, shown
+from fingerpost.cli._screen import command, labelled, listed_lines, progress, shown
 from fingerpost.core.errors import UsageError
+from fingerpost.core.words import counted
 
 ROWS = 1_000_000
 
@@ -25,7 +26,7 @@ def import_rows(
         typer.Option(metavar="URL", help="The address, or @FILE, of which the first line is it."),
     ] = None,
     table: Annotated[
-        str | None, typer.Option(metavar="NAME", help="A table or view: NAME or SCHEMA.NAME.")
+        str | None, typer.Option(metavar="NAME", help="A table or view: NAME, SCHEMA.NAME or more.")
     ] = None,
     query: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A file with one SELECT.")
@@ -59,7 +60,12 @@ def import_rows(
     check_writable(out, folder=True)
     with naming(out), progress(quiet=quiet) as say:
         made = imported(at, what, out=out, key=key, part_rows=rows, say=say)
-    files = f"{made.rows:,} rows, {made.columns} columns, {made.parts} files"
-    more = f", of which {made.kept:,} rows were there" if made.kept else ""
+    files = ", ".join(
+        (counted(made.rows, "row"), counted(made.columns, "column"), counted(made.parts, "file"))
+    )
+    more = f", of which {counted(made.kept, 'row')} were there" if made.kept else ""
     print(listed_lines("Had" if made.there else "Wrote", [f"{shown(made.folder)}/  {files}{more}"]))
+    if not made.rows:
+        words = "There is no row in it: the file holds the columns alone. Is that what was meant?"
+        print(labelled("Note", [words]))
     print(listed_lines("Next", [f"{command('records convert', out)} --adapter npd --out records"]))

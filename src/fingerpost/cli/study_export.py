@@ -80,7 +80,7 @@ def script(study: Study, to: str, records: Path | None, *, base: Path, engine: s
     """Return the names of the files of a script, what writes them, and what is left out."""
     from fingerpost.studies.export import written
 
-    found = read(study, records, base=base, engine=engine)
+    found = written.for_tool(read(study, records, base=base, engine=engine), to)
     writers = {"r": written.write_r, "stata": written.write_stata}
     return written.FILES[to], lambda folder: writers[to](found, folder), found.left
 

@@ -7,6 +7,9 @@ adapter knows for a column, a code that it would call as the records do.
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -57,7 +60,8 @@ def extract(
     identifier is. It holds the children of the school censuses alone: who else a hospital saw,
     education records cannot say. years: academic years of the education files, by the year in which
     each ends, both ends included; all where None. Raises UsageError for records that are not
-    synthetic, or a folder that is not empty.
+    synthetic, or a folder that is not empty. Nothing is half-written: all lies in a hidden folder
+    beside until the last file is there.
     """
     if not store.synthetic:
         raise UsageError(
@@ -65,8 +69,25 @@ def extract(
         )
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"--out {out}: this is not an empty folder. Name a new one.")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    try:
+        made = filled(store, aside, years=years, say=say)
+        aside.chmod(0o755)
+        if out.exists():
+            out.rmdir()
+        os.replace(aside, out)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return tuple(out / path.relative_to(aside) for path in made)
+
+
+def filled(
+    store: Store, out: Path, *, years: tuple[int, int] | None, say: Callable[[str], None]
+) -> list[Path]:
+    """Write the extracts and the spine into a folder; return their paths."""
     folder = out / "extracts"
-    folder.mkdir(parents=True)
+    folder.mkdir()
     (folder / MADE_UP).write_text(MADE_UP_WORDS, encoding="utf-8")
     made: list[Path] = []
     for name in ("npd", "hes"):
@@ -79,7 +100,7 @@ def extract(
                     for stem, frame in files_of(store, rule, years)
                 ]
     made.append(saved(spine(store, years), out / SPINE))
-    return tuple(made)
+    return made
 
 
 def files_of(

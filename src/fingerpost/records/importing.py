@@ -9,13 +9,15 @@ was stopped goes on after its last whole part.
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fingerpost.core.errors import FingerpostError, UsageError
+from fingerpost.core.errors import FingerpostError, Malformed, UsageError
+from fingerpost.core.words import counted
 from fingerpost.records.importing_parts import (
     Import,
     Recipe,
@@ -25,8 +27,18 @@ from fingerpost.records.importing_parts import (
     finished,
     key_column,
     last_value,
+    refuse_damaged,
+    running,
 )
-from fingerpost.records.importing_server import Asked, Server, connected, looked_up, worded
+from fingerpost.records.importing_server import (
+    Asked,
+    Server,
+    asking,
+    connected,
+    kind_of,
+    looked_up,
+    worded,
+)
 from fingerpost.records.importing_types import ORDERED, Column, columns_of
 
 if TYPE_CHECKING:
@@ -38,6 +50,8 @@ PART = 1_000_000
 LAST = "fingerpost_last"
 ANEW = "Run the same command again; with --key COLUMN it would go on where it was."
 ON = "Run the same command again: it goes on after the last whole part."
+# Of errors that a server or its driver gives, those that the same question would meet again.
+LASTING = ("DataError", "ProgrammingError", "NotSupportedError", "IntegrityError")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +83,17 @@ def import_rows(
     key: a column by which the server orders the rows and a stopped import goes on; never missing.
     part_rows: of a file, at least; one key is never split. batch: rows fetched at a time. say: is
     told of each part. Raises UsageError where other things are there or the query, its columns or
-    the rows already read have changed; Malformed for columns that Parquet cannot hold.
+    the rows already read have changed; Malformed for columns or values that Parquet cannot hold;
+    FingerpostError where a finished import is not as it was written, another is under way there, or
+    the server fails.
     """
     home, place = out / what.name, out / f".{what.name}.importing"
     digest = digest_of(what)
     done = finished(home)
     if done is not None:
         if (done["source"], done["query_sha256"]) == (dict(at.source), digest):
+            say(f"{what.name}: looking at what is there")
+            refuse_damaged(home, done)
             counts = (done["rows"], len(done["parts"]), len(done["columns"]))
             return Imported(home, *counts, there=True)
         raise UsageError(
@@ -83,18 +101,45 @@ def import_rows(
         )
     with connected(at) as connection:
         said = looked_up(connection, what.table) if what.table else {}
-        asking = Asking(connection, what, key, said)
-        going, rows = begun(asking, place, home, Recipe(at.source, digest, key), batch=batch)
-        kept = going.rows
-        if kept:
-            say(f"{what.name}: {kept:,} rows are there already")
-        columns = going.columns
-        index = None if key is None else key_column(columns, key, ORDERED)
-        # A cursor is closed before its connection is, also where writing fails.
-        with closing(rows):
-            write(going, cut(rows, index, part_rows), key=key, say=say)
-    going.finish()
+        question = Asking(connection, what, key, said)
+        columns, result = begun(question, batch=batch)
+        # A cursor is closed before its connection is, also where nothing was read of it.
+        with closing(result) if result is not None else nullcontext(), running(out, what.name):
+            if home.exists():
+                raise FingerpostError(f"{home} has come meanwhile. Run the same command again.")
+            going = begin(place, home, Recipe(at.source, digest, key), columns)
+            try:
+                kept = filled(question, going, result, part_rows=part_rows, batch=batch, say=say)
+            except BaseException as error:
+                going.leave(error)
+                raise
     return Imported(home, going.rows, len(going.parts), len(columns), kept)
+
+
+def filled(
+    question: Asking,
+    going: Import,
+    result: CursorResult[Any] | None,
+    *,
+    part_rows: int,
+    batch: int,
+    say: Callable[[str], None],
+) -> int:
+    """Write the rows that an import lacks and finish it; return how many it had already.
+
+    result: of a question without a key, which has been asked already.
+    """
+    kept = going.rows
+    if kept:
+        say(f"{going.home.name}: {kept:,} rows are there already")
+    if result is None:
+        result = following(question, going, batch=batch)
+    key = question.key
+    index = None if key is None else key_column(going.columns, key, ORDERED)
+    with closing(partitions(result, batch)) as rows:
+        write(going, cut(rows, index, part_rows), key=key, say=say)
+    going.finish()
+    return kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,29 +163,34 @@ class Asking:
         return columns_of(description, self.connection.dialect.name, said=self.said, own=own)
 
 
-def begun(
-    asking: Asking, place: Path, home: Path, recipe: Recipe, *, batch: int
-) -> tuple[Import, Rows]:
-    """Return the import to go on with, and the rows that it lacks."""
-    if asking.key is None:
-        result = run(asking.connection, statement(asking), yield_per=batch)
-        going = begin(place, home, recipe, asking.columns(result))
-        return going, partitions(result, batch)
+def begun(question: Asking, *, batch: int) -> tuple[tuple[Column, ...], CursorResult[Any] | None]:
+    """Return what the columns become, and without a key the result, which is then under way."""
+    if question.key is None:
+        result = run(question.connection, statement(question), yield_per=batch)
+        try:
+            return question.columns(result), result
+        except BaseException:
+            result.close()
+            raise
     # No row is read for it.
-    empty = run(asking.connection, statement(asking, more=" WHERE 1 = 0"))
-    columns = asking.columns(empty)
+    empty = run(question.connection, statement(question, more=" WHERE 1 = 0"))
+    columns = question.columns(empty)
     empty.close()
-    key_column(columns, asking.key, ORDERED)
-    refuse_missing(asking)
-    going = begin(place, home, recipe, columns)
-    order = f" ORDER BY {asking.column}"
+    key_column(columns, question.key, ORDERED)
+    refuse_missing(question)
+    return columns, None
+
+
+def following(question: Asking, going: Import, *, batch: int) -> CursorResult[Any]:
+    """Return the result of the rows after those that are there, in the order of the key."""
+    order = f" ORDER BY {question.column}"
     if not going.parts:
-        result = run(asking.connection, statement(asking, order=order), yield_per=batch)
-        return going, partitions(result, batch)
-    last = {LAST: last_value(going, asking.key)}
-    refuse_moved(asking, going, last)
-    question = statement(asking, more=f" WHERE {asking.column} > :{LAST}", order=order)
-    return going, partitions(run(asking.connection, question, last, yield_per=batch), batch)
+        whole = statement(question, order=order)
+        return run(question.connection, whole, yield_per=batch)
+    last = {LAST: last_value(going, str(question.key))}
+    refuse_moved(question, going, last)
+    after = statement(question, more=f" WHERE {question.column} > :{LAST}", order=order)
+    return run(question.connection, after, last, yield_per=batch)
 
 
 def write(
@@ -157,21 +207,38 @@ def write(
             for rows in pieces:
                 if rows is None:
                     writer.end()
-                    say(f"{name}: {going.rows:,} rows in {len(going.parts)} parts")
+                    say(f"{name}: {going.rows:,} rows in {counted(len(going.parts), 'part')}")
                 else:
                     writer.add(rows)
         except BrokenOff as error:
-            raise FingerpostError(
-                f"The server broke off after {going.rows + writer.rows:,} rows of {name} "
-                f"({error}). {ANEW if key is None else ON}"
-            ) from None
+            raise broken(error, name, going.rows + writer.rows, on=key is not None) from None
         # A table of no rows keeps its columns.
         if writer.rows or not going.parts:
             writer.end()
 
 
 class BrokenOff(Exception):
-    """A server gave no more rows; of the error only its kind is known here."""
+    """A server gave no more rows; of the error only its kind is known here, and whether the same
+    question would meet it again.
+    """
+
+    def __init__(self, kind: str, *, lasting: bool = False) -> None:
+        super().__init__(kind)
+        self.lasting = lasting
+
+
+def broken(error: BrokenOff, name: str, rows: int, *, on: bool) -> FingerpostError:
+    """Return what is told where a server gave no more rows. on: a next run would go on."""
+    if error.lasting:
+        where = f", after its first {counted(rows, 'row')}," if rows else ""
+        return Malformed(
+            f"records: a value of {name}{where} is one that the server or its driver cannot give "
+            f"({error}). Find it in the server's own tool; leave such rows out in a query, or turn "
+            "the column into text: CAST(COLUMN AS ...)."
+        )
+    return FingerpostError(
+        f"The server broke off after {rows:,} rows of {name} ({error}). {ON if on else ANEW}"
+    )
 
 
 def partitions(result: CursorResult[Any], batch: int) -> Rows:
@@ -179,18 +246,38 @@ def partitions(result: CursorResult[Any], batch: int) -> Rows:
     try:
         yield from result.partitions(batch)
     except Exception as error:  # noqa: BLE001  each driver has errors of its own
-        raise BrokenOff(kind_of(error)) from None
+        raise BrokenOff(kind_of(error), lasting=lasts(error)) from None
     finally:
         result.close()
 
 
-def statement(asking: Asking, select: str = "*", *, more: str = "", order: str = "") -> str:
+def lasts(error: BaseException) -> bool:
+    """Return whether the same question would meet an error again: it is of a value, not of the way.
+
+    >>> lasts(UnicodeDecodeError("utf-8", b"", 0, 1, "")), lasts(ConnectionResetError())
+    (True, False)
+    """
+    from sqlalchemy.exc import DBAPIError
+
+    if not isinstance(error, DBAPIError):
+        return isinstance(error, ValueError | TypeError | ArithmeticError)
+    if error.connection_invalidated:
+        return False
+    # Of a value that is no text Python's own SQLite says so without a code of SQLite's.
+    own = isinstance(error.orig, sqlite3.OperationalError)
+    uncoded = own and getattr(error.orig, "sqlite_errorcode", None) is None
+    return uncoded or type(error).__name__ in LASTING
+
+
+def statement(question: Asking, select: str = "*", *, more: str = "", order: str = "") -> str:
     """Return a question about the rows of a table or query as one statement."""
-    what = asking.what
-    quote = asking.connection.dialect.identifier_preparer.quote
+    what = question.what
+    preparer = question.connection.dialect.identifier_preparer
     if what.table is not None:
         schema, _, name = what.table.rpartition(".")
-        source = f"{quote(schema)}.{quote(name)}" if schema else quote(name)
+        # SQL Server's DATABASE.SCHEMA are two names, which its own dialect takes apart.
+        source = f"{preparer.quote_schema(schema)}." if schema else ""
+        source += preparer.quote(name)
     elif (select, more, order) == ("*", "", ""):
         # As it was written: what stands in brackets may not order its rows on every server.
         return str(what.query)
@@ -211,48 +298,42 @@ def run(
     yield_per: fetch so many rows at a time by a cursor that stays on the server.
     """
     from sqlalchemy import text
-    from sqlalchemy.exc import SQLAlchemyError
 
     options: dict[str, Any] = {} if yield_per is None else {"yield_per": yield_per}
-    try:
+    with asking("the query", "Try it in the server's own tool."):
         if not values:
             # To the letter: no sign in it stands for a parameter.
             options["no_parameters"] = True
             return connection.exec_driver_sql(question, execution_options=options)
         ours = question.replace(":", r"\:").replace(rf"\:{LAST}", f":{LAST}")
         return connection.execute(text(ours), dict(values), execution_options=options)
-    except SQLAlchemyError as error:
-        raise FingerpostError(
-            f"The server did not take the query ({kind_of(error)}). Try it in the server's own "
-            "tool."
-        ) from None
 
 
-def kind_of(error: BaseException) -> str:
-    """Return what kind of error a driver met, in its own word and nothing else of it."""
-    return type(getattr(error, "orig", None) or error).__name__
+def counted_rows(question: Asking, more: str, values: Mapping[str, Any] | None = None) -> int:
+    """Return how many rows there are of which something holds."""
+    asked_so = statement(question, "count(*)", more=more)
+    with asking("the query", "Try it in the server's own tool."):
+        return int(run(question.connection, asked_so, values).scalar_one())
 
 
-def refuse_missing(asking: Asking) -> None:
+def refuse_missing(question: Asking) -> None:
     """Raise UsageError where the key is missing in any row: such rows have no place in an order."""
-    question = statement(asking, "count(*)", more=f" WHERE {asking.column} IS NULL")
-    count = run(asking.connection, question).scalar_one()
+    count = counted_rows(question, f" WHERE {question.column} IS NULL")
     if count:
         raise UsageError(
-            f"--key {asking.key}: it is missing in {count:,} rows. Choose a column that every row "
-            "has, or leave those rows out in a query."
+            f"--key {question.key}: it is missing in {counted(count, 'row')}. Choose a column that "
+            "every row has, or leave those rows out in a query."
         )
 
 
-def refuse_moved(asking: Asking, going: Import, last: Mapping[str, Any]) -> None:
+def refuse_moved(question: Asking, going: Import, last: Mapping[str, Any]) -> None:
     """Raise UsageError unless the server has as many rows up to the last one here as are here."""
-    question = statement(asking, "count(*)", more=f" WHERE {asking.column} <= :{LAST}")
-    count = run(asking.connection, question, last).scalar_one()
+    count = counted_rows(question, f" WHERE {question.column} <= :{LAST}", last)
     if count != going.rows:
         raise UsageError(
-            f"{going.place} holds {going.rows:,} rows up to where it stopped; the server has "
-            f"{count:,} there now. Rows have changed since, or the server orders {asking.key} "
-            "unlike it compares it. Remove that folder to begin anew."
+            f"{going.place} holds {counted(going.rows, 'row')} up to where it stopped; the server "
+            f"has {count:,} there now. Rows have changed since, or the server orders "
+            f"{question.key} unlike it compares it. Remove that folder to begin anew."
         )
 
 

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import fingerpost
-from fingerpost.core.errors import Malformed, UsageError
+from fingerpost.core.errors import FingerpostError, Malformed, UsageError
+from fingerpost.core.words import listing
 from fingerpost.engines._shared import sha256
 from fingerpost.records.files import replace
 from fingerpost.records.importing_types import TEXT, Column, array
@@ -100,6 +104,53 @@ class Import:
         self.note(now())
         os.replace(self.place, self.home)
 
+    def leave(self, error: BaseException) -> None:
+        """Keep, of an import that ended by an error, what the next run can go on with: whole parts
+        in the order of a key, unless what is wrong lasts, so that another query is to be asked.
+        """
+        if isinstance(error, Malformed) or self.recipe["key"] is None or not self.parts:
+            shutil.rmtree(self.place, ignore_errors=True)
+
+
+@contextmanager
+def running(out: Path, name: str) -> Iterator[None]:
+    """A block in which this process alone imports a table into a folder; it makes the folder.
+
+    What is held is a lock of SQLite's, which every system lets go when a process ends, however it
+    ends. Raises FingerpostError where another process holds it. Of a folder that was made and got
+    nothing, nothing is left.
+    """
+    made = not out.exists()
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / f".{name}.lock"
+    try:
+        held = sqlite3.connect(path, timeout=0, isolation_level=None)
+    except sqlite3.OperationalError:
+        raise FingerpostError(
+            f"{path}: nothing can be written there. Check the path, its permissions and the disk."
+        ) from None
+    mine = True
+    try:
+        try:
+            held.execute("PRAGMA journal_mode = MEMORY")
+            held.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            # Where a disk knows no locks there is none to be held.
+            if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+                mine = False
+                raise FingerpostError(
+                    f"{out / name} is being written by another import. Wait for its end, or name "
+                    "another folder (--out)."
+                ) from None
+        yield
+    finally:
+        held.close()
+        with suppress(OSError):
+            if mine:
+                path.unlink(missing_ok=True)
+            if made:
+                out.rmdir()
+
 
 def finished(home: Path) -> dict[str, Any] | None:
     """Return the manifest of a finished import at a place, or None where nothing is there.
@@ -121,6 +172,8 @@ def read(folder: Path) -> dict[str, Any] | None:
     try:
         said = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         whole = said["format"] == FORMAT and {"query_sha256", "columns", "parts"} <= set(said)
+        for part in said["parts"]:
+            Part(**part)
     except (OSError, ValueError, TypeError, KeyError):
         return None
     return said if whole else None
@@ -169,10 +222,33 @@ def whole_parts(place: Path, noted: Iterable[Mapping[str, Any]]) -> Iterator[Par
     """Yield the parts that are there as they were noted, up to the first that is not."""
     for said in noted:
         part = Part(**said)
-        path = place / part.file
-        if not path.is_file() or path.stat().st_size != part.size or sha256(path) != part.sha256:
+        if not is_whole(place, part):
             return
         yield part
+
+
+def is_whole(place: Path, part: Part) -> bool:
+    """Return whether a part is there as it was noted."""
+    path = place / part.file
+    return path.is_file() and path.stat().st_size == part.size and sha256(path) == part.sha256
+
+
+def refuse_damaged(home: Path, said: Mapping[str, Any]) -> None:
+    """Raise FingerpostError unless a finished import holds its parts as noted, and no other."""
+    parts = [Part(**part) for part in said["parts"]]
+    changed = [part.file for part in parts if not is_whole(home, part)]
+    known = {part.file for part in parts}
+    other = sorted(path.name for path in home.glob("*.parquet") if path.name not in known)
+    faults = []
+    if changed:
+        faults.append(f"{listing(changed)}: not there, or not as the import wrote it")
+    if other:
+        faults.append(f"{listing(other)}: not of this import, though readers would take it for so")
+    if faults:
+        raise FingerpostError(
+            f"{home}: {'; '.join(faults)}. Remove that folder and run the same command again, or "
+            "name another (--out)."
+        )
 
 
 def last_value(going: Import, key: str) -> Any:
@@ -293,13 +369,13 @@ class Writer:
 
 
 def key_column(columns: Sequence[Column], key: str, kinds: Sequence[str]) -> int:
-    """Return where the key stands among the columns; Malformed where it cannot be gone by."""
+    """Return where the key stands among the columns; UsageError where it cannot be gone by."""
     at = next((at for at, column in enumerate(columns) if column.name == key), None)
     if at is None:
         named = ", ".join(column.name for column in columns)
-        raise Malformed(f"--key {key}: there is no such column. There are: {named}.")
+        raise UsageError(f"--key {key}: there is no such column. There are: {named}.")
     if columns[at].kind not in kinds:
-        raise Malformed(
+        raise UsageError(
             f"--key {key}: this column is a {columns[at].kind}; rows can be ordered by a whole "
             "number, a day, a moment or text."
         )

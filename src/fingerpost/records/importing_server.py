@@ -29,6 +29,7 @@ SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _-]*")
 REFUSED = ("password authentication failed", "login failed", "access denied", "no password")
 NO_DATABASE = re.compile(r'database ".*" does not exist|unknown database|cannot open database')
 LONGEST = 100
+LOOK = "Is this a database, and may this user look at it? Or ask by a query (--query FILE)."
 ODBC_PLACE = ("server", "address", "addr", "database", "dsn")  # of an ODBC string, no secret
 
 
@@ -60,14 +61,19 @@ def asked(table: str | None, query: Path | None) -> Asked:
 
 def query_of(path: Path) -> str:
     """Return the one SELECT of a file, without the semicolon at its end."""
-    try:
-        text = path.read_text(encoding="utf-8-sig").strip().rstrip(";").rstrip()
-    except UnicodeDecodeError:
-        raise FingerpostError(f"{path.name} is not UTF-8. Save it as UTF-8.") from None
+    text = text_of(path).strip().rstrip(";").rstrip()
     bare = re.sub(r"--[^\n]*|/\*.*?\*/", " ", text, flags=re.DOTALL).lstrip(" \t\r\n(")
     if bare[:6].lower() != "select" and bare[:4].lower() != "with":
         raise UsageError(f"{path.name} is no query: it begins with neither SELECT nor WITH.")
     return text
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a file; FingerpostError where it is not UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise FingerpostError(f"{path.name} is not UTF-8. Save it as UTF-8.") from None
 
 
 def address(url: str | None, variable: str | None) -> str:
@@ -88,7 +94,7 @@ def address(url: str | None, variable: str | None) -> str:
     given = str(url)
     if not given.startswith("@"):
         return given
-    lines = Path(given[1:]).read_text(encoding="utf-8-sig").splitlines()
+    lines = text_of(Path(given[1:])).splitlines()
     held = next((line.strip() for line in lines if line.strip()), "")
     if not held:
         raise UsageError(f"--url {given}: the file is empty.")
@@ -162,8 +168,18 @@ def spelled(url: str) -> URL:
         whole = whole.set(drivername="postgresql+psycopg")
     if whole.get_backend_name() == "sqlite" and not Path(whole.database or "").is_file():
         # Else SQLite would make an empty file there.
-        raise UsageError("The address names no SQLite file that is there.")
+        raise FingerpostError(no_file(whole.database))
     return whole
+
+
+def no_file(path: str | None) -> str:
+    """Return that an address leads to no SQLite file, and how one is written."""
+    found = f"there is no file {Path(path).absolute()}" if path else "it names no file"
+    return (
+        f"The address of a SQLite file: {found}. After sqlite:/// comes the file as seen from here "
+        "(sqlite:///school.db); a whole path begins with one stroke more "
+        "(sqlite:////data/school.db) or, on Windows, with its drive (sqlite:///C:/data/school.db)."
+    )
 
 
 def only_reading(connection: Any, _: Any) -> None:
@@ -190,13 +206,13 @@ def source_of(url: URL) -> dict[str, Any]:
 @contextmanager
 def connected(at: Server) -> Iterator[Connection]:
     """Yield a connection that only reads; faults of connecting are told in one line."""
-    from sqlalchemy.exc import DBAPIError
+    from sqlalchemy.exc import SQLAlchemyError
 
     try:
         connection = at.engine.connect()
         if at.dialect == "postgresql":
             connection = connection.execution_options(postgresql_readonly=True)
-    except DBAPIError as error:
+    except SQLAlchemyError as error:
         at.engine.dispose()
         raise FingerpostError(refusal(error, at)) from None
     try:
@@ -208,7 +224,7 @@ def connected(at: Server) -> Iterator[Connection]:
 
 def refusal(error: Any, at: Server) -> str:
     """Return why a server could not be spoken to, in words of our own."""
-    said = str(error.orig).lower()
+    said = str(getattr(error, "orig", None) or error).lower()
     where = ":".join(str(at.source[key]) for key in ("host", "port") if key in at.source)
     named = f"The server {where}" if where else "The server"
     if any(words in said for words in REFUSED):
@@ -216,9 +232,31 @@ def refusal(error: Any, at: Server) -> str:
     if NO_DATABASE.search(said):
         return f'{named} has no database "{at.source.get("database", "")}". Correct the address.'
     return (
-        f"{named} cannot be reached ({type(error.orig).__name__}). Is the address right, is the "
+        f"{named} cannot be reached ({kind_of(error)}). Is the address right, is the "
         "server running, and may this machine speak to it?"
     )
+
+
+@contextmanager
+def asking(what: str, mend: str) -> Iterator[None]:
+    """A block in which a server is asked something; whatever fails is told by kind, as what a
+    server says may hold a value.
+    """
+    from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+    try:
+        yield
+    except SQLAlchemyError as error:
+        kind = kind_of(error)
+        words = f"The server did not take {what} ({kind}). {mend}"
+        if isinstance(error, DBAPIError) and error.connection_invalidated:
+            words = f"The server broke off ({kind}). Run the same command again."
+        raise FingerpostError(words) from None
+
+
+def kind_of(error: BaseException) -> str:
+    """Return what kind of error a driver met, in its own word and nothing else of it."""
+    return type(getattr(error, "orig", None) or error).__name__
 
 
 def looked_up(connection: Connection, table: str) -> Mapping[str, Any]:
@@ -226,18 +264,22 @@ def looked_up(connection: Connection, table: str) -> Mapping[str, Any]:
     from sqlalchemy import inspect
 
     schema, _, name = table.rpartition(".")
-    looking = inspect(connection)
-    known = [
-        *looking.get_table_names(schema=schema or None),
-        *looking.get_view_names(schema=schema or None),
-    ]
+    with asking("the question what tables it has", LOOK):
+        looking = inspect(connection)
+        known = [
+            *looking.get_table_names(schema=schema or None),
+            *looking.get_view_names(schema=schema or None),
+        ]
     if name not in known:
         place = f'the schema "{schema}"' if schema else "the server's usual schema"
+        longer = ", of another database DATABASE.SCHEMA.NAME"
         raise UsageError(
             f'There is no table or view "{name}" in {place}.{nearest(name, known)} A table of '
-            "another schema is written SCHEMA.NAME."
+            f"another schema is written SCHEMA.NAME"
+            f"{longer if connection.dialect.name == 'mssql' else ''}."
         )
-    columns = looking.get_columns(name, schema=schema or None)
+    with asking("the question what columns the table has", LOOK):
+        columns = looking.get_columns(name, schema=schema or None)
     return {column["name"]: column["type"] for column in columns}
 
 
@@ -249,8 +291,7 @@ def worded(connection: Connection, description: Any) -> dict[int, str]:
     own = sorted({code for code in codes if isinstance(code, int) and code >= POSTGRESQL_OWN})
     if connection.dialect.name != "postgresql" or not own:
         return {}
-    rows = connection.execute(
-        text("SELECT oid, typname FROM pg_type WHERE oid = ANY(:own) AND typtype = 'e'"),
-        {"own": own},
-    )
+    question = text("SELECT oid, typname FROM pg_type WHERE oid = ANY(:own) AND typtype = 'e'")
+    with asking("the question what its types are", LOOK):
+        rows = connection.execute(question, {"own": own}).all()
     return {int(code): str(name) for code, name in rows}

@@ -17,7 +17,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from fingerpost.core.errors import Malformed
-from fingerpost.records.cursor import as_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -98,6 +97,27 @@ class Column:
             CLOCK: pa.time64("us"),
             BYTES: pa.binary(),
         }[self.kind]
+
+
+def as_text(value: object) -> str | None:
+    """Return a value as text that means the same: days by ISO 8601, whole numbers without a point.
+
+    >>> from datetime import date
+    >>> [as_text(value) for value in (None, True, 3.0, 2.5, date(2010, 1, 2), " K ")]
+    [None, '1', '3', '2.5', '2010-01-02', 'K']
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, float | Decimal):
+        if not math.isfinite(value):
+            return None
+        return str(int(value)) if value == int(value) else str(value)
+    if isinstance(value, datetime):
+        midnight = (value.hour, value.minute, value.second, value.microsecond) == (0, 0, 0, 0)
+        return value.date().isoformat() if midnight else value.isoformat(" ")
+    return value.isoformat() if isinstance(value, date) else str(value).strip() or None
 
 
 def numeric(digits: int | None, places: int | None) -> str:

@@ -53,6 +53,7 @@ def clear(finding: Finding, *, release: str | None = None) -> Output:
         flow=finding.flow,
         provenance=finding.provenance,
         policy_words=chosen.words,
+        leaves=finding.leaves,
     )
     return prepare(output, finding, chosen)
 

@@ -16,7 +16,7 @@ from fingerpost.release.tables import EXTREMES, FEW, FIXED, SECONDARY, columns_o
 
 ANSWERS, FLOW = "answers", "flow"
 HELD = ("largest_share", "largest_cluster_share")
-NOTHING_TO_STOP = "nothing had to be stopped"
+NOTHING_TO_STOP = "nothing of what is here had to be stopped"
 NO_COUNT = "no words that count anybody, and none of a level that few have"
 NO_NUMBER = "no number of the records"
 OWN_WORDS = "the software's own words, the same in every study"
@@ -236,7 +236,7 @@ def flow_controls(rules: Rules) -> list[Control]:
             FEW,
             children_words(rules),
             counts,
-            0,
+            None,
             "steps at which fewer left, if any, are left out",
         ),
         Control(
@@ -244,7 +244,7 @@ def flow_controls(rules: Rules) -> list[Control]:
             SECONDARY,
             "no number that is left out can be got from those that are shown",
             counts,
-            0,
+            None,
             "each total is the sum of what is shown after it",
         ),
         Control(FLOW, "rounding", rounding_words(rules), counts, 0, "every count was rounded"),
@@ -257,7 +257,7 @@ def word_controls(rules: Rules) -> list[Control]:
     few = children_words(rules)
     return [
         Control("protocol", "words", NO_NUMBER, "every sentence", 0, kept),
-        Control("refusals", FEW, few, "every refusal", 0, "what was stopped is among the answers"),
+        Control("refusals", FEW, few, "every refusal", None, "what was stopped is among answers"),
         Control(
             "refusals",
             "words",

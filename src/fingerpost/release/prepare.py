@@ -243,7 +243,8 @@ def facts_of(output: Output, finding: Finding, known: Known) -> Facts:
     for spec in finding.study.outcomes:
         if output.refusals and finding.flow.arms:
             largest.setdefault(spec.name, sum(count for _, count in finding.flow.arms))
-    return Facts(frozenset(few), frozenset(held), len(columns), largest)
+    unadjusted = frozenset(leaf.name for leaf in output.leaves if not leaf.adjusts)
+    return Facts(frozenset(few), frozenset(held), len(columns), largest, unadjusted)
 
 
 def may(result: Result, facts: Facts, known: Known, log: Log) -> bool:

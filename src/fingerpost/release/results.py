@@ -25,13 +25,15 @@ class Facts:
 
     too_few: questions (outcome, contrast, target) some count of which is under the threshold.
     held: those of whose weights one child or cluster holds too much. parameters: of the largest
-    working model. largest: children of an outcome's whole cohort.
+    working model. largest: children of an outcome's whole cohort. unadjusted: leaves that weigh
+    nobody by the covariates.
     """
 
     too_few: frozenset[Asked]
     held: frozenset[Asked]
     parameters: int
     largest: dict[str, int]
+    unadjusted: frozenset[str] = frozenset()
 
 
 def asked(term: Term) -> Asked:
@@ -51,7 +53,7 @@ def stopped(result: Result, facts: Facts, known: Known) -> str:
         return "events"
     if result.clusters is not None and result.clusters < rules.threshold:
         return "clusters"
-    if asked(term) in facts.held and result.estimator != "naive":
+    if asked(term) in facts.held and result.estimator not in facts.unadjusted:
         return "dominance"
     free = n - (0 if term.target.kind == "association" else facts.parameters) - len(arms or mine)
     df = math.inf if result.df is None or math.isnan(result.df) else result.df

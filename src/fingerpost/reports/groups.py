@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from fingerpost.core import access_protocol, protocol
 from fingerpost.core.output import Control, Output
 from fingerpost.core.table import Table
 from fingerpost.reports.tables import shelf
@@ -18,6 +19,18 @@ NOTE_TEXT, NOTE_PAGE, FIGURES = "note.txt", "note.html", "figures"
 # Files that hold answers, whatever they call them.
 OF_ANSWERS = ("estimates", "triangulation", "agreement", "regions", FOREST, EXTRAPOLATION)
 OF_REFUSALS = ("refusals", "leaf_refusals")
+# What tables are that say nothing of themselves.
+WHAT = {
+    "estimates": "Every answer with its error, its interval and who is behind it.",
+    "regions": "Answers that are ranges, not points.",
+    "refusals": "Questions that are not answered: the rule that broke, by how much, the mend.",
+    "leaf_refusals": "Questions that one method alone could not answer, and why.",
+    "triangulation": "The answers of all methods to one question, side by side.",
+    "flow": "From the rows read to the children studied: who left at each step.",
+    "agreement": "Whether the methods named first by the study agree with one another.",
+    EXTRAPOLATION: "What models say of questions that are refused; no answers.",
+    "missing": "Of how many children each covariate and outcome was not recorded.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,22 +111,39 @@ def of_tables(
     """Return the group of one file of tables and of the figures drawn from it."""
     first = tables[0]
     outcomes = outcomes_of(tables)
-    titles = {table.title for table in tables}
-    title = first.title if len(titles) == 1 else name.replace("_", " ")
+    title = title_of(name, tables)
     told = [text for text in dict.fromkeys(t.context or t.note for t in tables) if text]
+    told = [WHAT[name]] if name in WHAT else told
+    behind = outcomes if all_of_outcomes(tables) else ()
     words_only = name == "protocol" or set(first.kinds) == {"label"}
     return Group(
         name,
-        title[:1].upper() + title[1:],
-        told[0] if told else f"{title[:1].upper() + title[1:]}.",
+        title,
+        told[0] if told else f"{title}.",
         files,
         tuple(dict.fromkeys(column for table in tables for column in table.columns)),
         units_of(output, outcomes),
         (*outcomes, *covariates_of(tables)),
-        None if words_only else children_behind(output, outcomes, whole),
-        None if words_only else clusters_behind(output, outcomes, whole),
+        None if words_only else children_behind(output, behind, whole),
+        None if words_only else clusters_behind(output, behind, whole),
         controls_of(output, name),
     )
+
+
+def title_of(name: str, tables: tuple[Table, ...]) -> str:
+    """Return what a group is called: its tables' own title, else its file's name in words."""
+    titles = {table.title for table in tables}
+    title = tables[0].title if len(titles) == 1 else name.replace("_", " ")
+    if name.startswith("controls_"):
+        title = f"answers of the analysis {name.removeprefix('controls_').replace('_', ' ')}"
+    if name.startswith(f"{EXTRAPOLATION}_"):
+        title += ", of what models say of refused questions"
+    return title[:1].upper() + title[1:]
+
+
+def all_of_outcomes(tables: Iterable[Table]) -> bool:
+    """Return whether every row of tables is about some outcome, not about all children."""
+    return all(all(t.column("outcome")) for t in tables if "outcome" in t.columns)
 
 
 def made_of(what: str) -> tuple[Control, ...]:
@@ -188,15 +218,18 @@ def clusters_behind(output: Output, outcomes: tuple[str, ...], whole: Context) -
 
 def context(output: Output) -> Context:
     """Return who and what all of a pack is about."""
-    rows = [tuple(str(cell) for cell in row) for row in shelf(output)["protocol"][0].rows]
-    said = {row[0 if len(row) == 2 else 1]: row[1 if len(row) == 2 else 2] for row in rows}
+    study = output.study
+    if study.access is None:
+        population, period = protocol.who(study), protocol.times(study)
+    else:
+        population, period = access_protocol.whom(study), access_protocol.when(study)
     clusters = [r.clusters for r in output.results if r.clusters is not None]
     return Context(
-        said.get("Who") or said.get("Eligibility", ""),
-        said.get("Time") or said.get("Time zero and follow-up", ""),
+        population,
+        period,
         output.flow.counts,
         output.flow.remaining,
         output.flow.arms,
-        output.study.cluster or "",
-        max(clusters) if clusters and output.study.cluster else None,
+        study.cluster or "",
+        max(clusters) if clusters and study.cluster else None,
     )

@@ -200,8 +200,10 @@ def behind_words(group: Group) -> str:
 
 
 def controls(groups: list[Group]) -> tuple[Part, ...]:
-    """Return the groups in which a rule stopped something, and how many the others are."""
-    rows = []
+    """Return the groups in which a rule stopped something, those of which that is not told, and how
+    many the others are.
+    """
+    rows, untold, rest = [], [], 0
     for group in groups:
         stopped = [
             f"{RULES.get(each.name, each.name)}: {each.found} stopped; {each.did}"
@@ -210,12 +212,22 @@ def controls(groups: list[Group]) -> tuple[Part, ...]:
         ]
         if stopped:
             rows.append((Entry(group.title), Entry(". ".join(stopped))))
-    rest = len(groups) - len(rows)
+        elif any(each.found is None for each in group.controls):
+            untold.append(f"“{group.title}”")
+        elif group.name not in PAGES:
+            rest += 1
     words = (
         f"At what each rule looked in each group, what it found and what it did is in {MANIFEST}, "
-        f"under `controls`. In {counted(rest, 'group')} nothing had to be stopped"
-        f"{'; in these a rule did:' if rows else '.'}"
+        f"under `controls`. In {counted(rest, 'group')} no rule stopped anything of what is here. "
+        "A table of a question that is withheld is not here and is not named, so that nobody "
+        "learns whether there was one."
     )
+    if untold:
+        words += (
+            f" Of {listing(untold)} it is not told whether a rule stopped something: that would "
+            "tell that somebody left, or that few stand behind a question."
+        )
+    words += " In these groups a rule did:" if rows else ""
     grids = (Grid("What was stopped", ("Group", "Rules"), tuple(rows)),) if rows else ()
     return (Words(words), *grids)
 
@@ -252,7 +264,7 @@ def note_page(output: Output, groups: list[Group]) -> str:
 
 def heading(output: Output) -> str:
     """Return the title of the note."""
-    return f"For the output checker: {title_of(output.study)}"
+    return f"For the output checker: {title_of(output)}"
 
 
 def note_text(output: Output, groups: list[Group]) -> str:

@@ -75,15 +75,18 @@ def write_figures(shown: tuple[Section, ...], folder: Path) -> dict[str, tuple[s
 
 
 def pictures(shown: tuple[Section, ...]) -> tuple[Picture, ...]:
-    """Return the figures of a report's sections in their order, each once."""
+    """Return the figures of a report's sections in their order, each once: two that differ stay
+    two, should they be called alike.
+    """
     figures = [part for each in shown for part in each.parts if isinstance(part, Figure)]
-    return tuple({figure.picture.name: figure.picture for figure in figures}.values())
+    return tuple(dict.fromkeys(figure.picture for figure in figures))
 
 
 def drawn_csv(picture: Picture) -> str:
     """Return every number in a picture as a long CSV: what it is of, quantity, unit, value.
 
-    Numbers of one mark (a bar, a point, a step of a line) share `part` and `mark`.
+    Numbers of one mark (a bar, a point, a step of a line) share `part` and `mark`. What a line runs
+    through is reckoned of numbers that were shortened: six digits say where it is.
     """
     labels = list(dict.fromkeys(name for each in picture.drawn for name, _ in each.labels))
     stream = io.StringIO()
@@ -93,8 +96,17 @@ def drawn_csv(picture: Picture) -> str:
         said = dict(each.labels)
         mark = f"{each.part}-{each.place}"
         cells = [said.get(name, "") for name in labels]
-        writer.writerow([each.part, mark, *cells, each.quantity, each.unit, f"{each.value:.12g}"])
+        writer.writerow([each.part, mark, *cells, each.quantity, each.unit, place(each.value)])
     return stream.getvalue()
+
+
+def place(value: float) -> str:
+    """Return where a mark stands: a whole number whole, any other in six digits.
+
+    >>> place(34705.0), place(0.00107692868451)
+    ('34705', '0.00107693')
+    """
+    return f"{value:.0f}" if value == round(value) else f"{value:.6g}"
 
 
 # --------------------------------------------------------------------------- manifest

@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from fingerpost.cli.main import app
-from fingerpost.core.errors import Malformed
+from fingerpost.core.errors import FingerpostError, Malformed
 from fingerpost.records.importing import import_rows
 from fingerpost.records.importing_server import Asked, server
 
@@ -97,6 +97,7 @@ def fill(number: int) -> None:
         connection.execute("INSERT INTO kinds (w) VALUES (NULL)")
         connection.execute("CREATE TABLE odd (a interval, b int[], c jsonb, d int4range, e int)")
         connection.execute("CREATE TABLE late (d date); INSERT INTO late VALUES ('infinity')")
+        connection.execute(f"CREATE ROLE guest LOGIN PASSWORD '{PASSWORD}'")
 
 
 class Stop(Exception):
@@ -107,7 +108,7 @@ def stop_at(parts: int):
     """Return what an import tells, which stops it once so many parts are whole."""
 
     def say(words: str) -> None:
-        if f" in {parts} parts" in words:
+        if f" in {parts} part" in words:
             raise Stop
 
     return say
@@ -202,6 +203,45 @@ FAULTS = {
 }
 
 
+@pytest.mark.parametrize("key", [None, "id"])
+def test_a_value_that_cannot_be_had_lasts_and_leaves_nothing(port, tmp_path, key):
+    what = Asked("q", None, "SELECT id, 1 / (id - 12000) AS x FROM npd.pupil")
+    # Where the server sorts first it meets the value before the first row.
+    kind = Malformed if key is None else FingerpostError
+    with pytest.raises(kind, match=r"\(DivisionByZero\)") as told:
+        import_rows(server(url(port)), what, out=tmp_path / "x", key=key, part_rows=3000, batch=700)
+    assert "same command" not in str(told.value) and not (tmp_path / "x").exists()
+
+
+def test_a_server_that_goes_is_not_of_a_value_and_keeps_what_can_be_gone_on_with(port, tmp_path):
+    import psycopg
+
+    def say(words: str) -> None:
+        if " in 2 parts" in words:
+            with psycopg.connect(
+                host="127.0.0.1", port=port, user="reader", password=PASSWORD, dbname="postgres"
+            ) as other:
+                other.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE pid <> pg_backend_pid() AND usename = 'reader'"
+                )
+
+    what = Asked("pupil", "npd.pupil")
+    with pytest.raises(FingerpostError, match="after the last whole part") as told:
+        import_rows(
+            server(url(port)), what, out=tmp_path, key="id", part_rows=3000, batch=700, say=say
+        )
+    assert not isinstance(told.value, Malformed)
+    assert import_rows(server(url(port)), what, out=tmp_path, key="id").kept == 6000
+
+
+def test_a_table_that_this_user_may_not_read_is_told_by_kind(port, tmp_path):
+    at = server(url(port).replace("reader", "guest"))
+    with pytest.raises(FingerpostError, match=r"did not take the query \(InsufficientPrivilege\)"):
+        import_rows(at, Asked("kinds", "kinds"), out=tmp_path / "x")
+    assert not (tmp_path / "x").exists()
+
+
 @pytest.mark.parametrize("case", FAULTS)
 def test_faults_are_told_in_a_line_without_the_password(port, tmp_path, case, monkeypatch):
     password, database, table, words = FAULTS[case]
@@ -211,7 +251,7 @@ def test_faults_are_told_in_a_line_without_the_password(port, tmp_path, case, mo
         ["records", "import", "--url-from-env", "NPD", "--table", table, "--out", str(tmp_path)],
     )
     assert done.exit_code in (1, 2) and words in done.output, done.output
-    assert len(done.output.strip().splitlines()) == 1
+    assert len(done.output.strip().splitlines()) == 1 and not list(tmp_path.iterdir())
     assert "zqS3cret" not in done.output and "zqwrong" not in done.output
 
 

@@ -7,7 +7,7 @@ commands cannot say as ours do is left out, and named at the head of the file.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from fingerpost.core.cohort import Cohort
 from fingerpost.core.model import Factor, ModelTerm, linear
 from fingerpost.core.study import Study
 from fingerpost.kernels.splines import knots_at
-from fingerpost.studies.export.rows import Written
+from fingerpost.studies.export.rows import Written, columns_of
 from fingerpost.studies.export.scope import Exported, Line
 
 SCRIPT = "analysis.do"
@@ -54,14 +54,25 @@ class Told:
 
 def script(found: Exported, cohort: Cohort, columns: tuple[Written, ...]) -> str:
     """Return the do-file of a study, on the files that `write_rows` writes."""
-    told = Told(found.study, cohort, columns)
-    said = [(one, reason(told, one)) for one in found.lines]
-    left = [*found.left, *dict.fromkeys(f"{label(one)}: {why}" for one, why in said if why)]
-    kept = [one for one, why in said if not why]
+    told, found = Told(found.study, cohort, columns), sayable(found)
     body: list[str] = []
-    for name in dict.fromkeys(one.term.outcome for one in kept):
-        body += ["", *_outcome(told, name, [one for one in kept if one.term.outcome == name])]
-    return "\n".join([*_head(found, left), *_open(), *body, "", *_close(), ""])
+    for name in dict.fromkeys(one.term.outcome for one in found.lines):
+        mine = [one for one in found.lines if one.term.outcome == name]
+        body += ["", *_outcome(told, name, mine)]
+    return "\n".join([*_head(found), *_open(), *body, "", *_close(), ""])
+
+
+def sayable(found: Exported) -> Exported:
+    """Return a study as it is written for Stata: without the numbers that its commands cannot make,
+    which are named among what is left.
+    """
+    if found.cohort is None:
+        return found
+    told = Told(found.study, found.cohort, columns_of(found.study, found.cohort))
+    said = [(one, reason(told, one)) for one in found.lines]
+    left = dict.fromkeys(f"{label(one)}: {why}" for one, why in said if why)
+    kept = tuple(one for one, why in said if not why)
+    return replace(found, lines=kept, left=(*found.left, *left))
 
 
 def label(one: Line) -> str:
@@ -92,7 +103,7 @@ def reason(told: Told, one: Line) -> str:
     return ""
 
 
-def _head(found: Exported, left: list[str]) -> list[str]:
+def _head(found: Exported) -> list[str]:
     study = found.study
     lines = [
         f"{study.name}: {study.question}",
@@ -108,8 +119,8 @@ def _head(found: Exported, left: list[str]) -> list[str]:
         "G/(G - 1) depends on the version. With fewer than 50 clusters, or one with much weight,",
         "fingerpost corrects for few clusters, and this file does not.",
     ]
-    if left:
-        lines += ["", "Not in this file:", *(f"  {one}" for one in left)]
+    if found.left:
+        lines += ["", "Not in this file:", *(f"  {one}" for one in found.left)]
     return [f"* {' '.join(one.split())}".rstrip() for one in lines]
 
 

@@ -16,6 +16,11 @@ FILES = {
 }
 
 
+def for_tool(found: Exported, to: str) -> Exported:
+    """Return what of a study a tool gets; what its commands cannot make is named among the left."""
+    return stata.sayable(found) if to == "stata" else found
+
+
 def write_r(found: Exported, folder: Path) -> None:
     """Write `analysis.R`, and with records the children, into a folder that is there."""
     text = r.script(found)
