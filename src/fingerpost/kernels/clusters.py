@@ -33,6 +33,32 @@ def sum_by(codes: Codes, rows: Numbers, *, n_groups: int) -> Array:
     return sums
 
 
+def distinct(keys: NDArray[Any]) -> int:
+    """Return how many different keys there are.
+
+    >>> distinct(np.array([305, 101, 305]))
+    2
+    """
+    if keys.dtype.kind in "iu" and len(keys):
+        low = int(keys.min())
+        span = int(keys.max()) - low + 1
+        if span <= 4 * len(keys) + 1024:
+            return int(np.count_nonzero(np.bincount(keys.astype(np.int64) - low, minlength=span)))
+    return len(np.unique(keys))
+
+
+def two_valued(values: Numbers) -> bool:
+    """Return whether numbers have exactly two values, without sorting them.
+
+    >>> two_valued(np.array([0.0, 3.0, 0.0])), two_valued(np.array([0.0, 1.0, 2.0]))
+    (True, False)
+    """
+    if not len(values):
+        return False
+    low, high = values.min(), values.max()
+    return bool(low < high and ((values == low) | (values == high)).all())
+
+
 def recode(keys: NDArray[Any]) -> tuple[Codes, NDArray[Any]]:
     """Return codes 0 … G - 1 and the G sorted distinct keys they stand for.
 

@@ -32,6 +32,8 @@ class GlmFit:
     multinomial, the first the reference. coefficients: (p,), or (p, k - 1) against the reference.
     bread: (P, P) inverse of minus the Hessian of the (penalised) log-likelihood summed over rows;
     P = p (k - 1), arm-major: the p coefficients of the second arm, then those of the third.
+    inverse: (P, P) as bread, of the columns less `shift` (p,) times the column `constant`: means
+    far from nought, with which bread is a small difference of large numbers (see `carried`).
     separated: whether a linear predictor was still on its way to infinity when the likelihood no
     longer rose; the coefficients are then where the search stopped. log_likelihood: at the
     coefficients, with penalty; without constants (log y! and the normal's variance).
@@ -45,6 +47,9 @@ class GlmFit:
     iterations: int
     separated: bool
     log_likelihood: float
+    inverse: Array
+    shift: Array
+    constant: int
     levels: tuple[str, ...] = ()
 
 
@@ -150,7 +155,7 @@ def solve(
             )
         except Singular:
             raise NotFitted(singular_message(check(design, w))) from None
-    back = unshift(found, shift)
+    back, constant = unshift(found, shift), found.constant or 0
     coefficients = back @ best.parameters.reshape(model.predictors, design.p).T
     whole = np.kron(np.eye(model.predictors), back)
     return GlmFit(
@@ -162,6 +167,9 @@ def solve(
         iterations=best.iterations,
         separated=best.separated,
         log_likelihood=best.value,
+        inverse=best.inverse,
+        shift=-back[constant] * (np.arange(design.p) != constant),
+        constant=constant,
         levels=levels,
     )
 

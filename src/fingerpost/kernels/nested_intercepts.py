@@ -138,7 +138,7 @@ def nested_intercepts(
     inner: (n,) group of each row, 0 to k − 1, every group with a row. outer: (k,) group of each
     inner group, 0 to j − 1. points: quadrature nodes a level, odd.
     Raises TooFew below two groups of a level, UsageError for codes that do not nest, NotFitted
-    where the fit does not settle.
+    where the fit does not settle or an interval has no upper end.
 
     >>> ones = np.array([30.0, 45.0, 60.0, 38.0, 20.0, 25.0])
     >>> found = nested_intercepts(
@@ -251,7 +251,9 @@ def level(
 def profiled(
     rows: Rows, theta: Array, value: float, *, at: int, points: int
 ) -> tuple[float, float]:
-    """Return where the profile likelihood of an sd has fallen by `HALF_DROP`, nought if never."""
+    """Return where the profile likelihood of an sd has fallen by `HALF_DROP`, below it nought if
+    never. Raises NotFitted where it has not fallen above it at the largest sd there is.
+    """
     sd = float(theta[at])
 
     def above(held: float) -> float:
@@ -262,9 +264,14 @@ def profiled(
     if sd >= AT_ZERO and above(0.0) < 0:
         lo = float(brentq(above, 0.0, sd, xtol=5e-3))
     top = max(2 * sd, 0.1)
-    while above(top) > 0 and top < MOST_SD:
+    while top < MOST_SD and above(top) > 0:
         top *= 1.6
-    return lo, float(brentq(above, max(sd, 1e-6), min(top, MOST_SD), xtol=5e-3))
+    top = min(top, MOST_SD)
+    if sd >= top or above(top) > 0:
+        raise NotFitted(
+            f"nested intercepts: an sd of {MOST_SD:g} cannot be ruled out: use more groups."
+        )
+    return lo, float(brentq(above, max(sd, 1e-6), top, xtol=5e-3))
 
 
 def mode_of(rows: Rows, eta: Array, outer_sd: float, inner_sd: float) -> Mode:

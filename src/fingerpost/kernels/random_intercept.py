@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.special import expit, log_expit, logsumexp
 
 from fingerpost.core.errors import NotFitted, TooFew, UsageError
@@ -25,6 +26,8 @@ MOST_STEPS = 60
 TOLERANCE = 1e-7
 LEAST_SD, START_SD = 1e-4, 0.3
 LONGEST_STEP = 1.5  # of the logarithm of the standard deviation
+HALF_DROP = 1.920729  # of the log-likelihood at the end of a 95% profile interval
+MOST_SD = 6.0
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -34,7 +37,9 @@ class RandomIntercept:
     names, coefficients: (p,). sd: of the groups' intercepts, on the logit scale. covariance:
     (p + 1, p + 1) of the coefficients and the logarithm of the sd. log_likelihood: without the
     binomial coefficients. groups: their number. at_zero: whether the likelihood rose all the way
-    to an sd of nought (then the last row and column of `covariance` are NaN).
+    to an sd of nought (then the last row and column of `covariance` are NaN). sd_top: there, the
+    upper end of the sd's interval by profile likelihood, from nought up; NaN where the likelihood
+    does not fall.
     """
 
     names: tuple[str, ...]
@@ -44,6 +49,7 @@ class RandomIntercept:
     log_likelihood: float
     groups: int
     at_zero: bool
+    sd_top: float = float("nan")
 
     @property
     def variance(self) -> float:
@@ -140,7 +146,9 @@ def random_intercept(
     else:
         covariance, value = np.linalg.inv(best.information), best.value
     sd = 0.0 if at_zero else float(np.exp(theta[-1]))
-    return RandomIntercept(names, theta[:-1], sd, covariance, value, rows.groups, at_zero)
+    with one_thread():
+        top = from_zero(rows, theta[:-1], value, points) if at_zero else float("nan")
+    return RandomIntercept(names, theta[:-1], sd, covariance, value, rows.groups, at_zero, top)
 
 
 def checked(x: Array, successes: Numbers, *, codes: Codes, trials: Numbers | None) -> Rows:
@@ -181,6 +189,35 @@ def climbed(rows: Rows, theta: Array, points: int) -> tuple[Array, Step, bool]:
     if theta[-1] < np.log(100 * LEAST_SD):
         return theta, here, True
     raise NotFitted("random intercept: the fit did not settle. Use fewer columns or fewer groups.")
+
+
+def from_zero(rows: Rows, coefficients: Array, value: float, points: int) -> float:
+    """Return the sd at which the profile likelihood, highest at nought, is lower by `HALF_DROP`."""
+
+    def above(log_sd: float) -> float:
+        return profile(rows, coefficients, log_sd, points) - value + HALF_DROP
+
+    low, high = np.log(0.01), np.log(0.1)
+    while above(high) > 0:
+        low, high = high, high + np.log(2.0)
+        if high > np.log(MOST_SD):
+            return float("nan")
+    if above(low) <= 0:
+        return float(np.exp(low))
+    return float(np.exp(brentq(above, low, high, xtol=1e-4)))
+
+
+def profile(rows: Rows, coefficients: Array, log_sd: float, points: int) -> float:
+    """Return the log-likelihood at an sd, the coefficients at their best for it."""
+    theta, centre = np.append(coefficients, log_sd), np.zeros(rows.groups)
+    for _ in range(MOST_STEPS):
+        centre, nodes = placed(rows, theta, centre, points)
+        here = evaluated(rows, theta, nodes)
+        move = uphill(Step(here.value, here.score[:-1], here.information[:-1, :-1]))
+        theta[:-1] += move
+        if np.max(np.abs(move)) < TOLERANCE:
+            break
+    return log_likelihood(rows, theta, centre, points)
 
 
 def uphill(here: Step) -> Array:

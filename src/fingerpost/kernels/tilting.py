@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from fingerpost.kernels.arrays import Array, Codes
+from fingerpost.kernels.carried import carried
 from fingerpost.kernels.design import Design
 from fingerpost.kernels.glm import GlmFit
-from fingerpost.kernels.products import cross, times
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -63,7 +63,5 @@ def through_score(design: Design, fit: GlmFit, *, residual: Array, in_score: Arr
     residual: (n, k − 1) weight × (1[A = j] − e_j). in_score: (n, k − 1) of what is estimated in
     each child's linear predictors.
     """
-    slope = cross(design, in_score)
-    lean = (fit.bread.T @ slope.T.ravel()).reshape(slope.T.shape).T
-    carried: Array = np.einsum("nj,nj->n", residual, times(design, lean))
-    return carried
+    found: Array = np.einsum("nj,nj->n", residual, carried(fit, in_score, of=design))
+    return found

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 
 from fingerpost.core.errors import TooFew
-from fingerpost.kernels.arrays import Array, Numbers
+from fingerpost.kernels.arrays import Array, Codes, Numbers
 
 
 def weighted_mean(values: Numbers, weights: Numbers) -> Array:
@@ -21,12 +22,6 @@ def weighted_mean(values: Numbers, weights: Numbers) -> Array:
     if total <= 0.0:
         raise TooFew("a weighted mean needs a positive sum of weights; no child has weight here.")
     return np.asarray(weights @ values / total, dtype=np.float64)
-
-
-def weighted_variance(values: Numbers, weights: Numbers) -> Array:
-    """Return the mean squared distance from the weighted mean (divisor: sum of the weights)."""
-    away = np.asarray(values, dtype=np.float64) - weighted_mean(values, weights)
-    return weighted_mean(away**2, weights)
 
 
 def effective_size(weights: Numbers) -> float:
@@ -51,19 +46,50 @@ def shares(weights: Numbers) -> Array:
     return np.asarray(wide / total)
 
 
-def distribution_distance(values: Numbers, weights: Sequence[Numbers]) -> float:
-    """Return the largest Kolmogorov-Smirnov distance between two of k weightings of the same
-    values, from 0 to 1; two samples are their values put together, each weighted 0 in the other.
+@dataclass(frozen=True, eq=False, slots=True)
+class Ranked:
+    """Values (n,) as codes (n,) of their m sorted distinct levels: sorted once, they are weighted
+    any number of times.
+    """
 
-    values: (n,). weights: k vectors (n,), none negative. Raises TooFew for a weighting of nobody.
+    codes: Codes
+    levels: Array
 
-    >>> ages = np.array([5.0, 6.0, 6.0, 7.0])
-    >>> distribution_distance(ages, [np.array([1, 1, 0, 0]), np.array([0, 0, 1, 1])])
+    def shares(self, weights: Numbers) -> Array:
+        """Return (m,) the share of the weights (n,) that each level has."""
+        wide = np.asarray(weights, dtype=np.float64)
+        mass = np.bincount(self.codes, weights=wide, minlength=len(self.levels))
+        return shares(mass)
+
+    def variance(self, share: Array) -> float:
+        """Return the mean squared distance from the mean, of shares (m,) of the levels."""
+        away = self.levels - share @ self.levels
+        return float(share @ away**2)
+
+
+def ranked(values: Numbers) -> Ranked:
+    """Return values by their sorted distinct levels.
+
+    >>> ranked(np.array([7.0, 5.0, 7.0])).codes.tolist()
+    [1, 0, 1]
+    """
+    wide = np.asarray(values, dtype=np.float64)
+    if len(wide) and bool(((wide == 0.0) | (wide == 1.0)).all()):
+        ones = int(np.count_nonzero(wide))  # an indicator needs no sorting
+        if 0 < ones < len(wide):
+            return Ranked(wide.astype(np.int8), np.array([0.0, 1.0]))
+    levels, codes = np.unique(wide, return_inverse=True)
+    return Ranked(codes.astype(np.int32), levels)
+
+
+def farthest(shares: Sequence[Array]) -> float:
+    """Return the largest Kolmogorov-Smirnov distance between two of k distributions, from 0 to 1,
+    told as shares (m,) of the same levels.
+
+    >>> ages = ranked(np.array([5.0, 6.0, 6.0, 7.0]))
+    >>> farthest([ages.shares(np.array([1, 1, 0, 0])), ages.shares(np.array([0, 0, 1, 1]))])
     0.5
     """
-    order = np.argsort(values, kind="stable")
-    ordered = np.asarray(values)[order]
-    # Tied values jump together: only the last of each tie is a point of the distribution.
-    last = np.append(ordered[1:] != ordered[:-1], True)
-    steps = [np.cumsum(shares(weight)[order])[last] for weight in weights]
+    # Tied values jump together: each level is one point of the distribution.
+    steps = [np.cumsum(share) for share in shares]
     return max(float(np.abs(one - other).max()) for one, other in combinations(steps, 2))

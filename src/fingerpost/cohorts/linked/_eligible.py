@@ -50,7 +50,10 @@ def rules(linked: Linked, words: str) -> tuple[Rule, ...]:
     """Return the rules of a study in order; words: of the phenotype."""
     kind = "mainstream" if linked.school == MAINSTREAM else "state-funded"
     found = [Rule(DRAWN, ADDED, always=False)]
-    found.append(Rule("enrolled", f"not in a {kind} school at {linked.zero.words()}"))
+    zero = linked.zero
+    # Steps of all trials are added up under one reason.
+    when = f"the {zero.census} census of the trial's year" if zero.repeated else zero.words()
+    found.append(Rule("enrolled", f"not in a {kind} school at {when}"))
     if linked.phenotype:
         found.append(Rule("has", f"{words} not recorded and known by time zero"))
     found.append(Rule("living", "recorded as having died by time zero"))

@@ -31,6 +31,7 @@ from fingerpost.core.errors import Malformed, listed
 from fingerpost.core.flow import Flow
 from fingerpost.core.leaves import Phenotype, RecordsMeasure, load
 from fingerpost.core.linked import Linked
+from fingerpost.core.model import Factor, Models, ModelTerm
 from fingerpost.core.study import Arms, Covariate, OutcomeSpec, Records, Study, TableSource
 from fingerpost.engines._shared import ROW, collected, int64
 from fingerpost.outcomes._query import CHILD, exposure_of, finished, measured
@@ -339,6 +340,26 @@ def rewritten(
         outcomes=outcomes,
         covariates=declared,
         assignment=replace(study.assignment, given=given(study)),
+        models=with_trial(study),
+    )
+
+
+def with_trial(study: Study) -> Models:
+    """Return the working models of a study, with the trial in those whose terms it declares: where
+    trials repeat it is one of the covariates, though the study need not name it.
+    """
+    if TRIAL not in given(study)[len(study.given) :]:
+        return study.models
+    own = ModelTerm((Factor(TRIAL),))
+    told = {
+        name: terms if any(TRIAL in term.names for term in terms) else (*terms, own)
+        for name, terms in study.models.declared()
+    }
+    return replace(
+        study.models,
+        exposure=told.get("exposure"),
+        outcome=told.get("outcome"),
+        censoring=told.get("censoring"),
     )
 
 

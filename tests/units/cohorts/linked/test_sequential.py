@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fingerpost.cohorts.linked.flatten import Flat, flatten, studied
+from fingerpost.cohorts.linked.flatten import Flat, flatten, studied, with_trial
 from fingerpost.cohorts.table import build
 from fingerpost.core.assignment import Observed
 from fingerpost.core.linked import Linked, Strategy, TimeZero
+from fingerpost.core.model import Models, linear
 from fingerpost.core.study import Arms, OutcomeSpec, Study
 from units.cohorts.linked.little import ENGINES, census, child, opened
 
@@ -89,9 +91,22 @@ def test_the_trial_is_one_of_the_covariates(tmp_path):
     assert flat(tmp_path).study.given == ("fsm", "trial")
 
 
+def test_the_trial_is_in_models_whose_terms_are_declared():
+    """A list of terms that begins with `linear` holds every covariate, and the trial is one."""
+    terms = linear(("fsm",))
+    asked = replace(study(), models=Models(exposure=terms, outcome=linear(("fsm", "trial"))))
+    told = with_trial(asked)
+    assert told.exposure == told.outcome == linear(("fsm", "trial"))
+    assert with_trial(study()) == study().models
+
+
 def test_flow_counts_trials_of_children(tmp_path):
     flow = flat(tmp_path).flow
     assert (flow.start, flow.counts, flow.remaining) == (15, "child-trials", 10)
+    # A step adds up the trials of all years, and so names none of them.
+    assert "not in a state-funded school at the spring census of the trial's year" in {
+        step.reason for step in flow.steps
+    }
     left = {step.reason: step.left for step in flow.steps if step.left}
     # Child 4 had support in Reception; child 1 in Year 1, so not in Years 2 and 3.
     assert left == {"provision recorded in an earlier school year": 5}
