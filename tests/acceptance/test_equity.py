@@ -2,7 +2,8 @@
 
 England gives boys a higher log-odds of provision at equal need than girls, so that there is a gap
 to find. Its truth is worked out from the model itself: of many children the chance of provision is
-known, and is compared within fine cells of true need, social and clinical index.
+known, and is compared within fine cells of true need, social and clinical index and marker of need
+for a plan, of which the study takes account.
 """
 
 from __future__ import annotations
@@ -83,12 +84,12 @@ def true_gap() -> float:
         cell = np.zeros(made.size, dtype=int)
         for index in indices:
             cell = cell * 8 + np.clip(np.floor(1.5 * index + 4), 0, 7).astype(int)
-        cells.append(cell[kept])
+        cells.append(2 * cell[kept] + made.health.marked[kept])
         chances.append(chance[kept])
         sexes.append(made.families.sex[kept])
     cell, chance, sex = map(np.concatenate, (cells, chances, sexes))
-    counts = [np.bincount(cell[sex == each], minlength=512) for each in (0, 1)]
-    sums = [np.bincount(cell[sex == e], weights=chance[sex == e], minlength=512) for e in (0, 1)]
+    counts = [np.bincount(cell[sex == each], minlength=1024) for each in (0, 1)]
+    sums = [np.bincount(cell[sex == e], weights=chance[sex == e], minlength=1024) for e in (0, 1)]
     both = (counts[0] > 0) & (counts[1] > 0)
     gap = sums[0][both] / counts[0][both] - sums[1][both] / counts[1][both]
     return float(np.average(gap, weights=(counts[0] + counts[1])[both]))

@@ -12,7 +12,7 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from fingerpost.cli.main import app
-from fingerpost.core.leaves import names
+from fingerpost.core.leaves import Estimator, menu
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
@@ -82,7 +82,11 @@ def children() -> list[list[str]]:
 
 
 # Strategies sustained over time are asked of linked records: tests/units/studies/test_over_time.py.
-ONE_TABLE = [name for name in names("estimators") if name != "time_varying"]
+ONE_TABLE = [
+    name
+    for name, leaf in menu("estimators", Estimator).items()
+    if name != "time_varying" and leaf.takes == "cohort"
+]
 
 
 @pytest.mark.parametrize("leaf", ONE_TABLE)

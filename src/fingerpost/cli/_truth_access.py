@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fingerpost.core.access import CHARACTERISTICS
 from fingerpost.core.errors import FingerpostError
 from fingerpost.core.linked import LEVELS
+from fingerpost.core.words import listing
 
 if TYPE_CHECKING:
     from fingerpost.core.estimand import Term
@@ -24,6 +25,13 @@ WHY_ALIKE = (
 )
 OTHER = "time to first provision, and whether a concern is raised"
 WHY_OTHER = "only provision by the spring of Year 1 has a planted gap"
+# What is recorded of conditions that bring provision: planted gaps are of children alike in them.
+CONDITIONS = ("neurodevelopmental", "chronic_condition", "eyfsp_emerging")
+NEED = "gaps at equal need"
+WHY_NEED = (
+    "the planted gaps are between children with the same conditions, and this study does not take "
+    "account of {missing}: what goes with those is in its gaps"
+)
 LEVEL = "gaps in the provision that this study counts"
 WHY_LEVEL = "the planted gaps are of any recorded provision by the spring census of Year 1"
 
@@ -32,7 +40,8 @@ def with_gaps(output: Output, finding: Finding, store: Store) -> Output:
     """Return the output with the planted gaps, as observed and at equal need.
 
     At equal need it is how much more likely the same children were to be provided for in the one
-    group than in the other; as observed, what their own chances differ by.
+    group than in the other; as observed, what their own chances differ by. A study that leaves out
+    what is recorded of conditions asks of another gap at equal need, whose truth is not kept.
     """
     from fingerpost.england import reveal
 
@@ -46,12 +55,16 @@ def with_gaps(output: Output, finding: Finding, store: Store) -> Output:
     zero = (linked.zero.year, linked.zero.census)
     if set(access.levels) != set(LEVELS[1:]) or zero != (1, "spring"):
         return replace(output, untold=((LEVEL, WHY_LEVEL),))
+    without = [name for name in CONDITIONS if name not in finding.study.given]
     truth = [
         (result.term, value)
         for result in output.results
-        if (value := gap_of(found, result.term)) is not None
+        if not (without and result.term.target.kind == EQUAL_NEED)
+        and (value := gap_of(found, result.term)) is not None
     ]
-    return replace(output, truth=tuple(truth), untold=((ALIKE, WHY_ALIKE), (OTHER, WHY_OTHER)))
+    need = ((NEED, WHY_NEED.format(missing=listing(without))),) if without else ()
+    untold = (*need, (ALIKE, WHY_ALIKE), (OTHER, WHY_OTHER))
+    return replace(output, truth=tuple(truth), untold=untold)
 
 
 def gap_of(found: Any, term: Term) -> float | None:

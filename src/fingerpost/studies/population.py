@@ -17,7 +17,8 @@ KEYS = "population."
 
 
 def in_words(study: Study) -> Study:
-    """Return the study with its population in plain words, where its author wrote none."""
+    """Return the study with arms and population in plain words, where its author wrote none."""
+    study = with_strategies(study)
     said = "; ".join(
         f"{name.removeprefix(KEYS)} {value}" for name, value in study.notes if name.startswith(KEYS)
     )
@@ -25,6 +26,15 @@ def in_words(study: Study) -> Study:
     if study.linked is None or study.population_words != said:
         return study
     return replace(study, population_words=population_words(study.linked))
+
+
+def with_strategies(study: Study) -> Study:
+    """Return the study with what its arms mean in words, where the document says it by keys."""
+    meant = () if study.linked is None else study.linked.strategies
+    if [arm for arm, _ in meant] != [arm for arm, _ in study.arms.words]:
+        return study
+    words = tuple((arm, strategy.words) for arm, strategy in meant)
+    return replace(study, arms=replace(study.arms, words=words))
 
 
 def population_words(linked: Linked) -> str:

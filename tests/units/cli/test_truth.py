@@ -9,14 +9,18 @@ import numpy as np
 import pytest
 
 from fingerpost.cli._truth import Told, Untold, amounts, arm_of, value_of
+from fingerpost.cli._truth_access import with_gaps
 from fingerpost.core.estimand import Target, Term, pair
 from fingerpost.core.finding import Finding, Whom
 from fingerpost.core.linked import Dose, Linked, Strategy, TimeZero
+from fingerpost.core.output import Output
 from fingerpost.core.study import Study
 from fingerpost.england import reveal
 from fingerpost.england.build import Options, build
 from fingerpost.england.model import STRENGTH
 from fingerpost.records.store import open_store
+from fingerpost.studies.document import read_study
+from units.reports.fixtures import clean
 
 
 @pytest.mark.parametrize(
@@ -126,3 +130,31 @@ def test_sustained_support_is_support_by_year_1_and_grace_is_a_mixture(england):
     waiting = replace(linked, strategies=(*linked.strategies[:1], ("kept", replace(kept, grace=1))))
     with pytest.raises(Untold, match="grace"):
         value_of(replace(own, linked=waiting), term)
+
+
+# ------------------------------------------------------------- of who gets provision
+EQUITY = Path(__file__).resolve().parents[3] / "examples" / "hope" / "equity.yaml"
+
+
+def gaps_told(folder: Path, given: tuple[str, ...]) -> Output:
+    """Return an output with two gaps of boys and girls, and the planted ones beside them."""
+    study = read_study(EQUITY)
+    study = replace(study, assignment=replace(study.assignment, given=given))
+    terms = [asked("provision", ("boys", "girls"), kind) for kind in ("association", "equal_need")]
+    one = clean().results[0]
+    output = replace(clean(), results=tuple(replace(one, term=term) for term in terms))
+    finding = replace(Finding(study, ()), members=MEMBERS.astype(str))
+    return with_gaps(output, finding, open_store(folder))
+
+
+def test_planted_gaps_are_of_studies_that_take_account_of_recorded_conditions(england):
+    output = gaps_told(england, read_study(EQUITY).given)
+    (_, observed), (_, at_need) = output.truth
+    planted = reveal.planted(england, MEMBERS)
+    assert observed == planted.observed("sex", ("M", "F"))
+    assert at_need == planted.gap("sex", ("M", "F")) > 0
+    fewer = gaps_told(england, ("sex", "fsm", "chronic_condition"))
+    assert [term.target.kind for term, _ in fewer.truth] == ["association"]
+    what, why = fewer.untold[0]
+    assert what == "gaps at equal need"
+    assert "neurodevelopmental and eyfsp_emerging" in why and "chronic" not in why

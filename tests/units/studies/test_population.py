@@ -29,6 +29,17 @@ def test_an_authors_own_words_stay():
     assert spelt(study).population_words == "children of the pilot"
 
 
+def test_arms_that_the_document_says_by_keys_are_said_in_words():
+    study = read_study(CLEFT.with_name("delay.yaml"))
+    assert dict(study.arms.words)["late"].startswith("provision support")
+    assert spelt(study).arms.words == (
+        ("late", "SEN Support, begun 3 terms or more after first concern"),
+        ("prompt", "SEN Support, begun within 1 term of first concern"),
+    )
+    cleft = read_study(CLEFT)
+    assert spelt(cleft).arms == cleft.arms
+
+
 def test_the_registered_study_is_the_one_that_was_written():
     study = read_study(CLEFT)
     assert study.population_words.startswith("phenotype cleft_isolated")

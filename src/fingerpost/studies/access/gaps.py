@@ -28,9 +28,8 @@ from fingerpost.core.outcome import Outcome
 from fingerpost.core.refusal import Broken, Refusal
 from fingerpost.core.study import Study
 from fingerpost.estimators._answer import Uncertain, estimate
-from fingerpost.estimators._outcome import ArmModel, arm_models, outcome_of
+from fingerpost.estimators._outcome import ArmModel, arm_models, outcome_of, through_outcome
 from fingerpost.estimators._standardise import Mean
-from fingerpost.kernels.products import cross, times
 from fingerpost.studies.access.cohort import UNSEEN, AccessCohort, Array, Grouping, Mask
 from fingerpost.studies.guard import Verdict, judge_counts
 from fingerpost.studies.guard import refusal as refused_by
@@ -181,7 +180,8 @@ def task_of(study: Study, setting: Setting, given: tuple[str, ...]) -> Task:
     )
     analysis = Analysis(
         tuple(columns),
-        Models(outcome=outcome_terms(tuple(columns)), by_arm=False),
+        # A condition that brings provision, or a concern, for certain must not bar every gap.
+        Models(outcome=outcome_terms(tuple(columns)), by_arm=False, firth=True),
         cluster=study.cluster,
         level=study.level,
         stream=study.name,
@@ -258,10 +258,8 @@ def averages(task: Task, model: ArmModel, means: Array, slopes: Array) -> list[M
     means, slopes: (n, m) predictions, and their derivatives in the linear predictor.
     """
     n = task.cohort.n
-    lean = model.bread.T @ cross(model.predict, slopes / n)
-    carried = model.residual[:, None] * times(model.design, lean)
     values = means.mean(axis=0)
-    influence = (means - values) / n + carried
+    influence = (means - values) / n + through_outcome(model, slopes / n)
     return [Mean(float(value), influence[:, at]) for at, value in enumerate(values)]
 
 

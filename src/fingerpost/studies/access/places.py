@@ -16,6 +16,7 @@ from fingerpost.core.errors import NotFitted, TooFew
 from fingerpost.core.model import linear
 from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
+from fingerpost.core.tells import Tells
 from fingerpost.kernels.clusters import recode, sum_by
 from fingerpost.kernels.design import Terms
 from fingerpost.kernels.glm import fit
@@ -34,6 +35,15 @@ FEWEST_PLACES = 10
 # that a million children are as many rows as schools have such groups.
 PREDICTOR_GROUPS = 25
 NESTED_POINTS = 5
+COLUMNS = (
+    *(("place", "label"), ("model", "label"), ("children", "count"), ("clusters", "count")),
+    *((name, "number") for name in ("sd", "sd_lo", "sd_hi", "icc", "icc_lo", "icc_hi")),
+    ("median_odds_ratio", "number"),
+)
+IN_LOG_ODDS = (
+    *((name, "log-odds") for name in ("sd", "sd_lo", "sd_hi")),
+    ("median_odds_ratio", "odds ratio"),
+)
 
 
 def variation(study: Study, cohort: AccessCohort) -> tuple[Table, ...]:
@@ -186,12 +196,15 @@ def linear_predictor(cohort: AccessCohort) -> Array | None:
 def row(
     level: str, model: str, found: RandomIntercept, *, null: RandomIntercept, children: int
 ) -> tuple[Cell, ...]:
-    """Return one model as a row: the interval of the sd is symmetric in its logarithm."""
-    lo = hi = icc_lo = icc_hi = None
+    """Return one model as a row: the interval of the sd is symmetric in its logarithm; of an sd of
+    nought it is that of the profile likelihood, from nought up.
+    """
+    lo, hi = 0.0, found.sd_top
     if not found.at_zero:
         reach = 1.959964 * found.sd_error / found.sd
         lo, hi = found.sd * np.exp(-reach), found.sd * np.exp(reach)
-        icc_lo, icc_hi = (end**2 / (end**2 + np.pi**2 / 3) for end in (lo, hi))
+    icc_lo, icc_hi = (end**2 / (end**2 + np.pi**2 / 3) for end in (lo, hi))
+    bounded = bool(np.isfinite(hi))
     less = None if null is found or null.at_zero else 1 - found.variance / null.variance
     return (
         WORDS.get(level, level),
@@ -199,11 +212,11 @@ def row(
         children,
         found.groups,
         found.sd,
-        None if lo is None else float(lo),
-        None if hi is None else float(hi),
+        float(lo) if bounded else None,
+        float(hi) if bounded else None,
         found.icc,
-        None if icc_lo is None else float(icc_lo),
-        None if icc_hi is None else float(icc_hi),
+        float(icc_lo) if bounded else None,
+        float(icc_hi) if bounded else None,
         float(np.exp(MEDIAN_ODDS * found.sd)),
         less,
     )
@@ -211,26 +224,14 @@ def row(
 
 def variation_table(rows: list[tuple[Cell, ...]], behind: list[int], clusters: list[int]) -> Table:
     """Return the variance between places."""
-    columns = (
-        ("place", "label"),
-        ("model", "label"),
-        ("children", "count"),
-        ("clusters", "count"),
-        ("sd", "number"),
-        ("sd_lo", "number"),
-        ("sd_hi", "number"),
-        ("icc", "number"),
-        ("icc_lo", "number"),
-        ("icc_hi", "number"),
-        ("median_odds_ratio", "number"),
-        ("explained", "number"),
-    )
+    columns = (*COLUMNS, ("explained", "number"))
     return Table(
         "access_places",
         "Variation between schools and local authorities",
         tuple(name for name, _ in columns),
         tuple(kind for _, kind in columns),
         tuple(rows),
+        tells=Tells(units=IN_LOG_ODDS),
         counts=tuple(behind),
         clusters=tuple(clusters),
         context="Standard deviation of the places' log-odds of provision; the intraclass "
@@ -241,25 +242,13 @@ def variation_table(rows: list[tuple[Cell, ...]], behind: list[int], clusters: l
 
 def nested_table(rows: list[tuple[Cell, ...]], behind: int, authorities: int) -> Table:
     """Return the variance of schools within local authorities."""
-    columns = (
-        ("place", "label"),
-        ("model", "label"),
-        ("children", "count"),
-        ("clusters", "count"),
-        ("sd", "number"),
-        ("sd_lo", "number"),
-        ("sd_hi", "number"),
-        ("icc", "number"),
-        ("icc_lo", "number"),
-        ("icc_hi", "number"),
-        ("median_odds_ratio", "number"),
-    )
     return Table(
         "access_nested",
         "Schools within local authorities",
-        tuple(name for name, _ in columns),
-        tuple(kind for _, kind in columns),
+        tuple(name for name, _ in COLUMNS),
+        tuple(kind for _, kind in COLUMNS),
         tuple(rows),
+        tells=Tells(units=IN_LOG_ODDS),
         counts=(behind,) * len(rows),
         clusters=(authorities,) * len(rows),
         context="Both levels in one model, so that what authorities differ by is not counted again "

@@ -14,6 +14,7 @@ from fingerpost.core.inference import standard_errors
 from fingerpost.core.outcome import Outcome
 from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
+from fingerpost.core.tells import Tells
 from fingerpost.estimators._answer import Uncertain, estimate
 from fingerpost.kernels.competing_risks import CumulativeIncidence, cumulative_incidence
 from fingerpost.studies.access.cohort import (
@@ -160,6 +161,10 @@ def curve_table(study: Study, rows: list[tuple[Cell, ...]], behind: list[int]) -
         ("characteristic", "arm", "time", "incidence", "se", "events", "at_risk"),
         ("label", "label", "number", "number", "number", "count", "count"),
         tuple(rows),
+        tells=Tells(
+            keys=("time",),
+            units=(("incidence", "share of 1"), ("se", "share of 1"), ("events", "children")),
+        ),
         counts=tuple(behind),
         context="Cumulative incidence (Aalen & Johansen 1978): who died or left state schools is "
         "not provided for any more, and is not counted as if still waiting.",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fingerpost.core.table import Cell, Table
+from fingerpost.core.tells import Tells
 from fingerpost.studies.access.cohort import UNSEEN, AccessCohort, Codes, Mask
 
 Rule = Callable[[Codes], Mask]
@@ -71,6 +72,7 @@ def years_table(cohort: AccessCohort, status: Codes) -> Table:
         ("time", "status", "children", "share"),
         ("number", "label", "count", "share"),
         tuple(rows),
+        tells=Tells(keys=("time",)),
         counts=tuple(int(str(row[2])) for row in rows),
         context="Of the children seen in the spring census of each school year (time).",
     )

@@ -14,13 +14,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.special import expit, logit, ndtri
+from scipy.special import expit, logit
 
 from fingerpost.core.analysis import Task
 from fingerpost.core.estimand import Term
-from fingerpost.core.inference import intervals, standard_errors
+from fingerpost.core.inference import critical_values, intervals, standard_errors
 from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
+from fingerpost.core.tells import Tells
 from fingerpost.estimators._answer import Uncertain, estimate
 from fingerpost.estimators._outcome import arm_models, outcome_of
 from fingerpost.estimators._standardise import Mean
@@ -148,8 +149,8 @@ def breakdown(
 
 
 def shifts(task: Task, term: Term) -> tuple[float | None, float | None]:
-    """Return the shifts of log-odds that leave no gap, and that bring none into the interval; the
-    error between the two is taken to change evenly.
+    """Return the shifts of log-odds that leave no gap, and that bring none into the interval; how
+    far the interval reaches is taken to change evenly between the two.
     """
     (first, _), (second, _) = term.contrast
     models, arms = arm_models(task), task.cohort.arms
@@ -163,10 +164,9 @@ def shifts(task: Task, term: Term) -> tuple[float | None, float | None]:
     if gap(sign * FARTHEST) * sign > 0:
         return None, None
     none = float(brentq(gap, 0.0, sign * FARTHEST, xtol=1e-6)) if start else 0.0
-    ends = errors(task, moved(task, term, np.array([0.0, none])))
-    if ends is None or not none:
+    reach = reaches(task, moved(task, term, np.array([0.0, none])))
+    if reach is None or not none:
         return none, None
-    reach = float(ndtri(0.5 + task.analysis.level / 2)) * ends
 
     def edge(by: float) -> float:
         return sign * gap(by) - float(np.interp(by / none, [0.0, 1.0], reach))
@@ -174,14 +174,16 @@ def shifts(task: Task, term: Term) -> tuple[float | None, float | None]:
     return none, float(brentq(edge, 0.0, none, xtol=1e-4)) if edge(0.0) > 0 else 0.0
 
 
-def errors(task: Task, means: list[Mean]) -> Array | None:
-    """Return the standard errors of means, by the clusters of the analysis."""
+def reaches(task: Task, means: list[Mean]) -> Array | None:
+    """Return how far the intervals of means reach, by as many clusters as the analysis has."""
     found = Uncertain(
         np.array([each.value for each in means]),
         np.stack([each.influence for each in means], axis=1),
         weighted=False,
     )
-    return standard_errors(estimate(replace(task, terms=task.terms[:1] * len(means)), found))
+    told = estimate(replace(task, terms=task.terms[:1] * len(means)), found)
+    errors = standard_errors(told)
+    return None if errors is None else critical_values(told, task.analysis.level) * errors
 
 
 def recorded_difference(task: Task, term: Term) -> float | None:
@@ -209,6 +211,10 @@ def curve_table(rows: list[tuple[Cell, ...]], behind: list[int], each: int) -> T
         ("contrast", "among", "gap_kind", "difference", "gap", "lo", "hi"),
         ("label", "label", "label", "number", "number", "number", "number"),
         tuple(rows),
+        tells=Tells(
+            keys=("difference",),
+            units=(("gap", "share of 1"), ("lo", "share of 1"), ("hi", "share of 1")),
+        ),
         counts=tuple(count for count in behind for _ in range(each)),
         context="Difference: how many standard deviations more unrecorded need the first group had "
         "than the second, alike in all that was recorded.",
@@ -223,6 +229,14 @@ def needed_table(rows: list[tuple[Cell, ...]], behind: list[int], slope: Slope) 
         ("contrast", "among", "gap_kind", "slope", "needed", "needed_interval", "recorded"),
         ("label", "label", "label", "number", "number", "number", "number"),
         tuple(rows),
+        tells=Tells(
+            keys=("slope",),
+            units=(
+                ("needed", "standard deviations of need"),
+                ("needed_interval", "standard deviations of need"),
+                ("recorded", "standard deviations of need"),
+            ),
+        ),
         counts=tuple(count for count in behind for _ in FACTORS),
         context="Needed: the difference, in standard deviations, that would explain all of the "
         "gap; needed interval: that which would bring no gap into its interval; slope: log-odds of "

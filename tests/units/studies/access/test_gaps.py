@@ -12,6 +12,7 @@ from statsmodels.genmod.families import Binomial
 from statsmodels.genmod.generalized_linear_model import GLM
 
 from fingerpost.core.answer import Answer
+from fingerpost.core.column import Column
 from fingerpost.core.inference import intervals, standard_errors
 from fingerpost.studies.access.cohort import Grouping
 from fingerpost.studies.access.gaps import PROVISION, Gaps, Setting, gaps
@@ -145,3 +146,23 @@ def test_where_the_group_compared_with_is_too_small_nothing_is_answered() -> Non
         ),
     )
     assert told.answers == () and len(told.refusals) == 1
+
+
+def test_a_condition_that_brings_provision_for_certain_bars_no_gap() -> None:
+    """Children with it are provided for in either group: the gap is that of the others, thinned."""
+    made = worlds.cohort(3000, seed=5, planted=-0.5)
+    marked = np.random.default_rng(6).random(3000) < 0.03
+    assert 40 < marked.sum() < 160
+    columns = {**made.covariates, "marked": Column(marked.astype(float))}
+    whole = replace(made, covariates=columns, provided=made.provided | marked)
+    every = np.ones(3000, dtype=bool)
+    rest = ~marked
+    own = Setting(whole, whole.groupings[0], PROVISION, every, with_need=True)
+    others = gaps(worlds.study(), replace(own, rows=rest))
+    found = gaps(worlds.study(), own)
+    assert not found.refusals
+    for label in ("alike", "equal_need"):
+        value, low, high = of(found, label)
+        thinned, least, most = (rest.mean() * one for one in of(others, label))
+        assert value == pytest.approx(thinned, abs=0.002)
+        assert high - low == pytest.approx(most - least, rel=0.05)

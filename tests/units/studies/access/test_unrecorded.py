@@ -12,6 +12,7 @@ from fingerpost.studies.access.unrecorded import (
     DIFFERENCES,
     curve_rows,
     moved,
+    reaches,
     shifts,
     slope_of,
     unrecorded,
@@ -68,6 +69,18 @@ def test_the_slope_is_that_of_recorded_need_where_there_is_any() -> None:
     assert slope_of(own, task).value == 0.3
     bare = slope_of(worlds.study(), found(need=False, n=3000).tasks[("social",)])
     assert "assumed" in bare.words
+
+
+def test_with_few_schools_the_interval_reaches_as_far_as_that_of_the_gap() -> None:
+    """The larger of t and the bootstrap, not the normal: as the gap's own interval is made."""
+    told = found(need=False, n=1_000)
+    task = told.tasks[("social",)]
+    assert len(np.unique(task.cohort.clusters["school"])) < 50
+    row = curve_rows(worlds.study(), task, TERM, slope_of(worlds.study(), task))[0]
+    means = moved(task, TERM, np.zeros(1))
+    assert reaches(task, means)[0] == pytest.approx(row[3] - row[1], rel=1e-9)
+    sums = np.bincount(task.cohort.clusters["school"], weights=means[0].influence)
+    assert reaches(task, means)[0] > 1.96 * np.sqrt(sums @ sums)
 
 
 def test_tables_tell_half_the_slope_and_double() -> None:
