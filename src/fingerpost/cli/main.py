@@ -23,6 +23,12 @@ from fingerpost.cli.records_describe import describe as describe_records
 from fingerpost.cli.records_dictionary import dictionary
 from fingerpost.cli.records_import import import_rows
 from fingerpost.cli.records_template import template
+from fingerpost.cli.rollout_analyse import analyse as analyse_rollout
+from fingerpost.cli.rollout_compare import compare as compare_designs
+from fingerpost.cli.rollout_issue import issue
+from fingerpost.cli.rollout_power import power
+from fingerpost.cli.rollout_randomise import randomise
+from fingerpost.cli.rollout_verify import verify
 from fingerpost.cli.study_compare import compare
 from fingerpost.cli.study_describe import describe
 from fingerpost.cli.study_export import export
@@ -75,6 +81,22 @@ england.command(cls=Verb, name="extract", short_help="Write it as extracts of NP
     extract_england
 )
 
+rollout = typer.Typer(
+    cls=Verbs,
+    help="Plan, rehearse, draw, verify and analyse roll-outs.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+)
+rollout.command(cls=Verb, short_help="What it can find, along curves.")(power)
+rollout.command(cls=Verb, name="compare", short_help="Designs side by side.")(compare_designs)
+rollout.command(cls=Verb, short_help="Commit to a draw, and make it.")(randomise)
+rollout.command(cls=Verb, short_help="Replay a draw, and find any change.")(verify)
+rollout.command(cls=Verb, short_help="Tell the next wave, by the ledger.")(issue)
+rollout.command(cls=Verb, name="analyse", short_help="Analyse it as it was drawn.")(
+    analyse_rollout
+)
+
 app = typer.Typer(
     cls=Verbs,
     no_args_is_help=True,
@@ -86,6 +108,7 @@ app.command(cls=Verb, short_help="Real studies, a report each, in a minute.")(de
 app.add_typer(study, name="study")
 app.add_typer(records, name="records")
 app.add_typer(england, name="england")
+app.add_typer(rollout, name="rollout")
 app.command(cls=Verb, short_help="What each estimator and analysis can do.")(leaves)
 app.command(cls=Verb, short_help="What works on this machine.")(doctor)
 

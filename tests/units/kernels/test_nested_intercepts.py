@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import expit, logsumexp
 
-from fingerpost.core.errors import TooFew, UsageError
+from fingerpost.core.errors import NotFitted, TooFew, UsageError
 from fingerpost.kernels.nested_intercepts import (
     LATENT_VARIANCE,
     NestedIntercepts,
@@ -93,6 +93,16 @@ def test_where_schools_do_not_differ_it_is_the_model_of_one_level():
     alone = random_intercept(x, ones, codes=outer, names=("intercept",), trials=size)
     assert found.inner.sd < 0.1 and found.inner.lo == 0.0
     assert found.outer.sd == pytest.approx(alone.sd, abs=0.01)
+
+
+def test_an_interval_without_an_upper_end_is_said():
+    """Two authorities of which one provides for nobody: no sd is too large for them."""
+    ones, size = np.array([0.0, 0.0, 30.0, 31.0]), np.full(4, 60.0)
+    outer = np.array([0, 0, 1, 1])
+    with pytest.raises(NotFitted, match="cannot be ruled out"):
+        nested_intercepts(
+            np.ones((4, 1)), ones, inner=np.arange(4), outer=outer, trials=size, points=3
+        )
 
 
 def test_what_does_not_nest_is_refused():

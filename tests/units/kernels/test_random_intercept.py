@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.integrate import quad
+from scipy.optimize import minimize_scalar
 from scipy.special import expit
 
 from fingerpost.core.errors import TooFew, UsageError
@@ -121,6 +122,25 @@ def test_groups_alike_beyond_chance_have_no_variance() -> None:
     assert found.at_zero
     assert found.sd == 0.0 and found.icc == 0.0
     assert found.coefficients[0] == pytest.approx(np.log(0.2 / 0.8))
+
+
+def test_an_sd_of_nought_has_an_upper_end_by_profile_likelihood() -> None:
+    """At it the log-likelihood, by a fine grid and the best intercept, is lower by half of 3.84."""
+    ones, size = np.tile([18.0, 19.0, 20.0, 21.0, 22.0], 6), np.full(30, 100.0)
+    found = random_intercept(
+        np.ones((30, 1)), ones, codes=np.arange(30), names=("intercept",), trials=size
+    )
+    assert found.at_zero and 0.05 < found.sd_top < 0.5
+    grid = np.linspace(-8, 8, 2001)
+    weight = np.exp(-(grid**2) / 2) / np.exp(-(grid**2) / 2).sum()
+
+    def lower(intercept: float, sd: float) -> float:
+        logit = intercept + sd * grid
+        each = ones[:, None] * logit - size[:, None] * np.logaddexp(0, logit)
+        return -float(np.log(np.exp(each - each.max()) @ weight).sum() + len(ones) * each.max())
+
+    best = [minimize_scalar(lower, (-1.5, -1.3), args=(sd,)).fun for sd in (0.0, found.sd_top)]
+    assert best[1] - best[0] == pytest.approx(3.841459 / 2, abs=2e-3)
 
 
 def test_what_cannot_be_fitted_is_said() -> None:

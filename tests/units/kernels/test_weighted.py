@@ -9,10 +9,10 @@ from statsmodels.stats.weightstats import DescrStatsW
 
 from fingerpost.core.errors import TooFew
 from fingerpost.kernels.weighted import (
-    distribution_distance,
     effective_size,
+    farthest,
+    ranked,
     weighted_mean,
-    weighted_variance,
 )
 
 RANDOM = np.random.default_rng(29)
@@ -20,12 +20,33 @@ VALUES = RANDOM.normal(size=(60, 2)).round(1)
 WEIGHTS = RANDOM.integers(0, 5, 60)
 
 
+def distance(values, weights) -> float:
+    """Return the distance between weightings of the same values."""
+    held = ranked(values)
+    return farthest([held.shares(weight) for weight in weights])
+
+
 def test_mean_and_variance_are_those_of_rows_repeated():
     repeated = np.repeat(VALUES, WEIGHTS, axis=0)
     np.testing.assert_allclose(weighted_mean(VALUES, WEIGHTS), repeated.mean(axis=0))
-    np.testing.assert_allclose(weighted_variance(VALUES, WEIGHTS), repeated.var(axis=0))
+    own = [ranked(column) for column in VALUES.T]
+    variances = [one.variance(one.shares(WEIGHTS)) for one in own]
+    np.testing.assert_allclose(variances, repeated.var(axis=0))
     theirs = DescrStatsW(VALUES, weights=WEIGHTS)
-    np.testing.assert_allclose(weighted_variance(VALUES, WEIGHTS), theirs.var)
+    np.testing.assert_allclose(variances, theirs.var)
+
+
+def test_an_indicator_is_ranked_as_any_other_number_is():
+    """Without sorting: two levels, and the share of the second is the weighted share."""
+    girl = RANDOM.integers(0, 2, 60)
+    held = ranked(girl)
+    assert held.levels.tolist() == [0.0, 1.0]
+    share = held.shares(WEIGHTS)
+    assert share[1] == pytest.approx(WEIGHTS[girl == 1].sum() / WEIGHTS.sum())
+    assert held.variance(share) == pytest.approx(share[0] * share[1])
+    for same in (0.0, 1.0):
+        alone = ranked(np.full(5, same))
+        assert alone.levels.tolist() == [same] and alone.codes.tolist() == [0] * 5
 
 
 def test_distance_is_kolmogorov_and_smirnovs_of_rows_repeated():
@@ -36,8 +57,8 @@ def test_distance_is_kolmogorov_and_smirnovs_of_rows_repeated():
     both = np.concatenate([VALUES[:, 0], others])
     mine = np.concatenate([WEIGHTS, np.zeros(45)])
     others_own = np.concatenate([np.zeros(60), weights * 2.5])
-    assert distribution_distance(both, [mine, others_own]) == pytest.approx(theirs.statistic)
-    assert distribution_distance(both, [others_own, mine]) == pytest.approx(theirs.statistic)
+    assert distance(both, [mine, others_own]) == pytest.approx(theirs.statistic)
+    assert distance(both, [others_own, mine]) == pytest.approx(theirs.statistic)
 
 
 def test_of_three_samples_the_pair_farthest_apart_counts():
@@ -47,13 +68,13 @@ def test_of_three_samples_the_pair_farthest_apart_counts():
         scipy.stats.ks_2samp(samples[i], samples[j]).statistic for i, j in ((0, 1), (0, 2), (1, 2))
     ]
     weights = [(group == g).astype(float) for g in range(3)]
-    assert distribution_distance(values, weights) == pytest.approx(max(pairs))
+    assert distance(values, weights) == pytest.approx(max(pairs))
 
 
 def test_distance_of_a_sample_to_itself_is_nought_and_of_disjoint_ones_is_one():
     values, first = np.array([0.0, 1, 2, 3, 10, 11]), np.array([1.0, 1, 1, 1, 0, 0])
-    same = distribution_distance(values, [first, 3 * first])
-    apart = distribution_distance(values, [first, 1 - first])
+    same = distance(values, [first, 3 * first])
+    apart = distance(values, [first, 1 - first])
     assert (same, apart) == (pytest.approx(0.0), pytest.approx(1.0))
 
 
@@ -71,4 +92,4 @@ def test_no_weight_at_all_is_said():
     with pytest.raises(TooFew, match="positive sum"):
         weighted_mean(VALUES, np.zeros(60))
     with pytest.raises(TooFew, match="positive sum"):
-        distribution_distance(np.ones(2), [np.zeros(2), np.ones(2)])
+        distance(np.ones(2), [np.zeros(2), np.ones(2)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fingerpost.core.errors import listed, nearest
+from fingerpost.core.estimand import PANEL_TARGETS
 from fingerpost.core.leaves import names
 from fingerpost.core.moment import moment
 from fingerpost.core.study import Scalar, Study
@@ -13,6 +14,8 @@ from fingerpost.studies.language.faults import FaultList
 from fingerpost.studies.language.form import REQUIRED, Document
 from fingerpost.studies.language.linked_checks import check_linked
 from fingerpost.studies.language.parts import ArmsPart, OutcomePart, SourcePart
+from fingerpost.studies.language.rollouts import REQUIRED_ROLLOUT
+from fingerpost.studies.language.rollouts_checks import check_rollout
 from fingerpost.studies.language.terms import EVERY
 from fingerpost.studies.plan import option_faults
 
@@ -20,11 +23,19 @@ from fingerpost.studies.plan import option_faults
 def check(document: Document, study: Study, *, broken: set[str], faults: FaultList) -> None:
     """Note every fault between parts; parts that could not be read are passed over."""
     fields = Document.model_fields
-    for key in REQUIRED_ACCESS if document.kind == KIND else REQUIRED:
+    for key in required(document):
         if key not in broken and getattr(document, key) in (None, {}, []):
             faults.add(key, f"is missing. It says: {fields[key].description}")
     if document.kind == KIND:
         check_access(as_effect(document), study, faults, said=set(faults.tree))
+        return
+    if document.rollout is not None:
+        check_rollout(document, study, faults, said=set(faults.tree))
+        check_records(document, faults)
+        check_outcomes(document, faults)
+        check_leaves(study, faults)
+        check_agreement(document, study, faults)
+        check_primary(document, study, faults, broken=broken)
         return
     if document.access is not None:
         faults.add("access", f"belongs to studies of kind {KIND}. Write kind: {KIND}.")
@@ -40,6 +51,18 @@ def check(document: Document, study: Study, *, broken: set[str], faults: FaultLi
     check_options(study, faults, broken=broken)
     check_linked(document, study, faults)
     check_agreement(document, study, faults)
+    check_primary(document, study, faults, broken=broken)
+
+
+def required(document: Document) -> tuple[str, ...]:
+    """Return the keys that a document of its kind must have."""
+    if document.rollout is not None:
+        return REQUIRED_ROLLOUT
+    return REQUIRED_ACCESS if document.kind == KIND else REQUIRED
+
+
+def check_primary(document: Document, study: Study, faults: FaultList, *, broken: set[str]) -> None:
+    """Primary estimators are among the estimators."""
     chosen = tuple(dict.fromkeys(study.estimators))
     if document.primary and "estimators" not in broken:
         for name in document.primary:
@@ -170,6 +193,9 @@ def check_assignment(document: Document, study: Study, faults: FaultList) -> Non
             faults.add(
                 "assignment.randomised.design", unknown(part.randomised.design, "a design", designs)
             )
+    if part.observed is not None and part.observed.given is None:
+        said = type(part.observed).model_fields["given"].description
+        faults.add("assignment.observed.given", f"is missing. It says: {said}")
     base = "assignment.observed.given" if part.observed else "assignment.randomised.given"
     for name in sorted({name for name in study.given if study.given.count(name) > 1}):
         faults.add(base, f'"{name}" is named twice.')
@@ -356,6 +382,11 @@ def check_estimand(document: Document, study: Study, faults: FaultList) -> None:
             "ratio is of two arms ([support, none]); a contrast that weighs arms is a difference. "
             "Write scale: difference, or contrasts of two arms.",
         )
+    for target in study.estimand.targets:
+        if target.kind in PANEL_TARGETS:
+            faults.add("estimand.target", f'"{target.kind}" is of roll-outs (rollout: …).')
+    if study.estimand.exposures:
+        faults.add("estimand.exposure", "is of roll-outs (rollout: …). Leave it out.")
     for name in study.estimand.subgroups:
         if name == study.arms.column:
             faults.add("estimand.subgroups", f'"{name}" is the exposure (arms.column).')

@@ -35,19 +35,23 @@ from fingerpost.studies.language.parts import (
     RecordsPart,
     SourcePart,
 )
+from fingerpost.studies.language.rollouts_convert import as_panel, scheduled, to_rollout
 from fingerpost.studies.language.terms import EVERY, expand, spelt_out
 from fingerpost.studies.option_columns import unwrapped
 
 IMPUTE = "impute"
+UNITS = "units"
 
 
 def to_study(document: Document) -> Study:
     """Return the Study of a document whose required keys are there."""
-    default, document, access = Study("", ""), as_effect(document), to_access(document)
+    default, access = Study("", ""), to_access(document)
+    document = as_panel(as_effect(document))
     arms, notes = to_arms(document.arms)
     assignment, all_but = to_assignment(document.assignment)
     population, words, more = to_population(document.population)
     outcomes, named = to_outcomes(document.outcomes)
+    rollout = to_rollout(document)
     missing = document.missing or (IMPUTE if document.imputation else default.missing)
     return Study(
         name=document.study or "",
@@ -60,7 +64,7 @@ def to_study(document: Document) -> Study:
         follow_up=str(document.follow_up or ""),
         outcomes=outcomes,
         covariates=to_covariates(document.covariates or {}, missing),
-        assignment=assignment,
+        assignment=scheduled(assignment, rollout),
         all_but=all_but,
         estimand=to_estimand(document.estimand or EstimandPart.model_construct(), arms),
         models=to_models(document.models, assignment.given, resolved=all_but is None),
@@ -83,7 +87,8 @@ def to_study(document: Document) -> Study:
         linked=to_linked(read_linked(document).linked, access),
         access=access,
         imputation=to_imputation(document, missing),
-        people=(document.population and document.population.people) or default.people,
+        people=people_of(document) or default.people,
+        rollout=rollout,
     )
 
 
@@ -96,6 +101,13 @@ def to_imputation(document: Document, missing: str) -> Imputation | None:
     return Imputation(
         part.copies, part.cycles, part.outcomes, tuple(part.auxiliary or ()), part.donors
     )
+
+
+def people_of(document: Document) -> str:
+    """Return what reports call those who are studied, empty for children."""
+    if document.rollout is not None:
+        return UNITS
+    return (document.population and document.population.people) or ""
 
 
 Notes = tuple[tuple[str, str], ...]
@@ -206,7 +218,7 @@ def to_covariates(parts: dict[str, CovariatePart], missing: str) -> tuple[Covari
 def to_assignment(part: AssignmentPart | None) -> tuple[Assignment, tuple[str, ...] | None]:
     """Return who assigned the arms, and the columns of `all_but` where that is how it was said."""
     if part is not None and part.observed is not None:
-        given, all_but = part.observed.given
+        given, all_but = part.observed.given or ((), None)
         return Observed(given, cluster=part.observed.cluster), all_but
     if part is None or part.randomised is None:
         return Observed(), None
@@ -248,6 +260,7 @@ def to_estimand(part: EstimandPart, arms: Arms) -> Estimand:
         summary=part.summary,
         horizons=tuple(dict.fromkeys(part.horizon or ())),
         subgroups=tuple(dict.fromkeys(part.subgroups or ())),
+        exposures=tuple(dict.fromkeys(part.exposure or ())),
     )
 
 

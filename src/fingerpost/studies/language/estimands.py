@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field, PlainValidator
 
 from fingerpost.core.errors import listed
-from fingerpost.core.estimand import SUMMARIES, Contrast, Target, pair
+from fingerpost.core.estimand import PANEL_TARGETS, SUMMARIES, Contrast, Target, pair
 from fingerpost.studies.language.fields import (
     Alternative,
     Names,
@@ -43,7 +43,9 @@ TRIMMED = ("ate", "att", "atu", "overlap", "received")
 def as_target(node: object) -> Target:
     """Return one target."""
     if not isinstance(node, dict):
-        return Target(choose(node, "a target", PLAIN_TARGETS, besides=OTHER_TARGETS))
+        return Target(
+            choose(node, "a target", (*PLAIN_TARGETS, *PANEL_TARGETS), besides=OTHER_TARGETS)
+        )
     fault_if(unknown_keys(node, ("received", "incremental", "trimmed", "of")))
     if "received" in node and len(node) == 1:
         return Target("received", arm=as_text(node["received"]))
@@ -74,7 +76,7 @@ def as_incremental(node: object) -> Target:
 
 TARGET_FORM: dict[str, Any] = {
     "anyOf": [
-        {"enum": list(PLAIN_TARGETS)},
+        {"enum": [*PLAIN_TARGETS, *PANEL_TARGETS]},
         {
             "type": "object",
             "additionalProperties": False,
@@ -174,7 +176,8 @@ class EstimandPart(Part):
         None,
         description="Whom the effect is for: one or a list of ate, att, atu, "
         "overlap, {received: arm}, {incremental: d}, {trimmed: c}, {trimmed: c, of: att}; "
-        "compliers, cutoff and matched where a leaf answers for these.",
+        "compliers, cutoff and matched where a leaf answers for these; of a roll-out simple, "
+        "exposure_average, group_average, calendar_average, long_term and at_exposure.",
     )
     scale: Annotated[Scale, among("a scale", get_args(Scale))] = Field(
         "difference", description="difference or ratio of standardised means."
@@ -188,6 +191,11 @@ class EstimandPart(Part):
         None,
         description="The time, or times, to which the effect on an outcome of kind time is asked, "
         "in its unit of time.",
+    )
+    exposure: Annotated[list[Number], Alternative(one_time, {"type": "number"})] | None = Field(
+        None,
+        description="Of target at_exposure: periods since provision began, 0 being the period in "
+        "which it did.",
     )
     subgroups: Names | None = Field(
         None,

@@ -40,6 +40,7 @@ from fingerpost.studies.language.parts import (
     read_outcomes,
     read_population,
 )
+from fingerpost.studies.language.rollouts import RolloutPart
 from fingerpost.studies.language.strategies import STRATEGY_FORM
 from fingerpost.studies.language.sustained import NEVER_FORM, SUSTAINED_FORM
 from fingerpost.studies.language.tree import Block, Word, line_of
@@ -204,6 +205,11 @@ class Document(Part):
     )
     arms: Annotated[ArmsPart, Alternative(read_arms, ARM_WORDS)] | None = Field(
         None, description="The exposure: {column, levels}, or {arm: words} on linked records."
+    )
+    rollout: RolloutPart | None = Field(
+        None,
+        description="Of a study of units over periods: when provision begins where, how the order "
+        "is drawn, what has to be found.",
     )
     access: AccessPart | None = Field(
         None, description="Kind access: what counts as provision, whose gaps, at equal what."

@@ -50,9 +50,11 @@ class Read:
 
 
 def read_linked(document: Document) -> Read:
-    """Return what a document asks of linked records; nothing where its arms name a column."""
+    """Return what a document asks of linked records; nothing where its arms name a column, or
+    where it is of a roll-out, whose arms are before and after provision began.
+    """
     read = Read()
-    if not isinstance(document.arms, dict):
+    if not isinstance(document.arms, dict) or document.rollout is not None:
         return read
     said = document.population
     at = read.part("time_zero", as_zero, document.time_zero, usual=TimeZero())

@@ -342,8 +342,10 @@ Given = Annotated[
 class ObservedPart(Part):
     """Arms as life gave them."""
 
-    given: Given = Field(
-        description="The covariates given which arms are taken to be exchangeable."
+    given: Given | None = Field(
+        None,
+        description="The covariates given which arms are taken to be exchangeable; of a roll-out, "
+        "given which trends are taken to be parallel, none if left out.",
     )
     cluster: Text | None = Field(None, description="The level at which variance is taken.")
 

@@ -1,0 +1,114 @@
+"""Speed of roll-outs against what was promised, a task a row.
+
+    python benchmarks/rollouts.py [power …]
+
+`power`: one scenario over 152 units and 12 periods, from the layout to power and smallest effect:
+one effect in units of equal size, and effects by exposure in units whose sizes differ,
+which is the dearest there is. `draw`: 100,000 candidates of a constrained draw. Prints a table;
+seconds are the median of `RUNS` calls, of a few where a call is long.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+# One thread of linear algebra: problems are small, and more only wait.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+ROOT = Path(__file__).resolve().parents[1]
+if __name__ == "__main__":
+    # This folder must not be searched: its file names are those of well-known packages.
+    sys.path[0] = str(ROOT)
+
+RUNS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """One measurement: what was done, in how many seconds, and how many were promised."""
+
+    what: str
+    wall: float
+    cpu: float
+    promised: float
+
+    @property
+    def met(self) -> bool:
+        """Whether the promise was kept."""
+        return self.wall <= self.promised
+
+
+def timed(what: str, call: Callable[[], object], *, promised: float, runs: int = RUNS) -> Timed:
+    """Return the median seconds of a call, after one that is not counted."""
+    call()
+    walls, cpus = [], []
+    for _ in range(runs):
+        wall, cpu = time.perf_counter(), time.process_time()
+        call()
+        walls.append(time.perf_counter() - wall)
+        cpus.append(time.process_time() - cpu)
+    return Timed(what, median(walls), median(cpus), promised)
+
+
+def power() -> list[Timed]:
+    """Return the time of a power scenario over 152 units and 12 periods."""
+    from fingerpost.core.leaves import Design, load
+    from fingerpost.core.rollout import Correlation, Power, Rollout, Wave
+    from fingerpost.designs._power import grounds, reach
+
+    periods = tuple(f"t{at}" for at in range(12))
+    waves = (*(Wave(f"w{at}", periods[2 * at]) for at in range(1, 6)), Wave("late"))
+    layout = load("designs", "staggered", kind=Design).layout(Rollout(periods, waves), 152)
+    correlation = Correlation("decay", 0.05, 0.8)
+    plain = Power(effect=0.05, sd=1.0, children=200)
+    dear = Power(effect=0.05, sd=1.0, children=200, size_cv=0.5, target="exposure_average")
+
+    def scenario(asked: Power) -> Callable[[], object]:
+        return lambda: reach(grounds(layout, asked), asked, correlation=correlation)
+
+    return [
+        timed("power: one effect, equal units", scenario(plain), promised=0.020),
+        timed("power: effects by exposure, unequal units", scenario(dear), promised=0.020),
+    ]
+
+
+def draw() -> list[Timed]:
+    """Return the time of 100,000 candidates of the example, scored, and the best kept."""
+    from fingerpost.designs._constrained import keep
+    from fingerpost.studies.document import read_study
+    from fingerpost.studies.rollouts.frozen import freeze, space_of
+
+    base = ROOT / "examples" / "rollouts"
+    frozen = freeze(read_study(base / "england.yaml"), base)
+    space, _ = space_of(frozen)
+    call = lambda: keep(space, bytes(32), count=100_000, accept=100_000)  # noqa: E731
+    return [timed("draw: 100,000 candidates, 152 units, 5 waves", call, promised=2.0, runs=3)]
+
+
+TASKS: dict[str, Callable[[], list[Timed]]] = {"power": power, "draw": draw}
+
+
+def main(asked: list[str]) -> int:
+    """Print every task asked for, all where none is; return 1 where a promise is not kept."""
+    unknown = sorted(set(asked) - set(TASKS))
+    if unknown:
+        print(f"no task {', '.join(unknown)}; there are {', '.join(TASKS)}", file=sys.stderr)
+        return 2
+    found = [one for name in asked or TASKS for one in TASKS[name]()]
+    wide = max(len(one.what) for one in found)
+    for one in found:
+        verdict = "met" if one.met else "NOT MET"
+        print(
+            f"{one.what:<{wide}}  {1000 * one.wall:9.2f} ms wall  {1000 * one.cpu:9.2f} ms CPU  "
+            f"promised {1000 * one.promised:.0f} ms: {verdict}"
+        )
+    return 0 if all(one.met for one in found) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

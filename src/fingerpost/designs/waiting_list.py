@@ -1,0 +1,45 @@
+"""A waiting list: some units, drawn, begin at once; the others later, and all of them together.
+
+What happens after the second group has begun has no comparison.
+"""
+
+from fingerpost.core.errors import UsageError
+from fingerpost.core.leaves import Design
+from fingerpost.core.rollout import Layout, Rollout, Wave
+from fingerpost.designs._assumptions import CARRIED_BY_MODEL, DRAWN, NO_ANTICIPATION, NO_SPILLING
+from fingerpost.designs._layouts import begun, first_begin, has_late, laid_out
+
+
+def layout(rollout: Rollout, units: int) -> Layout:
+    """Return the units that begin first and those that wait; where nothing is said, half of them
+    wait for half of the periods that are left.
+
+    Raises UsageError where waves do not begin in exactly two periods.
+    """
+    found = laid_out(rollout, units, own)
+    if len(begun(found)) != 2 or has_late(found):
+        raise UsageError(
+            "waiting_list: waves begin in two periods, and every unit begins. For more waves name "
+            "the design stepped_wedge, for units that do not begin staggered."
+        )
+    return found
+
+
+def own(rollout: Rollout, units: int) -> tuple[Wave, ...]:
+    """Return the design's own waves."""
+    first, periods = first_begin(rollout), rollout.periods
+    second = min(len(periods) - 1, first + (len(periods) - first + 1) // 2)
+    return (Wave("first", periods[first]), Wave("waiting", periods[second]))
+
+
+WAITING_LIST = Design(
+    title="Waiting list",
+    summary="Some units, drawn at random, begin at once; all others begin together later.",
+    reference="Hemming & Taljaard (2016), Journal of Clinical Epidemiology 69:137-146",
+    staggered=True,
+    concurrent=False,
+    assumes=(DRAWN, NO_ANTICIPATION, NO_SPILLING, CARRIED_BY_MODEL),
+    denies="Units that wait go without provision until the second group begins; nobody after that.",
+    analysis="gls_exposure_time",
+    layout=layout,
+)

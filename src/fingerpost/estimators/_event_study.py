@@ -1,0 +1,98 @@
+"""Effects by periods since provision began, with bands that hold all of them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtrit
+
+from fingerpost.core.analysis import PanelTask
+from fingerpost.core.table import Cell, Table
+from fingerpost.core.tells import Tells
+from fingerpost.estimators._panel import (
+    DRAWS,
+    TOO_FEW_CLUSTERS,
+    Units,
+    clusters_factor,
+    generator,
+    welch,
+)
+from fingerpost.kernels.clusters import sum_by
+from fingerpost.kernels.wild import wild_weights
+
+Array = NDArray[np.float64]
+
+
+def event_study(
+    leaf: str,
+    task: PanelTask,
+    units: Units,
+    rows: Sequence[tuple[int, float, Array]],
+) -> Table | None:
+    """Return effects by period since provision began; rows: (exposure, value, (u,) influence)."""
+    if not rows:
+        return None
+    influence = np.stack([row[2] for row in rows], axis=1)
+    sums = sum_by(units.cluster, influence, n_groups=len(units.keys))
+    value = np.array([row[1] for row in rows])
+    sums = sums * np.sqrt(clusters_factor(units)[0])
+    return event_study_of(leaf, task, units, [row[0] for row in rows], value, sums)
+
+
+def event_study_of(
+    leaf: str,
+    task: PanelTask,
+    units: Units,
+    ages: Sequence[int],
+    value: Array,
+    sums: Array,
+    *,
+    df: Array | None = None,
+) -> Table | None:
+    """Return effects by period since provision began, with bands that hold all of them at once;
+    None where clusters are too few.
+
+    value: (k,). sums: (g, k) by cluster, their squares' sum the variance. The bands' critical value
+    is a multiplier bootstrap's: cluster sums by random signs (Callaway & Sant'Anna 2021).
+    """
+    g = len(units.keys)
+    if g < TOO_FEW_CLUSTERS:
+        return None
+    errors = np.sqrt((sums**2).sum(axis=0))
+    freedom = welch(units, sums) if df is None else df
+    own = stdtrit(freedom, 0.5 + task.analysis.level / 2)
+    joint = np.maximum(band_critical(task, sums), own)
+    cells: list[tuple[Cell, ...]] = []
+    contrast = task.terms[0].words()
+    for at, middle, se, each, all_ in zip(ages, value, errors, own, joint, strict=True):
+        ends = (middle - each * se, middle + each * se, middle - all_ * se, middle + all_ * se)
+        cells.append((leaf, contrast, at, float(middle), float(se), *(float(one) for one in ends)))
+    return Table(
+        "event_study",
+        "Effects by periods since provision began",
+        ("estimator", "contrast", "exposure", "estimate", "se", "lo", "hi", "band_lo", "band_hi"),
+        ("label", "label", *("number",) * 7),
+        tuple(cells),
+        tells=Tells(
+            keys=("exposure",),
+            outcomes=("estimate", "se", "lo", "hi", "band_lo", "band_hi"),
+        ),
+        counts=(len(units.begins),) * len(cells),
+        clusters=(g,) * len(cells),
+        tags=(("outcome", task.terms[0].outcome),),
+        context="Exposure 0 is the period in which provision begins; before it effects should be "
+        "nought. An interval (lo, hi) holds its own effect at the level of the study; the bands "
+        "hold all of them at once.",
+    )
+
+
+def band_critical(task: PanelTask, sums: Array) -> float:
+    """Return the critical value of the largest |t| of q terms, by a multiplier bootstrap."""
+    moving = sums[:, (sums**2).sum(axis=0) > 0]
+    if not moving.shape[1]:
+        return 0.0
+    drawn = wild_weights(DRAWS, len(moving), stream=generator(task, "bands")) @ moving
+    largest = np.abs(drawn / np.sqrt((moving**2).sum(axis=0))).max(axis=1)
+    return float(np.quantile(largest, task.analysis.level))

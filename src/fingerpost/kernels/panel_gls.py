@@ -1,0 +1,68 @@
+"""Generalised least squares on the means of units by period, summed by sequence, not by unit.
+
+Units of one sequence (one wave) share a design and a covariance, so that what they tell is so many
+times what one of them tells (Hussey & Hughes 2007, Contemporary Clinical Trials 28:182-191).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fingerpost.kernels.arrays import Array, Numbers
+
+RANK = 1e-9
+
+
+def period_columns(waves: int, periods: int) -> Array:
+    """Return (w, t, t): an effect of each period, alike in every wave."""
+    return np.broadcast_to(np.eye(periods), (waves, periods, periods)).copy()
+
+
+def exposure_columns(
+    exposure: NDArray[np.integer], observed: NDArray[np.bool_]
+) -> tuple[Array, tuple[int, ...]]:
+    """Return (w, t, e), a column of each exposure that is seen, and which exposures those are.
+
+    exposure: (w, t) periods since provision began, from 0; negative where it has not.
+    """
+    seen = np.unique(exposure[observed & (exposure >= 0)])
+    columns = (exposure[:, :, None] == seen).astype(np.float64)
+    return columns, tuple(int(each) for each in seen)
+
+
+def information(
+    design: Array,
+    covariance: Array,
+    *,
+    units: Numbers,
+    observed: NDArray[np.bool_] | None = None,
+) -> Array:
+    """Return (p, p), the information of the coefficients: the sum of units × D′V⁻¹D.
+
+    design: (w, t, p); covariance: (w, t, t); units: (w,); observed: (w, t), all where left out.
+    Cells that are not observed drop out of both.
+    """
+    if observed is not None:
+        pairs = observed[:, :, None] & observed[:, None, :]
+        covariance = np.where(pairs, covariance, np.eye(covariance.shape[-1]))
+        design = design * observed[:, :, None]
+    solved = np.linalg.solve(covariance, design)
+    found: Array = np.einsum("w,wtp,wtq->pq", np.asarray(units, np.float64), design, solved)
+    return (found + found.T) / 2
+
+
+def contrast_variance(told: Array, weights: Array) -> Array:
+    """Return (k,) variances of k weighted sums of coefficients; infinite where one is not told.
+
+    told: (p, p) information; weights: (k, p).
+    """
+    scale = np.sqrt(np.maximum(np.diag(told), 0.0))
+    safe = np.where(scale > 0, scale, 1.0)
+    values, vectors = np.linalg.eigh(told / np.outer(safe, safe))
+    kept = values > RANK * max(float(values[-1]), 1e-300)
+    along = (weights / safe) @ vectors
+    unseen = np.linalg.norm(along[:, ~kept], axis=1) + np.abs(weights) @ (scale == 0)
+    found: Array = np.sum(along[:, kept] ** 2 / values[kept], axis=1)
+    size = np.linalg.norm(along, axis=1)
+    return np.where(unseen > 1e-6 * np.maximum(size, 1e-300), np.inf, found)

@@ -1,0 +1,63 @@
+"""How far an effect may lie if trends part after provision begins as they did before.
+
+Rambachan & Roth (2023), Review of Economic Studies 90:2555-2591, relative magnitudes: from one
+period to the next the waves drift apart, after provision began, by at most M times the most that
+they did in any step before. Intervals are the union, over which step was the largest and its sign,
+of intervals for the two linear ends that it would give: whichever step it truly was, its own
+interval holds the truth, so the union does. It is as wide as theirs or wider.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtri
+
+from fingerpost.kernels.arrays import Array
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """Ends of the effects allowed (low, high) and of an interval for them (lo, hi)."""
+
+    times: float
+    low: float
+    high: float
+    lo: float
+    hi: float
+
+
+def relative_magnitudes(
+    before: Array, after: Array, covariance: Array, *, weights: Array, times: float, level: float
+) -> Drift:
+    """Return what drift of `times` the largest step before allows.
+
+    before: (k,) effects of the periods before the last one without provision, earliest first; that
+    one's is 0. after: (m,). covariance: (k + m, k + m). weights: (m,) of the effect that is asked.
+    """
+    k = len(before)
+    value = np.concatenate([before, after])
+    target = np.concatenate([np.zeros(k), weights])
+    # A step of drift at exposure s is carried by every effect from s on.
+    reach = times * float(np.abs(np.cumsum(weights[::-1])).sum())
+    steps = np.zeros((k, k + len(after)))
+    steps[np.arange(k), np.arange(k)] = -1.0
+    steps[np.arange(k - 1), np.arange(1, k)] = 1.0
+    critical = float(ndtri(0.5 + level / 2))
+    low, high, lo, hi = np.inf, -np.inf, np.inf, -np.inf
+    for sign in (1.0, -1.0):
+        for step in steps:
+            away = reach * sign * step
+            first, last = target - away, target + away
+            ends = float(first @ value), float(last @ value)
+            low, high = min(low, *ends), max(high, *ends)
+            errors = [_root(float(end @ covariance @ end)) for end in (first, last)]
+            own = ends[0] - critical * errors[0], ends[1] + critical * errors[1]
+            if own[0] <= own[1]:
+                lo, hi = min(lo, own[0]), max(hi, own[1])
+    return Drift(times, low, high, lo, hi)
+
+
+def _root(variance: float) -> float:
+    return float(np.sqrt(max(variance, 0.0)))

@@ -1,0 +1,229 @@
+"""What must hold in a document of a roll-out, before any record is read."""
+
+from __future__ import annotations
+
+import re
+
+from fingerpost.core.errors import listed, nearest
+from fingerpost.core.estimand import PANEL_TARGETS
+from fingerpost.core.leaves import Estimator, load, names
+from fingerpost.core.rollout import Power, Rollout
+from fingerpost.core.study import Study
+from fingerpost.studies.language.faults import FaultList
+from fingerpost.studies.language.form import Document
+from fingerpost.studies.language.rollouts import NOT_OF_ROLLOUTS
+
+
+def check_rollout(document: Document, study: Study, faults: FaultList, *, said: set[str]) -> None:
+    """Note every fault of a document of a roll-out. said: the keys at the top of the file."""
+    for key in NOT_OF_ROLLOUTS:
+        if key in said:
+            faults.add(
+                key, "belongs to studies of children; this one is of a roll-out. Leave it out."
+            )
+    rollout = study.rollout
+    if rollout is None:
+        return
+    check_ways(document, faults)
+    check_waves(rollout, faults)
+    check_draw(rollout, faults)
+    check_pulse(rollout, faults)
+    check_power(rollout, faults)
+    check_collection(rollout, faults)
+    check_records_of(document, study, faults)
+    check_targets(study, faults)
+    check_takers(study, faults)
+
+
+def check_ways(document: Document, faults: FaultList) -> None:
+    """Exactly one way of assignment; what was drawn by a design that there is."""
+    part = document.assignment
+    if part is None:
+        return
+    if (part.observed is None) == (part.randomised is None):
+        faults.add(
+            "assignment",
+            "needs exactly one of observed: {} and randomised: {design: stepped_wedge, unit: …}.",
+        )
+    for key in ("observed", "randomised"):
+        own = getattr(part, key)
+        if own is not None and own.given is not None and own.given[1] is not None:
+            words = "all_but is of studies of children. Name columns."
+            faults.add(f"assignment.{key}.given", words)
+    design = part.randomised.design if part.randomised else None
+    if design is not None and design not in names("designs"):
+        known = names("designs")
+        menu = f"Allowed: {listed(known)}.{nearest(design, known)}"
+        faults.add("assignment.randomised.design", f'"{design}" is no design of a roll-out. {menu}')
+
+
+def check_waves(rollout: Rollout, faults: FaultList) -> None:
+    """Periods told once and in order, waves that begin in them, at most one without a number."""
+    twice = sorted({one for one in rollout.periods if rollout.periods.count(one) > 1})
+    if twice:
+        faults.add("rollout.periods", f"{listed(twice)} is named twice.")
+    if rollout.periods and len(rollout.periods) < 2:
+        faults.add("rollout.periods", "one period shows no change. Name two or more.")
+    if rollout.waves and not rollout.periods:
+        faults.add("rollout.periods", "is missing: waves begin in a period. Write periods: [...].")
+    for wave in rollout.waves:
+        if wave.begins and rollout.periods and wave.begins not in rollout.periods:
+            menu = f"Allowed: {listed(rollout.periods)}.{nearest(wave.begins, rollout.periods)}"
+            faults.add(
+                f"rollout.waves.{wave.name}.begins",
+                f'"{wave.begins}" is not a period. {menu}',
+                at=("rollout", "waves", wave.name),
+            )
+    if len(rollout.waves) == 1:
+        faults.add("rollout.waves", "one wave leaves nothing to compare it with. Name two or more.")
+    for what, open_ in (
+        ("units", [one.name for one in rollout.waves if one.units is None]),
+        ("begins", [one.name for one in rollout.waves if not one.begins]),
+    ):
+        if len(open_) > 1:
+            faults.add("rollout.waves", f"{listed(open_)} have no {what}; at most one wave may.")
+    if rollout.periods and rollout.anticipation >= len(rollout.periods):
+        faults.add("rollout.anticipation", f"is not less than the {len(rollout.periods)} periods.")
+
+
+def check_draw(rollout: Rollout, faults: FaultList) -> None:
+    """Limits on waves that there are; a pair is not both together and apart."""
+    waves = tuple(one.name for one in rollout.waves)
+    for place, limit in enumerate(rollout.draw.limits):
+        if limit.wave is not None and limit.wave not in waves:
+            faults.add(
+                "rollout.draw.limits",
+                f'"{limit.wave}" is no wave. Allowed: {listed(waves)}.{nearest(limit.wave, waves)}',
+                at=("rollout", "draw", "limits", place),
+            )
+    both = {frozenset(one) for one in rollout.draw.together}
+    for pair in rollout.draw.apart:
+        if frozenset(pair) in both:
+            faults.add("rollout.draw.apart", f"{listed(pair)} are to be both together and apart.")
+    for key in ("together", "apart"):
+        for pair in getattr(rollout.draw, key):
+            if pair[0] == pair[1]:
+                faults.add(f"rollout.draw.{key}", f'"{pair[0]}" is paired with itself.')
+
+
+def check_pulse(rollout: Rollout, faults: FaultList) -> None:
+    """Parties where they reveal, and only there; each with a SHA-256."""
+    pulse = rollout.draw.pulse
+    if (pulse.source == "parties") != bool(pulse.parties):
+        faults.add(
+            "rollout.draw.pulse",
+            "needs parties: {name: SHA-256 of its secret} with source: parties, and only there.",
+        )
+    for name, digest in pulse.parties:
+        if re.fullmatch("[0-9a-f]{64}", digest) is None:
+            faults.add(
+                "rollout.draw.pulse.parties",
+                f"{name}: a SHA-256 has 64 digits of 0-9 and a-f. The party takes it of the 32 "
+                "bytes of its secret.",
+            )
+
+
+def check_power(rollout: Rollout, faults: FaultList) -> None:
+    """What is needed to say what can be found, and correlations that can be."""
+    power = rollout.power
+    if power is None:
+        return
+    absent = missing_of(power)
+    if absent:
+        faults.add("rollout.power", f"kind {power.kind} needs {listed(absent)}.")
+    if power.kind == "binary":
+        for key in ("level", "level_with"):
+            value = getattr(power, key)
+            if value is not None and not 0 < value < 1:
+                faults.add(f"rollout.power.{key}", "is a risk: it lies between 0 and 1.")
+    if power.sd is not None and power.sd <= 0:
+        faults.add("rollout.power.sd", "is not above 0.")
+    for one in power.correlations:
+        for key in ("icc", "cac", "iac", "churn"):
+            if not 0 <= getattr(one, key) <= 1:
+                faults.add(f"rollout.power.correlations.{key}", "lies between 0 and 1.")
+
+
+def missing_of(power: Power) -> tuple[str, ...]:
+    """Return the keys without which a kind of outcome has no power."""
+    needed = {"continuous": ("sd",)}.get(power.kind, ("level",))
+    absent = [key for key in needed if getattr(power, key) is None]
+    return tuple(absent)
+
+
+def check_collection(rollout: Rollout, faults: FaultList) -> None:
+    """Days are dates, of periods that there are."""
+    import datetime
+
+    for period, day in rollout.collection.ends if rollout.collection else ():
+        if period not in rollout.periods:
+            faults.add("rollout.collection.ends", f'"{period}" is not a period.')
+        try:
+            datetime.date.fromisoformat(day)
+        except ValueError:
+            faults.add("rollout.collection.ends", f'"{day}" is no date. Write 2027-12-31.')
+
+
+def check_records_of(document: Document, study: Study, faults: FaultList) -> None:
+    """Records that are read as a panel need the unit, the period, and when provision began."""
+    rollout = study.rollout
+    if document.records is None or rollout is None:
+        return
+    if not study.records.unit:
+        faults.add("records.unit", "is missing: the column that names the unit (the area).")
+    if not rollout.period:
+        faults.add("rollout.period", "is missing: the records' column of the period.")
+    told = bool(rollout.adopted) + (rollout.starts is not None)
+    if told == 0 and not study.assignment.randomised:
+        faults.add(
+            "rollout.adopted",
+            "is missing: the records' column of the period in which provision began, or starts: a "
+            "table of its own.",
+        )
+    if told == 2:
+        faults.add("rollout.starts", "and adopted are given together. Keep one.")
+    levels = tuple(level for level, _ in study.records.clusters)
+    cluster = study.cluster
+    if not study.assignment.randomised and cluster is not None and cluster not in levels:
+        menu = f" Allowed: {listed(levels)}." if levels else " records.clusters names none."
+        faults.add("assignment.observed.cluster", f'"{cluster}" is no level.{menu}')
+
+
+def check_targets(study: Study, faults: FaultList) -> None:
+    """Targets of roll-outs only; at_exposure with its exposures."""
+    for target in study.estimand.targets:
+        if target.kind not in PANEL_TARGETS:
+            faults.add(
+                "estimand.target",
+                f'"{target.label()}" is of studies of children. Of a roll-out: '
+                f"{listed(PANEL_TARGETS)}.",
+            )
+        if target.kind == "at_exposure" and not study.estimand.exposures:
+            faults.add(
+                "estimand.exposure",
+                "is missing: target at_exposure needs periods since it began: exposure: [0, 1, 2].",
+            )
+
+
+def check_takers(study: Study, faults: FaultList) -> None:
+    """Leaves that take units over periods; those that lean on a draw need one."""
+    known = names("estimators")
+    for place, name in enumerate(study.estimators):
+        if name not in known:
+            continue
+        leaf = load("estimators", name, kind=Estimator)
+        can = [one for one in known if load("estimators", one, kind=Estimator).takes == "panel"]
+        at = ("estimators", place)
+        if leaf.takes != "panel":
+            faults.add(
+                "estimators",
+                f"{name} is of children, not of units over periods; {listed(can)} are.",
+                at=at,
+            )
+        elif leaf.drawn and not study.assignment.randomised:
+            faults.add(
+                "estimators",
+                f"{name} leans on a draw, and here life assigned the order. Leave it out, or write "
+                "assignment: {randomised: …} if the order was drawn.",
+                at=at,
+            )

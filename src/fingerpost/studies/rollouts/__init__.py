@@ -1,0 +1,1 @@
+"""Roll-outs: planned, rehearsed, drawn, collected and analysed as they were drawn."""

@@ -1,0 +1,252 @@
+"""Run a study of a roll-out: from a panel of units over periods to a finding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fingerpost.cohorts.panel import complete, read_panel
+from fingerpost.cohorts.reading import TableRecords
+from fingerpost.core.allocation import Allocation, Permutations
+from fingerpost.core.analysis import Analysis, PanelTask
+from fingerpost.core.answer import Answer
+from fingerpost.core.errors import NotFitted, Unanswerable
+from fingerpost.core.estimand import Term
+from fingerpost.core.flow import Flow
+from fingerpost.core.leaves import Estimator, Sensitivity, load
+from fingerpost.core.panel import Panel
+from fingerpost.core.refusal import Broken, Refusal
+from fingerpost.core.rollout import NEVER
+from fingerpost.core.study import SensitivitySpec, Study
+from fingerpost.core.table import Cell, Table
+from fingerpost.core.tells import Tells
+from fingerpost.sensitivity._task import PanelSensitivityTask
+from fingerpost.studies import plan
+from fingerpost.studies.answering import finite_only, unanswered
+
+Say = Callable[[str], None]
+Ints = NDArray[np.int64]
+FEWEST_UNITS = 2  # of those with provision, and of those to compare them with
+SMALL_WAVE = 5  # units; an effect that rests on fewer is mostly their own fortune
+SMALL = (
+    "an effect at this exposure, or a mean over exposures, rests on {units} where provision began "
+    "in {period}: fewer than 5 units, so that it may be their own fortune"
+)
+
+
+class Analysed:
+    """What a panel gave: answers in the study's order, refusals, tables, analyses, the flow."""
+
+    def __init__(self, flow: Flow) -> None:
+        self.answers: list[Answer] = []
+        self.refusals: list[Refusal] = []
+        self.tables: list[Table] = []
+        self.sensitivity: list[Answer] = []
+        self.flow = flow
+
+
+def analysed(
+    study: Study,
+    records: TableRecords,
+    *,
+    allocation: Allocation | None,
+    permutations: Permutations | None,
+    say: Say,
+) -> tuple[Analysed, Panel]:
+    """Return what every leaf of a study says of its panel, and the panel as it was read.
+
+    allocation, permutations: of the draw, from its ledger; None where there is none.
+    """
+    found = plan.estimators(study)
+    read = read_panel(study, records, allocation=allocation, covariates=columns(study, found))
+    told = Analysed(read.flow)
+    for spec in study.outcomes:
+        panel, left = complete(read.panel, spec.name)
+        if left:
+            reason = f"{spec.name} was not recorded in every period"
+            told.flow = told.flow.then(reason, left, outcome=spec.name)
+        terms = plan.asked(study, spec.name)
+        few = too_few(panel, terms)
+        told.tables += [waves_table(panel, spec.name), periods_table(panel, spec.name)]
+        if few is not None:
+            told.refusals.append(few)
+            continue
+        task = PanelTask(panel, terms, analysis_of(study), anticipation_of(study), permutations)
+        answers = [
+            ask(study, name, leaf, task, say=say)
+            for name, leaf in found.items()
+            if plan.answers(leaf, study, terms)
+        ]
+        told.answers += answers
+        told.sensitivity += [
+            sensitive(study, spec_, task, tuple(answers), say=say) for spec_ in study.sensitivity
+        ]
+    return told, read.panel
+
+
+def analysis_of(study: Study) -> Analysis:
+    """Return what leaves over panels are told."""
+    return Analysis(
+        study.given,
+        assignment=study.assignment,
+        cluster=cluster_of(study),
+        level=study.level,
+        stream=study.name,
+        seed=study.seed,
+    )
+
+
+def cluster_of(study: Study) -> str | None:
+    """Return the level at which variance is taken: that of the draw, or as the study says; None is
+    the panel's own unit.
+    """
+    levels = dict(study.records.clusters)
+    return study.cluster if study.cluster in levels else None
+
+
+def anticipation_of(study: Study) -> int:
+    """Return the periods before provision begins in which units may already behave otherwise."""
+    return study.rollout.anticipation if study.rollout else 0
+
+
+def columns(study: Study, found: Mapping[str, Estimator]) -> tuple[str, ...]:
+    """Return the columns of covariates that the study names, or options of its leaves."""
+    named = list(study.given)
+    for name, leaf in found.items():
+        said = plan.options(study, name)
+        for option in leaf.columns:
+            value = said.get(option, ())
+            named += [value] if isinstance(value, str) else [str(one) for one in value]  # type: ignore[attr-defined]
+    return tuple(dict.fromkeys(named))
+
+
+def too_few(panel: Panel, terms: tuple[Term, ...]) -> Refusal | None:
+    """Return the refusal of a panel with too few units with provision, or without."""
+    adopted = np.asarray(panel.adopted)
+    rules = []
+    for what, count in (
+        ("units in which provision began", int(np.count_nonzero(adopted > 0))),
+        ("units in which it had not begun when it first did", later(adopted)),
+    ):
+        if count < FEWEST_UNITS:
+            words = f"{count} {what}; {FEWEST_UNITS} are needed"
+            rules.append(Broken("units", "enough units", float(count), float(FEWEST_UNITS), words))
+    mend = "Widen the panel, or ask of an outcome that is recorded in every period."
+    return Refusal(terms, tuple(rules), mend) if rules else None
+
+
+def later(adopted: Ints) -> int:
+    """Return how many units were without provision in the period in which it first began."""
+    begun = adopted[adopted > 0]
+    return int(np.count_nonzero((adopted < 0) | (adopted > begun.min()))) if len(begun) else 0
+
+
+def ask(study: Study, name: str, leaf: Estimator, task: PanelTask, *, say: Say) -> Answer:
+    """Return one leaf's answer on one outcome's panel; what it finds it has no answer to is refused
+    for itself.
+    """
+    terms = plan.answers(leaf, study, task.terms)
+    say(f"{terms[0].outcome}: {name}")
+    told = replace(
+        task, terms=terms, analysis=replace(task.analysis, options=plan.options(study, name))
+    )
+    try:
+        answer = leaf.run(told)
+    except (NotFitted, Unanswerable) as fault:
+        return unanswered(name, terms, fault=fault)
+    tables = tuple(replace(table, leaf=name) for table in answer.tables)
+    answer = finite_only(replace(answer, leaf=name, tables=tables))
+    return replace(answer, warnings=(*answer.warnings, *small_waves(task.panel, answer)))
+
+
+def small_waves(panel: Panel, answer: Answer) -> tuple[tuple[Term, str], ...]:
+    """Return a warning for each answered exposure that rests on one small wave alone."""
+    if answer.estimate is None:
+        return ()
+    adopted, last = np.asarray(panel.adopted), len(panel.periods) - 1
+    found = []
+    for term in answer.estimate.terms:
+        if term.exposure_time is None:
+            continue
+        reach = (adopted > 0) & (adopted + term.exposure_time <= last)
+        count = int(np.count_nonzero(reach))
+        starts = np.unique(adopted[reach])
+        if 0 < count < SMALL_WAVE:
+            period = panel.periods[int(starts[0])] if len(starts) else ""
+            words = f"{count} unit{'s' if count > 1 else ''}"
+            found.append((term, SMALL.format(units=words, period=period)))
+    return tuple(found)
+
+
+def sensitive(
+    study: Study, spec: SensitivitySpec, task: PanelTask, answers: tuple[Answer, ...], *, say: Say
+) -> Answer:
+    """Return one sensitivity analysis of one outcome's panel."""
+    leaf = load("sensitivity", spec.leaf, kind=Sensitivity)
+    say(f"{task.terms[0].outcome}: {spec.leaf}")
+    told = PanelSensitivityTask(study, task, answers, dict(spec.options), study.level)
+    try:
+        return replace(leaf.run(told), leaf=spec.leaf)
+    except (NotFitted, Unanswerable) as fault:
+        return unanswered(spec.leaf, task.terms, fault=fault)
+
+
+def wave_words(panel: Panel) -> list[tuple[str, Ints]]:
+    """Return each wave in words with its units, in the order in which provision began."""
+    adopted = np.asarray(panel.adopted)
+    starts = [int(one) for one in np.unique(adopted[adopted >= 0])]
+    waves = [(panel.periods[at], np.flatnonzero(adopted == at)) for at in starts]
+    never = np.flatnonzero(adopted == NEVER)
+    return [*waves, ("not by the last period", never)] if len(never) else waves
+
+
+def waves_table(panel: Panel, outcome: str) -> Table:
+    """Return how many units began when, and what they were like before the first began."""
+    own = panel.outcomes[outcome]
+    first = int(min(np.asarray(panel.adopted)[np.asarray(panel.adopted) > 0], default=1))
+    rows: list[tuple[Cell, ...]] = []
+    counts: list[int | None] = []
+    for words, units in wave_words(panel):
+        before = own.mean[units][:, :first]
+        mean = float(np.nanmean(before)) if before.size and np.isfinite(before).any() else None
+        rows.append((words, len(units), mean))
+        counts.append(int(own.count[units][:, :first].sum()))
+    return Table(
+        "waves",
+        f"When provision began: {outcome}",
+        ("provision began", "units", "mean before anyone began"),
+        ("label", "count", "number"),
+        tuple(rows),
+        counts=tuple(counts),
+        context="Units by the period in which provision began, each unit and period counted alike.",
+        tells=Tells(outcomes=("mean before anyone began",)),
+        tags=(("outcome", outcome),),
+    )
+
+
+def periods_table(panel: Panel, outcome: str) -> Table:
+    """Return the mean of every wave in every period, and whether provision had begun."""
+    own = panel.outcomes[outcome]
+    rows: list[tuple[Cell, ...]] = []
+    counts: list[int | None] = []
+    adopted = np.asarray(panel.adopted)
+    for words, units in wave_words(panel):
+        begins = int(adopted[units[0]])
+        for at, period in enumerate(panel.periods):
+            has = begins != NEVER and at >= begins
+            rows.append((words, period, has, len(units), float(own.mean[units, at].mean())))
+            counts.append(int(own.count[units, at].sum()))
+    return Table(
+        "wave_periods",
+        f"Means by wave and period: {outcome}",
+        ("provision began", "period", "begun", "units", "mean"),
+        ("label", "label", "flag", "count", "number"),
+        tuple(rows),
+        counts=tuple(counts),
+        context="The mean over the units of a wave in a period, each unit counted alike.",
+        tells=Tells(outcomes=("mean",)),
+        tags=(("outcome", outcome),),
+    )

@@ -1,0 +1,245 @@
+"""Registering a draw: everything frozen, checked for feasibility, and committed to in public.
+
+Kinds of event that a roll-out's ledger holds are declared here, with what each must say.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fingerpost.core.errors import FingerpostError, Malformed, UsageError, listed
+from fingerpost.core.study import Study
+from fingerpost.core.words import counted, listing
+from fingerpost.designs._constrained import Shape, draw_candidates, keep, shape
+from fingerpost.designs._feasible import attempt, hardly, infeasible
+from fingerpost.ledger.chain import canonical
+from fingerpost.ledger.events import Entry, Event
+from fingerpost.ledger.store import Ledger
+from fingerpost.studies.rollouts import folder as folders
+from fingerpost.studies.rollouts.folder import COMMITMENT, LEDGER, PLAN, REGISTER, STUDY, put
+from fingerpost.studies.rollouts.frozen import Frozen, freeze, open_frozen, space_of
+
+# Kind → what its body must hold; it may hold more.
+EVENTS: dict[str, tuple[str, ...]] = {
+    "registered": ("study", "study_digest", "register", "units"),
+    "committed": ("commitment", "pulse"),
+    "drawn": ("pulse", "round", "draw", "probabilities"),
+    "issued": ("wave", "units"),
+    "started": ("unit", "period"),
+    "slipped": ("unit", "period"),
+    "withdrew": ("unit",),
+    "merged": ("units", "into"),
+    "split": ("unit", "into"),
+    "frozen": ("what", "digest"),
+}
+LONGEST = 160
+FIRST_LOCKED = 3
+
+
+def event(kind: str, body: Mapping[str, Any]) -> Event:
+    """Return an event of a roll-out. Raises UsageError for a kind that there is not, or a body that
+    does not say what that kind must.
+
+    >>> event("withdrew", {"unit": "E09000001"}).kind
+    'withdrew'
+    """
+    if kind not in EVENTS:
+        raise UsageError(f'a roll-out has no event "{kind}". There are: {listed(EVENTS)}.')
+    missing = [key for key in EVENTS[kind] if key not in body]
+    if missing:
+        raise UsageError(f"{kind}: the event does not say its {listing(missing)}.")
+    canonical(dict(body))
+    return Event(kind, dict(body))
+
+
+def stream_of(study: str) -> str:
+    """Return the name of a roll-out's stream in a ledger."""
+    return f"rollout {study}"[:LONGEST]
+
+
+def record(
+    folder: Path, kind: str, body: Mapping[str, Any], *, key: str, ledger: str | None = None
+) -> Entry:
+    """Write an event of a roll-out into the ledger of its folder, and its manifest anew.
+
+    key: the name of the request; repeated, it returns the entry that is there. ledger: the URL of a
+    database, where it does not lie in the folder. Raises UsageError for an event that does not say
+    what its kind must.
+    """
+    said = event(kind, body)
+    frozen = open_frozen(folders.read(folder / PLAN), folders.read(folder / REGISTER))
+    stream = stream_of(frozen.plan["study"])
+    with Ledger(ledger or folder / LEDGER) as held:
+        entry = held.append(stream, lambda _: said, key=key)
+        folders.note(folder, held, stream)
+    return entry
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A draw that is committed to. commitment: in hexadecimal, to be published. new: whether this
+    call made it, or found it there already.
+    """
+
+    frozen: Frozen
+    commitment: str
+    new: bool
+
+
+def register(
+    study: Study,
+    base: Path,
+    out: Path,
+    *,
+    study_file: bytes = b"",
+    keeper: Path | None = None,
+    ledger: str | None = None,
+) -> Registered:
+    """Freeze the plan and register of a draw in a folder, and commit to them.
+
+    out: a folder that is new, empty, or holds the same commitment already. keeper: a file outside
+    it, in which the secret of whoever keeps later waves to themselves is made, where they do.
+    ledger: the URL of a database, where it is not to lie in the folder. Raises Malformed where the
+    draw cannot be made as planned, with every reason; then nothing is written.
+    """
+    secret = keeper_secret(keeper, out) if keeper else b""
+    sealed = hashlib.sha256(secret).hexdigest() if secret else ""
+    frozen = freeze(study, base, study_file=study_file, sealed=sealed)
+    commitment = frozen.commitment.hex()
+    new = not (out / PLAN).is_file()
+    if new:
+        check_feasible(frozen)
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise UsageError(f"--out {out}: it is not empty. Name a folder that is new or empty.")
+        if keeper and not keeper.is_file():
+            keeper.parent.mkdir(parents=True, exist_ok=True)
+            put(keeper, f"{secret.hex()}\n".encode(), private=True)
+        write_frozen(out, frozen, study_file)
+    elif folders.read(out / PLAN) != frozen.document:
+        raise UsageError(differs(out, frozen))
+    with Ledger(ledger or out / LEDGER) as held:
+        note(held, frozen)
+        folders.note(out, held, stream_of(study.name))
+    return Registered(frozen, commitment, new)
+
+
+def keeper_secret(keeper: Path, out: Path) -> bytes:
+    """Return the secret of the keeper's file, or a new one where there is none yet."""
+    if keeper.absolute().is_relative_to(out.absolute()):
+        raise UsageError(
+            f"{keeper} lies in {out}, which is for everyone. Keep the secret elsewhere."
+        )
+    return read_secret(keeper) if keeper.is_file() else secrets.token_bytes(32)
+
+
+def read_secret(path: Path) -> bytes:
+    """Return the secret of a keeper's file."""
+    try:
+        found = bytes.fromhex(folders.read(path).decode("ascii").strip())
+    except ValueError:
+        found = b""
+    if len(found) != 32:
+        raise Malformed(f"{path}: it holds no secret of 32 bytes, as `--keeper` writes it.")
+    return found
+
+
+def differs(out: Path, frozen: Frozen) -> str:
+    """Return in words what is no longer as it was committed to."""
+    held = open_frozen(folders.read(out / PLAN), folders.read(out / REGISTER)).plan
+    changed = sorted(key for key in {*held, *frozen.plan} if held.get(key) != frozen.plan.get(key))
+    return (
+        f"--out {out}: another draw is committed to there; since then {listing(changed)} changed. "
+        "A draw is made as it was committed to. Put the study and register back, or name a new "
+        "folder and publish its commitment."
+    )
+
+
+def check_feasible(frozen: Frozen) -> None:
+    """Raise Malformed where the draw cannot be made, with every reason and its numbers.
+
+    Trial draws, whose numbers have nothing to do with the draw's, show limits that are hardly ever
+    met; a whole trial of the draw, pairs of units that nobody declared and that are yet always or
+    never in one wave.
+    """
+    space, names = space_of(frozen)
+    found = infeasible(space, names)
+    if not found:
+        trial = attempt(space, names, purpose=frozen.commitment)
+        found = hardly(space, trial, candidates=frozen.plan["candidates"])
+        if not found:
+            plan, seed = frozen.plan, trial_seed(frozen)
+            kept = keep(space, seed, count=plan["candidates"], accept=plan["accept_millionths"])
+            tried = shape(space, draw_candidates(space, seed, kept.numbers))
+            found = locked(frozen, tried)
+    if found:
+        raise Malformed(found)
+
+
+def trial_seed(frozen: Frozen) -> bytes:
+    """Return the seed of trials and rehearsals of a draw, which no pulse can give."""
+    return hashlib.sha256(b"rehearsal of " + frozen.commitment).digest()
+
+
+def locked(frozen: Frozen, found: Shape) -> list[str]:
+    """Return in words that pairs are locked, where any are."""
+    pairs, units = found.locked.tolist(), frozen.units
+    if not pairs:
+        return []
+    told = [f"{units[one]} and {units[other]}" for one, other in pairs[:FIRST_LOCKED]]
+    return [
+        f"{counted(len(pairs), 'pair')} of units, {'; '.join(told)} among them, are always or "
+        f"never in one wave in {found.draws:,} kept draws, though nothing declares them together "
+        "or apart: what limits, strata and balance leave is too little. Loosen a limit, make "
+        "strata coarser, draw more candidates, keep a larger share of them, or declare these pairs."
+    ]
+
+
+def write_frozen(out: Path, frozen: Frozen, study_file: bytes) -> None:
+    """Write the frozen files as one: the folder appears with all of them or not at all."""
+    out.absolute().parent.mkdir(parents=True, exist_ok=True)
+    if out.is_dir():
+        out.rmdir()
+    aside = Path(tempfile.mkdtemp(prefix=".fingerpost-", dir=out.absolute().parent))
+    try:
+        if study_file:
+            put(aside / STUDY, study_file)
+        put(aside / REGISTER, frozen.register)
+        put(aside / COMMITMENT, commitment_file(frozen))
+        put(aside / PLAN, frozen.document)
+        aside.chmod(0o755)
+        aside.rename(out)
+    except OSError as error:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise FingerpostError(f"{out}: {error.strerror}. Name another place.") from None
+
+
+def commitment_file(frozen: Frozen) -> bytes:
+    """Return the commitment as `sha256sum -c` reads it."""
+    return f"{frozen.commitment.hex()}  {PLAN}\n".encode()
+
+
+def note(ledger: Ledger, frozen: Frozen) -> None:
+    """Write down in the ledger that the draw is registered and committed to, once."""
+    plan = frozen.plan
+    stream = stream_of(plan["study"])
+    said = {key: plan[key] for key in ("study", "study_digest", "register")}
+    registered = event("registered", {**said, "units": len(frozen.units)})
+    committed = event(
+        "committed", {"commitment": frozen.commitment.hex(), "pulse": dict(plan["pulse"])}
+    )
+    first = ledger.append(stream, lambda _: registered, key="registered")
+    if first.body.get("study_digest") != plan["study_digest"]:
+        raise Malformed(
+            f"the ledger holds another study under the name {plan['study']}. Name another ledger, "
+            "or give the study another name."
+        )
+    second = ledger.append(stream, lambda _: committed, key="committed")
+    if second.body != committed.body:
+        raise Malformed("the ledger holds another commitment for this study. Name another ledger.")

@@ -1,0 +1,113 @@
+"""How many units a roll-out has, and in which unit its outcome is counted."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from fingerpost.core.errors import Malformed, UsageError, nearest
+from fingerpost.core.rollout import Power, Register, Rollout
+from fingerpost.core.study import Study
+from fingerpost.core.words import counted, listing
+
+MOST_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How numbers of an outcome are shown: multiplied by `times`, followed by `words`; in tables
+    and data they are as they are, in unit `raw`.
+    """
+
+    words: str
+    times: float = 1.0
+    raw: str = ""
+
+
+def rollout_of(study: Study) -> Rollout:
+    """Return the roll-out of a study. Raises UsageError where it has none."""
+    if study.rollout is None:
+        raise UsageError(
+            f"{study.name}: this study is of no roll-out. It needs `rollout:` with periods and "
+            "waves; see examples/rollouts."
+        )
+    return study.rollout
+
+
+def power_of(rollout: Rollout) -> Power:
+    """Return what a roll-out has to find. Raises UsageError where it does not say."""
+    if rollout.power is None:
+        raise UsageError(
+            "rollout: it does not say what has to be found. Add power: {effect, sd, children, "
+            "correlations}."
+        )
+    return rollout.power
+
+
+def unit_of_outcome(study: Study, power: Power) -> Counted:
+    """Return the unit of a study's first outcome: percentage points where it is a risk."""
+    if power.kind == "binary":
+        return Counted("percentage points", 100.0, "risk difference")
+    measured = study.outcomes[0].measure.measured_in if study.outcomes else ""
+    usual = "events a child" if power.kind == "count" else "units of the outcome"
+    return Counted(measured or usual, raw=measured or usual)
+
+
+def count_units(rollout: Rollout, base: Path) -> int:
+    """Return how many units there are: the rows of the register, else those that waves hold.
+
+    base: the folder of the study, beside which the register lies. Raises UsageError where neither
+    says, Malformed for a register that cannot be read or names a unit twice.
+    """
+    if rollout.register is not None:
+        return len(codes(rollout.register, base))
+    held = [wave.units for wave in rollout.waves]
+    if not held or None in held:
+        raise UsageError(
+            "rollout: how many units there are is not said. Give every wave its units, or name a "
+            "register."
+        )
+    return sum(each or 0 for each in held)
+
+
+def codes(register: Register, base: Path) -> tuple[str, ...]:
+    """Return the codes of the register's units in its order."""
+    path = base / register.table
+    if not path.is_file():
+        raise Malformed(f"register: {path} is not there. Its path is seen from the study's file.")
+    found = of_parquet(path, register.unit) if path.suffix == ".parquet" else of_csv(path, register)
+    if not all(found):
+        raise Malformed(f"{path}: a row has no {register.unit}. Every unit needs its code.")
+    twice = [code for code, times in Counter(found).items() if times > 1]
+    if twice:
+        raise Malformed(
+            f"{path}: {counted(len(twice), 'code')} of {register.unit} on several rows, among them "
+            f"{listing(twice[:MOST_NAMED])}. A unit has one row."
+        )
+    return found
+
+
+def of_csv(path: Path, register: Register) -> tuple[str, ...]:
+    """Return one column of a CSV file."""
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        reader = csv.DictReader(stream)
+        known = tuple(reader.fieldnames or ())
+        if register.unit not in known:
+            raise Malformed(
+                f"{path}: there is no column {register.unit}.{nearest(register.unit, known)}"
+            )
+        return tuple((row[register.unit] or "").strip() for row in reader)
+
+
+def of_parquet(path: Path, unit: str) -> tuple[str, ...]:
+    """Return one column of a Parquet file."""
+    import polars as pl
+
+    frame = pl.scan_parquet(path)
+    known = frame.collect_schema().names()
+    if unit not in known:
+        raise Malformed(f"{path}: there is no column {unit}.{nearest(unit, known)}")
+    cells = frame.select(pl.col(unit).cast(pl.String)).collect()[unit].to_list()
+    return tuple((cell or "").strip() for cell in cells)

@@ -1,0 +1,166 @@
+"""Panels of roll-outs: every unit in one place, with its start, or gone and counted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fingerpost.cohorts.panel import complete, read_panel
+from fingerpost.cohorts.reading import read_records
+from fingerpost.core.allocation import Allocation
+from fingerpost.core.assignment import Randomised
+from fingerpost.core.errors import Malformed
+from fingerpost.core.rollout import Rollout, Starts, Wave
+from fingerpost.core.study import OutcomeSpec, Records, Study, TableSource
+
+RECORDS = Records((TableSource("panel.csv"),), unit="area")
+STUDY = Study(
+    "waves",
+    "Does it help?",
+    records=RECORDS,
+    rollout=Rollout(period="year", adopted="begins", never=("never",)),
+    outcomes=(OutcomeSpec("y", "y"),),
+)
+ROWS = """area,year,begins,y,region,size
+A,2020,2021,1,north,10
+A,2021,2021,3,north,10
+A,2022,2021,5,north,30
+B,2020,never,2,south,10
+B,2021,never,2,south,10
+B,2022,never,,south,10
+C,2022,2022,9,north,20
+C,2020,2022,7,north,20
+C,2021,2022,8,north,20
+"""
+
+
+def panel_of(folder: Path, text: str = ROWS, study: Study = STUDY, **more: object):
+    (folder / "panel.csv").write_text(text, encoding="utf-8")
+    return read_panel(study, read_records(study.records, base=folder), **more)
+
+
+def test_cells_starts_and_missing_cells(tmp_path: Path) -> None:
+    read = panel_of(tmp_path)
+    assert read.panel.units == ("A", "B", "C")
+    assert read.panel.periods == ("2020", "2021", "2022")
+    assert read.panel.adopted.tolist() == [1, -1, 2]
+    assert read.panel.arm.tolist() == [[0, 1, 1], [0, 0, 0], [0, 0, 1]]
+    mean = read.panel.outcomes["y"].mean
+    assert mean[[0, 2]].tolist() == [[1, 3, 5], [7, 8, 9]]
+    assert np.isnan(mean[1, 2])
+    assert (read.flow.start, read.flow.remaining, read.flow.counts) == (3, 3, "units")
+
+
+def test_order_of_rows_and_engine_change_nothing(tmp_path: Path) -> None:
+    head, *rows = ROWS.splitlines()
+    first = panel_of(tmp_path)
+    again = panel_of(tmp_path, "\n".join([head, *rows[::-1]]) + "\n")
+    assert np.array_equal(first.panel.outcomes["y"].total, again.panel.outcomes["y"].total)
+    polars = read_panel(STUDY, read_records(RECORDS, engine="polars", base=tmp_path))
+    assert np.array_equal(first.panel.outcomes["y"].total, polars.panel.outcomes["y"].total)
+
+
+def test_several_rows_of_a_cell_are_summed_and_children_weigh_them(tmp_path: Path) -> None:
+    more = ROWS + "A,2020,2021,4,north,30\n"
+    own = panel_of(tmp_path, more).panel.outcomes["y"]
+    assert (own.count[0, 0], own.total[0, 0], own.squares[0, 0]) == (2, 5, 17)
+    weighed = replace(STUDY, rollout=replace(STUDY.rollout, children="size"))
+    own = panel_of(tmp_path, more, weighed).panel.outcomes["y"]
+    assert own.count[0, 0] == 40
+    assert own.mean[0, 0] == pytest.approx((10 * 1 + 30 * 4) / 40)
+
+
+def test_a_unit_not_recorded_in_every_period_leaves_that_outcome_alone(tmp_path: Path) -> None:
+    whole, left = complete(panel_of(tmp_path).panel, "y")
+    assert (whole.units, left) == (("A", "C"), 1)
+
+
+def test_a_period_without_any_record_goes_and_what_began_in_it_is_seen_next(tmp_path: Path) -> None:
+    lines = [line if ",2021," not in line[:7] else "" for line in ROWS.splitlines()]
+    text = "\n".join(line for line in lines if line) + "\n"
+    named = replace(STUDY, rollout=replace(STUDY.rollout, periods=("2020", "2021", "2022")))
+    whole, _ = complete(panel_of(tmp_path, text, named).panel, "y")
+    assert whole.periods == ("2020", "2022")
+    assert whole.adopted.tolist() == [1, 1]
+
+
+def test_units_that_had_it_from_the_first_period_leave(tmp_path: Path) -> None:
+    read = panel_of(
+        tmp_path,
+        ROWS.replace(",2021,1,", ",2019,1,")
+        .replace("2021,2021", "2021,2019")
+        .replace("2022,2021", "2022,2019"),
+    )
+    assert read.panel.units == ("B", "C")
+    assert [step.left for step in read.flow.steps] == [1]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("A,2021,2021,3", "A,2021,2022,3", "1 of 3 units hold more than one value"),
+        ("A,2021,2021,3", "A,2021,soon,3", "no period of the panel"),
+        ("A,2021,2021,3", ",2021,2021,3", "1 rows of panel.csv have no area"),
+        ("A,2021,2021,3", "A,2021,2021,much", "hold no number"),
+        ("A,2021,2021,3,north", "A,2021,2021,3,south", "hold more than one value"),
+    ],
+    ids=["two starts", "strange start", "no unit", "text", "two strata"],
+)
+def test_rubbish_is_named_and_counted(tmp_path: Path, old: str, new: str, words: str) -> None:
+    drawn = replace(STUDY, assignment=Randomised("staggered", strata=("region",)))
+    with pytest.raises(Malformed, match=words):
+        panel_of(tmp_path, ROWS.replace(old, new), drawn)
+
+
+def test_words_of_periods_need_an_order(tmp_path: Path) -> None:
+    text = ROWS.replace(",2020,", ",autumn,").replace(",2021,", ",spring,")
+    with pytest.raises(Malformed, match="whose order nothing tells"):
+        panel_of(tmp_path, text)
+
+
+def test_starts_from_a_table_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "starts.csv").write_text("who,when\nArea A,21/22\nC,22/23\n", encoding="utf-8")
+    told = Starts(
+        "starts.csv", "who", "when", (("21/22", "2021"), ("22/23", "2022")), (("Area A", "A"),)
+    )
+    study = replace(STUDY, rollout=Rollout(period="year", starts=told))
+    assert panel_of(tmp_path, study=study).panel.adopted.tolist() == [1, -1, 2]
+    strange = replace(told, names=())
+    study = replace(STUDY, rollout=Rollout(period="year", starts=strange))
+    with pytest.raises(Malformed, match=r"1 units of starts\.csv are not in the records"):
+        panel_of(tmp_path, study=study)
+
+
+def test_measures_in_rows_become_outcomes(tmp_path: Path) -> None:
+    text = "area,year,begins,what,value\n" + "".join(
+        f"{area},{year},{begins},{what},{value}\n"
+        for area, begins in (("A", 2021), ("B", "never"))
+        for year in (2020, 2021)
+        for what, value in (("plans", year - 2000), ("other", 5))
+    )
+    rollout = replace(STUDY.rollout, measure="what", value="value")
+    study = replace(STUDY, rollout=rollout, outcomes=(OutcomeSpec("plans", "plans"),))
+    assert panel_of(tmp_path, text, study).panel.outcomes["plans"].mean.tolist() == [[20, 21]] * 2
+    absent = replace(study, outcomes=(OutcomeSpec("x", "planz"),))
+    with pytest.raises(Malformed, match='no row of column "what" is of "planz"'):
+        panel_of(tmp_path, text, absent)
+    with pytest.raises(Malformed, match="more than once"):
+        panel_of(tmp_path, text + "A,2020,2021,plans,3\n", study)
+
+
+def test_what_was_drawn_counts_and_records_that_contradict_it_are_a_fault(tmp_path: Path) -> None:
+    waves = (Wave("first", "2021", 1), Wave("second", "2022", 1), Wave("late"))
+    rollout = Rollout(periods=("2020", "2021", "2022"), waves=waves, period="year")
+    drawn = replace(STUDY, assignment=Randomised("staggered", unit="area"), rollout=rollout)
+    arms = ("first", "second", "late")
+    own = Allocation(("C", "A", "B"), arms, np.array([0, 1, 2]))
+    assert panel_of(tmp_path, study=drawn, allocation=own).panel.adopted.tolist() == [2, -1, 1]
+    told = replace(drawn, rollout=replace(rollout, adopted="begins", never=("never",)))
+    with pytest.raises(Malformed, match="2 of 3 units began, by the records, in another period"):
+        panel_of(tmp_path, study=told, allocation=own)
+    fewer = Allocation(("C", "A"), arms, np.array([0, 1]))
+    with pytest.raises(Malformed, match="1 units of the records are not in the draw"):
+        panel_of(tmp_path, study=drawn, allocation=fewer)
