@@ -24,7 +24,8 @@ from suites import (
     worlds,
 )
 
-LEAVES = leaves.menu("estimators", Estimator)
+MENU = leaves.menu("estimators", Estimator)
+LEAVES = {name: leaf for name, leaf in MENU.items() if leaf.takes == "cohort"}
 EQUAL = ("g_estimation", "regression")  # coefficients: a truth only where effects are equal
 FAMILY = {"iv": "instrument", "rdd": "cutoff", "survival": "time", "within": "school"}
 FAMILY |= dict.fromkeys(EQUAL, "equal") | {"time_varying": "over time"}

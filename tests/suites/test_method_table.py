@@ -19,6 +19,8 @@ MENU = leaves.menu("estimators", Estimator)
 NUMBERS = ("continuous", "binary", "count")
 MARGINAL = ("ate", "att", "atu", "overlap", "received")
 BOTH = ("difference", "ratio")
+BY_EXPOSURE = ("simple", "exposure_average", "long_term", "at_exposure")
+PANEL = (*BY_EXPOSURE, "group_average", "calendar_average")
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Row:
     trimmed: whether each of them also after trimming. levels: `k`; `pairwise`: of k, two at a time;
     `2`; `ordered`: 2, or more in order. options: option → targets in its place. unless:
     target → the option that, set to false, bars it. randomised: answered under a simple draw.
-    guard: how it is judged (section 4 of the decisions).
+    guard: how it is judged (section 4 of the decisions). drawn: only where the draw is known.
     """
 
     targets: tuple[str, ...]
@@ -43,6 +45,7 @@ class Row:
     summaries: tuple[str, ...] = ("mean", "risk", "rate")
     guard: str = "target"
     extrapolates: bool = False
+    drawn: bool = False
 
 
 TABLE = {
@@ -92,6 +95,21 @@ TABLE = {
     "rdd": Row(("cutoff",), "2", scales=("difference",), guard="exempt"),
     # blip parameters; ATE only under declared homogeneity
     "g_estimation": Row(("conditional",), "ordered", options=(("homogeneous", ("ate",)),)),
+    # over panels: provision that begins in waves; parallel trends, or an order that was drawn
+    "group_time": Row(PANEL, "2", scales=("difference",), guard="exempt"),
+    "imputation": Row(PANEL, "2", scales=("difference",), guard="exempt"),
+    "did": Row(PANEL, "2", scales=("difference",), guard="exempt"),
+    # of one wave that begins and others that wait
+    "ancova": Row(
+        ("simple", "at_exposure", "exposure_average", "calendar_average", "group_average"),
+        "2",
+        scales=("difference",),
+        guard="exempt",
+        drawn=True,
+    ),
+    "random_timing": Row(PANEL, "2", scales=("difference",), guard="exempt", drawn=True),
+    "gls_exposure_time": Row(BY_EXPOSURE, "2", scales=("difference",), guard="exempt", drawn=True),
+    "randomisation_test": Row(BY_EXPOSURE, "2", scales=("difference",), guard="exempt", drawn=True),
 }
 
 
@@ -109,6 +127,7 @@ def cells(row: Row) -> set[tuple[str, ...]]:
     found |= {("outcome", kind) for kind in row.outcomes}
     found |= {("summary", summary) for summary in row.summaries}
     extra = {("shown beyond what was observed",)} if row.extrapolates else set()
+    extra |= {("only of a draw",)} if row.drawn else set()
     return found | extra | {("levels", row.levels), ("guard", row.guard)}
 
 
@@ -131,6 +150,7 @@ def declared(leaf: Estimator) -> Row:
         summaries=leaf.summaries,
         guard=leaf.guard,
         extrapolates=leaf.extrapolates,
+        drawn=leaf.drawn,
     )
 
 

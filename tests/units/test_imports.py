@@ -16,7 +16,7 @@ PACKAGE = ROOT / "src" / "fingerpost"
 COMMAND = Path(sysconfig.get_path("scripts")) / "fingerpost"
 HELP_CPU_SECONDS = 0.35
 HEAVY = ("numpy", "pydantic", "scipy", "polars", "duckdb", "altair", "pandas")
-ROOMS_OF_LEAVES = ("estimators", "sensitivity", "engines", "phenotypes", "outcomes")
+ROOMS_OF_LEAVES = ("estimators", "sensitivity", "engines", "phenotypes", "outcomes", "designs")
 
 
 def python(code: str) -> str:

@@ -12,6 +12,8 @@ from fingerpost.cli._truth import with_truth
 from fingerpost.core.errors import FingerpostError, UsageError
 
 if TYPE_CHECKING:
+    from fingerpost.cohorts.reading import TableRecords
+    from fingerpost.core.finding import Finding
     from fingerpost.core.output import Output
     from fingerpost.core.study import Records, Study, TableSource
     from fingerpost.records.store import Store
@@ -21,19 +23,23 @@ TABLES = f"{Path(REPORT).stem}-tables"
 MANIFEST = f"{TABLES}/{WRITTEN}"
 # The list of a clearance pack, in its open: whoever checks the pack may use it too.
 SUMS = "SHA256SUMS"
+REPLAYED = 9_999  # draws that inference replays, with the one that was made 10,000
 LARGEST_SEED = 2**63 - 1
 FEWEST_COPIES, MOST_COPIES = 2, 200
 
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What the command line may say besides the study: where the records are, and how to run."""
+    """What the command line may say besides the study: where the records are, and how to run; of a
+    roll-out, where its draw is.
+    """
 
     records: Path | None = None
     engine: str = "duckdb"
     release: str | None = None
     seed: int | None = None
     impute: int | None = None
+    draw: Path | None = None
 
 
 def chosen(file: Path, choices: Choices) -> Study:
@@ -87,8 +93,30 @@ def answered(study: Study, choices: Choices, *, base: Path, say: Say) -> Output:
         # Not before: what is true of a synthetic England may reach no estimate.
         return with_truth(output, finding, store)
     named = pointed(study.records, choices.records)
+    if study.rollout is not None and choices.records is not None and choices.records.is_dir():
+        base = choices.records.resolve()  # where a table of starts is looked for too
     records = read_records(named, engine=choices.engine, base=base)
+    if choices.draw is not None:
+        return clear(as_drawn(study, records, choices.draw, say=say), release=choices.release)
     return clear(run(study, records, say=say), release=choices.release)
+
+
+def as_drawn(study: Study, records: TableRecords, draw: Path, *, say: Say) -> Finding:
+    """Return the finding of a roll-out whose units, waves and possible draws its folder holds."""
+    from fingerpost.studies.rollouts.drawing import replayed
+    from fingerpost.studies.run import rollout_in
+
+    say("replaying the draw")
+    drawn = replayed(draw)
+    if drawn.frozen.plan["study"] != study.name:
+        raise UsageError(
+            f"--draw {draw}: the draw is of the study {drawn.frozen.plan['study']}, and this one "
+            f"is {study.name}. Name its own draw."
+        )
+    permutations = drawn.permutations(REPLAYED)
+    return rollout_in(
+        study, records, say=say, allocation=drawn.allocation, permutations=permutations
+    )
 
 
 def linked_store(study: Study, path: Path | None, *, engine: str = "duckdb") -> Store:

@@ -28,6 +28,20 @@ ALL_REFUSED = 4
 NOTE = "note.html"
 
 
+def whole(said: str) -> int:
+    """Return a whole number as the command line has it; BadParameter in plain words for others.
+
+    >>> whole("20")
+    20
+    """
+    try:
+        return int(said)
+    except ValueError:
+        raise typer.BadParameter(
+            f'"{said}" is no whole number; write digits, such as 20.'
+        ) from None
+
+
 def run(  # noqa: PLR0913 - decision 0011
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The study's YAML file.")],
     *,
@@ -52,11 +66,15 @@ def run(  # noqa: PLR0913 - decision 0011
         typer.Option(metavar="POLICY", help="Policy, not the study's: none, inside or ons_srs."),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(metavar="N", help="Seed instead of the study's.")
+        int | None, typer.Option(parser=whole, metavar="N", help="Seed instead of the study's.")
     ] = None,
     impute: Annotated[
         int | None,
-        typer.Option(metavar="M", help="Impute missing values in M copies, 20 say, and pool them."),
+        typer.Option(
+            parser=whole,
+            metavar="M",
+            help="Impute missing values in M copies, 20 say, and pool them.",
+        ),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No lines of progress.")] = False,
 ) -> None:

@@ -27,21 +27,32 @@ def access_protocol(study: Study) -> Table:
 
 def who(study: Study, access: Access) -> tuple[tuple[str, str], ...]:
     """Return who is studied, what counts as provision, and of what children time is counted."""
+    told = f"{access.words} by {zero_words(study)}; what is known only later is not used"
+    return (("Who", whom(study)), ("Provision", told), ("Time", when(study)))
+
+
+def whom(study: Study) -> str:
+    """Return who is studied."""
     linked = study.linked
-    zero = linked.zero.words() if linked else "the date of the question"
     born = f", born from {linked.born[0]} to {linked.born[1]}" if linked and linked.born else ""
     condition = f" with {linked.phenotype.replace('_', ' ')}" if linked and linked.phenotype else ""
     kind = "mainstream" if linked and linked.school == "mainstream" else "state"
-    last = linked.until if linked else 6
+    return f"children{condition} in a {kind} school at {zero_words(study)}{born}"
+
+
+def when(study: Study) -> str:
+    """Return of what time of children's lives access is told."""
+    access = study.access or Access()
+    last = study.linked.until if study.linked else 6
     return (
-        ("Who", f"children{condition} in a {kind} school at {zero}{born}"),
-        ("Provision", f"{access.words} by {zero}; what is known only later is not used"),
-        (
-            "Time",
-            f"to first provision from {ORIGINS[access.origin]} to the end of Year {last}; death "
-            "and leaving state schools compete; opting out ends observation",
-        ),
+        f"to first provision from {ORIGINS[access.origin]} to the end of Year {last}; death "
+        "and leaving state schools compete; opting out ends observation"
     )
+
+
+def zero_words(study: Study) -> str:
+    """Return the day at which children are looked at."""
+    return study.linked.zero.words() if study.linked else "the date of the question"
 
 
 def compared(study: Study, access: Access) -> tuple[tuple[str, str], ...]:

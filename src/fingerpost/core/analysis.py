@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from fingerpost.core.allocation import Permutations
 from fingerpost.core.assignment import Assignment, Observed
 from fingerpost.core.cohort import Cohort
 from fingerpost.core.estimand import Term
 from fingerpost.core.model import Models
+from fingerpost.core.panel import Panel
 
 T = TypeVar("T")
 
@@ -58,4 +60,21 @@ class Task:
     cohort: Cohort
     terms: tuple[Term, ...]
     analysis: Analysis
+    fits: Fits = field(default_factory=Fits)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class PanelTask:
+    """What a leaf over panels answers: terms of one outcome, on units followed over periods.
+
+    anticipation: periods before adoption in which units may already behave otherwise; they count
+    neither as without provision nor as with it. permutations: the draws that were possible, as
+    codes into the waves of the schedule; None where nothing was drawn or no ledger says so.
+    """
+
+    panel: Panel
+    terms: tuple[Term, ...]
+    analysis: Analysis
+    anticipation: int = 0
+    permutations: Permutations | None = None
     fits: Fits = field(default_factory=Fits)

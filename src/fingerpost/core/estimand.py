@@ -21,7 +21,18 @@ TARGETS: dict[str, str] = {
     "alike": "no group: the gap between children alike in what was measured of them",
     "equal_need": "no group: the gap between children alike in this and in recorded need",
     "explained": "no group: the part of a gap that goes with what is named",
+    "simple": "units and periods since provision began there, each counted alike",
+    "exposure_average": "units where provision began: the mean over periods since, each alike",
+    "group_average": "units where provision began: the mean over when it began",
+    "calendar_average": "units where provision had begun: the mean over calendar periods",
+    "long_term": "units that have had provision for longest",
+    "at_exposure": "units a number of periods after provision began there",
 }
+# Effects of provision that begins at different periods; leaves over panels answer them.
+PANEL_TARGETS = (
+    *("simple", "exposure_average", "group_average", "calendar_average"),
+    *("long_term", "at_exposure"),
+)
 # Differences between groups of children, which claim no effect of anything on anybody.
 DESCRIPTIVE = ("association", "conditional", "alike", "equal_need", "explained")
 # Targets that belong to a leaf, not to a study: it answers them of every contrast unasked.
@@ -71,7 +82,7 @@ class Target:
     @property
     def tilted(self) -> bool:
         """Whether weights of the score make children of any arm stand for the target."""
-        return self.kind not in ("incremental", *OWN_TARGETS, *DESCRIPTIVE)
+        return self.kind not in ("incremental", *OWN_TARGETS, *DESCRIPTIVE, *PANEL_TARGETS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +123,8 @@ class Term:
         'ate, by 12, sex = girl'
         """
         by = "" if self.horizon is None else f"by {self.horizon:g}"
-        return ", ".join(part for part in (self.target.label(), by, self.subgroup) if part)
+        since = "" if self.exposure_time is None else f"exposure {self.exposure_time:g}"
+        return ", ".join(part for part in (self.target.label(), by, since, self.subgroup) if part)
 
 
 def pair(first: str, second: str) -> Contrast:
@@ -139,6 +151,7 @@ class Estimand:
     """The contrasts, targets and scale asked of every outcome; horizons, of outcomes of time.
 
     subgroups: columns of few values; every term is also asked of the children of each value.
+    exposures: periods since provision began, of target `at_exposure`.
     """
 
     contrasts: tuple[Contrast, ...] = ()
@@ -147,12 +160,14 @@ class Estimand:
     summary: str | None = None
     horizons: tuple[float, ...] = ()
     subgroups: tuple[str, ...] = ()
+    exposures: tuple[float, ...] = ()
 
     def terms(self, outcome: str, summary: str) -> tuple[Term, ...]:
         """Return the terms of one outcome, in the order contrast × target × horizon."""
         return tuple(
-            Term(outcome, contrast, target, self.summary or summary, self.scale, horizon)
+            Term(outcome, contrast, target, self.summary or summary, self.scale, horizon, exposure)
             for contrast in self.contrasts
             for target in self.targets
             for horizon in self.horizons or (None,)
+            for exposure in (self.exposures if target.kind == "at_exposure" else (None,))
         )

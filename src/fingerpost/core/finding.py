@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fingerpost.core.agreement import Agreement
 from fingerpost.core.answer import Answer
+from fingerpost.core.described import Described
 from fingerpost.core.estimand import Term
 from fingerpost.core.flow import Flow
 from fingerpost.core.provenance import Provenance
@@ -39,7 +40,8 @@ class Finding:
     sensitivity: one answer a sensitivity leaf. primary: the leaves whose answers count as the
     study's own; agreements: how far they lie apart, by term.
     members: keys of the children analysed, for differencing. whom: of made-up records alone, whom
-    each term speaks of, so that what is true of them can be set beside the answers.
+    each term speaks of, so that what is true of them can be set beside the answers. leaves: what
+    each leaf of the study says of itself.
     """
 
     study: Study
@@ -53,3 +55,4 @@ class Finding:
     members: NDArray[Any] | None = None
     provenance: Provenance = Provenance("")
     whom: Mapping[Term, Whom] = field(default_factory=dict)
+    leaves: tuple[Described, ...] = ()

@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from fingerpost.core.analysis import Task
     from fingerpost.core.answer import Answer
     from fingerpost.core.codes import CodeRule
+    from fingerpost.core.rollout import Layout, Rollout
     from fingerpost.core.study import Study
 
 D = TypeVar("D")
 GUARDS = {"target", "own", "exempt"}
 LEVELS = {"k", "pairwise", "ordered", "2"}
 OVER_COPIES = {"each", "pooled", "all"}
+TAKES = {"cohort", "panel"}
 KINDS = ("continuous", "binary", "count", "ordinal", "time")
 
 
@@ -50,12 +52,18 @@ class Estimator:
     extrapolates: whether it may answer where nobody was observed, shown apart if the target is
     refused. censoring: whether it answers for children whose outcome was not seen too, where the
     study has a model of who was seen. over_time: whether it answers of strategies sustained
-    over time. randomised: targets it answers under a simple randomisation.
+    over time. randomised: targets it answers under a simple randomisation. takes: `cohort` (a row
+    a child) or `panel` (units over periods). drawn: whether it leans on the draw itself, so that
+    a study in which nothing was drawn cannot ask it.
     options: (name, words); needs: options it cannot run without; columns: options whose value is a
     column of the records, or several; apart: those of them whose columns are never covariates, so
     that `all_but` leaves them out; covariates: those whose columns must be covariates; keys_too:
-    those that may name the column of a cluster. run: the computation. check(study, options): raises
-    UsageError with every fault of the options that can be told before a record is read;
+    those that may name the column of a cluster. adjusts: whether it takes covariates into account.
+    alike_within: the option that names the level of clusters within which alone it compares
+    children, the study's own where it is left out; empty where it compares across them. said:
+    (option, sentence with `{value}`) of options that say what an answer rests on.
+    run: the computation. check(study, options): raises UsageError with every fault of the options
+    that can be told before a record is read;
     check_cohort(task): with every fault that the children tell, before any leaf runs.
     """
 
@@ -66,7 +74,7 @@ class Estimator:
     scales: tuple[str, ...]
     outcomes: tuple[str, ...]
     assumes: tuple[Assumption, ...]
-    run: Callable[[Task], Answer]
+    run: Callable[..., Answer]
     short: str = ""
     levels: str = "k"
     trimmed: bool = True
@@ -76,6 +84,8 @@ class Estimator:
     censoring: bool = False
     over_time: bool = False
     randomised: tuple[str, ...] = ()
+    takes: str = "cohort"
+    drawn: bool = False
     instead: tuple[tuple[str, tuple[str, ...]], ...] = ()
     unless: tuple[tuple[str, str], ...] = ()
     summaries: tuple[str, ...] = ("mean", "risk", "rate")
@@ -85,6 +95,9 @@ class Estimator:
     apart: tuple[str, ...] = ()
     covariates: tuple[str, ...] = ()
     keys_too: tuple[str, ...] = ()
+    adjusts: bool = True
+    alike_within: str = ""
+    said: tuple[tuple[str, str], ...] = ()
     check: Callable[[Study, Mapping[str, object]], None] | None = None
     check_cohort: Callable[[Task], None] | None = None
 
@@ -92,9 +105,11 @@ class Estimator:
         """Refuse a descriptor with words that nobody knows, so that none is passed over."""
         options = {option for option, _ in self.options}
         named = {*(name for name, _ in self.instead), *(option for _, option in self.unless)}
+        named |= {*(option for option, _ in self.said), self.alike_within} - {""}
         said = (
             ("guard", {self.guard} - GUARDS),
             ("levels", {self.levels} - LEVELS),
+            ("takes", {self.takes} - TAKES),
             ("targets", set(self.targets) - set(TARGETS)),
             ("scales", set(self.scales) - set(SCALES)),
             ("outcomes", set(self.outcomes) - set(KINDS)),
@@ -122,7 +137,8 @@ class Sensitivity:
     UsageError with every fault of the options that can be told before a record is read.
     over_copies: where missing values are imputed, whether it runs on `each` copy, its answers then
     pooled; once on the `pooled` answers; or once on those and on `all` copies, without which it
-    has no answer.
+    has no answer. short: what a sentence calls it, where that is not its name in words. takes:
+    `cohort` or `panel`, as of an estimator.
     """
 
     title: str
@@ -141,6 +157,8 @@ class Sensitivity:
     alone: tuple[str, ...] = ("outcome",)
     check: Callable[[Study, Mapping[str, object]], None] | None = None
     over_copies: str = "each"
+    short: str = ""
+    takes: str = "cohort"
 
     def __post_init__(self) -> None:
         """Refuse a descriptor with words that nobody knows."""
@@ -200,6 +218,28 @@ class Phenotype:
     within: tuple[str, ...] = ()
     who: str = ""
     unless: tuple[CodeRule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """How arms, or the order in which provision begins, are drawn: as data.
+
+    staggered: whether provision begins at different periods in different units. concurrent:
+    whether some units are without it to the last period, so that every exposure has a comparison.
+    assumes: what reading its results takes. denies: who goes without what, and for how long, in
+    words. analysis: the estimator that answers it, by name. layout(rollout, units): the waves that
+    a roll-out of so many units has under the design; UsageError where it has none.
+    """
+
+    title: str
+    summary: str
+    reference: str
+    staggered: bool
+    concurrent: bool
+    assumes: tuple[Assumption, ...]
+    denies: str
+    analysis: str
+    layout: Callable[[Rollout, int], Layout]
 
 
 ROWS = ("terms", "events", "years", "once")

@@ -58,9 +58,10 @@ class Models:
 
     by_arm: one outcome model per arm; otherwise one pooled model with the arm's indicators and
     the products of arm with each name in `interactions`. firth: fit the exposure model by Firth's
-    penalised likelihood (1993), which is finite under separation. censoring: terms of the model of
-    who was seen to the end, within arms; None: there is no such model, and children whose outcome
-    was not seen are left out.
+    penalised likelihood (1993), which is finite under separation, and a pooled model of a binary
+    outcome where it would not settle otherwise. censoring: terms of the model of who was seen to
+    the end, within arms; None: there is no such model, and children whose outcome was not seen are
+    left out.
     """
 
     exposure: tuple[ModelTerm, ...] | None = None

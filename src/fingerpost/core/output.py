@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fingerpost.core.agreement import Agreement
+from fingerpost.core.described import Described
 from fingerpost.core.estimand import Term
 from fingerpost.core.flow import Flow
 from fingerpost.core.provenance import Provenance
@@ -63,14 +64,15 @@ class Control:
 
     where: the part of results.json, such as `diagnostics.balance` or `answers`. name: the rule's.
     asks: what it asks for. looked: at what it looked; empty where the part holds nothing for it to
-    look at. found: how many rows or things it stopped. did: what was done, in words.
+    look at. found: how many rows or things it stopped, None where that may not be told. did: what
+    was done, in words.
     """
 
     where: str
     name: str
     asks: str
     looked: str
-    found: int
+    found: int | None
     did: str
 
 
@@ -104,8 +106,8 @@ class Output:
     what the policy does, for readers. controls: what each rule did to each part, under a policy
     that withholds. covariance: joint, by index of `results` (role answer), None where two results
     share no variance unit. refusals: of targets, which no leaf answers; leaf_refusals: of one leaf,
-    where others answer. truth: (term, value) where the records are synthetic; untold: of what no
-    truth can be had there, and why.
+    where others answer. leaves: what each leaf of the study says of itself. truth: (term, value)
+    where the records are synthetic; untold: of what no truth can be had there, and why.
     """
 
     study: Study
@@ -128,11 +130,17 @@ class Output:
     untold: tuple[tuple[str, str], ...] = ()
     policy_words: str = ""
     controls: tuple[Control, ...] = ()
+    leaves: tuple[Described, ...] = ()
 
     @property
     def overridden(self) -> str:
         """The policy that the study itself names, where it is not the one that was used."""
         return "" if self.study.release == self.policy else self.study.release
+
+    def described(self, name: str, room: str = "estimators") -> Described:
+        """Return what a leaf says of itself: its name alone, where nothing is known of it."""
+        known = (leaf for leaf in self.leaves if (leaf.room, leaf.name) == (room, name))
+        return next(known, Described(room, name))
 
     def table(self, name: str) -> Table | None:
         """Return a diagnostic table by name, or None."""

@@ -12,6 +12,7 @@ from fingerpost.core.estimand import Estimand
 from fingerpost.core.linked import Linked
 from fingerpost.core.measure import Measure
 from fingerpost.core.model import Models
+from fingerpost.core.rollout import Rollout
 
 Scalar = str | int | float | bool
 LANGUAGE = 1  # of the canonical form; raised only if a default changes its meaning
@@ -203,6 +204,7 @@ class Study:
     options of leaves name and that are no covariates, once resolved. linked: what is asked of
     linked records; None for a study of one table. access: what a study of access asks; None for a
     study of an effect. people: what reports call those studied, where they are no children.
+    rollout: when provision begins where, of a study of units over periods; None for any other.
     """
 
     name: str
@@ -238,6 +240,7 @@ class Study:
     access: Access | None = None
     imputation: Imputation | None = None
     people: str = ""
+    rollout: Rollout | None = None
 
     @property
     def given(self) -> tuple[str, ...]:

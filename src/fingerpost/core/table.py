@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from fingerpost.core.tells import Tells
+
 Cell = str | int | float | bool | None
 KINDS = ("label", "count", "number", "share", "flag")
 
@@ -16,7 +18,9 @@ class Table:
     `number`, `share` (0-1), `flag`. counts: for each row the smallest number of children behind a
     cell; clusters: likewise; shares: the two largest shares of one child (or cluster) in the row's
     figures, where that can disclose. residual_df: of the model behind the table.
-    context: what the table is, in a sentence; note: a caution for its readers.
+    context: what the table is, in a sentence; note: a caution for its readers. tells: what part it
+    plays in a report, and in which units its numbers are. leaf: who drew it up, where neither a
+    column nor a tag `estimator` says so.
     """
 
     name: str
@@ -31,6 +35,12 @@ class Table:
     context: str = ""
     note: str = ""
     tags: tuple[tuple[str, Cell], ...] = field(default=())
+    tells: Tells = Tells()
+    leaf: str = ""
+
+    def plays(self, role: str) -> bool:
+        """Return whether the table plays a part, with every column that the part needs."""
+        return self.tells.role == role and set(self.tells.needs) <= set(self.columns)
 
     def column(self, name: str) -> tuple[Cell, ...]:
         """Return one column's cells."""

@@ -45,6 +45,17 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
+def exposure_words(exposure: float) -> str:
+    """Return so many periods since provision began.
+
+    >>> exposure_words(0), exposure_words(1), exposure_words(-2)
+    ('in the period in which provision began', '1 period after', '2 periods before')
+    """
+    if exposure == 0:
+        return "in the period in which provision began"
+    return f"{counted(int(abs(exposure)), 'period')} {'after' if exposure > 0 else 'before'}"
+
+
 def target_words(target: Target, contrast: Contrast) -> str:
     """Return whom an effect is for.
 

@@ -15,6 +15,8 @@ from fingerpost.core.errors import Unanswerable
 from fingerpost.core.estimand import Target, Term
 from fingerpost.core.estimate import Estimate, Influence
 from fingerpost.core.table import Cell, Table
+from fingerpost.core.tells import Tells
+from fingerpost.estimators._censoring import censoring
 from fingerpost.estimators._few import Few, few_clusters, unit_shares
 from fingerpost.estimators._outcome import survey_weight
 from fingerpost.estimators._score import tilt, tilt_key
@@ -170,13 +172,19 @@ def needs_few(task: Task, found: Uncertain, *, codes: Codes, count: int) -> Few 
 
 
 def _weight(task: Task, term: Term, found: Uncertain) -> Array:
-    """Return (n,) what each child counts for in the mean of its own arm."""
+    """Return (n,) what each child counts for in the mean of its own arm: by the score, and by the
+    model of who was seen, or of who follows a strategy on, where there is one.
+    """
     if found.own is not None:
         return found.own(term)
     weight = survey_weight(task)
     if not found.weighted:
         return weight
-    return weight * tilt(task, term).weights[np.arange(task.cohort.n), task.cohort.arm]
+    weight = weight * tilt(task, term).weights[np.arange(task.cohort.n), task.cohort.arm]
+    if task.cohort.outcomes[term.outcome].kind == "time":
+        return weight
+    censored = censoring(task)
+    return weight if censored is None else weight * censored.weight
 
 
 def factor(cluster: str | None, g: int) -> tuple[float, str]:
@@ -203,6 +211,7 @@ def means_table(task: Task, leaf: str, means: Iterable[tuple[str, int, Mean, int
         ("estimator", "target", "arm", "mean", "se"),
         ("label", "label", "label", "number", "number"),
         tuple(rows),
+        tells=Tells(outcomes=("mean", "se")),
         counts=tuple(counts),
         tags=(("outcome", task.terms[0].outcome),),
         context="What each arm's outcome would be on average in the target, by estimator.",

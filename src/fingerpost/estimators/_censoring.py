@@ -25,10 +25,10 @@ from fingerpost.core.errors import NotFitted
 from fingerpost.core.model import Factor, ModelTerm, linear
 from fingerpost.estimators._course import history
 from fingerpost.estimators._models import ARM
+from fingerpost.kernels.carried import carried
 from fingerpost.kernels.clusters import sum_by
 from fingerpost.kernels.design import Design, Terms
 from fingerpost.kernels.glm import GlmFit, fit, mean
-from fingerpost.kernels.products import cross, times
 
 Array = NDArray[np.float64]
 RECORDED = "whether the outcome was recorded"
@@ -38,14 +38,14 @@ RECORDED = "whether the outcome was recorded"
 class Part:
     """One fitted model of going on, over m rows of decisions.
 
-    row: (m,) the cohort's row. design (m, p), residual (m,), bread (p, p): of the fit. slope: (m,)
-    derivative of the log weight in the linear predictor, over that of `Censoring.slope`.
+    row: (m,) the cohort's row. design (m, p), residual (m,): of the fit. slope: (m,) derivative of
+    the log weight in the linear predictor, over that of `Censoring.slope`.
     """
 
     row: NDArray[np.intp]
     design: Design
     residual: Array
-    bread: Array
+    fit: GlmFit
     slope: Array
 
 
@@ -104,7 +104,7 @@ def _fit(task: Task, terms: tuple[ModelTerm, ...]) -> Censoring:
     if cohort.weight is not None:
         residual = residual * cohort.weight
     every = np.arange(cohort.n)
-    part = Part(every, design, residual, fitted.bread, np.ones(cohort.n))
+    part = Part(every, design, residual, fitted, np.ones(cohort.n))
     return Censoring(here, here / probability, -(1 - probability), (part,))
 
 
@@ -166,7 +166,7 @@ def _goes_on(
     residual = goes_on - probability
     if weight is not None:
         residual = residual * weight
-    return Part(rows, design, residual, fitted.bread, -(1 - probability)), probability
+    return Part(rows, design, residual, fitted, -(1 - probability)), probability
 
 
 def _fitted(
@@ -193,9 +193,8 @@ def through_censoring(found: Censoring, slope: Array) -> Array:
     slope: (n,) of what is estimated in each child's linear predictor (its log weight times
     `found.slope`).
     """
-    carried = np.zeros(len(found.seen))
+    influence = np.zeros(len(found.seen))
     for part in found.parts:
-        lean = part.bread.T @ cross(part.design, slope[part.row] * part.slope)
-        own = part.residual * times(part.design, lean)
-        carried += sum_by(part.row, own, n_groups=len(carried))
-    return carried
+        moved = carried(part.fit, slope[part.row] * part.slope, of=part.design)
+        influence += sum_by(part.row, part.residual * moved, n_groups=len(influence))
+    return influence

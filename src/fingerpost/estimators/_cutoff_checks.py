@@ -12,6 +12,7 @@ from fingerpost.core.analysis import Task
 from fingerpost.core.column import Column
 from fingerpost.core.errors import TooFew, Unanswerable
 from fingerpost.core.table import Cell, Table
+from fingerpost.core.tells import Tells
 from fingerpost.estimators._bandwidth import select
 from fingerpost.estimators._cutoff import SIDES, Children, Plan, variance_of, window_for
 from fingerpost.kernels.arrays import Array
@@ -76,6 +77,14 @@ def placebo_table(checks: list[Check], missed: list[str]) -> Table | None:
         ("covariate", "jump", "se", "h", "p", "p_holm", "jumps"),
         ("label", "number", "number", "number", "number", "number", "flag"),
         tuple(rows),
+        tells=Tells(
+            role="cut-off placebo",
+            units=(
+                ("h", "unit of the running column"),
+                ("jump", "unit of the covariate"),
+                ("se", "unit of the covariate"),
+            ),
+        ),
         counts=tuple(one.children for one in checks),
         context=(
             "The same method with each covariate as the outcome: bias-corrected jumps of all on "
@@ -140,6 +149,14 @@ def density_table(check: Check, sides: tuple[str, str]) -> Table:
         ("jump", "se", "h", "p", "jumps"),
         ("number", "number", "number", "number", "flag"),
         (row,),
+        tells=Tells(
+            role="cut-off density",
+            units=(
+                ("h", "unit of the running column"),
+                ("jump", "log of the ratio of densities"),
+                ("se", "log of the ratio of densities"),
+            ),
+        ),
         counts=(check.children,),
         context=(
             f"Density of the running variable {sides[1]} the cut-off less that {sides[0]} it, from "

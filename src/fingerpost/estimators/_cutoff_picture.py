@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fingerpost.core.table import Cell, Table
+from fingerpost.core.tells import Tells
 from fingerpost.estimators._cutoff import SIDES, Children, Plan
 from fingerpost.kernels.arrays import Array
 from fingerpost.kernels.local_linear import Window, kernel_weights
@@ -37,6 +38,7 @@ def bins_table(children: Children, plan: Plan, window: Window, *, outcome: str) 
         ("side", "running", "mean", "second_arm", "children"),
         ("label", "number", "number", "share", "count"),
         tuple(rows),
+        tells=Tells(role="cut-off points", keys=("running",), outcomes=("mean",)),
         counts=tuple(counts),
         tags=(("outcome", outcome),),
         context=(
@@ -70,6 +72,7 @@ def lines_table(children: Children, plan: Plan, window: Window, *, outcome: str)
         ("side", "running", "fitted"),
         ("label", "number", "number"),
         tuple(rows),
+        tells=Tells(role="cut-off lines", keys=("running",), outcomes=("fitted",)),
         counts=tuple(counts),
         tags=(("outcome", outcome),),
         context="The answer is the gap between the lines where they meet the cut-off; where the "

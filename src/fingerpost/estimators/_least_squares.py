@@ -11,6 +11,7 @@ from fingerpost.core.analysis import Task
 from fingerpost.core.answer import Answer
 from fingerpost.core.estimate import Influence
 from fingerpost.core.table import Table
+from fingerpost.core.tells import Tells
 from fingerpost.estimators._outcome import outcome_of, person_time, survey_weight
 from fingerpost.kernels.clusters import recode
 from fingerpost.kernels.design import Design
@@ -104,6 +105,7 @@ def ordinary_table(task: Task, answer: Answer, x: Array, weights: Array | None =
         ("estimator", "contrast", "convention", "estimate", "se"),
         ("label", "label", "label", "number", "number"),
         rows,
+        tells=Tells(outcomes=("estimate", "se")),
         counts=(task.cohort.n,) * len(rows),
         residual_df=df,
         tags=(("outcome", task.terms[0].outcome),),

@@ -18,9 +18,9 @@ from fingerpost.estimators._models import (
     pooled_design,
     under_arm,
 )
+from fingerpost.kernels.carried import carried
 from fingerpost.kernels.design import Design
 from fingerpost.kernels.glm import GlmFit, fit, mean
-from fingerpost.kernels.products import times
 
 Array = NDArray[np.float64]
 
@@ -32,7 +32,7 @@ class ArmModel:
     mean: (n,) expected outcome (per unit of exposure time) under the arm. slope: (n,) its
     derivative in the linear predictor. predict: (n, p) design under the arm. design: (n, p) of
     the fit; residual: (n,) weight × (y − fitted), zero for children outside the fit, so that a
-    child's score is residual × row of `design`. bread: (p, p).
+    child's score is residual × row of `design`.
     """
 
     mean: Array
@@ -40,7 +40,7 @@ class ArmModel:
     predict: Design
     design: Design
     residual: Array
-    bread: Array
+    fit: GlmFit
 
 
 def person_time(outcome: Outcome) -> Array:
@@ -104,7 +104,7 @@ def _by_arm(task: Task, weights: Array | None) -> tuple[ArmModel, ...]:
         residual = np.zeros(cohort.n)
         residual[rows] = weight[rows] * (outcome.value[rows] - expected[rows] * time[rows])
         slope = _slope(expected, outcome.kind)
-        found.append(ArmModel(expected, slope, design, design, residual, fitted.bread))
+        found.append(ArmModel(expected, slope, design, design, residual, fitted))
     return tuple(found)
 
 
@@ -113,13 +113,17 @@ def _pooled(task: Task, weights: Array | None) -> tuple[ArmModel, ...]:
     design, time = pooled_design(task), person_time(outcome)
     weight = survey_weight(task) if weights is None else survey_weight(task) * weights
     rows = np.flatnonzero(seen(task))
+    chosen = design if len(rows) == cohort.n else design.take(rows)
     fitted = fit(
-        design if len(rows) == cohort.n else design.take(rows),
+        chosen,
         outcome.value[rows],
         family=FAMILIES[outcome.kind],
         weights=weight[rows],
         offset=None if outcome.exposure is None else np.log(time[rows]),
     )
+    unsettled = fitted.separated or not fitted.converged
+    if unsettled and outcome.kind == "binary" and task.analysis.models.firth:
+        fitted = fit(chosen, outcome.value[rows], family="logit", weights=weight[rows], firth=True)
     _usable(fitted, "outcome model")
     residual = np.zeros(cohort.n)
     expected = mean(design, fitted)[rows]
@@ -129,7 +133,7 @@ def _pooled(task: Task, weights: Array | None) -> tuple[ArmModel, ...]:
         predict = under_arm(design, cohort, a)
         expected = mean(predict, fitted)
         slope = _slope(expected, outcome.kind)
-        found.append(ArmModel(expected, slope, predict, design, residual, fitted.bread))
+        found.append(ArmModel(expected, slope, predict, design, residual, fitted))
     return tuple(found)
 
 
@@ -148,6 +152,12 @@ def _usable(fitted: GlmFit, what: str) -> None:
         )
 
 
-def project(model: ArmModel, weights: Array) -> Array:
-    """Return (n,) each child's score times a vector of the parameters (p,)."""
-    return model.residual * times(model.design, weights)
+def through_outcome(model: ArmModel, in_outcome: Array) -> Array:
+    """Return the influence that comes by way of the outcome model, shaped as `in_outcome`.
+
+    in_outcome: (n,) derivative of the estimate in each prediction's linear predictor, or (n, q) of
+    q estimates.
+    """
+    moved = carried(model.fit, in_outcome, of=model.predict, to=model.design)
+    found: Array = (model.residual * moved.T).T
+    return found

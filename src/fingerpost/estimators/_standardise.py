@@ -22,12 +22,11 @@ from fingerpost.estimators._outcome import (
     arm_models,
     outcome_of,
     person_time,
-    project,
     survey_weight,
+    through_outcome,
 )
 from fingerpost.estimators._score import Score, score, tilt, tilt_key
 from fingerpost.kernels import tilting
-from fingerpost.kernels.products import cross
 from fingerpost.kernels.tilting import Tilt
 
 Array = NDArray[np.float64]
@@ -93,11 +92,11 @@ def standardised_mean(task: Task, term: Term, arm: int, recipe: Recipe) -> Mean:
         in_score = _plus(in_score, _score_slope(ratio, part, total))
         in_seen = _plus(in_seen, _seen_slope(ratio, part, total))
     if model is not None:
-        lean = model.bread.T @ cross(model.predict, in_outcome)
-        influence += project(model, lean)
+        by_outcome = through_outcome(model, in_outcome)
+        influence += by_outcome
         if recipe.weighted:
-            in_score = _plus(in_score, _through_weights(task, tilted, model, lean))
-            in_seen = _plus(in_seen, None if censored is None else project(model, lean))
+            in_score = _plus(in_score, _through_weights(task, tilted, by_outcome))
+            in_seen = _plus(in_seen, None if censored is None else by_outcome)
     if censored is not None and in_seen is not None:
         influence += through_censoring(censored, in_seen * censored.slope)
     if in_score is not None:
@@ -206,10 +205,13 @@ def _seen_slope(ratio: Ratio, value: float, total: float) -> Array | None:
     return (ratio.amount_seen - value * ratio.time_seen) / total
 
 
-def _through_weights(task: Task, tilted: Tilt, model: ArmModel, lean: Array) -> Array:
-    """Return (n, k − 1) how the mean moves with the score by way of the weights of the fit."""
-    own = tilted.slopes[np.arange(task.cohort.n), task.cohort.arm, :]
-    return project(model, lean)[:, None] * own
+def _through_weights(task: Task, tilted: Tilt, by_outcome: Array) -> Array:
+    """Return (n, k − 1) how the mean moves with the score by way of the weights of the fit.
+
+    by_outcome: (n,) the influence by way of the outcome model so weighted.
+    """
+    own: Array = tilted.slopes[np.arange(task.cohort.n), task.cohort.arm, :]
+    return by_outcome[:, None] * own
 
 
 def through_score(found: Score, in_score: Array) -> Array:

@@ -21,10 +21,11 @@ from fingerpost.estimators._models import (
 )
 from fingerpost.estimators._score import Score, score, tilt, tilt_key
 from fingerpost.estimators._survival import Follow, ask_of
+from fingerpost.kernels.carried import centred, spread
 from fingerpost.kernels.design import Design, Terms
 from fingerpost.kernels.hazard_curves import predicted
 from fingerpost.kernels.hazards import Hazards, at_risk, fit_hazards, grid_of
-from fingerpost.kernels.products import cross, times
+from fingerpost.kernels.products import cross
 from fingerpost.kernels.weighted_survival import (
     Ask,
     Curve,
@@ -94,7 +95,8 @@ def weighted_columns(
     horizon = max(by for _, by in asks)
     curve = weighted_curve(spells, weights, horizon=horizon, staying=staying)
     change = curve_change(spells, curve, weights=weights, asks=asks, staying=staying)
-    slopes, design = tilted.slopes[rows, arm, :], score(task).design.take(rows)
+    slopes, own_score = tilted.slopes[rows, arm, :], score(task)
+    design = centred(own_score.design.take(rows), own_score.fit)
     in_score = np.stack(
         [cross(design, change.by_row * slope[:, None]) for slope in slopes.T], axis=1
     )
@@ -129,15 +131,9 @@ def own_weights(task: Task, found: Follow, term: Term) -> Weights | None:
 
 def through_score(found: Score, in_score: Array, count: int) -> Array:
     """Return (n, q) the influence by way of the estimated score; in_score: (p, q (k − 1))."""
-    p = len(in_score)
-    parts = in_score.reshape(p, count, -1)
-    arms = parts.shape[2]
-    lean = found.fit.bread.T @ parts.transpose(2, 0, 1).reshape(arms * p, count)
-    carried = np.zeros((found.design.n, count))
-    for place in range(arms):
-        own = lean[place * p : (place + 1) * p]
-        carried += found.residual[:, place, None] * times(found.design, own)
-    return carried
+    moved = spread(found.fit, in_score, to=found.design).reshape(found.design.n, count, -1)
+    influence: Array = np.einsum("nj,nqj->nq", found.residual, moved)
+    return influence
 
 
 def _staying(task: Task, found: Follow, arm: int) -> Staying | None:
@@ -209,7 +205,8 @@ def _standardised(task: Task, found: Follow, term: Term, arm: int, asks: Sequenc
     influence = (told.value - value) * (member / total)[:, None]
     if member_slope is not None:
         bent = (influence[:, :, None] * member_slope[:, None, :]).reshape(len(influence), -1)
-        influence += through_score(score(task), cross(score(task).design, bent), len(asks))
+        pulled = cross(centred(score(task).design, score(task).fit), bent)
+        influence += through_score(score(task), pulled, len(asks))
     influence[model.rows] += model.hazards.project(model.hazards.bread @ told.in_hazards)
     return Columns(value, influence)
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from fingerpost.core.analysis import Task
 from fingerpost.core.estimand import Target, Term
 from fingerpost.core.table import Cell, Table
+from fingerpost.core.tells import Tells
 from fingerpost.estimators._answer import TOO_FEW_CLUSTERS, factor, spelt_out
 from fingerpost.estimators._survival import PATHS, Follow
 from fingerpost.estimators._survival_paths import columns, weighted_columns
@@ -47,6 +48,11 @@ def curve_table(task: Task, found: Follow, leaf: str) -> Table:
         ("estimator", "target", "arm", "time", "at_risk", "risk", "se"),
         ("label", "label", "label", "number", "count", "number", "number"),
         tuple(rows),
+        tells=Tells(
+            role="curve of time",
+            keys=("time",),
+            units=(("risk", "share of 1"), ("se", "share of 1")),
+        ),
         counts=tuple(counts),
         tags=(("outcome", task.terms[0].outcome),),
         context="The share of the target that would have had the event by each time under each "

@@ -12,6 +12,7 @@ from fingerpost.core.cohort import Cohort
 from fingerpost.core.estimand import Term
 from fingerpost.core.model import linear
 from fingerpost.core.table import Cell, Table
+from fingerpost.core.tells import Tells
 from fingerpost.estimators._instruments import Instruments
 from fingerpost.estimators._outcome import survey_weight
 from fingerpost.kernels.design import Terms
@@ -52,6 +53,7 @@ def first_stage_table(found: Instruments, first: FirstStage, *, clusters: int) -
         ),
         ("label", "label", "number", "count", "share", "number", "number", "number", "flag"),
         (row,),
+        tells=Tells(role="instrument strength", units=(("columns", "columns"),)),
         counts=(n,),
         clusters=(clusters,),
         tags=(("outcome", found.task.terms[0].outcome),),
@@ -80,6 +82,12 @@ def coefficients_table(found: Instruments, first: FirstStage) -> Table:
         ("estimator", "instrument", "coefficient", "se"),
         ("label", "label", "number", "number"),
         tuple(rows),
+        tells=Tells(
+            units=(
+                ("coefficient", "change in the arm a unit of the instrument"),
+                ("se", "change in the arm a unit of the instrument"),
+            )
+        ),
         counts=tuple(counts),
         tags=(("outcome", found.task.terms[0].outcome),),
         context="By how many steps in the order of the arms one unit of the instrument moves a "
@@ -154,6 +162,7 @@ def overidentified_table(task: Task, found: tuple[float, float], *, moments: int
         ("estimator", "j", "df", "p"),
         ("label", "number", "number", "number"),
         (("iv", _number(j), moments - 1, _number(p)),),
+        tells=Tells(role="instruments agree"),
         counts=(task.cohort.n,),
         tags=(("outcome", task.terms[0].outcome),),
         context="Hansen's J. A small p says that the instruments, each alone, would give different "
@@ -173,6 +182,7 @@ def ordinary_table(task: Task, rows: list[tuple[Term, float, float]], *, df: int
         ("estimator", "contrast", "convention", "estimate", "se"),
         ("label", "label", "label", "number", "number"),
         cells,
+        tells=Tells(outcomes=("estimate", "se")),
         counts=(task.cohort.n,) * len(cells),
         residual_df=df,
         tags=(("outcome", task.terms[0].outcome),),

@@ -48,6 +48,7 @@ from fingerpost.core.inference import intervals, standard_errors
 from fingerpost.core.leaves import Assumption, Estimator
 from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
+from fingerpost.core.tells import Tells
 from fingerpost.estimators._answer import Uncertain, estimate
 from fingerpost.estimators._assumptions import CONSISTENCY, EXCHANGEABLE, KINDS, SCORE_MODEL
 from fingerpost.estimators._blip import Array, Blip, Setting, difference, ratio, setting
@@ -213,6 +214,7 @@ def blip_table(task: Task, names: list[str], scale: str, blip: Blip) -> Table:
         ("parameter", "scale", "estimate", "se", "lo", "hi"),
         ("label", "label", "number", "number", "number", "number"),
         tuple(rows),
+        tells=Tells(outcomes=("estimate", "se", "lo", "hi")),
         counts=(int(children.min()),) * len(rows),
         tags=(("outcome", task.terms[0].outcome),),
         context="The effect of one step up from an arm to the next, for a child whose modifiers "

@@ -41,6 +41,7 @@ from fingerpost.core.inference import intervals, standard_errors
 from fingerpost.core.leaves import Assumption, Estimator
 from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
+from fingerpost.core.tells import Tells
 from fingerpost.estimators._answer import Uncertain, estimate
 from fingerpost.estimators._assumptions import CONSISTENCY, EXCHANGEABLE, KINDS
 from fingerpost.estimators._censoring import Censoring, censoring, through_censoring
@@ -51,12 +52,11 @@ from fingerpost.estimators._outcome import (
     arm_models,
     outcome_of,
     person_time,
-    project,
     survey_weight,
+    through_outcome,
 )
 from fingerpost.estimators._score import score
 from fingerpost.estimators._standardise import Mean, through_score
-from fingerpost.kernels.products import cross
 
 DELTAS = (0.5, 0.8, 1.0, 1.25, 2.0, 5.0)
 LEAST_DELTA, MOST_DELTA = 0.05, 20.0  # as for the target: beyond, it asks about everybody or nobody
@@ -233,7 +233,7 @@ def _mean(task: Task, sides: Sides, parts: Parts) -> Mean:
         influence += through_censoring(sides.censored, by_seen / total * sides.censored.slope)
     pairs = ((sides.first, parts.in_first), (sides.second, parts.in_second))
     for model, slope in pairs:
-        influence += project(model, model.bread.T @ cross(model.predict, slope / total))
+        influence += through_outcome(model, slope / total)
     in_score = (parts.in_chance * sides.bend / total)[:, None]
     return Mean(value, influence + through_score(score(task), in_score))
 
@@ -274,6 +274,13 @@ def curve(task: Task, deltas: tuple[float, ...]) -> Table:
         ("contrast", "scale", "delta", "provided", "change", "se", "lo", "hi"),
         ("label", "label", "number", "share", "number", "number", "number", "number"),
         tuple(rows),
+        tells=Tells(
+            role="odds curve",
+            keys=("delta",),
+            answers=("change", "lo", "hi"),
+            logs=("se",),
+            units=(("delta", "times the odds"),),
+        ),
         counts=(int(children.min()),) * len(rows),
         tags=(("outcome", base.outcome),),
         context="The mean outcome with every child's odds of the first arm multiplied by delta, "

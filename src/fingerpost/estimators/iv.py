@@ -392,6 +392,7 @@ IV = Estimator(
         ("preference", "instead: a level of clusters, whose other children's mean arm it is"),
         ("above", "a number: the instrument is whether the column reaches it"),
     ),
+    said=(("instrument", "the instrument is {value}"),),
     columns=("instrument",),
     apart=("instrument",),
     check=check,

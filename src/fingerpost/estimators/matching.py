@@ -56,6 +56,7 @@ from fingerpost.core.fit import Fit, MatchedSets, Weights
 from fingerpost.core.leaves import Assumption, Estimator
 from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
+from fingerpost.core.tells import Tells
 from fingerpost.estimators._answer import means_table, spelt_out
 from fingerpost.estimators._assumptions import CAUSAL, KINDS, SCORE_MODEL
 from fingerpost.estimators._matched import (
@@ -225,6 +226,7 @@ def _matches(task: Task, found: list[Found]) -> Table:
         ("contrast", "target", "matched", "without_match", "first_arm", "second_arm", "distance"),
         ("label", "label", "count", "count", "count", "count", "number"),
         tuple(rows),
+        tells=Tells(role="matches", units=(("distance", "distance between matched children"),)),
         counts=tuple(counts),
         tags=(("outcome", task.terms[0].outcome),),
         context=(

@@ -50,6 +50,7 @@ NAIVE = Estimator(
     trimmed=False,
     spread="influence; CR2 with Satterthwaite df below 50 clusters",
     guard="exempt",
+    adjusts=False,
     randomised=("ate",),
     over_time=True,
 )

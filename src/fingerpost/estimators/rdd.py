@@ -61,6 +61,7 @@ from fingerpost.core.refusal import Broken, Refusal
 from fingerpost.core.region import Region
 from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
+from fingerpost.core.tells import Tells
 from fingerpost.estimators._assumptions import CONSISTENCY, KINDS
 from fingerpost.estimators._columns import numeric, option_column
 from fingerpost.estimators._cutoff import (
@@ -321,6 +322,10 @@ def _bandwidth_table(task: Task, children: Children, plan: Plan, window: Window)
         ("window", "h", "b", below, above, "estimate", "corrected", "se", "lo", "hi"),
         ("label", *("number",) * 2, *("count",) * 2, *("number",) * 5),
         tuple(rows),
+        tells=Tells(
+            outcomes=("estimate", "corrected", "se", "lo", "hi"),
+            units=(("b", "unit of the running column"), ("h", "unit of the running column")),
+        ),
         counts=tuple(counts),
         tags=(("outcome", task.terms[0].outcome),),
         context=(
@@ -390,6 +395,10 @@ def _first_stage_table(
         ("jump", "corrected", "se", "F", "weak"),
         ("number", "number", "number", "number", "flag"),
         (row,),
+        tells=Tells(
+            role="cut-off received",
+            units=(("corrected", "share of 1"), ("jump", "share of 1"), ("se", "share of 1")),
+        ),
         counts=(min(len(side) for side in near_children(children, window)),),
         tags=(("outcome", task.terms[0].outcome),),
         context=f"Share {SIDES[plan.at][1]} the cut-off less share {SIDES[plan.at][0]} it.",
@@ -462,6 +471,10 @@ RDD = Estimator(
     trimmed=False,
     spread="robust bias-corrected; nearest neighbours, or sums over clusters",
     guard="exempt",
+    said=(
+        ("running", "a rule gives provision by {value}"),
+        ("cutoff", "the cut-off is {value}"),
+    ),
     options=(
         ("running", "the column that the rule looks at"),
         ("cutoff", "the value at which the rule changes"),

@@ -36,9 +36,9 @@ from fingerpost.estimators._course import history
 from fingerpost.estimators._models import outcome_terms
 from fingerpost.estimators._outcome import outcome_of, survey_weight
 from fingerpost.estimators._standardise import Mean
+from fingerpost.kernels.carried import carried
 from fingerpost.kernels.design import Terms
-from fingerpost.kernels.glm import fit, mean
-from fingerpost.kernels.products import cross, times
+from fingerpost.kernels.glm import GlmFit, fit, mean
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -53,14 +53,14 @@ class Step:
     """The regression at one decision.
 
     faced: (m,) rows of the arm that faced it; fitted: (f,) places in `faced` of those whose later
-    value it was fitted to. design (m, p); bread (p, p); residual (m,), zero off `fitted`. expected,
+    value it was fitted to. design (m, p), fit; residual (m,), zero off `fitted`. expected,
     slope: (m,) the prediction and its derivative in the linear predictor. weight: (m,) of the fit.
     """
 
     faced: Rows
     fitted: Rows
     design: Terms
-    bread: Array
+    fit: GlmFit
     residual: Array
     expected: Array
     slope: Array
@@ -133,7 +133,7 @@ def step(task: Task, course: Course, arm: int, later: Array, *, at: int, family:
     residual = np.zeros(len(faced))
     residual[fitted] = weight[fitted] * (later[faced[fitted]] - expected[fitted])
     slope = expected * (1 - expected) if family == "logit" else np.ones_like(expected)
-    return Step(faced, fitted, design, told.bread, residual, expected, slope, weight)
+    return Step(faced, fitted, design, told, residual, expected, slope, weight)
 
 
 def design_at(task: Task, course: Course, faced: Rows, fitted: Rows, *, at: int) -> Terms:
@@ -150,8 +150,7 @@ def passed_on(one: Step, owed: Array, influence: Array) -> Array:
 
     owed: (n,) derivative of the estimate in each prediction of the step.
     """
-    lean = one.bread.T @ cross(one.design, owed[one.faced] * one.slope)
-    moved = times(one.design, lean)
+    moved = carried(one.fit, owed[one.faced] * one.slope, of=one.design)
     influence[one.faced] += one.residual * moved
     back = np.zeros(len(owed))
     back[one.faced[one.fitted]] = (one.weight * moved)[one.fitted]

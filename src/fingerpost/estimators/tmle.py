@@ -46,14 +46,13 @@ from fingerpost.estimators._outcome import (
     arm_models,
     outcome_of,
     person_time,
-    project,
     survey_weight,
+    through_outcome,
 )
 from fingerpost.estimators._score import score, tilt
 from fingerpost.estimators._standardise import Mean, through_score
 from fingerpost.kernels.families import logistic
 from fingerpost.kernels.fluctuation import logistic_intercept
-from fingerpost.kernels.products import cross
 from fingerpost.kernels.tilting import Tilt
 
 # First predictions stay this share of the range away from its ends (Gruber & van der Laan 2010).
@@ -105,7 +104,7 @@ def targeted_mean(task: Task, term: Term, arm: int, ends: tuple[float, float]) -
     rest = lever * weight * (outcome.value - time * moved.mean)
     influence = base + rest
     in_outcome = (target / total - lever * weight * time) * moved.in_outcome
-    influence += project(model, model.bread.T @ cross(model.predict, in_outcome))
+    influence += through_outcome(model, in_outcome)
     in_score = rest[:, None] * tilted.slopes[:, arm, :]
     if tilted.member_slope is not None:
         in_score += base[:, None] * tilted.member_slope

@@ -46,6 +46,7 @@ from fingerpost.core.outcome import Outcome
 from fingerpost.core.refusal import Broken, Refusal
 from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
+from fingerpost.core.tells import Tells
 from fingerpost.estimators._answer import Uncertain, estimate
 from fingerpost.estimators._assumptions import CONSISTENCY, KINDS, OUTCOME_MODEL
 from fingerpost.estimators._least_squares import (
@@ -342,6 +343,7 @@ def _ordinary(kept: Kept, fit: WithinFit, contrasts: Array, *, df: int) -> Table
         ("estimator", "contrast", "convention", "estimate", "se"),
         ("label", "label", "label", "number", "number"),
         rows,
+        tells=Tells(outcomes=("estimate", "se")),
         counts=(kept.task.cohort.n,) * len(rows),
         residual_df=df,
         tags=(("outcome", kept.task.terms[0].outcome),),
@@ -382,6 +384,7 @@ def _between(kept: Kept, fit: WithinFit, chosen: Codes) -> Table | None:
         ("estimator", "contrast", "within", "between", "gap", "gap_se"),
         ("label", "label", "number", "number", "number", "number"),
         rows,
+        tells=Tells(outcomes=("within", "between", "gap", "gap_se")),
         counts=(kept.task.cohort.n,) * len(rows),
         clusters=(groups.count,) * len(rows),
         tags=(("outcome", kept.task.terms[0].outcome),),
@@ -403,6 +406,7 @@ def _clusters_table(task: Task, level: str, *, place: Codes, mixed: NDArray[np.b
         ("estimator", "level", "clusters hold", "clusters", "children"),
         ("label", "label", "label", "count", "count"),
         tuple(rows),
+        tells=Tells(role="clusters that compare"),
         counts=tuple(int(str(row[4])) for row in rows),
         clusters=tuple(int(str(row[3])) for row in rows),
         tags=(("outcome", task.terms[0].outcome),),
@@ -459,6 +463,8 @@ WITHIN = Estimator(
     trimmed=False,
     spread="influence; CR2 with Satterthwaite df below 50 clusters",
     guard="exempt",
+    alike_within="level",
+    said=(("level", "children are compared within each {value}"),),
     options=(
         ("level", "a level of clusters: school, or a family; the study's own unless given"),
         ("method", "fixed (an effect of each cluster) or mundlak (clusters' means added)"),

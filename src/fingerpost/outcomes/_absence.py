@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import narwhals as nw
 
+from fingerpost.core.leaves import RecordsMeasure
+
 # The how-to guides of the linked records drop rows with more sessions than a year can hold.
 MOST_SESSIONS = 420
 HUNDRED = 100.0
@@ -27,3 +29,25 @@ def total(column: str) -> nw.Expr:
 def hundreds() -> nw.Expr:
     """Return the hundreds of sessions possible over a child's rows."""
     return total("sessions_possible").cast(nw.Float64) / HUNDRED
+
+
+def sessions(title: str, *, summary: str, column: str) -> RecordsMeasure:
+    """Return the measure of the sessions of one column, of the sessions possible.
+
+    >>> sessions("Absence", summary="Missed.", column="overall").measured_in
+    'sessions per 100 possible'
+    """
+    return RecordsMeasure(
+        title=title,
+        summary=summary,
+        reference=REFERENCE,
+        domain=DOMAIN,
+        kind="count",
+        measured_in="sessions per 100 possible",
+        better="lower",
+        tables=("absence",),
+        rows="terms",
+        window=WINDOW,
+        value=lambda: total(column),
+        exposure=hundreds,
+    )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import narwhals as nw
 
+from fingerpost.core.leaves import RecordsMeasure
 from fingerpost.outcomes._query import CHILD, Reading
 from fingerpost.records.hospital import spells
 
@@ -49,3 +51,25 @@ def count(flag: str) -> nw.Expr:
 def others(flag: str) -> nw.Expr:
     """Return how many of a child's rows do not have a flag."""
     return nw.len().cast(nw.Int64) - nw.col(flag).sum().cast(nw.Int64)
+
+
+def stays_a_year(title: str, *, summary: str, value: Callable[[str], nw.Expr]) -> RecordsMeasure:
+    """Return the measure of stays in hospital a year; value: of the flag of unplanned stays."""
+    return RecordsMeasure(
+        title=title,
+        summary=summary,
+        reference=REFERENCE,
+        domain=DOMAIN,
+        kind="count",
+        measured_in="admissions a year",
+        better="lower",
+        tables=("hes_apc",),
+        rows="events",
+        dated="admission_date",
+        window=WINDOW,
+        value=lambda: value(UNPLANNED),
+        person_years=True,
+        absent="zero",
+        prepare=stays,
+        limits=("how many admissions there are also depends on how near a hospital is",),
+    )

@@ -7,9 +7,11 @@ from typing import Any
 
 import narwhals as nw
 
+from fingerpost.core.leaves import RecordsMeasure
 from fingerpost.outcomes._query import CHILD, Reading
 
 DOMAIN = "attainment"
+REFERENCE = "Standards and Testing Agency, national curriculum assessments"
 MISSING = (
     "children who were not assessed have no value, and are likely to differ: see the composite",
 )
@@ -49,3 +51,55 @@ def reached(column: str) -> Callable[[], nw.Expr]:
         return nw.col(column).max()
 
     return value
+
+
+def scores(title: str, *, summary: str, table: str, score: str, year: int) -> RecordsMeasure:
+    """Return the measure of one score of the national assessments at the end of a school year."""
+
+    def prepare(reading: Reading) -> nw.LazyFrame[Any]:
+        return standardised(reading, table=table, score=score)
+
+    return RecordsMeasure(
+        title=title,
+        summary=summary,
+        reference=REFERENCE,
+        domain=DOMAIN,
+        kind="continuous",
+        measured_in=STANDARD,
+        better="higher",
+        tables=(table,),
+        rows="once",
+        year=year,
+        window=WINDOW.format(year),
+        value=first("z"),
+        prepare=prepare,
+        scale="difference",
+        limits=MISSING,
+    )
+
+
+def expected(
+    title: str,
+    *,
+    summary: str,
+    measured_in: str,
+    absent: str = "unobserved",
+    limits: tuple[str, ...] = MISSING,
+) -> RecordsMeasure:
+    """Return a measure of whether the expected standard of Key Stage 2 mathematics was reached."""
+    return RecordsMeasure(
+        title=title,
+        summary=summary,
+        reference=REFERENCE,
+        domain=DOMAIN,
+        kind="binary",
+        measured_in=measured_in,
+        better="higher",
+        tables=("ks2",),
+        rows="once",
+        year=6,
+        window=WINDOW.format(6),
+        value=reached("maths_expected"),
+        absent=absent,
+        limits=limits,
+    )

@@ -2,31 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from fingerpost.core.leaves import RecordsMeasure
 from fingerpost.outcomes import _attainment as attainment
 
-
-def scores(reading: Any) -> Any:
-    """Return each assessed child's score in standard deviations of its year."""
-    return attainment.standardised(reading, table="ks2", score="maths")
-
-
-KS2_MATHS = RecordsMeasure(
-    title="Key Stage 2 mathematics",
+KS2_MATHS = attainment.scores(
+    "Key Stage 2 mathematics",
     summary="The mathematics score, set beside all children assessed in the same year.",
-    reference="Standards and Testing Agency, national curriculum assessments",
-    domain=attainment.DOMAIN,
-    kind="continuous",
-    measured_in=attainment.STANDARD,
-    better="higher",
-    tables=("ks2",),
-    rows="once",
+    table="ks2",
+    score="maths",
     year=6,
-    window=attainment.WINDOW.format(6),
-    value=attainment.first("z"),
-    prepare=scores,
-    scale="difference",
-    limits=attainment.MISSING,
 )

@@ -6,22 +6,12 @@ nobody drops out because of how they were doing. A child who left state schools 
 
 from __future__ import annotations
 
-from fingerpost.core.leaves import RecordsMeasure
 from fingerpost.outcomes import _attainment as attainment
 
-KS2_MATHS_EXPECTED_COMPOSITE = RecordsMeasure(
-    title="Key Stage 2 mathematics assessed and as expected",
+KS2_MATHS_EXPECTED_COMPOSITE = attainment.expected(
+    "Key Stage 2 mathematics assessed and as expected",
     summary="Whether a child was assessed and reached the expected standard.",
-    reference="Standards and Testing Agency, national curriculum assessments",
-    domain=attainment.DOMAIN,
-    kind="binary",
     measured_in="share of children",
-    better="higher",
-    tables=("ks2",),
-    rows="once",
-    year=6,
-    window=attainment.WINDOW.format(6),
-    value=attainment.reached("maths_expected"),
     absent="zero",
     limits=("what moves being assessed moves this too, whatever is learnt",),
 )

@@ -6,9 +6,10 @@ picture whose rows are placed in pixels gives each number the words that stand b
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +21,13 @@ PARTS = ("layer", "hconcat", "vconcat", "concat")
 LINE = 17  # pixels between lines of one label, and a little
 NOTE_SIZE = 12
 DIGITS = 12  # of a number, beyond which arithmetic alone speaks
-SIMPLE = re.compile(r"^(?P<no>!?)datum\.(?P<name>\w+)$")
+# Filters that are understood: a flag, and a field that is one value.
+FLAG = re.compile(r"^(?P<no>!?)datum\.(?P<name>\w+)$")
+EQUAL = re.compile(r"^\(?datum\.(?P<name>\w+) ===? (?P<value>'[^'\\]*'|-?[\d.]+|true|false)\)?$")
+# What makes a picture show other numbers than its rows hold, or more pictures of one.
+RECKONED = ("aggregate", "bin", "timeUnit", "impute")
+UNREAD = "its numbers cannot be read off its rows; reckon them before it is drawn"
+REPEATED = ("facet", "repeat", "spec")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,10 @@ class Margin:
 def drawn(spec: Spec) -> tuple[Drawn, ...]:
     """Return every number that the marks of a chart (a Vega-Lite specification) stand at.
 
-    Left out are places in pixels, which say nothing of the records, and where words are put.
+    Left out are places in pixels, which say nothing of the records, and where words are put. Raises
+    ValueError where the chart itself reckons, selects or repeats in a way that is not understood:
+    its numbers would not be those of its rows, and the file beside it would say what it does not
+    show. What a chart shows is to be reckoned before it is drawn.
     """
     marks = list(marks_of(spec, {}, None, sets=spec.get("datasets", {})))
     shown = [mark for mark in marks if mark.kind not in ("text", "rect") or not margin_of(mark)]
@@ -86,24 +96,52 @@ def marks_of(
 ) -> Iterator[Mark]:
     """Yield every layer of a specification with the encoding and the data that it inherits."""
     encoding = {**encoding, **spec.get("encoding", {})}
-    told = spec.get("data") or {}
-    mine = told.get("values") or sets.get(str(told.get("name")))
-    rows = rows if mine is None else mine
+    refuse_reckoned(spec, encoding)
+    rows = rows_of(spec, rows, sets)
     for name in PARTS:
         for part in spec.get(name, ()):
             yield from marks_of(part, encoding, rows, sets=sets)
     mark = spec.get("mark")
     if mark is not None:
         named = {"type": mark} if isinstance(mark, str) else mark
-        left = [row for row in rows or [] if all(passes(t, row) for t in spec.get("transform", ()))]
         bold = named.get("fontWeight") == "bold"
-        yield Mark(str(named["type"]), encoding, left, bold, float(named.get("fontSize") or 0))
+        size = float(named.get("fontSize") or 0)
+        yield Mark(str(named["type"]), encoding, rows or [], bold, size)
 
 
-def passes(transform: Spec, row: Spec) -> bool:
-    """Return whether a row passes a transform, so far as it is a plain flag."""
-    found = SIMPLE.match(str(transform.get("filter", "")))
-    return found is None or bool(row.get(found["name"])) != bool(found["no"])
+def refuse_reckoned(spec: Spec, encoding: Spec) -> None:
+    """Raise ValueError for a chart that reckons, or repeats, by itself."""
+    found = [name for name in REPEATED if name in spec]
+    found += [name for name in ("row", "column", "facet") if name in encoding]
+    for channel, told in encoding.items():
+        if isinstance(told, dict):
+            found += [f"{name} of {channel}" for name in RECKONED if told.get(name)]
+    if found:
+        raise ValueError(f"a chart with {', '.join(found)}: {UNREAD}")
+
+
+def rows_of(spec: Spec, rows: list[Spec] | None, sets: dict[str, list[Spec]]) -> list[Spec] | None:
+    """Return the rows of a part of a chart: its own, or those it inherits, that it selects."""
+    told = spec.get("data")
+    if told is not None:
+        if "values" not in told and told.get("name") not in sets:
+            raise ValueError("a chart of rows that it does not hold")
+        rows = told["values"] if "values" in told else sets[told["name"]]
+    tests = [test_of(transform) for transform in spec.get("transform", ())]
+    return rows if rows is None else [row for row in rows if all(test(row) for test in tests)]
+
+
+def test_of(transform: Spec) -> Callable[[Spec], bool]:
+    """Return what a row is asked by a filter; ValueError for what is no filter of two kinds."""
+    words = transform.get("filter") if set(transform) == {"filter"} else None
+    flag, equal = FLAG.match(str(words)), EQUAL.match(str(words))
+    if flag is not None:
+        return lambda row: bool(row.get(flag["name"])) != bool(flag["no"])
+    if equal is not None:
+        value = equal["value"]
+        sought = value[1:-1] if value.startswith("'") else json.loads(value)
+        return lambda row: row.get(equal["name"]) == sought
+    raise ValueError(f"a chart with {transform}: {UNREAD}")
 
 
 def pixels(mark: Mark, channel: str) -> bool:

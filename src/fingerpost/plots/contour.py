@@ -283,7 +283,9 @@ def within(mark: dict[str, Any], ends: tuple[float, float]) -> dict[str, Any]:
 
 
 def placed_labels(marks: Rows, top: float, room: int) -> Rows:
-    """Return each mark with its label's lines placed, from the bottom up, none over another."""
+    """Return each mark with its label's lines placed, from the bottom up, none over another; those
+    that then stand above the top are moved down, and what is in their way with them.
+    """
     pixel = top / HEIGHT
     placed: Rows = []
     floor = 0.0
@@ -292,10 +294,12 @@ def placed_labels(marks: Rows, top: float, room: int) -> Rows:
         half = (LINE * len(texts) / 2 + 2) * pixel
         at = max(mark["y"], floor + half)
         floor = at + half
-        placed.append({**mark, "at": at, "texts": texts})
-    over = max(0.0, floor - top)
+        placed.append({**mark, "at": at, "half": half, "texts": texts})
+    ceiling = top
+    for mark in reversed(placed):
+        mark["at"] = min(mark["at"], ceiling - mark["half"])
+        ceiling = mark["at"] - mark["half"]
     for mark in placed:
-        mark["at"] -= over
         first = mark["at"] + LINE * (len(mark["texts"]) - 1) / 2 * pixel
         mark["lines"] = [
             (first - LINE * pixel * place, text) for place, text in enumerate(mark["texts"])

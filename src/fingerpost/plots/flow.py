@@ -35,7 +35,7 @@ def draw_flow(flow: Flow) -> Picture | None:
         return None
     rows: Rows = [
         {
-            "step": str(row["step"]) + (f" ({row['outcome']})" if row["outcome"] else ""),
+            "step": step_words(str(row["step"]), str(row["outcome"] or "")),
             "remaining": row["remaining"],
             "text": whole(int(str(row["remaining"])))
             + (f" ({whole(int(str(row['left'])))} left)" if row["left"] else ""),
@@ -51,6 +51,16 @@ def draw_flow(flow: Flow) -> Picture | None:
         description=f"Bars of {flow.counts} left after each step. {told}.",
         source="flow",
     )
+
+
+def step_words(step: str, outcome: str) -> str:
+    """Return a step with the outcome that it is of, unless its words name it already.
+
+    >>> step_words("died", "ks2_maths"), step_words("Absence was not recorded", "absence")
+    ('died (ks2_maths)', 'Absence was not recorded')
+    """
+    told = not outcome or outcome.replace("_", " ").lower() in step.replace("_", " ").lower()
+    return step if told else f"{step} ({outcome})"
 
 
 def chart(rows: Rows, width: int) -> Drawing:

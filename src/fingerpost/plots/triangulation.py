@@ -12,6 +12,8 @@ from fingerpost.core.estimand import Target, Term
 from fingerpost.core.output import Output
 from fingerpost.core.reasons import broken_words, plainest
 from fingerpost.core.table import Cell, Table
+from fingerpost.core.tells import Tells
+from fingerpost.core.words import exposure_words
 from fingerpost.plots._rows import Row, Sheet, beside, place, wrapped
 from fingerpost.plots._theme import (
     BLUE,
@@ -63,6 +65,7 @@ def tables(output: Output) -> tuple[Table, ...]:
                 COLUMNS,
                 KINDS,
                 tuple(sorted(rows, key=lambda row: order[str(row[0])])),
+                tells=Tells(keys=("piece",)),
                 tags=(("outcome", question[0]), ("contrast", question[1]), ("scale", question[2])),
             )
         )
@@ -101,9 +104,10 @@ def refused_rows(output: Output, question: tuple[str, str, str]) -> list[tuple[C
 
 
 def part_words(term: Term) -> str:
-    """Return the horizon and the subgroup of a term; empty where it has neither."""
-    parts = [f"by {term.horizon:g}" if term.horizon is not None else "", term.subgroup or ""]
-    return ", ".join(part for part in parts if part)
+    """Return the horizon, the exposure and the subgroup of a term; empty where it has none."""
+    by = f"by {term.horizon:g}" if term.horizon is not None else ""
+    since = exposure_words(term.exposure_time) if term.exposure_time is not None else ""
+    return ", ".join(part for part in (by, since, term.subgroup or "") if part)
 
 
 def answered_rows(output: Output, question: tuple[str, str, str]) -> list[tuple[Cell, ...]]:
@@ -143,6 +147,8 @@ def domain(rows: Sequence[dict[str, Any]], *, ratio: bool) -> tuple[float, float
     """
     null = 1.0 if ratio else 0.0
     causal = [row for row in rows if row["role"] in ("primary", "other", "truth")]
+    if all(row["role"] == "truth" for row in causal):
+        causal = []  # where every answer was refused, those set apart are all that there is to draw
     ends = [null, *finite_ends(causal or rows, ratio=ratio)]
     lo, hi = place_on(min(ends), ratio), place_on(max(ends), ratio)
     if hi == lo:

@@ -8,6 +8,7 @@ from typing import Any
 import altair as alt
 
 from fingerpost.core.table import Table
+from fingerpost.plots._rows import wrapped
 from fingerpost.plots._theme import BLUE, TEXT, Drawing, Rows, data, picture, slug
 from fingerpost.plots.numbers import number, shared_places
 from fingerpost.plots.picture import Picture
@@ -21,6 +22,7 @@ PLACES: dict[str, dict[str, Any]] = {
     "right": {"dy": -12, "dx": 8, "align": "left"},
 }
 AXIS_ROOM = 90
+LINE = 16  # pixels that a further line of the title of an axis takes
 
 
 def draw_truncation(table: Table, *, unit: str, about: str) -> Picture | None:
@@ -48,6 +50,7 @@ def draw_truncation(table: Table, *, unit: str, about: str) -> Picture | None:
 def chart(rows: Rows, width: int, unit: str) -> Drawing:
     """Return the chart at a width."""
     values = [float(row["estimate"]) for row in rows]
+    unit_lines = wrapped(unit, HEIGHT)
     pad = 0.3 * (max(values) - min(values)) or abs(values[0]) * 0.1 or 1.0
     # Steps stand apart evenly, so that the first, which lie close together, keep their labels.
     x = alt.X(
@@ -58,7 +61,7 @@ def chart(rows: Rows, width: int, unit: str) -> Drawing:
     y = alt.Y(
         "estimate:Q",
         scale=alt.Scale(domain=[min(values) - pad, max(values) + pad], nice=False, zero=False),
-        axis=alt.Axis(title=unit, tickCount=5),
+        axis=alt.Axis(title=unit_lines, tickCount=5),
     )
     base = alt.Chart(data(rows))
     words: list[Drawing] = []
@@ -74,7 +77,7 @@ def chart(rows: Rows, width: int, unit: str) -> Drawing:
         base.mark_line(color=BLUE, strokeWidth=2).encode(x=x, y=y),
         base.mark_point(color=BLUE, filled=True, size=70, opacity=1).encode(x=x, y=y),
         *words,
-    ).properties(width=width - AXIS_ROOM, height=HEIGHT)
+    ).properties(width=width - AXIS_ROOM - LINE * (len(unit_lines) - 1), height=HEIGHT)
 
 
 def sides(values: Sequence[float]) -> list[str]:

@@ -223,7 +223,7 @@ def judgement(output: Output, gap: Gap) -> str:
     if held:
         return "the records do not settle whether one is left at equal need"
     small = f", all of it below the smallest that matters ({named})" if within else ""
-    return f"a gap is left at equal need that nothing on record explains{small}"
+    return f"a gap is left at equal need that nothing taken account of here explains{small}"
 
 
 # ------------------------------------------------------------------------------- reasons

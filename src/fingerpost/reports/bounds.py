@@ -19,11 +19,11 @@ THERE = "is there already"  # how the verdict of an interval that holds the aim 
 MOST_LEFT = 2  # answers left alone that a sentence names
 
 
-def rows_of(output: Output, name: str) -> list[Row]:
-    """Return the rows of the tables of that name, what their tags say added to each."""
+def rows_of(output: Output, role: str) -> list[Row]:
+    """Return the rows of the tables that play a part, what their tags say added to each."""
     return [
         {**dict(table.tags), **row}
-        for table in sensitivity_tables(output, name)
+        for table in sensitivity_tables(output, role)
         for row in table.records()
     ]
 
@@ -201,7 +201,7 @@ def apart(output: Output, row: Row) -> str:
 
 def rosenbaum_words(output: Output) -> str:
     """Return how much hidden bias within matched sets the weakest finding bears."""
-    rows = rows_of(output, "rosenbaum_gamma")
+    rows = rows_of(output, "hidden bias borne")
     if not rows:
         return ""
     row = min(rows, key=lambda r: as_float(r["gamma"]) if is_number(r.get("gamma")) else 1e9)
@@ -221,7 +221,7 @@ def rosenbaum_words(output: Output) -> str:
 
 def oster_words(output: Output) -> str:
     """Return how strongly what was not recorded would have to be selected to leave nothing."""
-    rows = [row for row in rows_of(output, "oster") if is_number(row.get("r_max"))]
+    rows = [row for row in rows_of(output, "selection") if is_number(row.get("r_max"))]
     if not rows or output.study.assignment.randomised:
         return ""
     # As strongly selected as the covariates, or as near to that as the study asks.

@@ -5,30 +5,46 @@ An outcome measured before provision is one too: what comes after cannot have ch
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 from fingerpost.core.output import Output, Result
+from fingerpost.core.study import SensitivitySpec
 from fingerpost.core.table import Cell, Table
 from fingerpost.core.words import counted, listing, sentence
 from fingerpost.plots.numbers import number, shared_places
 
 Row = dict[str, Cell]
-CONTROLS = ("negative_control", "prior_outcome")
+# Why there can be no difference on a control, by the part that its table plays.
+CONTROL = "control"
 WHY_NOT = {
-    "negative_control": "which provision cannot {change}",
-    "prior_outcome": "measured before provision",
+    CONTROL: "which provision cannot {change}",
+    "control before": "measured before provision",
 }
 
 
-def sensitivity_tables(output: Output, name: str) -> tuple[Table, ...]:
-    """Return the tables of that name which sensitivity analyses drew up."""
-    return tuple(table for one in output.sensitivity for table in one.tables if table.name == name)
+def sensitivity_tables(output: Output, role: str) -> tuple[Table, ...]:
+    """Return the tables of sensitivity analyses that play a part, each knowing its leaf."""
+    return tuple(
+        replace(table, leaf=one.leaf)
+        for one in output.sensitivity
+        for table in one.tables
+        if table.plays(role)
+    )
 
 
-def judged(output: Output, leaves: tuple[str, ...] = CONTROLS) -> list[tuple[Table, Row]]:
+def asked_as(output: Output, role: str) -> SensitivitySpec | None:
+    """Return how the study asks for the first analysis with a table that plays a part."""
+    leaves = {table.leaf for table in sensitivity_tables(output, role)}
+    return next((spec for spec in output.study.sensitivity if spec.leaf in leaves), None)
+
+
+def judged(output: Output, roles: Iterable[str] = tuple(WHY_NOT)) -> list[tuple[Table, Row]]:
     """Return the rows of controls by which the study is judged, each once: of its primary effects,
     or, where the control answers none of those, of everything that adjusts.
     """
     found: dict[tuple[Cell, ...], tuple[Table, Row]] = {}
-    for table in (each for leaf in leaves for each in sensitivity_tables(output, leaf)):
+    for table in (each for role in roles for each in sensitivity_tables(output, role)):
         for row in table.records():
             if isinstance(row.get("estimate"), int | float) and row["target"] != "association":
                 key = (table.name, table.tag("outcome"), *asked_by(table, row))
@@ -59,24 +75,24 @@ def confounded(output: Output, result: Result) -> str:
     own = (result.estimator, result.term.label(), result.term.words())
     for table, row in judged(output):
         if asked_by(table, row) == own and not holds_zero(row):
-            dropped = left_out(output, table.name)
+            dropped = left_out(output, table.leaf)
             told = f"with {listing(dropped)} left out of the covariates, " if dropped else ""
             also = "The answer adjusts for those too, so this" if dropped else "This"
             return (
                 f"But {told}the same leaf finds a difference on {table.tag('outcome')} as well, "
-                f"{why_not(table.name, 'have changed')} ({limits_words(row)}): the covariates that "
+                f"{why_not(table, 'have changed')} ({limits_words(row)}): the covariates that "
                 f"remain do not make the arms alike. {also} warns and does not measure; until it "
                 "is explained, the difference is not to be read as an effect."
             )
     return ""
 
 
-def why_not(leaf: str, change: str = "change") -> str:
-    """Return why there can be no difference on a control."""
-    return WHY_NOT.get(leaf, WHY_NOT["negative_control"]).format(change=change)
+def why_not(table: Table, change: str = "change") -> str:
+    """Return why there can be no difference on the control of a table."""
+    return WHY_NOT[table.tells.role].format(change=change)
 
 
-def left_out(output: Output, leaf: str = "negative_control") -> tuple[str, ...]:
+def left_out(output: Output, leaf: str) -> tuple[str, ...]:
     """Return the covariates that the run of a control leaves out: the control itself where it is
     one, and those that the study names.
     """
@@ -102,7 +118,7 @@ def limits_words(row: Row) -> str:
 
 def control_words(output: Output) -> tuple[str, ...]:
     """Return what each kind of control says of the answers by which the study is judged."""
-    return tuple(text for leaf in CONTROLS if (text := one_control_words(output, leaf)))
+    return tuple(text for role in WHY_NOT if (text := one_control_words(output, role)))
 
 
 def negative_control_words(output: Output) -> str:
@@ -110,18 +126,18 @@ def negative_control_words(output: Output) -> str:
     return " ".join(control_words(output))
 
 
-def one_control_words(output: Output, leaf: str) -> str:
-    """Return what the controls of one leaf say; empty where there are none."""
-    found = judged(output, (leaf,))
+def one_control_words(output: Output, role: str) -> str:
+    """Return what the controls of one kind say; empty where there are none."""
+    found = judged(output, (role,))
     rows = [row for _, row in found]
     if not rows:
         return ""
     fired = [row for row in rows if not holds_zero(row)]
     told = fired[0] if fired else rows[0]
     names = listing(tuple(dict.fromkeys(str(table.tag("outcome")) for table, _ in found)))
-    kind = "the negative control " if leaf == "negative_control" else ""
+    kind = "the negative control " if role == CONTROL else ""
     return sentence(
-        f"on {kind}{names}, {why_not(leaf)}, {len(fired)} of "
+        f"on {kind}{names}, {why_not(found[0][0])}, {len(fired)} of "
         f"{counted(len(rows), 'answer')} {'differs' if len(fired) == 1 else 'differ'} "
         f"from nothing ({told.get('estimator')}, {told.get('target')}: {limits_words(told)})"
         + (": a warning that the covariates do not make the arms alike" if fired else "")

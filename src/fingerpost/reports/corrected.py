@@ -13,7 +13,7 @@ from fingerpost.reports.bounds import (
     rows_of,
     value_words,
 )
-from fingerpost.reports.controls import sensitivity_tables
+from fingerpost.reports.controls import asked_as, sensitivity_tables
 from fingerpost.reports.phrases import null_of, outcome_words
 from fingerpost.reports.strength import as_float, is_number
 
@@ -22,16 +22,16 @@ MANY_LOST = 0.05  # share of impossible draws from which it is told
 RATE = 0.05  # of false discoveries, where the study names none
 
 
-def primary_rows(output: Output, name: str) -> list[Row]:
-    """Return the rows of a table that have an estimate, primary answers alone where any is."""
-    rows = rows_of(output, name)
+def primary_rows(output: Output, role: str) -> list[Row]:
+    """Return the rows of a part that have an estimate, primary answers alone where any is."""
+    rows = rows_of(output, role)
     primary = {result.estimator for result in output.results if result.primary}
     return [row for row in rows if row.get("estimator") in primary] or rows
 
 
 def prior_outcome_words(output: Output) -> str:
     """Return the answer less the gap that was there before provision."""
-    rows = [r for r in primary_rows(output, "prior_outcome_corrected") if is_number(r["corrected"])]
+    rows = [r for r in primary_rows(output, "less the gap before") if is_number(r["corrected"])]
     if not rows:
         return ""
     row = rows[0]
@@ -46,7 +46,7 @@ def prior_outcome_words(output: Output) -> str:
 
 def calibration_words(output: Output) -> str:
     """Return the calibrated answer, and whether calibration changes the verdict."""
-    rows = [row for row in primary_rows(output, "calibration") if is_number(row.get("calibrated"))]
+    rows = [row for row in primary_rows(output, "calibrated") if is_number(row.get("calibrated"))]
     if not rows:
         return ""
     row = next((each for each in rows if changed(output, each)), rows[0])
@@ -93,7 +93,7 @@ def bias_words(output: Output) -> str:
     """Return an answer corrected for biases of the sizes that the study supposes, how many draws
     were impossible, and which primary answers are not corrected.
     """
-    every = primary_rows(output, "bias_analysis")
+    every = primary_rows(output, "corrected for bias")
     rows = [row for row in every if is_number(row.get("median"))]
     left = f"{impossible_words(output, every)}{not_corrected(output, every)}"
     if not rows:
@@ -164,14 +164,14 @@ def not_corrected(output: Output, rows: list[Row]) -> str:
 
 def proximal_words(output: Output) -> str:
     """Return the answer by proxies of what is hidden, beside the one without them."""
-    rows = [row for row in rows_of(output, "proximal") if is_number(row.get("estimate"))]
+    rows = [row for row in rows_of(output, "by proxies") if is_number(row.get("estimate"))]
     if not rows:
         return ""
     row = rows[0]
     name = outcome_words(output.study, str(row.get("outcome", "the outcome")))
     weak = [
         str(each.get("outcome proxy"))
-        for each in rows_of(output, "proximal_strength")
+        for each in rows_of(output, "strength of proxies")
         if each.get("verdict") not in (None, "strong enough")
     ]
     warned = f"; the proxies tell too little of {listing(weak)}" if weak else ""
@@ -185,12 +185,12 @@ def proximal_words(output: Output) -> str:
 
 def many_words(output: Output) -> str:
     """Return how many answers stand at the study's rate of false discoveries."""
-    spec = next((s for s in output.study.sensitivity if s.leaf == "many_comparisons"), None)
+    spec = asked_as(output, "standing together")
     rate = spec.option("rate", RATE) if spec else RATE
     told = [
         f"{int(as_float(row['stand']))} of {counted(int(as_float(row['answers'])), 'answer')} by "
         f"{row.get('estimator')}"
-        for row in rows_of(output, "many_together")
+        for row in rows_of(output, "standing together")
         if is_number(row.get("stand")) and is_number(row.get("answers"))
     ]
     if not told:
@@ -201,4 +201,4 @@ def many_words(output: Output) -> str:
 
 def many_asked(output: Output) -> bool:
     """Return whether the study corrects for asking many questions at once."""
-    return bool(sensitivity_tables(output, "many_together"))
+    return bool(sensitivity_tables(output, "standing together"))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from fingerpost.core.assignment import Randomised
 from fingerpost.core.output import Output
-from fingerpost.core.study import Study
 from fingerpost.core.words import counted, listing, sentence
 from fingerpost.reports.phrases import outcome_words, primary_of
 
@@ -19,6 +19,8 @@ LEANS = {
 def design(output: Output) -> str:
     """Return who did the assigning and what that asks a reader to believe."""
     study = output.study
+    if study.rollout is not None:
+        return of_rollout(output)
     if study.assignment.randomised:
         drawn = getattr(study.assignment, "unit", None) or "child"
         kind = getattr(study.assignment, "design", "simple")
@@ -36,12 +38,29 @@ def design(output: Output) -> str:
             "Nobody drew lots and nothing is adjusted for: the arms may differ in everything "
             f"that shapes {outcomes_words(output)}."
         )
-    level = level_within(study) if answering(output) == {"within"} else ""
+    levels = {output.described(name).alike_within for name in answering(output)}
+    level = levels.pop() if len(levels) == 1 else ""
     one = f"of one {level} and " if level else ""
     return (
         f"Nobody drew lots: children {one}alike in {counted(given, 'recorded covariate')} are "
         f"assumed to have had the same prospects for {outcomes_words(output)}; that cannot be "
         f"tested.{left_early(output)}{matched_alone(output)}{leaning_too(output, kinds)}"
+    )
+
+
+def of_rollout(output: Output) -> str:
+    """Return who decided when provision began where, and what that asks a reader to believe."""
+    study, drawn = output.study, output.study.assignment
+    if isinstance(drawn, Randomised):
+        return (
+            f"The order in which provision began was drawn ({drawn.unit or 'unit'} by unit), so "
+            f"nothing can have decided both the order and {outcomes_words(output)} but by chance."
+        )
+    given = f" among those alike in {listing(study.given)}" if study.given else ""
+    return (
+        "Nobody drew the order: without provision, units where it began and units where it had "
+        f"not are taken to have gone alike{given} (parallel trends). What came before it can speak "
+        "against that, and cannot prove it."
     )
 
 
@@ -88,12 +107,6 @@ def kinds_of(output: Output) -> list[str]:
     # Where nothing was answered, what was asked says what an answer would have leant on.
     refused = (*output.refusals, *output.leaf_refusals)
     return found or [term.target.kind for one in refused for term in one.terms]
-
-
-def level_within(study: Study) -> str:
-    """Return the level of clusters within which children are compared."""
-    told = dict(dict(study.options).get("within", ()))
-    return str(told.get("level") or study.cluster or "")
 
 
 def outcomes_words(output: Output) -> str:

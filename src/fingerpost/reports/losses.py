@@ -16,8 +16,9 @@ def lost(output: Output) -> str:
         return ""
     gone = sum(step.left for step in steps)
     most = max(steps, key=lambda step: step.left)
+    flow = output.flow
     return (
-        f"{counted(gone, 'child', several='children')} of {output.flow.start:,} left before the "
+        f"{counted(gone, 'child', several=flow.counts)} of {flow.start:,} left before the "
         f"analysis, most of them ({most.left:,}) at the step “{most.reason}”"
     )
 
@@ -29,9 +30,8 @@ def unseen(output: Output) -> str:
         if step.outcome is not None and step.left:
             whole = step.left + step.remaining
             name = outcome_words(output.study, step.outcome)
-            told.append(
-                f"{step.left:,} of {whole:,} children ({percent(step.left / whole)}) for {name}"
-            )
+            share = percent(step.left / whole)
+            told.append(f"{step.left:,} of {whole:,} {output.flow.counts} ({share}) for {name}")
     if not told:
         return ""
     return sentence(
@@ -48,6 +48,7 @@ def incomplete(output: Output) -> str:
         return ""
     whole = steps[0].left + steps[0].remaining
     return sentence(
-        f"{gone:,} of {whole:,} children ({percent(gone / whole)}) left because a covariate was "
+        f"{gone:,} of {whole:,} {output.flow.counts} ({percent(gone / whole)}) left because a "
+        "covariate was "
         "not recorded: the answers are for the others, and stand for all only if they are alike"
     )

@@ -125,6 +125,12 @@ def heading_of(column: str) -> str:
         "second_arm": "In the second arm",
         "sd": "SD",
         "icc": "ICC",
+        "cac": "Cluster autocorrelation",
+        "iac": "Individual autocorrelation",
+        "power_z": "Power, z",
+        "power_t": "Power, t",
+        "mdes": "Smallest effect, z",
+        "mdes_t": "Smallest effect, t",
         **{
             f"{name}_{end}": f"{words} {far}"
             for name, words in (("sd", "SD"), ("icc", "ICC"))

@@ -10,7 +10,7 @@ from fingerpost.core.output import Output, Result
 from fingerpost.core.region import Region
 from fingerpost.core.study import OutcomeSpec, Study
 from fingerpost.core.table import Cell
-from fingerpost.core.words import listing, sentence, target_words
+from fingerpost.core.words import exposure_words, listing, sentence, target_words
 from fingerpost.plots.numbers import number, percent, pieces, shared_places
 
 PER_HUNDRED = {"risk", "survival"}
@@ -117,6 +117,9 @@ def people(term: Term) -> str:
     # How much more is provided is told where the arms are: it is no group of children.
     target = Target("ate", trim=term.target.trim) if term.target.delta is not None else term.target
     words = target_words(target, term.contrast)
+    if term.exposure_time is not None:
+        since = exposure_words(term.exposure_time)
+        words = f"units {since}{' it began' if term.exposure_time else ' there'}"
     words = f"the {words}" if words.startswith("children") else words
     return words if term.subgroup is None else f"{words}, among {term.subgroup}"
 
@@ -138,9 +141,9 @@ def target_heading(term: Term) -> str:
         "compliers": "Children whose arm the instrument moves",
         "cutoff": "Children at the cut-off",
         "matched": "Children for whom a match was found",
-    }.get(term.target.kind) or sentence(people(replace(term, subgroup=None))).removesuffix(
-        "."
-    ).removeprefix("The ")
+    }.get(term.target.kind) or sentence(
+        people(replace(term, subgroup=None, exposure_time=None))
+    ).removesuffix(".").removeprefix("The ")
     if term.target.kind == "ate" and term.target.trim is not None:
         words = "Children with overlap"
     if term.target.delta is not None:

@@ -19,12 +19,6 @@ from fingerpost.core.words import counted, listing, sentence
 from fingerpost.reports.phrases import outcome_words, two_sides, whom
 
 MOST_NAMED = 4
-ANALYSES = {
-    "e_value": "E-value",
-    "rosenbaum": "bound on hidden bias (rosenbaum)",
-    "oster": "analysis of selection (oster)",
-    "proximal": "analysis by proxies (proximal)",
-}
 
 
 # ------------------------------------------------------------------------------- targets
@@ -63,8 +57,21 @@ def refusals(output: Output) -> tuple[str, ...]:
         broken = "; ".join(rule_in_full(rule) for rule in refusal.rules) or "no rule is named"
         name = outcome_words(output.study, term.outcome)
         text = f"{name}, {term.words()}, for {all_of_whom(refusal.terms, output.study)}: {broken}"
-        found.append(f"{sentence(text)} {sentence(refusal.mend) if refusal.mend else ''}".strip())
+        mend = mend_of(refusal, output)
+        found.append(f"{sentence(text)} {sentence(mend) if mend else ''}".strip())
     return tuple(found)
+
+
+def mend_of(refusal: Refusal, output: Output) -> str:
+    """Return what could be asked instead. Of all children that is first those who received an arm;
+    where the same study is refused those too, what could be asked instead of them.
+    """
+    term = refusal.terms[0]
+    if term.target.kind != "ate":
+        return refusal.mend
+    received = term.on(replace(term.target, kind="att"))
+    mends = (other.mend for other in output.refusals if received in other.terms)
+    return next(mends, refusal.mend)
 
 
 def rule_in_full(rule: Broken) -> str:
@@ -159,16 +166,26 @@ def sensitivity_refusals(output: Output, leaf: str | None = None) -> tuple[str, 
             reason = plainest(refusal.rules)
             own = refusal.leaf not in (None, one.leaf)
             why = leaf_words(refusal) if refusal.leaf or not reason else broken_words(reason)
-            who = f"{analysis(one.leaf)} by {refusal.leaf}" if own else analysis(one.leaf)
+            named = analysis(output, one.leaf)
+            who = f"{named} by {refusal.leaf}" if own else named
             grouped.setdefault((who, why.removeprefix(f"sensitivity: {one.leaf}: ")), []).extend(
                 refusal.terms
             )
     return tuple(
-        sentence(f"the {who} could not be answered for {all_of_whom(terms, output.study)}: {why}")
+        sentence(f"the {who} could not be answered for {asked_of(terms, output)}: {why}")
         for (who, why), terms in grouped.items()
     )
 
 
-def analysis(leaf: str) -> str:
+def asked_of(terms: Iterable[Term], output: Output) -> str:
+    """Return whom terms are for; in a study of several contrasts also which of them are meant."""
+    terms = list(terms)
+    contrasts = list(dict.fromkeys(term.words() for term in terms))
+    several = len(output.study.estimand.contrasts) > 1
+    named = f"{listing(contrasts)}, " if several and len(contrasts) <= MOST_NAMED else ""
+    return f"{named}{all_of_whom(terms, output.study)}"
+
+
+def analysis(output: Output, leaf: str) -> str:
     """Return a sensitivity analysis as it is named in a sentence."""
-    return ANALYSES.get(leaf, leaf.replace("_", " "))
+    return output.described(leaf, "sensitivity").short or leaf.replace("_", " ")

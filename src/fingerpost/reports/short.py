@@ -85,7 +85,7 @@ def provided_words(output: Output, term: Term) -> str:
     shares = {
         float(row["delta"]): float(row["provided"])
         for table in output.tables
-        if table.name == "incremental_curve" and table.tag("outcome") == term.outcome
+        if table.plays("odds curve") and table.tag("outcome") == term.outcome
         for row in table.records()
         if row.get("contrast") == term.words()
         and isinstance(row["delta"], int | float)

@@ -21,9 +21,14 @@ def signs(output: Output) -> tuple[str, ...]:
     for table in output.tables:
         # What a leaf tells of all children stands first; of subgroups it tells the like.
         firsts.setdefault((table.name, table.columns, table.tags), table)
-    found = (tell(table) for table in firsts.values() for name, tell in TELL if table.name == name)
+    found = (tell(table) for table in firsts.values() for part, tell in TELL if played(table, part))
     told = (*found, form([table for table in firsts.values() if table.name == "model_form"]))
     return tuple(dict.fromkeys(sentence(text) for text in told if text))
+
+
+def played(table: Table, part: str) -> bool:
+    """Return whether a table plays a part: a leaf's by its role, the study's own by its name."""
+    return table.plays(part) if table.tells.role else table.name == part
 
 
 def density(table: Table) -> str:
@@ -142,11 +147,11 @@ def clusters(table: Table) -> str:
 
 
 TELL = (
-    ("rdd_density", density),
-    ("rdd_placebo", placebo),
-    ("first_stage", instrument),
-    ("overidentification", stories),
+    ("cut-off density", density),
+    ("cut-off placebo", placebo),
+    ("instrument strength", instrument),
+    ("instruments agree", stories),
     ("matches", matches),
     ("missing", filled),
-    ("within_clusters", clusters),
+    ("clusters that compare", clusters),
 )

@@ -6,7 +6,7 @@ from fingerpost.core.output import Output
 from fingerpost.core.table import Cell
 from fingerpost.core.words import sentence
 from fingerpost.plots.numbers import number, percent
-from fingerpost.reports.controls import sensitivity_tables
+from fingerpost.reports.controls import asked_as, sensitivity_tables
 from fingerpost.reports.phrases import outcome_words
 
 Row = dict[str, Cell]
@@ -66,13 +66,13 @@ def e_value_words(output: Output) -> str:
     """Return the smallest E-value among the primary answers whose interval excludes no difference;
     nothing in a trial, nor where every interval holds it.
     """
-    spec = next((one for one in output.study.sensitivity if one.leaf == "e_value"), None)
+    spec = asked_as(output, "risk ratios")
     if output.study.assignment.randomised or (spec is not None and spec.option("true")):
         return ""
     primary = {result.estimator for result in output.results if result.primary}
     rows = [
         row
-        for table in sensitivity_tables(output, "e_values")
+        for table in sensitivity_tables(output, "risk ratios")
         for row in table.records()
         if row.get("estimator") in primary and as_float(row.get("e_value_limit")) > 1
     ]

@@ -8,13 +8,13 @@ import json
 import math
 from dataclasses import replace
 
-from fingerpost.core.access_protocol import access_protocol
 from fingerpost.core.estimand import Term
 from fingerpost.core.output import Output, RegionResult, Result
-from fingerpost.core.protocol import protocol
+from fingerpost.core.protocols import protocol_of
 from fingerpost.core.reasons import broken_words
 from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
+from fingerpost.core.tells import Tells
 from fingerpost.core.words import listing
 from fingerpost.plots import triangulation
 from fingerpost.plots.flow import flow_table
@@ -57,7 +57,7 @@ def shelf(output: Output) -> dict[str, tuple[Table, ...]]:
         "leaf_refusals": [leaf_refusals_table(output)],
         "triangulation": list(triangulation_tables(output)) if of_effect else [],
         "flow": [flow_table(output.flow)],
-        "protocol": [protocol(output.study) if of_effect else access_protocol(output.study)],
+        "protocol": [protocol_of(output.study)],
         "agreement": [agreement_table(output)],
         FOREST: [table for table, _ in forests(output)],
     }
@@ -164,6 +164,7 @@ def regions_table(regions: tuple[RegionResult, ...]) -> Table:
             for item in regions
             for at, (lo, hi) in enumerate(item.region.pieces or ((None, None),))
         ),
+        tells=Tells(keys=("piece",), answers=("lo", "hi", "value")),
     )
 
 

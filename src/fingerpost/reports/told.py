@@ -4,28 +4,23 @@ who was seen.
 
 from __future__ import annotations
 
+from fingerpost.core.output import Output
 from fingerpost.core.protocol import term_words
-from fingerpost.core.study import Study
 from fingerpost.core.words import listing, sentence
 
-# Options that say what an answer rests on, as sentences; all others are listed by name.
-SAID = {
-    ("iv", "instrument"): "the instrument is {value}",
-    ("rdd", "running"): "a rule gives provision by {value}",
-    ("rdd", "cutoff"): "the cut-off is {value}",
-    ("within", "level"): "children are compared within each {value}",
-}
 
+def told(output: Output) -> tuple[str, ...]:
+    """Return, a sentence each, what estimators were told; empty where nothing was.
 
-def told(study: Study) -> tuple[str, ...]:
-    """Return, a sentence each, what estimators were told; empty where nothing was."""
-    found = []
+    Options that say what an answer rests on are told as their leaf has it, all others by name.
+    """
+    study, found = output.study, []
     for leaf, options in study.options:
         named = dict(options)
         words = [
             text.format(value=shown(named.pop(name)))
-            for (owner, name), text in SAID.items()
-            if owner == leaf and name in named
+            for name, text in output.described(leaf).said
+            if name in named
         ]
         words += [f"{name.replace('_', ' ')}: {shown(value)}" for name, value in named.items()]
         if words:

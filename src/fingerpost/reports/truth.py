@@ -39,7 +39,8 @@ MISSES = (
 )
 GAP_MISSES = (
     "An interval can miss it by chance; and at equal need it does where need is recorded with "
-    "error, or where a condition that brings provision goes with the group."
+    "error, or where a condition that nobody had recorded yet brings provision and goes with the "
+    "group."
 )
 
 

@@ -6,129 +6,12 @@ from fingerpost.core.estimand import Target, Term
 from fingerpost.core.reasons import SHARES
 from fingerpost.core.study import OutcomeSpec, Study
 from fingerpost.core.table import Cell, Table
+from fingerpost.reports.controls import CONTROL
 from fingerpost.reports.phrases import spec_of, unit_of
 
 Row = dict[str, Cell]
 EXTRAPOLATION = "model_extrapolation"
 RATIO = "ratio"
-# Numbers that say what a row is of, as a label does: without them its other numbers mean nothing.
-KEYS: dict[str, tuple[str, ...]] = {
-    "access_incidence": ("time",),
-    "access_unrecorded": ("difference",),
-    "access_years": ("time",),
-    "benchmarks": ("times",),
-    "contour": ("r2_exposure", "r2_outcome"),
-    "imputation_convergence": ("cycle",),
-    "incremental_curve": ("delta",),
-    "many_comparisons": ("horizon",),
-    "oster": ("r_max", "delta"),
-    "oster_grid": ("r_max", "delta"),
-    "overlap": ("lo", "hi"),
-    "rdd_bins": ("running",),
-    "rdd_lines": ("running",),
-    "regions": ("piece",),
-    "rosenbaum": ("gamma",),
-    "survival_curve": ("time",),
-    "triangulation": ("piece",),
-    "tipping": ("to",),
-    "tipping_contour": ("gap", "effect"),
-    "tipping_curve": ("to", "gap", "share_first", "share_second"),
-    "tipping_unseen": ("to",),
-    "truncation": ("percentile",),
-}
-# Columns that hold answers, of tables whose answers are as the study asks: a ratio may be among
-# them.
-ANSWERS: dict[str, tuple[str, ...]] = {
-    "bias_analysis": ("estimate", "median", "lo", "hi", "lo_with_error", "hi_with_error"),
-    "calibration": ("estimate", "lo", "hi", "calibrated", "calibrated_lo", "calibrated_hi"),
-    "incremental_curve": ("change", "lo", "hi"),
-    "many_comparisons": ("estimate", "shrunken", "lo", "hi"),
-    "prior_outcome_corrected": ("after", "before", "corrected", "lo", "hi"),
-    "regions": ("lo", "hi", "value"),
-    "survivor_bounds": ("lower", "upper", "lo", "hi"),
-    "tipping": ("value", "away"),
-    "tipping_contour": ("adjusted",),
-    "tipping_curve": ("effect",),
-    "trim_estimates": ("estimate",),
-    "truncation": ("estimate",),
-    "unassessed_bounds": ("lower", "upper", "lo", "hi"),
-}
-# Columns that hold answers on the scale of the estimates: logarithms, where answers are ratios.
-LOGS: dict[str, tuple[str, ...]] = {
-    "incremental_curve": ("se",),
-    "joint": ("estimate", "lo", "hi"),
-    "prior_outcome_corrected": ("se",),
-    "subgroup_differences": ("difference", "se"),
-}
-# Columns in the unit in which the outcome is recorded, whatever the scale of the answers.
-OUTCOMES: dict[str, tuple[str, ...]] = {
-    "benchmarks": ("adjusted", "adjusted_se", "lo", "hi"),
-    "blip": ("estimate", "se", "lo", "hi"),
-    "contour": ("adjusted",),
-    "means": ("mean", "se"),
-    "ordinary_errors": ("estimate", "se"),
-    "oster": ("short", "controlled", "adjusted", "se", "lo", "hi"),
-    "oster_grid": ("adjusted",),
-    "outcomes": ("mean", "sd"),
-    "proximal": ("estimate", "se", "lo", "hi", "without", "as_covariates"),
-    "rdd_bandwidth": ("estimate", "corrected", "se", "lo", "hi"),
-    "rdd_bins": ("mean",),
-    "rdd_lines": ("fitted",),
-    "robustness": ("estimate", "se"),
-    "rosenbaum": ("effect_low", "effect_high"),
-    "tipping_unseen": ("shift",),
-    "within_between": ("within", "between", "gap", "gap_se"),
-}
-# Columns whose unit is their own, by table.
-OWN: dict[tuple[str, str], str] = {
-    ("access_needed", "slope"): "log-odds a standard deviation of need",
-    ("access_needed", "needed"): "standard deviations of need",
-    ("access_needed", "needed_interval"): "standard deviations of need",
-    ("access_needed", "recorded"): "standard deviations of need",
-    ("access_places", "sd"): "log-odds",
-    ("access_places", "sd_lo"): "log-odds",
-    ("access_places", "sd_hi"): "log-odds",
-    ("access_places", "median_odds_ratio"): "odds ratio",
-    ("access_nested", "sd"): "log-odds",
-    ("access_nested", "sd_lo"): "log-odds",
-    ("access_nested", "sd_hi"): "log-odds",
-    ("access_nested", "median_odds_ratio"): "odds ratio",
-    ("calibration", "controls"): "controls",
-    ("first_stage", "columns"): "columns",
-    ("first_stage_coefficients", "coefficient"): "change in the arm a unit of the instrument",
-    ("first_stage_coefficients", "se"): "change in the arm a unit of the instrument",
-    ("incremental_curve", "delta"): "times the odds",
-    ("many_comparisons", "kept"): "share of 1",
-    ("many_together", "answers"): "answers",
-    ("many_together", "stand"): "answers",
-    ("matches", "distance"): "distance between matched children",
-    ("oster", "solutions"): "solutions",
-    ("rdd_bandwidth", "b"): "unit of the running column",
-    ("rdd_bandwidth", "h"): "unit of the running column",
-    ("rdd_density", "h"): "unit of the running column",
-    ("rdd_density", "jump"): "log of the ratio of densities",
-    ("rdd_density", "se"): "log of the ratio of densities",
-    ("rdd_first_stage", "corrected"): "share of 1",
-    ("rdd_first_stage", "jump"): "share of 1",
-    ("rdd_first_stage", "se"): "share of 1",
-    ("rdd_placebo", "h"): "unit of the running column",
-    ("rdd_placebo", "jump"): "unit of the covariate",
-    ("rdd_placebo", "se"): "unit of the covariate",
-    ("survival_curve", "risk"): "share of 1",
-    ("survival_curve", "se"): "share of 1",
-    ("access_incidence", "incidence"): "share of 1",
-    ("access_incidence", "se"): "share of 1",
-    ("access_incidence", "events"): "children",
-    ("access_unrecorded", "gap"): "share of 1",
-    ("access_unrecorded", "lo"): "share of 1",
-    ("access_unrecorded", "hi"): "share of 1",
-    ("tipping_curve", "share_first"): "share of 1",
-    ("tipping_curve", "share_second"): "share of 1",
-    ("weights", "largest"): "children that one child stands for",
-    ("weights", "mean"): "children that one child stands for",
-    ("weights", "sd"): "children that one child stands for",
-    ("overlap_subgroups", "smallest"): "probability",
-}
 # Columns whose unit is the same in every table.
 COMMON = {
     "smd": "standard deviations",
@@ -178,18 +61,9 @@ RULES = {
 }
 
 
-def base(name: str) -> str:
-    """Return a table's name without what sets apart what only a model says.
-
-    >>> base("model_extrapolation_means"), base("model_extrapolation"), base("means")
-    ('means', 'model_extrapolation', 'means')
-    """
-    return name.removeprefix(f"{EXTRAPOLATION}_")
-
-
 def key_columns(table: Table) -> tuple[str, ...]:
     """Return the columns of numbers that say what a row is of."""
-    return tuple(name for name in KEYS.get(base(table.name), ()) if name in table.columns)
+    return tuple(name for name in table.tells.keys if name in table.columns)
 
 
 def label_columns(table: Table) -> list[str]:
@@ -212,16 +86,17 @@ def number_columns(table: Table) -> list[str]:
 
 def unit_named(table: Table, column: str, record: Row, study: Study) -> str:
     """Return the unit of one number of a table, as the number is written there."""
-    name, kind = base(table.name), table.kinds[table.columns.index(column)]
-    if (name, column) in OWN:
-        return OWN[name, column]
-    if column in ANSWERS.get(name, ()):
+    tells, kind = table.tells, table.kinds[table.columns.index(column)]
+    own = dict(tells.units)
+    if column in own:
+        return own[column]
+    if column in tells.answers:
         return answer_unit(table, record, study)
-    if column in LOGS.get(name, ()):
+    if column in tells.logs:
         return log_unit(table, record, study)
-    if column in OUTCOMES.get(name, ()):
+    if column in tells.outcomes:
         return recorded_unit(table, record, study)
-    if name in ("guard", "own_guard", "refusals") and column in ("measured", "threshold"):
+    if column in ("measured", "threshold") and "rule" in record:
         return rule_unit(str(record.get("rule")))
     if column in ("mean", "sd", "all", "moved", "mean_all", "mean_kept") and "covariate" in record:
         return covariate_unit(record)
@@ -267,7 +142,7 @@ def outcome_of(table: Table, record: Row, study: Study) -> OutcomeSpec | None:
     name = record.get("outcome") or table.tag("outcome")
     found = spec_of(study, str(name)) if name else None
     alone = study.outcomes[0] if len(study.outcomes) == 1 else None
-    return found or (None if table.name == "negative_control" else alone)
+    return found or (None if table.plays(CONTROL) else alone)
 
 
 def recorded_unit(table: Table, record: Row, study: Study) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from fingerpost.core.output import Output
 from fingerpost.core.table import Cell, Table
@@ -33,9 +34,9 @@ def whose(output: Output, row: Row) -> str:
     return f"{name} ({asked_words(output, row)})"
 
 
-def bounded(output: Output, name: str) -> list[Row]:
+def bounded(output: Output, role: str) -> list[Row]:
     """Return the rows of a table of bounds, without those that give none."""
-    return [row for row in rows_of(output, name) if is_number(row.get("lower"))]
+    return [row for row in rows_of(output, role) if is_number(row.get("lower"))]
 
 
 def told(output: Output, rows: list[Row], words: dict[str, str]) -> list[str]:
@@ -70,7 +71,7 @@ def span(output: Output, row: Row) -> str:
 
 def survivor_words(output: Output) -> str:
     """Return the bounds of the effect among children who would be seen under either arm."""
-    rows = bounded(output, "survivor_bounds")
+    rows = bounded(output, "survivor bounds")
     found = told(output, rows, SURVIVOR) if rows else []
     if not found:
         return ""
@@ -84,7 +85,7 @@ def survivor_words(output: Output) -> str:
 
 def unassessed_words(output: Output) -> str:
     """Return the bounds of the effect on all children, assessed or not."""
-    rows = bounded(output, "unassessed_bounds")
+    rows = bounded(output, "unassessed bounds")
     found = told(output, rows, UNASSESSED) if rows else []
     if not found:
         return ""
@@ -96,7 +97,7 @@ def unassessed_words(output: Output) -> str:
 
 def delta_words(output: Output) -> str:
     """Return the smallest shift of imputed outcomes at which the conclusion changes."""
-    rows = [row for row in rows_of(output, "delta_tipping") if row.get("outcome") is not None]
+    rows = [row for row in rows_of(output, "shifts that matter") if row.get("outcome") is not None]
     if not rows:
         return ""
     found = [row for row in rows if is_number(row.get("conclusion_changes_at"))]
@@ -125,7 +126,7 @@ def shifts(output: Output, table: Table) -> Iterable[Figure]:
         grouped.setdefault(key, []).append(at)
     for key, places in grouped.items():
         rows = tuple(table.rows[at] for at in places)
-        part = Table(table.name, table.title, table.columns, table.kinds, rows)
+        part = replace(table, rows=rows, counts=(), clusters=(), shares=())
         one: Row = part.records()[0]
         result = answered_by(output, one)
         unit = unit_of(output.study, result.term) if result else Unit("")

@@ -24,7 +24,7 @@ from fingerpost.reports.corrected import (
     prior_outcome_words,
     proximal_words,
 )
-from fingerpost.reports.designs import design, level_within
+from fingerpost.reports.designs import design
 from fingerpost.reports.imputed import imputed_words
 from fingerpost.reports.losses import incomplete, lost, unseen
 from fingerpost.reports.names import unrepeated
@@ -208,7 +208,7 @@ def as_observed(output: Output) -> tuple[str, ...]:
 
 def given_words(output: Output, result: Result, words: str) -> str:
     """Return what a coefficient is given: the covariates, the cluster, the subgroup."""
-    level = level_within(output.study) if result.estimator == "within" else ""
+    level = output.described(result.estimator).alike_within
     words = f"Among children of one {level}, given the covariates" if level else words
     among = f", among {result.term.subgroup}" if result.term.subgroup else ""
     return f"{words}{among}"
@@ -372,13 +372,17 @@ def guard_words(output: Output) -> str:
         quiet = f"None of the {len(judged)} guard rails judged warns of an answer."
         # Where nothing was answered there is nothing that a guard rail could have warned of.
         return quiet if judged and primary_of(output) and not warned else ""
-    told = [
-        f"{warned_whom(output, table)}, {rule_words(row)}" for table, row in rows[:MOST_WARNINGS]
-    ]
-    more = len(rows) - len(told)
+    # Outcomes of the same children warn alike: each warning is said once.
+    every = list(
+        dict.fromkeys(f"{warned_whom(output, table)}, {rule_words(row)}" for table, row in rows)
+    )
+    told = every[:MOST_WARNINGS]
+    more = len(every) - len(told)
+    alike = ", some alike for several outcomes" if len(every) < len(rows) else ""
     rest = f"; and {counted(more, 'other')}" if more else ""
     return sentence(
-        f"{counted(len(rows), 'guard rail')} warn{'s' * (len(rows) == 1)}: {'; '.join(told)}{rest}"
+        f"{counted(len(rows), 'guard rail')} warn{'s' * (len(rows) == 1)}{alike}: "
+        f"{'; '.join(told)}{rest}"
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from types import ModuleType
 from urllib.parse import quote
 
 import jinja2
@@ -38,6 +39,9 @@ from fingerpost.reports.sections import (
     overlap,
     protocol,
     provenance,
+    rollout_events,
+    rollout_protocol,
+    rollout_waves,
     sensitivity,
     subgroups,
     target,
@@ -75,10 +79,22 @@ ACCESS = (
     access_protocol,
     provenance,
 )
+# Of a study of units over periods.
+ROLLOUT = (
+    answer,
+    triangulation,
+    rollout_waves,
+    rollout_events,
+    estimates,
+    sensitivity,
+    flow,
+    rollout_protocol,
+    limitations,
+    provenance,
+)
 ACRONYMS = frozenset(
     {
         *("sen", "send", "ehcp", "ks1", "ks2", "nhefs", "smart", "adhd"),
-        *("iv", "rdd", "ipw", "aipw", "tmle"),
     }
 )
 
@@ -109,13 +125,20 @@ class Entry:
 def sections(output: Output) -> tuple[Section, ...]:
     """Return every section of a report, in order."""
     shown = labelled(output)
-    every = SECTIONS if output.study.access is None else ACCESS
+    every = kinds_of_section(output.study)
     asked = [each for each in every if each is not subgroups or subgroups.asked(shown)]
     found = [each.section(shown) for each in asked]
     if output.withheld or output.clearance == "prepared":
         found.insert(len(found) - 1, withheld.section(shown))
     say = speech(output)
     return tuple(spoken(each, say) for each in found)
+
+
+def kinds_of_section(study: Study) -> tuple[ModuleType, ...]:
+    """Return the modules of the sections of a study's report, in order."""
+    if study.access is not None:
+        return ACCESS
+    return SECTIONS if study.rollout is None else ROLLOUT
 
 
 def write_report(
@@ -144,7 +167,7 @@ def html(output: Output, folder: str, *, shown: tuple[Section, ...] | None = Non
     study = output.study
     made_by = f"fingerpost {output.provenance.code_version}".strip()
     values: dict[str, object] = {
-        "title": title_of(study),
+        "title": title_of(output),
         "stamps": stamps(output),
         "sections": sections(output) if shown is None else shown,
         "folder": quote(folder),
@@ -153,11 +176,14 @@ def html(output: Output, folder: str, *, shown: tuple[Section, ...] | None = Non
     return render("report.html.jinja", values)
 
 
-def title_of(study: Study) -> str:
-    """Return a study's name as a title."""
+def title_of(output: Output) -> str:
+    """Return a study's name as a title; what an estimator's short name has in capitals, it has."""
+    own = (leaf.short for leaf in output.leaves if leaf.room == "estimators")
+    shorts = (word for short in own for word in short.replace("-", " ").split())
+    capitals = ACRONYMS | {word.lower() for word in shorts if word.isupper()}
     words = [
-        word.upper() if word in ACRONYMS else word
-        for word in study.name.replace("-", " ").replace("_", " ").split()
+        word.upper() if word in capitals else word
+        for word in output.study.name.replace("-", " ").replace("_", " ").split()
     ]
     title = " ".join(words)
     return title[:1].upper() + title[1:]
@@ -222,7 +248,7 @@ def entry(output: Output, report: Path, *, start: Path, within: str) -> Entry:
         picture = draw_triangulation(tables[0], unit=axis, headings=headings(output), within=within)
     folder, say = relative(tables_folder(report), start), speech(output)
     return Entry(
-        title_of(output.study),
+        title_of(output),
         relative(report, start),
         f"{folder}/triangulation.csv",
         output.study.question,

@@ -15,6 +15,7 @@ from fingerpost.core.estimate import Estimate
 from fingerpost.core.inference import intervals, standard_errors
 from fingerpost.core.outcome import Outcome
 from fingerpost.core.table import Cell, Table
+from fingerpost.core.tells import Tells
 from fingerpost.sensitivity._options import Reads
 from fingerpost.sensitivity._task import (
     Asked,
@@ -166,6 +167,7 @@ def table(
     *,
     contrast: Contrast,
     title: str,
+    role: str,
 ) -> Table | None:
     """Return the answers on the control for one contrast, or None where there are none."""
     asked = [
@@ -187,6 +189,7 @@ def table(
         columns=("estimator", "target", "estimate", "se", "lo", "hi", "verdict"),
         kinds=("label", "label", "number", "number", "number", "number", "label"),
         rows=tuple(line(leaf, one, at, level=task.level) for leaf, one, at in asked),
+        tells=Tells(role),
         counts=(smallest,) * len(asked),
         context=(
             f"{first.words()} on {control.name} as if it were the outcome, among the "
@@ -236,14 +239,16 @@ def control_answer(
     answers: tuple[Answer, ...],
     *,
     title: str,
+    role: str = "control",
     more: tuple[Table, ...] = (),
 ) -> Answer:
     """Return the estimators' answers on the control as one: a table a contrast, and more tables.
 
-    estimate: of the first primary estimator. refusals: what the guard rails refused.
+    estimate: of the first primary estimator. refusals: what the guard rails refused. role: that the
+    tables play in a report.
     """
     found = [
-        table(task, control, answers, contrast=contrast, title=title)
+        table(task, control, answers, contrast=contrast, title=title, role=role)
         for contrast in contrasts_of(answers)
     ]
     refused = tuple(dict.fromkeys(one for answer in answers for one in answer.refusals))

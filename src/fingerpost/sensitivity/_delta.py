@@ -14,7 +14,7 @@ from fingerpost.core.column import Column
 from fingerpost.core.errors import Unanswerable
 from fingerpost.core.estimand import Term
 from fingerpost.core.estimate import Estimate, Influence, Matrix
-from fingerpost.core.inference import pool, standard_errors
+from fingerpost.core.inference import complete_df, pool, standard_errors
 from fingerpost.core.model import linear
 from fingerpost.core.seeds import stream
 from fingerpost.kernels.design import Terms
@@ -153,14 +153,12 @@ class Asking:
         return planes if bool((near & alike).all()) else ()
 
     def at(self, first: float, second: float) -> Estimate:
-        """Return the pooled estimate at a pair of shifts."""
+        """Return the pooled estimate at a pair of shifts, by the rules of every pooled answer."""
         if self.linear and self.planes is not None:
             copies = tuple(one.at(first / self.unit, second / self.unit) for one in self.planes)
         else:
             copies = self.fitted(first, second)
-        count = copies[0].clusters
-        df = np.inf if count is None else np.asarray(count, dtype=float) - 1
-        return pool(copies, df, level=self.task.level)
+        return pool(copies, complete_df(copies), level=self.task.level)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -14,13 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fingerpost.core.column import Column
-from fingerpost.core.errors import NotFitted, TooFew, Unanswerable
-from fingerpost.core.model import Factor, ModelTerm
+from fingerpost.core.errors import TooFew, Unanswerable
 from fingerpost.kernels.arrays import block_rows, one_thread, spans
 from fingerpost.kernels.clusters import recode, sum_by
-from fingerpost.kernels.design import Terms, moments, standardised_gram
-from fingerpost.sensitivity._regression import ARM, OUTCOME, outcome_terms, solve_or_name
+from fingerpost.kernels.design import Terms
+from fingerpost.sensitivity._regression import further_arms, outcome_terms, products
 from fingerpost.sensitivity._task import SensitivityTask
 
 Array = NDArray[np.floating[Any]]
@@ -144,33 +142,10 @@ def fit(
     covariance is justified. Raises NotFitted naming columns that others determine, TooFew,
     Unanswerable where covariates tell nothing of the outcome.
     """
-    cohort = task.cohort
-    others = tuple(arm for arm in cohort.arms if arm not in (first, second))
-    order = (second, *others, first)
-    place = np.array([order.index(arm) for arm in cohort.arms])
-    columns = {
-        **cohort.covariates,
-        ARM: Column(place[cohort.arm], order),
-        OUTCOME: Column(cohort.outcomes[outcome].value),
-    }
-    terms = outcome_terms(task)
-    arm, last = ModelTerm((Factor(ARM),)), ModelTerm((Factor(OUTCOME),))
-    design = Terms(columns, (*terms, arm, last))
-    if design.n - design.p < 2:
-        raise TooFew(
-            f"oster: {design.n} children for {design.p - 1} coefficients leave no degrees of "
-            "freedom; give fewer covariates."
-        )
+    design, found, gram = products(task, outcome, "oster", first=first, second=second, least=3)
+    others = len(further_arms(task, first, second))
     with one_thread():
-        found = moments(design, cohort.weight)
-        if not found.deviation[-1] > 0:
-            raise TooFew(f"oster: {outcome} does not vary among the children studied.")
-        gram = standardised_gram(design, found, weights=cohort.weight)[1:, 1:]
-        try:
-            solve_or_name(gram[:-1, :-1], design=Terms(columns, (*terms, arm)))
-        except NotFitted as fault:
-            raise NotFitted(str(fault).replace("omitted_variable:", "oster:")) from None
-        shared = in_both(task, unrelated, others=len(others))
+        shared = in_both(task, unrelated, others=others)
         moved, maps = moved_of(gram, shared)
         if moved.short_left - moved.controlled_left < LEAST_TOLD:
             raise Unanswerable(

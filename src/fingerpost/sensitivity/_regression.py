@@ -79,10 +79,24 @@ def regress(task: SensitivityTask, outcome: str, *, first: str, second: str) -> 
     Further arms are covariates. Raises NotFitted with the names of columns that others determine,
     TooFew where no degree of freedom is left.
     """
-    cohort = task.cohort
-    terms = outcome_terms(task)
-    others = tuple(arm for arm in cohort.arms if arm not in (first, second))
-    order = (second, *others, first)
+    design, found, gram = products(task, outcome, "omitted_variable", first=first, second=second)
+    with one_thread():
+        return fitted(task, design, found, gram=gram, df=design.n - (design.p - 1))
+
+
+def products(
+    task: SensitivityTask, outcome: str, leaf: str, *, first: str, second: str, least: int = 2
+) -> tuple[Terms, Moments, Array]:
+    """Return the columns of an outcome's regression on the first arm against the second (the
+    constant, covariates, further arms, the arm, the outcome), their moments, and the cross-products
+    of all but the constant in standard units.
+
+    leaf: who asks, for messages. least: residual degrees of freedom that it needs. Raises NotFitted
+    with the names of columns that others determine, TooFew where too few are left or the outcome
+    does not vary.
+    """
+    cohort, terms = task.cohort, outcome_terms(task)
+    order = (second, *further_arms(task, first, second), first)
     place = np.array([order.index(arm) for arm in cohort.arms])
     columns = {
         **cohort.covariates,
@@ -91,22 +105,26 @@ def regress(task: SensitivityTask, outcome: str, *, first: str, second: str) -> 
     }
     arm, last = ModelTerm((Factor(ARM),)), ModelTerm((Factor(OUTCOME),))
     design = Terms(columns, (*terms, arm, last))
-    df = design.n - (design.p - 1)
-    if df < 2:
+    if design.n - (design.p - 1) < least:
         raise TooFew(
-            f"omitted_variable: {design.n} children for {design.p - 1} coefficients leave no "
-            "degrees of freedom; give fewer covariates."
+            f"{leaf}: {design.n} children for {design.p - 1} coefficients leave no degrees of "
+            "freedom; give fewer covariates."
         )
     with one_thread():
         found = moments(design, cohort.weight)
         if not found.deviation[-1] > 0:
-            raise TooFew(f"omitted_variable: {outcome} does not vary among the children studied.")
+            raise TooFew(f"{leaf}: {outcome} does not vary among the children studied.")
         gram = standardised_gram(design, found, weights=cohort.weight)[1:, 1:]
-        solve_or_name(gram[:-1, :-1], design=Terms(columns, (*terms, arm)))
-        return fitted(task, design, found, gram=gram, df=df)
+        solve_or_name(gram[:-1, :-1], leaf, design=Terms(columns, (*terms, arm)))
+    return design, found, gram
 
 
-def solve_or_name(gram: Array, *, design: Terms) -> None:
+def further_arms(task: SensitivityTask, first: str, second: str) -> tuple[str, ...]:
+    """Return the arms that are neither of two."""
+    return tuple(arm for arm in task.cohort.arms if arm not in (first, second))
+
+
+def solve_or_name(gram: Array, leaf: str, *, design: Terms) -> None:
     """Raise NotFitted, with the columns' names, where a column is determined by the others."""
     try:
         singular = bool((np.diag(np.linalg.cholesky(gram)) ** 2 < LEAST_LEFT).any())
@@ -115,8 +133,8 @@ def solve_or_name(gram: Array, *, design: Terms) -> None:
     if singular:
         names = ", ".join(check(design)) or "some columns"
         raise NotFitted(
-            f"omitted_variable: {names}: constant, or determined by other covariates. Leave it out "
-            "of `given`."
+            f"{leaf}: {names}: constant, or determined by other covariates. Leave it out of "
+            "`given`."
         )
 
 

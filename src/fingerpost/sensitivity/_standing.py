@@ -7,7 +7,7 @@ again on all of them, with the terms of the study's exposure model, and tilted t
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +17,8 @@ from fingerpost.core.cohort import Codes, Cohort
 from fingerpost.core.column import Column
 from fingerpost.core.errors import NotFitted, Unanswerable, UsageError, listed, nearest
 from fingerpost.core.estimand import Term
+from fingerpost.core.estimate import Estimate, Matrix
+from fingerpost.core.inference import pool, standard_errors
 from fingerpost.core.model import linear
 from fingerpost.core.outcome import Outcome
 from fingerpost.core.refusal import Refusal
@@ -169,12 +171,16 @@ class Errors:
         sums = sum_by(self.codes, influence, n_groups=self.count)
         return float(np.sqrt(self.factor * (sums @ sums)))
 
-    def limits(self, lower: float, upper: float, errors: Pair) -> Pair | None:
-        """Return the interval for what lies between two bounds; None where none is justified."""
+    def limits(
+        self, lower: float, upper: float, errors: Pair, *, most: float = math.inf
+    ) -> Pair | None:
+        """Return the interval for what lies between two bounds; None where none is justified. most:
+        degrees of freedom that the bounds have at most.
+        """
         if self.count < TOO_FEW_CLUSTERS:
             return None
         df = self.count - 1.0 if self.count < FEW_CLUSTERS else math.inf
-        return interval(lower, upper, errors=errors, level=self.level, df=df)
+        return interval(lower, upper, errors=errors, level=self.level, df=min(df, most))
 
 
 def errors_of(task: SensitivityTask) -> Errors:
@@ -226,14 +232,71 @@ class Shown:
         return Region(self.term, (self.limits,), self.level, method)
 
 
-def bounded_row(one: Question, ends: Pair, errors: Pair, how: Errors) -> Shown:
-    """Return bounds with their interval. ends, errors: on the scale of estimates."""
-    limits = how.limits(ends[0], ends[1], errors)
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one copy of the children gives for one line: two bounds and their errors, on the scale
+    of estimates, or why it is not bounded. shares: shown beside them. most: degrees of freedom.
+    """
+
+    shares: tuple[float, ...]
+    ends: Pair | None = None
+    errors: Pair = (math.nan, math.nan)
+    why: str = ""
+    most: float = math.inf
+
+
+def pooled(one: Question, copies: Sequence[Found], how: Errors) -> Found:
+    """Return what imputed copies give together: each bound and its error by Rubin's rules, with the
+    fewer of the two bounds' degrees of freedom (Barnard & Rubin 1999); one copy as it is.
+
+    What one copy does not bound is not bounded, and why says in how many.
+    """
+    shares = tuple(np.mean([copy.shares for copy in copies], axis=0).tolist())
+    without = [copy for copy in copies if copy.ends is None]
+    if without:
+        many = f" (in {len(without)} of {len(copies)} imputed copies)"
+        why = without[0].why + many * (len(without) < len(copies))
+        return replace(without[0], shares=shares, why=why)
+    if len(copies) == 1:
+        return copies[0]
+    estimates = [
+        Estimate((one.term,) * 2, np.array(copy.ends), Matrix(np.diag(np.square(copy.errors))))
+        for copy in copies
+    ]
+    found = pool(estimates, how.count - 1.0, level=how.level)
+    errors = standard_errors(found)
+    assert errors is not None
+    assert found.df is not None
+    ends = (float(found.value[0]), float(found.value[1]))
+    most = float(found.df.min())
+    return Found(shares, ends, (float(errors[0]), float(errors[1])), most=most)
+
+
+def copies_of(task: SensitivityTask) -> Iterator[SensitivityTask]:
+    """Yield the task on each imputed copy of its children, or as it is where none was imputed."""
+    for cohort in task.copies or (task.cohort,):
+        yield replace(task, cohort=cohort)
+
+
+def bounded_row(one: Question, found: Found, how: Errors) -> Shown:
+    """Return bounds with their interval."""
+    assert found.ends is not None
+    limits = how.limits(*found.ends, found.errors, most=found.most)
 
     def shown(pair: Pair) -> Pair:
         return (math.exp(pair[0]), math.exp(pair[1])) if one.ratio else pair
 
-    return Shown(one.term, shown(ends), None if limits is None else shown(limits), how.level)
+    return Shown(one.term, shown(found.ends), None if limits is None else shown(limits), how.level)
+
+
+def over_words(task: SensitivityTask) -> str:
+    """Return how copies were taken together; empty where none was imputed."""
+    if not task.copies:
+        return ""
+    return (
+        f" Over {len(task.copies)} imputed copies: each bound and its error are pooled by Rubin's "
+        "rules. Imputed outcomes count as not seen."
+    )
 
 
 def seen_in(cohort: Cohort, term: Term) -> int:
@@ -276,8 +339,16 @@ def refused(task: SensitivityTask, asked: list[Question]) -> dict[Term, Refusal]
     """Return the guard rails' refusals of the asked terms with all children studied.
 
     Those whose outcome was not seen count here: whether it was seen is asked of in the outcome's
-    place, so that the guard rails judge the weights as they do any answer's.
+    place, so that the guard rails judge the weights as they do any answer's. What any imputed copy
+    refuses is refused, as its first such copy has it.
     """
+    found: dict[Term, Refusal] = {}
+    for copy in copies_of(task):
+        found = _refused(copy, asked) | found
+    return found
+
+
+def _refused(task: SensitivityTask, asked: list[Question]) -> dict[Term, Refusal]:
     found: dict[Term, Refusal] = {}
     for name in dict.fromkeys(one.term.outcome for one in asked if not one.why):
         seen = Outcome("binary", seen_of(task.cohort, name).astype(float))

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from fingerpost.core.analysis import PanelTask
 from fingerpost.core.answer import Answer
 from fingerpost.core.cohort import Cohort
 from fingerpost.core.errors import UsageError, listed, nearest
@@ -28,6 +29,21 @@ class Refit(Protocol):
         """Return answers on a cohort, given covariates, for terms (None: the study's own), by the
         named estimators (None: all of the study's).
         """
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class PanelSensitivityTask:
+    """One outcome's panel and the answers of the study's estimators on it.
+
+    task: what the estimators were told. spec_options: what the study wrote under the analysis's
+    name. level: of every interval.
+    """
+
+    study: Study
+    task: PanelTask
+    answers: tuple[Answer, ...]
+    spec_options: Mapping[str, object] = field(default_factory=dict)
+    level: float = 0.95
 
 
 @dataclass(frozen=True, eq=False, slots=True)

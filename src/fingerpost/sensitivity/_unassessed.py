@@ -12,9 +12,9 @@ from fingerpost.core.cohort import Cohort
 from fingerpost.core.column import Column
 from fingerpost.core.errors import Unanswerable
 from fingerpost.core.model import ModelTerm
+from fingerpost.kernels.carried import carried
 from fingerpost.kernels.design import Terms, check
-from fingerpost.kernels.glm import fit, mean
-from fingerpost.kernels.products import cross, times
+from fingerpost.kernels.glm import GlmFit, fit, mean
 from fingerpost.kernels.standing import Moving, Standing
 from fingerpost.sensitivity._standing import Array
 
@@ -43,14 +43,14 @@ class Children:
 class Alike:
     """What children alike who were seen had on average in one arm, told of every child.
 
-    expected: (n,). slope: (n,) its derivative in the linear predictor. design, bread (p, p) and
-    weighted residual (n,): of the fit.
+    expected: (n,). slope: (n,) its derivative in the linear predictor. design, fit, weighted
+    residual (n,): of the regression.
     """
 
     expected: Array
     slope: Array
     design: Terms
-    bread: Array
+    fit: GlmFit
     residual: Array
 
 
@@ -74,7 +74,7 @@ def alike(found: Children, arm: int, terms: tuple[ModelTerm, ...]) -> Alike:
     residual = np.zeros(cohort.n)
     residual[rows] = weight[rows] * (found.value[rows] - expected[rows])
     slope = expected * (1 - expected) if family == "logit" else np.ones(cohort.n)
-    return Alike(expected, slope, design, fitted.bread, residual)
+    return Alike(expected, slope, design, fitted, residual)
 
 
 def varying(
@@ -109,5 +109,5 @@ def filled_mean(found: Children, arm: int, own: Alike | None, *, fill: str) -> M
         value, moves = np.clip(value, *found.ends), np.where(inside, moves, 0.0)
     filled = found.standing.mean(np.where(found.seen, found.value, value), arm)
     unseen = np.where(found.seen, 0.0, found.standing.shares(arm) * moves)
-    lean = own.bread.T @ cross(own.design, unseen)
-    return Moving(filled.value, filled.influence + own.residual * times(own.design, lean))
+    moved = carried(own.fit, unseen, of=own.design)
+    return Moving(filled.value, filled.influence + own.residual * moved)

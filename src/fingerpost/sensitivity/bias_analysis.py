@@ -64,6 +64,7 @@ from fingerpost.core.leaves import Sensitivity
 from fingerpost.core.seeds import stream
 from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
+from fingerpost.core.tells import Tells
 from fingerpost.sensitivity._answers import Line, error_of, leaning, natural, two_arms
 from fingerpost.sensitivity._bias import (
     LEAST_TOLD,
@@ -345,6 +346,10 @@ def table(task: SensitivityTask, rows: list[tuple[Cell, ...]], counts: list[int]
         columns=COLUMNS,
         kinds=(*("label",) * 5, *("number",) * 8, "label"),
         rows=tuple(rows),
+        tells=Tells(
+            role="corrected for bias",
+            answers=("estimate", "median", "lo", "hi", "lo_with_error", "hi_with_error"),
+        ),
         counts=tuple(counts),
         context=(
             "Each primary answer, corrected for many draws of the bias parameters: the median, "

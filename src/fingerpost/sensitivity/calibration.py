@@ -47,6 +47,7 @@ from fingerpost.core.leaves import Sensitivity
 from fingerpost.core.outcome import Outcome
 from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
+from fingerpost.core.tells import Tells
 from fingerpost.sensitivity._answers import (
     Line,
     error_of,
@@ -361,6 +362,11 @@ def table(
         ),
         kinds=(*("label",) * 4, *("number",) * 11, "label"),
         rows=rows,
+        tells=Tells(
+            role="calibrated",
+            answers=("estimate", "lo", "hi", "calibrated", "calibrated_lo", "calibrated_hi"),
+            units=(("controls", "controls"),),
+        ),
         counts=counts,
         context=(
             f"estimate: as asked, with its {task.level:.0%} interval.{again} error_mean, error_sd: "
@@ -391,6 +397,7 @@ def controls_table(task: SensitivityTask, found: dict[Key, list[Standard]]) -> T
         columns=("estimator", "contrast", "target", "control", "estimate", "se"),
         kinds=(*("label",) * 4, "number", "number"),
         rows=tuple(rows),
+        tells=Tells(role="calibrating controls"),
         counts=tuple(counts),
         context=(
             "Each control as if it were the outcome, in its standard deviations (differences) or "

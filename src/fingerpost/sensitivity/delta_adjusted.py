@@ -17,7 +17,8 @@ beyond the grid are found too; else only within the grid, by straight lines betw
 **What it assumes.** That what was not recorded goes with being missing by a shift, the same for all
 imputed children of an arm. With δ of 0 in both arms it is the imputed answer itself, which takes
 outcomes to be missing at random given what the imputation models hold. No record tells δ: ask those
-who know why the outcomes are missing which shifts are likely.
+who know why the outcomes are missing which shifts are likely. Not answered: subgroups and trimmed
+targets.
 
 **Options.** `delta`: the shifts, in the unit of the outcome (log odds for a yes or no, the
 logarithm of a ratio for a count), or {outcome: [−5, 0, 5], …}; if left out, a half and a whole
@@ -43,6 +44,7 @@ from fingerpost.core.inference import intervals
 from fingerpost.core.leaves import Sensitivity
 from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
+from fingerpost.core.tells import Tells
 from fingerpost.sensitivity._answers import natural, primary_lines, spread_of, two_arms
 from fingerpost.sensitivity._delta import Asking
 from fingerpost.sensitivity._options import mapping, numbers
@@ -102,11 +104,6 @@ class At:
         """1 where the interval is above no effect, −1 where it is below, 0 where it holds none."""
         return int(self.lo > self.none) - int(self.hi < self.none)
 
-    @property
-    def away(self) -> float:
-        """How far the nearer limit lies beyond no effect; below 0 where the interval holds it."""
-        return max(self.lo - self.none, self.none - self.hi)
-
 
 def answered(task: SensitivityTask, estimate: Estimate, place: int) -> At:
     """Return one term of a pooled estimate."""
@@ -147,6 +144,7 @@ def grid(task: SensitivityTask, asking: Asking, shifts: tuple[float, ...], child
         columns=(*WORDS, "delta_first", "delta_second", "value", "lo", "hi", "verdict"),
         kinds=(*("label",) * 4, *("number",) * 5, "label"),
         rows=tuple(rows),
+        tells=Tells("shifts", keys=("delta_first", "delta_second"), answers=("value", "lo", "hi")),
         counts=(children,) * len(rows),
         context=(
             "delta_first, delta_second: by how much the imputed outcomes of the first and of the "
@@ -157,12 +155,23 @@ def grid(task: SensitivityTask, asking: Asking, shifts: tuple[float, ...], child
     )
 
 
+# The scale on which the outcomes of a kind are shifted, where it is not their own.
+SHIFTED = {"binary": "log odds", "count": "the logarithm of a ratio"}
+
+
 def unit_words(task: SensitivityTask, asking: Asking) -> str:
     """Return what a shift is measured in."""
     kind = task.cohort.outcomes[asking.outcome].kind
-    return {"binary": "log odds", "count": "the logarithm of a ratio"}.get(
-        kind, "in the unit of the outcome"
-    )
+    return SHIFTED.get(kind, "in the unit of the outcome")
+
+
+def shifts_told(task: SensitivityTask, asking: Asking) -> Tells:
+    """Return what the table of the shifts that matter tells, in the unit of the shifts."""
+    role, columns = "shifts that matter", ("no_effect_at", "conclusion_changes_at", "looked_to")
+    if task.cohort.outcomes[asking.outcome].kind in SHIFTED:
+        unit = unit_words(task, asking)
+        return Tells(role, units=tuple((name, unit) for name in columns))
+    return Tells(role, outcomes=columns)
 
 
 BOTH = "both alike"
@@ -188,7 +197,7 @@ def tipping(
                     for point in points
                 ]
                 none = first_crossing(points, [one.value - one.none for one in found])
-                change = first_crossing(points, [one.away for one in found])
+                change = first_change(points, found)
                 words = (asking.leaf, term.outcome, term.words(), term.label())
                 said = "down" if sign < 0 else "up"
                 rows.append((*words, who, said, none, change, points[-1]))
@@ -198,6 +207,7 @@ def tipping(
         columns=(*WORDS, "shifted", "way", "no_effect_at", "conclusion_changes_at", "looked_to"),
         kinds=(*("label",) * 6, *("number",) * 3),
         rows=tuple(rows),
+        tells=shifts_told(task, asking),
         counts=(children,) * len(rows),
         context=(
             "The smallest shift of the imputed outcomes of the arm `shifted`, or of both alike, at "
@@ -232,17 +242,47 @@ def first_crossing(points: list[float], values: list[float]) -> float | None:
     return None
 
 
+def first_change(points: list[float], found: list[At]) -> float | None:
+    """Return where the conclusion first changes along points: where the limit that keeps it apart
+    from no effect crosses no effect, or, of an interval that holds none, where either limit does.
+
+    The limit is followed, not the interval: between two points an interval may pass over no effect
+    altogether, from above it to below.
+
+    >>> first_change([0.0, -1.0], [At(3.0, 2.0, 4.0, 0.0), At(-3.0, -4.0, -2.0, 0.0)])
+    -0.3333333333333333
+    """
+    lower = [one.lo - one.none for one in found]
+    upper = [one.hi - one.none for one in found]
+    watched = {1: (lower,), -1: (upper,)}.get(found[0].side, (lower, upper))
+    places = [first_crossing(points, limit) for limit in watched]
+    return min((place for place in places if place is not None), key=abs, default=None)
+
+
 def asked_terms(task: SensitivityTask) -> tuple[str, dict[tuple[str, str], tuple[Term, ...]]]:
-    """Return the first primary estimator and its terms, by the two arms that they compare."""
-    lines = [line for line in primary_lines(task) if two_arms(line.term) is not None]
+    """Return the first primary estimator and its terms, by the two arms that they compare: of all
+    children studied, as each subgroup and each trimmed group is fitted apart.
+    """
+    lines = [
+        line
+        for line in primary_lines(task)
+        if two_arms(line.term) is not None and _of_all(line.term)
+    ]
     if not lines:
-        raise Unanswerable(f"{LEAF}: no answer of this study is an effect between two arms.")
+        raise Unanswerable(
+            f"{LEAF}: no answer of this study is an effect between two arms among all children "
+            "studied."
+        )
     found: dict[tuple[str, str], tuple[Term, ...]] = {}
     for line in lines:
         arms = two_arms(line.term)
         if line.leaf == lines[0].leaf and arms is not None:
             found[arms] = (*found.get(arms, ()), line.term)
     return lines[0].leaf, found
+
+
+def _of_all(term: Term) -> bool:
+    return term.subgroup is None and term.target.trim is None
 
 
 def shifts_of(task: SensitivityTask, outcome: str, term: Term) -> tuple[float, ...]:

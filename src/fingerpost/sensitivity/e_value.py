@@ -44,6 +44,7 @@ from fingerpost.core.leaves import Sensitivity
 from fingerpost.core.outcome import Outcome
 from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
+from fingerpost.core.tells import Tells
 from fingerpost.sensitivity._task import SensitivityTask, check_options, smallest_arm
 
 PER_SD = 0.91  # log risk ratio of one standard deviation (VanderWeele & Ding 2017)
@@ -337,6 +338,7 @@ def run(task: SensitivityTask) -> Answer:
         ),
         kinds=("label", "label", "label", "label", "number", "label", "number", "number"),
         rows=tuple(rows),
+        tells=Tells(role="risk ratios"),
         counts=tuple(counts),
         context=(
             "The smallest risk ratio that an unmeasured cause would need both with provision and "
@@ -350,6 +352,7 @@ def run(task: SensitivityTask) -> Answer:
 
 E_VALUE = Sensitivity(
     title="E-value",
+    short="E-value",
     summary="The weakest unmeasured cause that could explain an answer away.",
     reference="VanderWeele & Ding (2017), Annals of Internal Medicine 167(4), 268-274",
     question="How strong would something nobody recorded have to be to make this answer?",

@@ -44,6 +44,7 @@ from fingerpost.core.errors import Unanswerable, UsageError, nearest
 from fingerpost.core.leaves import Sensitivity
 from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
+from fingerpost.core.tells import Tells
 from fingerpost.kernels.multiplicity import false_discovery, holm
 from fingerpost.sensitivity._answers import (
     Line,
@@ -230,6 +231,11 @@ def each_answer(
         columns=COLUMNS,
         kinds=(*("label",) * 4, *("number",) * 6, "label", *("number",) * 4),
         rows=tuple(rows),
+        tells=Tells(
+            keys=("horizon",),
+            answers=("estimate", "shrunken", "lo", "hi"),
+            units=(("kept", "share of 1"),),
+        ),
         counts=tuple(counts),
         context=(
             "p: of no effect, by itself; holm: adjusted so that even one false finding is "
@@ -249,6 +255,7 @@ def all_answers(rows: list[tuple[Cell, ...]], counts: list[int]) -> Table:
         columns=("estimator", "answers", "stand", "centre", "spread"),
         kinds=("label", "number", "number", "number", "number"),
         rows=tuple(rows),
+        tells=Tells(role="standing together", units=(("answers", "answers"), ("stand", "answers"))),
         counts=tuple(counts),
         context=(
             "How many answers each estimator gave and how many stand. centre, spread: of the true "

@@ -41,6 +41,7 @@ from fingerpost.core.errors import UsageError
 from fingerpost.core.leaves import Sensitivity
 from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
+from fingerpost.core.tells import Tells
 from fingerpost.sensitivity._formulas import (
     adjusted_estimate,
     adjusted_se,
@@ -185,6 +186,7 @@ def robustness(task: SensitivityTask, rows: list[tuple[Cell, ...]], *, counts: l
         columns=COLUMNS,
         kinds=("label",) * 3 + ("number",) * 7 + ("label",),
         rows=tuple(rows),
+        tells=Tells(role="robustness", outcomes=("estimate", "se")),
         counts=tuple(counts),
         context=(
             "Least squares on arm and covariates. rv: the share of what is left of both provision "
@@ -251,6 +253,9 @@ def benchmarks(task: SensitivityTask, question: Question, fit: Regression) -> Ta
         ),
         kinds=("label",) + ("number",) * 7,
         rows=rows,
+        tells=Tells(
+            role="benchmarks", keys=("times",), outcomes=("adjusted", "adjusted_se", "lo", "hi")
+        ),
         counts=(question.smallest,) * len(rows),
         residual_df=fit.df,
         context=(
@@ -263,13 +268,14 @@ def benchmarks(task: SensitivityTask, question: Question, fit: Regression) -> Ta
     )
 
 
-def side(largest: float) -> tuple[float, ...]:
-    """Return GRID points from 0 to a round number beyond the largest share to be shown.
+def side(largest: float, most: float) -> tuple[float, ...]:
+    """Return GRID points from 0 to a round number beyond the largest share to be shown, or to the
+    most that there can be: all of an outcome, but never quite all of an exposure.
 
-    >>> side(0.07)[-1]
-    0.1
+    >>> side(0.07, 1.0)[-1], side(0.99, 0.95)[-1]
+    (0.1, 0.95)
     """
-    end = min(0.95, math.ceil(max(largest, 0.05) * 1.2 / 0.05) * 0.05)
+    end = min(most, math.ceil(max(largest, 0.05) * 1.2 / 0.05) * 0.05)
     return tuple(round(end * step / (GRID - 1), 10) for step in range(GRID))
 
 
@@ -284,8 +290,8 @@ def contour(question: Question, fit: Regression, marks: Table) -> Table:
     adjusted = partial(adjusted_estimate, fit.estimate, fit.se, df=fit.df)
     rows = tuple(
         (x, y, adjusted(r2_exposure=x, r2_outcome=y))
-        for x in side(reach("r2_exposure"))
-        for y in side(reach("r2_outcome"))
+        for x in side(reach("r2_exposure"), 0.95)
+        for y in side(reach("r2_outcome"), 1.0)
     )
     return Table(
         name="contour",
@@ -293,6 +299,9 @@ def contour(question: Question, fit: Regression, marks: Table) -> Table:
         columns=("r2_exposure", "r2_outcome", "adjusted"),
         kinds=("number",) * 3,
         rows=rows,
+        tells=Tells(
+            role="strength contour", keys=("r2_exposure", "r2_outcome"), outcomes=("adjusted",)
+        ),
         counts=(question.smallest,) * len(rows),
         residual_df=fit.df,
         context=(

@@ -44,6 +44,7 @@ from fingerpost.core.errors import Unanswerable
 from fingerpost.core.leaves import Sensitivity
 from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
+from fingerpost.core.tells import Tells
 from fingerpost.sensitivity._options import Reads, numbers
 from fingerpost.sensitivity._oster import (
     Fit,
@@ -221,6 +222,7 @@ def grid(question: Question, found: Fit) -> Table:
         columns=("r_max", "delta", "adjusted"),
         kinds=("number",) * 3,
         rows=tuple(rows),
+        tells=Tells(role="selection grid", keys=("r_max", "delta"), outcomes=("adjusted",)),
         counts=(question.smallest,) * len(rows),
         context=(
             "The coefficient if all causes would explain `r_max` of the outcome and the unrecorded "
@@ -240,6 +242,12 @@ def summary(task: SensitivityTask, rows: list[tuple[Cell, ...]], counts: list[in
         columns=("estimator", "outcome", "contrast", *NUMBERS, "remark"),
         kinds=(*("label",) * 3, *("number",) * len(NUMBERS), "label"),
         rows=tuple(rows),
+        tells=Tells(
+            role="selection",
+            keys=("r_max", "delta"),
+            outcomes=("short", "controlled", "adjusted", "se", "lo", "hi"),
+            units=(("solutions", "solutions"),),
+        ),
         counts=tuple(counts),
         context=(
             "Least squares on the arm without (short) and with the covariates (controlled); "
@@ -292,6 +300,7 @@ def run(task: SensitivityTask) -> Answer:
 
 OSTER = Sensitivity(
     title="Coefficient stability",
+    short="analysis of selection (oster)",
     summary="The regression's answer if unrecorded causes were selected like the recorded ones.",
     reference="Oster (2019), Journal of Business & Economic Statistics 37(2), 187-204",
     question="What if what was not recorded goes with provision as strongly as what was?",

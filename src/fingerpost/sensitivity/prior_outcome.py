@@ -45,6 +45,7 @@ from fingerpost.core.inference import critical_values, joint_covariance, select
 from fingerpost.core.leaves import Sensitivity
 from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
+from fingerpost.core.tells import Tells
 from fingerpost.sensitivity._control import (
     Control,
     control_answer,
@@ -95,7 +96,9 @@ def run(task: SensitivityTask) -> Answer:
     placebo = task.refit(control.cohort, control.given, control_terms(task, control))
     more = tuple(_corrected(task, control, placebo)) if same else ()
     title = f"The same comparison on {control.name}, measured before provision"
-    return control_answer(task, control, placebo, title=title, more=more)
+    return control_answer(
+        task, control, placebo, title=title, role="control before", more=more
+    )
 
 
 def _same_kind(task: SensitivityTask, control: Control) -> None:
@@ -179,6 +182,11 @@ def _table(control: Control, term: Term, rows: list[tuple[Cell, ...]], children:
         columns=("estimator", "target", "after", "before", "corrected", "se", "lo", "hi"),
         kinds=("label", "label", *("number",) * 6),
         rows=tuple(rows),
+        tells=Tells(
+            role="less the gap before",
+            answers=("after", "before", "corrected", "lo", "hi"),
+            logs=("se",),
+        ),
         counts=(children,) * len(rows),
         context=(
             f"{term.words()}: the gap in {term.outcome} less the gap in {control.name} before "

@@ -53,6 +53,7 @@ from fingerpost.core.leaves import Sensitivity
 from fingerpost.core.model import Factor, ModelTerm, linear
 from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
+from fingerpost.core.tells import Tells
 from fingerpost.kernels.clusters import recode, sum_by
 from fingerpost.kernels.design import Terms
 from fingerpost.kernels.products import cross
@@ -314,6 +315,9 @@ def _table(task: SensitivityTask, problem: Problem, estimate: Estimate) -> Table
         columns=("contrast", "estimate", "se", "lo", "hi", "without", "as_covariates"),
         kinds=("label", *("number",) * 6),
         rows=tuple(rows),
+        tells=Tells(
+            role="by proxies", outcomes=("estimate", "se", "lo", "hi", "without", "as_covariates")
+        ),
         counts=tuple(smallest_arm(problem.cohort, term.contrast) for term in estimate.terms),
         tags=(("outcome", outcome),),
         context=(
@@ -342,6 +346,7 @@ def _strength_table(task: SensitivityTask, problem: Problem, told: list[Strength
         columns=("outcome proxy", "F", "df", "p", "verdict"),
         kinds=("label", "number", "number", "number", "label"),
         rows=rows,
+        tells=Tells(role="strength of proxies"),
         counts=(smallest,) * len(rows),
         context=(
             "Wald statistic over its degrees of freedom, given arm and covariates; of several "
@@ -353,6 +358,7 @@ def _strength_table(task: SensitivityTask, problem: Problem, told: list[Strength
 
 PROXIMAL = Sensitivity(
     title="Proximal two-stage least squares",
+    short="analysis by proxies (proximal)",
     summary="The answer if what is hidden left its trace in two kinds of proxies.",
     reference="Tchetgen Tchetgen, Ying, Cui, Shi & Miao (2020), arXiv:2009.10982; Miao, Geng & "
     "Tchetgen Tchetgen (2018), Biometrika 105(4), 987-993",

@@ -44,6 +44,7 @@ from fingerpost.core.leaves import Sensitivity
 from fingerpost.core.outcome import Outcome
 from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
+from fingerpost.core.tells import Tells
 from fingerpost.sensitivity._options import Reads
 from fingerpost.sensitivity._sign_score import (
     Sets,
@@ -236,6 +237,7 @@ def bounds_table(
         columns=("estimator", "contrast", "target", "gamma", "p", "effect_low", "effect_high"),
         kinds=("label", "label", "label", "number", "number", "number", "number"),
         rows=rows,
+        tells=Tells(role="hidden bias", keys=("gamma",), outcomes=("effect_low", "effect_high")),
         counts=counts,
         context=(
             "The largest two-sided p-value if, within matched sets, something nobody recorded made "
@@ -257,6 +259,7 @@ def borne_table(
         columns=("estimator", "contrast", "target", "test", "sets", "children", "gamma"),
         kinds=("label", "label", "label", "label", "count", "count", "number"),
         rows=rows,
+        tells=Tells(role="hidden bias borne"),
         counts=tuple(counts),
         context=(
             f"The smallest gamma at which the p-value may pass {alpha:.2g}: 1 where chance alone "
@@ -269,6 +272,7 @@ def borne_table(
 
 ROSENBAUM = Sensitivity(
     title="Rosenbaum bounds",
+    short="bound on hidden bias (rosenbaum)",
     summary="How much hidden bias within matched sets the finding can bear.",
     reference="Rosenbaum (2002), Observational Studies, 2nd edition, Springer, chapter 4; "
     "Gastwirth, Krieger & Rosenbaum (2000), JRSS B 62(3), 545-555",

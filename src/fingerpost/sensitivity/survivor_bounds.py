@@ -19,7 +19,9 @@ The standard error is that of the influence of each bound, by child or by cluste
 shares seen and the point of trimming are all estimated in it. The interval is for the effect, not
 for the bounds, and holds it with the stated probability wherever between the bounds it lies (Imbens
 & Manski 2004); with fewer than 50 clusters by Student's t, with fewer than 10 none is given. Guard
-rails judge the weights again, as the children without an outcome count here.
+rails judge the weights again, as the children without an outcome count here. In a study that
+imputes, an outcome that was imputed was not seen; every copy is bounded, and each bound and its
+error are pooled by Rubin's rules.
 
 **What it assumes.** That arms are alike given the covariates, as every answer does, in who would be
 seen too. `raises`: whoever is seen under the second arm of the contrast would be seen under the
@@ -57,6 +59,7 @@ from fingerpost.core.refusal import Refusal
 from fingerpost.core.region import Region
 from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
+from fingerpost.core.tells import Tells
 from fingerpost.kernels.clusters import recode
 from fingerpost.kernels.trimming import (
     Bound,
@@ -70,12 +73,16 @@ from fingerpost.sensitivity._options import Reads
 from fingerpost.sensitivity._standing import (
     UNKNOWN,
     Errors,
+    Found,
     Question,
     bounded_row,
     choices,
+    copies_of,
     errors_of,
     fitted_score,
     outcome_names,
+    over_words,
+    pooled,
     questions,
     refused,
     seen_in,
@@ -211,27 +218,23 @@ def contradicted(asking: Asking, assume: str) -> str:
     return f"contradicted: under {more} more children are seen than under {fewer}"
 
 
-def told_of(asking: Asking, assume: str, within: str) -> tuple[tuple[Cell, ...], Region | None]:
-    """Return one line of the table, and its interval as a region."""
-    question, found = asking.question, asking.seen
-    share = [float(found.share_seen(arm).sum()) for arm in found.arms]
-    start = (*question.words, assume, within)
+def found_of(asking: Asking, assume: str) -> Found:
+    """Return what one copy of the children gives for one line. shares: of the group, and seen."""
+    found = asking.seen
+    share = tuple(float(found.share_seen(arm).sum()) for arm in found.arms)
     why = contradicted(asking, assume)
     told = stratum(found, monotone=assume != "nothing")
+    shares = (told.total, *share)
     if not why and unsure(asking, told, assume):
         why = NOBODY
     if why:
-        return (*start, *(None,) * 5, *share, why), None
+        return Found(shares, why=why)
     try:
         low, high = bounds(asking, told)
     except Unanswerable as fault:
-        return (*start, *(None,) * 5, *share, f"{UNKNOWN}: {fault}"), None
+        return Found(shares, why=f"{UNKNOWN}: {fault}")
     low_error, high_error = (asking.errors.of(influence(found, end.parts)) for end in (low, high))
-    ends, errors = (low.value, high.value), (low_error, high_error)
-    shown = bounded_row(question, ends, errors, asking.errors)
-    method = f"survivor bounds assuming {assume}{', in cells of ' * bool(within)}{within}"
-    row = (*start, *shown.cells, told.total, *share, shown.verdict)
-    return row, shown.region(method)
+    return Found(shares, (low.value, high.value), (low_error, high_error))
 
 
 def unsure(asking: Asking, told: Stratum, assume: str) -> bool:
@@ -244,19 +247,17 @@ def unsure(asking: Asking, told: Stratum, assume: str) -> bool:
     return told.total <= error * float(ndtri(0.5 + asking.errors.level / 2))
 
 
-def lines(
-    task: SensitivityTask, asked: list[Question], chosen: Settings
-) -> Iterator[tuple[tuple[Cell, ...], Region | None, int]]:
-    """Yield the lines of the questions, their regions and the children behind each."""
-    cohort, errors = task.cohort, errors_of(task)
-    score = fitted_score(task) if any(not one.why for one in asked) else None
-    cells = cell_codes(cohort, chosen.cells)
+Place = tuple[Question, str, str]  # a question, what is assumed, the cells
+
+
+def by_line(
+    task: SensitivityTask, asked: list[Question], chosen: Settings, errors: Errors
+) -> dict[Place, Found]:
+    """Return what one copy of the children gives for each line of the bounded questions."""
+    cohort, score = task.cohort, fitted_score(task)
+    cells, given = cell_codes(cohort, chosen.cells), dict[Place, Found]()
     for one in asked:
         seen = seen_of(cohort, one.term.outcome)
-        children = seen_in(cohort, one.term)
-        if one.why or score is None:
-            yield (*one.words, "", "", *(None,) * 7, one.why), None, children
-            continue
         arms = (cohort.arms.index(one.arms[0]), cohort.arms.index(one.arms[1]))
         weighted = standing(cohort, score, one.term)
         value = values_of(cohort, one.term.outcome, seen)
@@ -266,8 +267,36 @@ def lines(
         for assume in chosen.assume:
             for within, codes in places:
                 found = Seen(weighted, seen, value, codes, int(codes.max()) + 1, arms)
-                row, region = told_of(Asking(one, found, errors), assume, within)
-                yield row, region, children
+                given[one, assume, within] = found_of(Asking(one, found, errors), assume)
+    return given
+
+
+def lines(
+    task: SensitivityTask, asked: list[Question], chosen: Settings
+) -> Iterator[tuple[tuple[Cell, ...], Region | None, int]]:
+    """Yield the lines of the questions, their regions and the children behind each."""
+    errors, bounded = errors_of(task), [one for one in asked if not one.why]
+    copies = [by_line(each, bounded, chosen, errors) for each in copies_of(task)] if bounded else []
+    for one in asked:
+        children = seen_in(task.cohort, one.term)
+        if one.why:
+            yield (*one.words, "", "", *(None,) * 7, one.why), None, children
+            continue
+        for place in (place for place in copies[0] if place[0] is one):
+            found = pooled(one, [copy[place] for copy in copies], errors)
+            row, region = told_of(place, found, errors)
+            yield row, region, children
+
+
+def told_of(place: Place, found: Found, errors: Errors) -> tuple[tuple[Cell, ...], Region | None]:
+    """Return one line of the table, and its interval as a region."""
+    one, assume, within = place
+    start = (*one.words, assume, within)
+    if found.ends is None:
+        return (*start, *(None,) * 5, *found.shares[1:], found.why), None
+    shown = bounded_row(one, found, errors)
+    method = f"survivor bounds assuming {assume}{', in cells of ' * bool(within)}{within}"
+    return (*start, *shown.cells, *found.shares, shown.verdict), shown.region(method)
 
 
 def run(task: SensitivityTask) -> Answer:
@@ -293,6 +322,7 @@ def table(task: SensitivityTask, found: list[tuple[tuple[Cell, ...], Region | No
         columns=COLUMNS,
         kinds=(*("label",) * 5, *("number",) * 4, *("share",) * 3, "label"),
         rows=tuple(row for row, _, _ in found),
+        tells=Tells(role="survivor bounds", answers=("lower", "upper", "lo", "hi")),
         counts=tuple(children for _, _, children in found),
         context=(
             "lower, upper: the least and the most that the effect can be; lo, hi: the "
@@ -303,7 +333,7 @@ def table(task: SensitivityTask, found: list[tuple[tuple[Cell, ...], Region | No
         ),
         note=(
             "For nobody else is there an effect: a child who is seen under one arm only has no "
-            "outcome to compare."
+            f"outcome to compare.{over_words(task)}"
         ),
     )
 

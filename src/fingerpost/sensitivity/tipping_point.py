@@ -30,7 +30,7 @@ that on the scale of ratios it is not used, and `to` names a ratio). `gap`: diff
 cause between arms, in standard deviations (0.1, 0.25, 0.5 and 1). `prevalence`: pairs of shares of
 a yes-or-no cause, in the first and second arm ([0.2, 0.1], [0.4, 0.2] and [0.6, 0.3]). `unseen`:
 how many children of each arm had no outcome, {arm: number}; counted by itself where the records
-hold them.
+hold them, those with an imputed outcome too.
 
 Reference: Lin, Psaty & Kronmal (1998), Biometrics 54(3), 948-963; D'Agostino McGowan (2022),
 Journal of Open Source Software 7(77), 4495; for the unseen, Rubin (1977), Journal of the American
@@ -51,8 +51,10 @@ from fingerpost.core.estimand import Term
 from fingerpost.core.leaves import Sensitivity
 from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
+from fingerpost.core.tells import Tells
 from fingerpost.sensitivity._answers import Line, leaning, natural, spread_of, two_arms
 from fingerpost.sensitivity._options import Reads, is_number, mapping, number, numbers
+from fingerpost.sensitivity._standing import seen_of
 from fingerpost.sensitivity._task import (
     Asked,
     SensitivityTask,
@@ -245,6 +247,7 @@ def summary(task: SensitivityTask, found: list[Tip]) -> Table:
         columns=(*WORDS, "tipped", "value", "to", "away", "away_sd", "verdict"),
         kinds=(*("label",) * 5, *("number",) * 4, "label"),
         rows=tuple(rows),
+        tells=Tells(role="tipping", keys=("to",), answers=("value", "away")),
         counts=tuple(tip.line.children for tip in found),
         context=(
             "Each primary answer (tipped: answer) and the nearer end of its interval (limit), and "
@@ -300,6 +303,11 @@ def curve(task: SensitivityTask, found: list[Tip], chosen: Settings) -> Table:
         columns=(*WORDS, "tipped", "to", "cause", *numbers_),
         kinds=(*("label",) * 5, "number", "label", *("number",) * 5),
         rows=tuple(rows),
+        tells=Tells(
+            keys=("to", "gap", "share_first", "share_second"),
+            answers=("effect",),
+            units=(("share_first", "share of 1"), ("share_second", "share of 1")),
+        ),
         counts=tuple(counts),
         context=(
             "With the imbalance in each line (gap: difference of means in standard deviations of a "
@@ -333,6 +341,7 @@ def contour(task: SensitivityTask, line: Line) -> Table:
         columns=("gap", "effect", "adjusted"),
         kinds=("number",) * 3,
         rows=rows,
+        tells=Tells(role="tipping contour", keys=("gap", "effect"), answers=("adjusted",)),
         counts=(line.children,) * len(rows),
         context=(
             f"{line.leaf}: {line.term.words()} on {line.term.outcome} if a normal cause lies "
@@ -361,13 +370,15 @@ class Unseen:
 
 
 def unseen_by_arm(task: SensitivityTask, outcome: str, told: dict[str, int]) -> dict[str, Unseen]:
-    """Return the arms with children without the outcome: as told, or as the records mark them."""
+    """Return the arms with children without the outcome: as told, or as the records mark them. What
+    was imputed was not seen: the answer takes it to be like the outcomes of children alike.
+    """
     cohort = task.cohort
-    observed = cohort.outcomes[outcome].observed
+    held = seen_of(cohort, outcome)
     found = {}
     for at, arm in enumerate(cohort.arms):
         own = cohort.arm == at
-        seen = int(np.count_nonzero(own if observed is None else own & observed))
+        seen = int(np.count_nonzero(own & held))
         counted = task.unseen.get(outcome, {}).get(arm, int(np.count_nonzero(own)) - seen)
         missing = told.get(arm, counted)
         if missing > 0:
@@ -401,6 +412,7 @@ def of_unseen(task: SensitivityTask, found: list[Tip], told: dict[str, int]) -> 
         columns=(*WORDS, "tipped", "to", "unseen_in", "share", "shift", "shift_sd"),
         kinds=(*("label",) * 5, "number", "label", "share", "number", "number"),
         rows=tuple(rows),
+        tells=Tells(keys=("to",), outcomes=("shift",)),
         counts=tuple(counts),
         context=(
             "By how much the outcomes that were not seen, in one arm or in both alike, would have "

@@ -18,7 +18,9 @@ bounds.
 The standard error is that of the influence of each bound, by child or by cluster, the score and the
 regressions estimated in it. The interval is for the effect and holds it with the stated probability
 wherever between the bounds it lies (Imbens & Manski 2004); with fewer than 50 clusters by Student's
-t, with fewer than 10 none is given. Guard rails judge the weights again with all children.
+t, with fewer than 10 none is given. Guard rails judge the weights again with all children. In
+a study that imputes, an outcome that was imputed was not seen; every copy is bounded, and each
+bound and its error are pooled by Rubin's rules.
 
 **What it assumes.** That arms are alike given the covariates, as every answer does. `anything`
 assumes nothing else, and its bounds are as wide as the unrecorded share times the range: often they
@@ -53,18 +55,22 @@ from fingerpost.core.model import linear
 from fingerpost.core.region import Region
 from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
+from fingerpost.core.tells import Tells
 from fingerpost.kernels.standing import Moving
 from fingerpost.sensitivity._options import Reads, is_number, mapping, number
 from fingerpost.sensitivity._standing import (
     Errors,
+    Found,
     Question,
     Score,
-    Shown,
     bounded_row,
     choices,
+    copies_of,
     errors_of,
     fitted_score,
     outcome_names,
+    over_words,
+    pooled,
     questions,
     refused,
     seen_in,
@@ -251,50 +257,73 @@ def fillings(asking: Asking, assume: str) -> tuple[str, str]:
     return (LEAST if low == "end" else low), (MOST if high == "end" else high)
 
 
-def told_of(asking: Asking, assume: str) -> tuple[tuple[Cell, ...], Region | None]:
-    """Return one line of the table, and its interval as a region."""
+def found_of(asking: Asking, assume: str) -> Found:
+    """Return what one copy of the children gives for one line. shares: unseen, of each arm."""
     found, cohort = asking.children, asking.children.cohort
     arms = tuple(cohort.arms.index(arm) for arm in asking.question.arms)
-    unseen = [float(found.standing.shares(arm) @ ~found.seen) for arm in arms]
+    unseen = tuple(float(found.standing.shares(arm) @ ~found.seen) for arm in arms)
     why = why_not(asking, assume)
-    ends: list[Moving] = []
-    if not why:
-        fills = fillings(asking, assume)
-        for low, high in (fills, fills[::-1]):
-            first = filled_mean(found, arms[0], asking.own[0], fill=low)
-            second = filled_mean(found, arms[1], asking.own[1], fill=high)
-            if asking.question.ratio and min(first.value, second.value) <= 0:
-                why = "not bounded: a mean may be 0 or less, so that a ratio has no meaning"
-                break
-            ends.append(first.log() - second.log() if asking.question.ratio else first - second)
     if why:
-        return (*asking.question.words, assume, *(None,) * 4, *unseen, why), None
+        return Found(unseen, why=why)
+    ends: list[Moving] = []
+    fills = fillings(asking, assume)
+    for low, high in (fills, fills[::-1]):
+        first = filled_mean(found, arms[0], asking.own[0], fill=low)
+        second = filled_mean(found, arms[1], asking.own[1], fill=high)
+        if asking.question.ratio and min(first.value, second.value) <= 0:
+            why = "not bounded: a mean may be 0 or less, so that a ratio has no meaning"
+            return Found(unseen, why=why)
+        ends.append(first.log() - second.log() if asking.question.ratio else first - second)
     values = (ends[0].value, ends[1].value)
     errors = (asking.errors.of(ends[0].influence), asking.errors.of(ends[1].influence))
-    shown: Shown = bounded_row(asking.question, values, errors, asking.errors)
-    row = (*asking.question.words, assume, *shown.cells, *unseen, shown.verdict)
-    return row, shown.region(f"bounds for the unassessed assuming {assume}")
+    return Found(unseen, values, errors)
+
+
+def by_line(
+    task: SensitivityTask, asked: list[Question], chosen: Settings, errors: Errors
+) -> dict[Question, dict[str, Found] | str]:
+    """Return what one copy of the children gives for each assumption about the bounded questions,
+    or why it bounds a question in no way.
+    """
+    score, given = fitted_score(task), dict[Question, dict[str, Found] | str]()
+    for one in asked:
+        try:
+            asking = asking_of(task, one, score, chosen=chosen, errors=errors)
+        except (NotFitted, Unanswerable) as fault:
+            given[one] = f"not bounded: {fault}"
+        else:
+            given[one] = {assume: found_of(asking, assume) for assume in chosen.assume}
+    return given
 
 
 def lines(
     task: SensitivityTask, asked: list[Question], chosen: Settings
 ) -> Iterator[tuple[tuple[Cell, ...], Region | None, int]]:
     """Yield the lines of the questions, their regions and the children behind each."""
-    errors = errors_of(task)
-    score = fitted_score(task) if any(not one.why for one in asked) else None
+    errors, bounded = errors_of(task), [one for one in asked if not one.why]
+    copies = [by_line(each, bounded, chosen, errors) for each in copies_of(task)] if bounded else []
     for one in asked:
         children = seen_in(task.cohort, one.term)
-        if one.why or score is None:
-            yield (*one.words, "", *(None,) * 6, one.why), None, children
-            continue
-        try:
-            asking = asking_of(task, one, score, chosen=chosen, errors=errors)
-        except (NotFitted, Unanswerable) as fault:
-            yield (*one.words, "", *(None,) * 6, f"not bounded: {fault}"), None, children
+        given = [] if one.why else [copy[one] for copy in copies]
+        why = one.why or next((each for each in given if isinstance(each, str)), "")
+        if why:
+            yield (*one.words, "", *(None,) * 6, why), None, children
             continue
         for assume in chosen.assume:
-            row, region = told_of(asking, assume)
+            own = [each[assume] for each in given if not isinstance(each, str)]
+            row, region = told_of(one, assume, pooled(one, own, errors), errors)
             yield row, region, children
+
+
+def told_of(
+    one: Question, assume: str, found: Found, errors: Errors
+) -> tuple[tuple[Cell, ...], Region | None]:
+    """Return one line of the table, and its interval as a region."""
+    if found.ends is None:
+        return (*one.words, assume, *(None,) * 4, *found.shares, found.why), None
+    shown = bounded_row(one, found, errors)
+    row = (*one.words, assume, *shown.cells, *found.shares, shown.verdict)
+    return row, shown.region(f"bounds for the unassessed assuming {assume}")
 
 
 def run(task: SensitivityTask) -> Answer:
@@ -319,6 +348,7 @@ def table(task: SensitivityTask, found: list[tuple[tuple[Cell, ...], Region | No
         columns=COLUMNS,
         kinds=(*("label",) * 4, *("number",) * 4, *("share",) * 2, "label"),
         rows=tuple(row for row, _, _ in found),
+        tells=Tells(role="unassessed bounds", answers=("lower", "upper", "lo", "hi")),
         counts=tuple(children for _, _, children in found),
         context=(
             "lower, upper: the least and the most that the effect can be; lo, hi: the "
@@ -327,7 +357,8 @@ def table(task: SensitivityTask, found: list[tuple[tuple[Cell, ...], Region | No
             "much worse than these; or alike. unseen_first, unseen_second: the share not seen "
             "under each arm."
         ),
-        note="No record can tell which assumption is right; the wider the surer.",
+        note="No record can tell which assumption is right; the wider the surer."
+        f"{over_words(task)}",
     )
 
 

@@ -285,9 +285,14 @@ def _can_be_fitted(terms: list[Term], verdicts: dict[Term, Judgement]) -> bool:
 def _run(name: str, leaf: Estimator, task: Task) -> Answer:
     """Run a leaf; what it finds too few for is refused for itself, in the open."""
     try:
-        return finite_only(replace(leaf.run(task), leaf=name))
+        return finite_only(_signed(replace(leaf.run(task), leaf=name)))
     except (NotFitted, Unanswerable) as fault:
         return unanswered(name, task.terms, fault=fault)
+
+
+def _signed(answer: Answer) -> Answer:
+    """Return an answer each of whose tables knows the leaf that drew it up."""
+    return replace(answer, tables=tuple(replace(one, leaf=answer.leaf) for one in answer.tables))
 
 
 def finite_only(answer: Answer) -> Answer:
@@ -355,10 +360,14 @@ def _of_models(study: Study, task: Task, found: dict[str, Estimator]) -> tuple[T
         score(task)
     except (NotFitted, Unanswerable):
         return ()  # the target's refusal, or the fault that ends the study, has said so
-    tables = [diagnostics.overlap(task)]
-    shown = diagnostics.overlap_subgroups(task, study.subgroups, study.guard.outside_below)
-    tables += [table for table in (shown, forms.model_form(task)) if table is not None]
-    return tuple(tables)
+    tables: list[Table | None] = []
+    if task.cohort.course is None:
+        # Copies are under every arm, whatever the covariates: there is nothing to look at.
+        tables.append(diagnostics.overlap(task))
+        below = study.guard.outside_below
+        tables.append(diagnostics.overlap_subgroups(task, study.subgroups, below))
+    tables.append(forms.model_form(task))
+    return tuple(table for table in tables if table is not None)
 
 
 def _trim_tables(groups: Groups, one: Judgement, answers: list[Answer]) -> list[Table]:

@@ -6,8 +6,8 @@ from textwrap import fill
 
 from fingerpost.cohorts.linked.flatten import covariates
 from fingerpost.core import protocol as words
-from fingerpost.core.access_protocol import access_protocol
 from fingerpost.core.flow import Flow
+from fingerpost.core.protocols import protocol_of
 from fingerpost.core.study import Study
 from fingerpost.core.table import Table
 from fingerpost.core.words import listing
@@ -20,8 +20,8 @@ MARGIN = 16
 def describe(study: Study) -> str:
     """Return the study in words, then the target trial beside its emulation; plain text."""
     lines = [study.name, fill(study.question, WIDTH), ""]
-    if study.access is not None:
-        lines += [entry(*map(str, row)) for row in access_protocol(study).rows]
+    if study.access is not None or study.rollout is not None:
+        lines += [entry(*map(str, row)) for row in protocol_of(study).rows]
         return "\n".join([*lines, entry("Release", study.release)]) + "\n"
     study = spelt(study)
     lines += [entry(label, text) for label, text in in_short(study)]

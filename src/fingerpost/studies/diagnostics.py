@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +14,16 @@ from fingerpost.core.estimand import Term
 from fingerpost.core.leaves import Assumption, Estimator
 from fingerpost.core.outcome import Outcome
 from fingerpost.core.table import Cell, Table
+from fingerpost.core.tells import Tells
 from fingerpost.estimators._outcome import outcome_of, person_time, survey_weight
 from fingerpost.estimators._score import score, tilt
+from fingerpost.kernels.clusters import two_valued
 from fingerpost.kernels.weighted import (
-    distribution_distance,
+    Ranked,
     effective_size,
+    farthest,
+    ranked,
     weighted_mean,
-    weighted_variance,
 )
 from fingerpost.studies.guard import term_tags
 from fingerpost.studies.weights import (
@@ -35,6 +39,7 @@ Array = NDArray[np.float64]
 BINS = 20
 TRUNCATION = (0.0, 0.5, 1.0, 2.5, 5.0)
 FIRST_FIT = "weights of the first fit"
+STANDS_FOR = tuple((n, "children that one child stands for") for n in ("largest", "mean", "sd"))
 
 
 def _tagged(
@@ -46,6 +51,7 @@ def _tagged(
     counts: tuple[int | None, ...],
     tags: tuple[tuple[str, Cell], ...] = (),
     context: str = "",
+    tells: Tells | None = None,
 ) -> Table:
     """Return a table from (column, kind) pairs."""
     return Table(
@@ -57,6 +63,7 @@ def _tagged(
         counts=counts,
         tags=tags,
         context=context,
+        tells=tells or Tells(),
     )
 
 
@@ -71,7 +78,9 @@ def balance(task: Task, weighted: Weighting, covariates: Indicators) -> Table:
     pair_after = pair_differences(covariates, after)
     rows: list[tuple[Cell, ...]] = []
     for at, (name, column) in enumerate(zip(covariates.names, covariates.columns, strict=True)):
-        spread_before, spread_after = _shapes(column, before), _shapes(column, after)
+        # Columns are sorted once for all the weightings of the same children.
+        held = task.fits.once(("ranked", name), partial(ranked, column))
+        spread_before, spread_after = _shapes(held, before), _shapes(held, after)
         rows.append(
             (
                 name,
@@ -99,13 +108,13 @@ def balance(task: Task, weighted: Weighting, covariates: Indicators) -> Table:
     )
 
 
-def _shapes(column: Array, weights: Mapping[str, Array]) -> tuple[float | None, float]:
+def _shapes(column: Ranked, weights: Mapping[str, Array]) -> tuple[float | None, float]:
     """Return the largest variance ratio and Kolmogorov–Smirnov distance over pairs of arms."""
-    arms = list(weights.values())
-    variances = [float(weighted_variance(column, weight)) for weight in arms]
+    arms = [column.shares(weight) for weight in weights.values()]
+    variances = [column.variance(share) for share in arms]
     low = min(variances)
     ratio = max(variances) / low if low > 0 else None
-    return ratio, distribution_distance(column, arms)
+    return ratio, farthest(arms)
 
 
 def weights_table(task: Task, weighted: Weighting) -> Table:
@@ -139,6 +148,7 @@ def weights_table(task: Task, weighted: Weighting) -> Table:
             ("largest", "number"),
         ),
         rows,
+        tells=Tells(units=STANDS_FOR),
         counts=tuple(int(str(row[1])) for row in rows),
         tags=term_tags(weighted.term),
         context="Kish's effective size; shares are of the arm's whole weight.",
@@ -169,6 +179,7 @@ def overlap(task: Task) -> Table:
             ("children", "count"),
         ),
         rows,
+        tells=Tells(keys=("lo", "hi")),
         counts=tuple(int(str(row[4])) for row in rows),
         tags=(("outcome", task.terms[0].outcome),),
         context="Children by their modelled probability of an arm.",
@@ -201,6 +212,7 @@ def overlap_subgroups(task: Task, subgroups: tuple[str, ...], below: float) -> T
             ("smallest", "number"),
         ),
         rows,
+        tells=Tells(units=(("smallest", "probability"),)),
         counts=tuple(int(str(row[3])) for row in rows),
         tags=(("outcome", task.terms[0].outcome),),
         context=f"Outside support: the probability of some arm is below {below:g}; smallest: the "
@@ -249,6 +261,7 @@ def truncation(task: Task, term: Term, weighted: Weighting) -> Table:
             ("effective_second", "number"),
         ),
         rows,
+        tells=Tells(keys=("percentile",), answers=("estimate",)),
         counts=(smallest,) * len(rows),
         tags=(*term_tags(term), ("scale", term.scale)),
         context="Weighted means with each arm's largest weights capped. Capping changes whom the "
@@ -307,7 +320,7 @@ def _behind(column: Array, mine: Array, *, level: bool) -> int:
     """
     if level:
         return int(mine.sum())
-    if len(np.unique(column)) != 2:
+    if not two_valued(column):
         return len(mine)
     high = int(np.count_nonzero(mine == column.max()))
     return min(high, len(mine) - high)
@@ -354,6 +367,7 @@ def outcomes(cohort: Cohort) -> Table:
             ("exposure", "number"),
         ),
         rows,
+        tells=Tells(outcomes=("mean", "sd")),
         counts=tuple(counts),
         context="Nothing is adjusted for here.",
     )
@@ -445,6 +459,7 @@ def _trim_estimates(
         "Estimates after trimming",
         (("estimator", "label"), ("estimate", "number")),
         rows,
+        tells=Tells(answers=("estimate",)),
         counts=(smallest,) * len(rows),
         tags=(*term_tags(term), ("scale", term.scale)),
         context="Every estimator's models are fitted again on who stays; the last row, whose "

@@ -16,6 +16,7 @@ from fingerpost.studies.language.convert import to_study
 from fingerpost.studies.language.faults import FaultList, note
 from fingerpost.studies.language.form import REQUIRED, Document
 from fingerpost.studies.language.resolve import resolve
+from fingerpost.studies.language.rollouts import REQUIRED_ROLLOUT
 from fingerpost.studies.language.tree import Block, read_tree
 
 SCHEMA_ID = "https://json-schema.org/draft/2020-12/schema"
@@ -114,7 +115,11 @@ def schema() -> dict[str, Any]:
         "$schema": SCHEMA_ID,
         "title": "A fingerpost study",
         **{key: value for key, value in body.items() if key != "title"},
-        "anyOf": [{"required": list(REQUIRED)}, {"required": ["kind", *REQUIRED_ACCESS]}],
+        "anyOf": [
+            {"required": list(REQUIRED)},
+            {"required": ["kind", *REQUIRED_ACCESS]},
+            {"required": list(REQUIRED_ROLLOUT)},
+        ],
     }
 
 

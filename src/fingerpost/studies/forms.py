@@ -39,10 +39,11 @@ from fingerpost.estimators._outcome import (
     survey_weight,
 )
 from fingerpost.estimators._score import score
-from fingerpost.kernels.clusters import recode, sum_by
+from fingerpost.kernels.carried import carried
+from fingerpost.kernels.clusters import recode, sum_by, two_valued
 from fingerpost.kernels.design import Design
+from fingerpost.kernels.glm import GlmFit
 from fingerpost.kernels.multiplicity import holm
-from fingerpost.kernels.products import cross, times
 
 Array = NDArray[np.float64]
 NAME = "model_form"
@@ -58,14 +59,14 @@ class Model:
     """A fitted model, or one arm's part of it, as a score test needs it.
 
     design: (n, p). residual: (n, j) weight × (observed − fitted) of j linear predictors.
-    information: (n, j, j) minus the derivative of a residual in each linear predictor. bread:
-    (p j, p j), predictor-major. predictor: (n, j).
+    information: (n, j, j) minus the derivative of a residual in each linear predictor. fit:
+    of j linear predictors. predictor: (n, j).
     """
 
     design: Design
     residual: Array
     information: Array
-    bread: Array
+    fit: GlmFit
     predictor: Array
 
 
@@ -127,7 +128,7 @@ def _of_exposure(task: Task) -> list[Line]:
         e[:, :, None] * np.eye(e.shape[1]) - e[:, :, None] * e[:, None, :]
     )
     predictor = np.log(e / found.probability[:, :1])
-    model = Model(found.design, found.residual, information, found.fit.bread, predictor)
+    model = Model(found.design, found.residual, information, found.fit, predictor)
     return _lines(task, exposure_terms(task), (model,))
 
 
@@ -165,7 +166,7 @@ def _part(one: ArmModel, information: Array, mean: Array, *, kind: str) -> Model
     if kind == "count":
         predictor = np.log(np.maximum(mean, TINY))
     shaped = information[:, None, None]
-    return Model(one.design, one.residual[:, None], shaped, one.bread, predictor[:, None])
+    return Model(one.design, one.residual[:, None], shaped, one.fit, predictor[:, None])
 
 
 def _lines(task: Task, terms: tuple[ModelTerm, ...], models: tuple[Model, ...]) -> list[Line]:
@@ -203,7 +204,7 @@ def _square(column: Column) -> Array | None:
     if column.categorical:
         return None
     values = np.asarray(column.values, dtype=np.float64)
-    if len(np.unique(values)) < 3:
+    if values.min() == values.max() or two_valued(values):
         return None
     square: Array = _standardised(values) ** 2
     return square
@@ -237,25 +238,22 @@ def _contributions(model: Model, squares: list[Array]) -> Iterator[list[Array]]:
     """Yield, for each square (n, j), the scores (n,) of its linear predictors, cleared of what the
     model's own coefficients take up; all squares go through the design in one pass.
     """
-    j, p = model.residual.shape[1], model.design.p
+    j = model.residual.shape[1]
     weighed = [
         model.information[:, at, :] * square[:, [at]] for square in squares for at in range(j)
     ]
-    slopes = cross(model.design, np.concatenate(weighed, axis=1))
-    taken = [
-        (model.bread @ slopes[:, j * at : j * (at + 1)].T.ravel()).reshape(j, p).T
-        for at in range(len(weighed))
-    ]
-    fitted = times(model.design, np.concatenate(taken, axis=1))
+    # Predictor by predictor in memory, as they are read below.
+    fitted = carried(model.fit, np.concatenate(weighed, axis=1), of=model.design).T.copy()
+    residual = model.residual.T
     for place, square in enumerate(squares):
         found = []
         for at in range(j):
             first = (place * j + at) * j
-            own_fit = fitted[:, first : first + j]
-            left = square[:, at] - own_fit[:, at]
+            own_fit = fitted[first : first + j]
+            left = square[:, at] - own_fit[at]
             own = model.information[:, at, at]
             middle = own @ square[:, at] / own.sum()
             if own @ left**2 > NOTHING_NEW * (own @ (square[:, at] - middle) ** 2):
-                cleared = np.sum(model.residual * own_fit, axis=1)
+                cleared = np.einsum("jn,jn->n", residual, own_fit)
                 found.append(model.residual[:, at] * square[:, at] - cleared)
         yield found

@@ -15,6 +15,7 @@ from fingerpost.core.estimand import Term
 from fingerpost.core.model import without
 from fingerpost.core.study import Study
 from fingerpost.estimators._score import score
+from fingerpost.kernels.clusters import recode
 from fingerpost.studies import plan
 from fingerpost.studies.weights import Indicators, indicators, on_scale_of
 
@@ -171,7 +172,7 @@ def _used_levels(column: Column) -> Column:
     """Return a categorical column without the levels that no child has."""
     if not column.categorical:
         return column
-    used, codes = np.unique(column.values, return_inverse=True)
+    codes, used = recode(column.values)
     return replace(column, values=codes, levels=tuple(column.levels[int(at)] for at in used))
 
 

@@ -19,6 +19,7 @@ from fingerpost.core.study import Guard
 from fingerpost.core.table import Table
 from fingerpost.estimators._censoring import seen
 from fingerpost.estimators._outcome import outcome_of
+from fingerpost.kernels.clusters import distinct
 from fingerpost.kernels.weighted import effective_size
 from fingerpost.studies.weights import (
     Indicators,
@@ -70,11 +71,11 @@ def judge_counts(task: Task, term: Term, guard: Guard) -> tuple[Judged, ...]:
     level, here = task.analysis.cluster, seen(task)
     for name, _ in term.contrast:
         rows = here & (cohort.arm == cohort.arms.index(name))
-        children = len(np.unique(cohort.unit[rows]))
+        children = distinct(cohort.unit[rows])
         words = f"{children:,} children in arm {name}"
         own = [_low("children", SUPPORT, children, guard.refuse_children, None, words)]
         if level is not None:
-            clusters = len(np.unique(cohort.cluster_codes(level)[rows]))
+            clusters = distinct(cohort.cluster_codes(level)[rows])
             words = f"{clusters:,} clusters ({level}) in arm {name}"
             own.append(_low("clusters", SUPPORT, clusters, guard.refuse_clusters, None, words))
         own += _judge_events(task, term, name, rows=rows, guard=guard)

@@ -162,6 +162,8 @@ def _analysis_faults(study: Study, spec: SensitivitySpec) -> list[str]:
 
 def _draw_faults(study: Study) -> list[str]:
     """Return a fault where arms were drawn in a way whose analysis is not built."""
+    if study.rollout is not None:
+        return []
     faults = []
     if isinstance(study.assignment, Randomised) and study.assignment.design != SIMPLE:
         faults.append(
@@ -192,9 +194,10 @@ def _given_faults(study: Study, found: dict[str, Estimator]) -> list[str]:
     needy = [name for name, leaf in found.items() if leaf.guard != "exempt"]
     if study.given or study.all_but is not None or not needy:
         return []
+    can = able(lambda leaf: leaf.guard == "exempt" and leaf.takes == "cohort")
     return [
         f"assignment.given: {listed(needy)} need at least one covariate; without any, only "
-        f"{listed(able(lambda leaf: leaf.guard == 'exempt'))} compare the arms."
+        f"{listed(can)} compare the arms."
     ]
 
 

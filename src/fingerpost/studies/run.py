@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
-import fingerpost
 from fingerpost.cohorts.linked.flatten import Store
 from fingerpost.cohorts.table import Built, TableRecords, build, members
 from fingerpost.core.agreement import Agreement
+from fingerpost.core.allocation import Allocation, Permutations
 from fingerpost.core.answer import Answer
 from fingerpost.core.cohort import Cohort
 from fingerpost.core.errors import Malformed
 from fingerpost.core.estimand import Term
 from fingerpost.core.finding import Finding
-from fingerpost.core.provenance import Provenance
+from fingerpost.core.panel import Panel
 from fingerpost.core.study import Study
 from fingerpost.core.table import Table
 from fingerpost.kernels.arrays import one_thread
@@ -27,14 +25,16 @@ from fingerpost.studies import departures, diagnostics, imputed, plan
 from fingerpost.studies.access import run as access
 from fingerpost.studies.access.records import read_access
 from fingerpost.studies.analysing import Kept, analysed
+from fingerpost.studies.described import described
 from fingerpost.studies.document import resolve
 from fingerpost.studies.linked import one_table, spelt
+from fingerpost.studies.provenance import provenance
+from fingerpost.studies.rollouts import analysing as rollouts
 from fingerpost.studies.weights import indicators
 
 __all__ = ["Kept", "run"]
 
 Say = Callable[[str], None]
-SHOWN_PACKAGES = ("numpy", "scipy", "narwhals", "duckdb", "polars")
 
 
 def run(study: Study, records: TableRecords | Store, *, say: Say = lambda words: None) -> Finding:
@@ -47,6 +47,8 @@ def run(study: Study, records: TableRecords | Store, *, say: Say = lambda words:
     """
     if study.access is not None:
         return access_in(study, records, say=say)
+    if study.rollout is not None:
+        return rollout_in(study, records, say=say)
     plan.check(spelt(study))
     say("reading records")
     with one_thread():  # many small products: a second BLAS thread only spins
@@ -64,6 +66,47 @@ def access_in(study: Study, records: TableRecords | Store, *, say: Say) -> Findi
     read = read_access(study, records)
     told = provenance(read.study, study.digest(), records=read.records)
     return access.found_in(read.study, read.cohort, provenance=told, say=say)
+
+
+def rollout_in(
+    study: Study,
+    records: TableRecords | Store,
+    *,
+    say: Say,
+    allocation: Allocation | None = None,
+    permutations: Permutations | None = None,
+) -> Finding:
+    """Return the finding of a study of a roll-out. allocation, permutations: of its draw."""
+    if not isinstance(records, TableRecords):
+        raise Malformed(
+            "records: a roll-out is read from one table, a row a unit and period. Name its file: "
+            "--records FILE."
+        )
+    plan.check(study)
+    say("reading records")
+    with one_thread():
+        found, panel = rollouts.analysed(
+            study, records, allocation=allocation, permutations=permutations, say=say
+        )
+    return Finding(
+        study,
+        tuple(found.answers),
+        refusals=tuple(found.refusals),
+        tables=(*found.tables, diagnostics.assumptions(plan.estimators(study))),
+        sensitivity=tuple(found.sensitivity),
+        primary=plan.primary(study),
+        agreements=agreements(study, tuple(found.answers)),
+        flow=replace(found.flow, arms=_begun(panel)),
+        members=np.array(panel.units, dtype=np.str_),
+        provenance=provenance(study, study.digest(), records=records),
+        leaves=described(study),
+    )
+
+
+def _begun(panel: Panel) -> tuple[tuple[str, int], ...]:
+    """Return how many units never had provision in the panel, and how many came to have it."""
+    began = int(np.count_nonzero(np.asarray(panel.adopted) > 0))
+    return tuple(zip(panel.arms, (len(panel.units) - began, began), strict=True))
 
 
 def found_in(study: Study, records: TableRecords | Store, *, say: Say) -> Finding:
@@ -98,6 +141,7 @@ def found_in(study: Study, records: TableRecords | Store, *, say: Say) -> Findin
         members=members(built),
         provenance=provenance(study, registered, records=records),
         whom={term: whom for part in found.parts for term, whom in part.whom.items()},
+        leaves=described(study),
     )
 
 
@@ -154,35 +198,3 @@ def agreements(study: Study, answers: tuple[Answer, ...]) -> tuple[Agreement, ..
             agree = None if within is None else high - low <= within
             found.append(Agreement(term, tuple(n for n, _ in pairs), low, high, within, agree))
     return tuple(found)
-
-
-def provenance(study: Study, registered: str, *, records: TableRecords) -> Provenance:
-    """Return digests and versions of what was computed from what, by what."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    packages = []
-    for name in SHOWN_PACKAGES:
-        try:
-            packages.append((name, version(name)))
-        except PackageNotFoundError:
-            continue
-    return Provenance(
-        registered,
-        records.digest,
-        fingerpost.__version__,
-        code_digest(),
-        study.seed,
-        tuple(packages),
-        records.engine,
-        study.records.synthetic,
-    )
-
-
-def code_digest() -> str:
-    """Return the SHA-256 of the package's own source files, in order of path."""
-    root = Path(fingerpost.__file__).resolve().parent
-    found = hashlib.sha256()
-    for path in sorted(root.rglob("*.py")):
-        found.update(path.relative_to(root).as_posix().encode())
-        found.update(path.read_bytes())
-    return found.hexdigest()

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from fingerpost.core.analysis import Task
 from fingerpost.core.cohort import Cohort
 from fingerpost.core.estimand import Term
-from fingerpost.estimators._censoring import censoring
+from fingerpost.estimators._censoring import censoring, seen
 from fingerpost.estimators._outcome import survey_weight
 from fingerpost.estimators._score import received, score, tilt
 from fingerpost.kernels.clusters import recode, sum_by
-from fingerpost.kernels.weighted import weighted_mean
+from fingerpost.kernels.weighted import shares
 
 Array = NDArray[np.float64]
 
@@ -98,6 +98,9 @@ def weighting(task: Task, term: Term, outside_below: float) -> Weighting:
     for name in arms:
         a = cohort.arms.index(name)
         before[name] = base * (cohort.arm == a)
+        if cohort.course is not None:
+            # Copies of the same children are alike to begin with: who followed on may not be.
+            before[name] = before[name] * seen(task)
         own[name] = before[name] * tilted.weights[:, a]
         if censored is not None:
             own[name] = own[name] * censored.weight
@@ -140,22 +143,20 @@ def largest_cluster_share(cohort: Cohort, level: str | None, weight: Array) -> f
 
 def differences(found: Indicators, weights: Mapping[str, Array], target: Array) -> Array:
     """Return (m,) the largest standardised distance of an arm's mean from the target's."""
-    return np.array(
-        [
-            max(
-                abs(float(weighted_mean(column, weight) - weighted_mean(column, target)))
-                for weight in weights.values()
-            )
-            / (scale if scale > 0 else 1.0)
-            for column, scale in zip(found.columns, found.scale, strict=True)
-        ]
-    )
+    middle = _means(found, target)
+    away = np.abs(np.stack([_means(found, weight) - middle for weight in weights.values()]))
+    distances: Array = away.max(axis=0) / np.where(found.scale > 0, found.scale, 1.0)
+    return distances
 
 
 def pair_differences(found: Indicators, weights: Mapping[str, Array]) -> Array:
     """Return (m,) the largest standardised distance between two arms' means."""
-    rows = []
-    for column, scale in zip(found.columns, found.scale, strict=True):
-        means = [float(weighted_mean(column, weight)) for weight in weights.values()]
-        rows.append((max(means) - min(means)) / (scale if scale > 0 else 1.0))
-    return np.array(rows)
+    means = np.stack([_means(found, weight) for weight in weights.values()])
+    distances: Array = np.ptp(means, axis=0) / np.where(found.scale > 0, found.scale, 1.0)
+    return distances
+
+
+def _means(found: Indicators, weight: Array) -> Array:
+    """Return (m,) the weighted mean of each column."""
+    share = shares(weight)
+    return np.array([float(share @ column) for column in found.columns])

@@ -38,6 +38,20 @@ def test_a_script_and_the_children_it_reads_are_written(study, tool, script):
         assert words in done.stdout
 
 
+def test_what_stata_cannot_make_is_told_on_the_screen_as_in_the_files(study):
+    # teffects has no overlap target: of two arms and their two estimators four numbers an outcome.
+    done = export("export.yaml", "out", "--to", "stata")
+    shown = " ".join(done.stdout.partition("Left out")[2].partition("Next")[0].split())
+    text = Path("out/analysis.do").read_text(encoding="utf-8")
+    head = text.partition("* Not in this file:\n")[2].partition("\n\n")[0]
+    named = [line.removeprefix("*").strip() for line in head.splitlines()]
+    readme = Path("out/README.txt").read_text(encoding="utf-8")
+    assert sum("teffects has no such target" in one for one in named) >= 4
+    for one in named:
+        assert f"{one}." in shown and f"- {one}" in readme
+    assert "Left out" not in export("export.yaml", "other", "--to", "r").stdout
+
+
 def test_a_query_is_written_and_holds_no_row(study):
     done = export("--to", "sql", "export.yaml", "out")
     assert done.exit_code == 0, done.output

@@ -26,7 +26,10 @@ ROOT = Path(__file__).resolve().parents[3]
 MANUAL = ROOT / "docs" / "manual"
 PAGES = sorted([ROOT / "README.md", ROOT / "docs" / "index.md", *MANUAL.rglob("*.md")])
 LEAVES = {
-    "estimators": menu("estimators", Estimator),
+    # Leaves over panels answer of roll-outs, which pages of their own are about.
+    "estimators": {
+        name: leaf for name, leaf in menu("estimators", Estimator).items() if leaf.takes == "cohort"
+    },
     "sensitivity": menu("sensitivity", Sensitivity),
 }
 NAMES = [(room, name) for room, leaves in LEAVES.items() for name in leaves]

@@ -140,6 +140,8 @@ def test_the_seed_and_the_release_may_be_said_at_the_run(tiny, tmp_path):
         (["tiny.yaml", "--release", "insid"], 'Did you mean "inside"?'),
         (["tiny.yaml", "--colour", "red"], "No such option"),
         (["tiny.yaml", "--seed", "many"], "--seed"),
+        (["tiny.yaml", "--impute", "two"], '"two" is no whole number'),
+        (["tiny.yaml", "--impute", "1"], "from 2 to 200"),
         (["tiny.yaml", "--seed", "-1"], "from 0 to"),
         (["tiny.yaml", "--seed", str(2**63)], "from 0 to"),
         ([], "Missing argument"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -9,8 +11,10 @@ from scipy import stats
 from fingerpost.core.estimand import Target, Term, pair
 from fingerpost.core.estimate import Estimate, Influence, Matrix, Replicates
 from fingerpost.core.inference import (
+    complete_df,
     contrast,
     covariance,
+    critical_values,
     intervals,
     joint_bands,
     joint_covariance,
@@ -176,3 +180,45 @@ def test_pooling_keeps_the_centre_of_intervals_that_are_not_centred_on_the_value
     assert np.diff(found) == pytest.approx(np.diff(expected))
     mixed = pool([bound[0], plain[1], plain[2]], 40.0)
     assert mixed.bounds is None
+
+
+def with_critical(value: float, critical: float | None, df: float = 11.0) -> Estimate:
+    own = None if critical is None else np.array([critical])
+    spread = Matrix(np.array([[0.04]]))
+    clusters = np.array([int(df) + 1])
+    return Estimate(
+        terms(1), np.array([value]), spread, df=np.array([df]), critical=own, clusters=clusters
+    )
+
+
+def test_pooled_intervals_are_widened_as_those_of_few_clusters_are() -> None:
+    """A wild bootstrap of 12 clusters gives 2.8 to 3.1 where t with 11 degrees has 2.20."""
+    t = float(stats.t.ppf(0.975, 11))
+    copies = [with_critical(v, c) for v, c in ((0.8, 2.9), (1.0, 3.1), (1.2, 2.8))]
+    plain = [with_critical(one.value[0], None) for one in copies]
+    found, bare = pool(copies, complete_df(copies)), pool(plain, complete_df(plain))
+    assert found.df == pytest.approx(bare.df)
+    widened = float(critical_values(bare, 0.95)[0]) * np.mean([2.9, 3.1, 2.8]) / t
+    assert critical_values(found, 0.95) == pytest.approx([widened])
+    assert widened > 3.1
+    assert "resampling" in found.interval[0]
+    assert "resampling" not in bare.interval[0]
+
+
+def test_a_pooled_critical_value_is_never_below_that_of_a_copy() -> None:
+    """Nor where one copy alone was judged by resampling, or where one says nothing at all."""
+    alike = [with_critical(1.0, c) for c in (2.3, 3.1, 2.3)]
+    assert critical_values(pool(alike, complete_df(alike)), 0.95) == pytest.approx([3.1])
+    mixed = [with_critical(1.0, None), with_critical(1.1, 4.0), with_critical(0.9, None)]
+    assert critical_values(pool(mixed, complete_df(mixed)), 0.95)[0] >= 4.0
+    endless = [with_critical(1.0, np.inf), with_critical(1.1, 2.5)]
+    assert np.isinf(intervals(pool(endless, 11.0))).all()
+
+
+def test_complete_data_have_the_degrees_of_freedom_of_the_replicate_with_the_fewest() -> None:
+    ten, children = with_critical(1.0, None, df=9.0), Estimate(terms(1), np.zeros(1), None)
+    assert complete_df([with_critical(1.0, None), ten]) == pytest.approx([9.0])
+    assert complete_df([children]) == pytest.approx([np.inf])
+    assert complete_df([replace(children, n=np.array([40]))]) == pytest.approx([39.0])
+    few = replace(children, clusters=np.array([30]), df=np.array([12.5]))
+    assert complete_df([few]) == pytest.approx([12.5])

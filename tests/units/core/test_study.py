@@ -12,6 +12,7 @@ from fingerpost.core.estimand import Estimand, Target, pair
 from fingerpost.core.linked import Linked
 from fingerpost.core.measure import Measure
 from fingerpost.core.model import Models, linear
+from fingerpost.core.rollout import Rollout
 from fingerpost.core.study import (
     Arms,
     Condition,
@@ -60,6 +61,7 @@ SAID = {
     "access": Access(groups=("sex",)),
     "imputation": Imputation(40),
     "people": "adults",
+    "rollout": Rollout(periods=("2026", "2027")),
 }
 
 

@@ -111,10 +111,29 @@ def test_a_folder_that_holds_something_is_left_alone(tmp_path):
         extract(open_store(records(tmp_path)), tmp_path / "received")
 
 
+def test_a_run_that_stops_amid_leaves_nothing(tmp_path):
+    class Stop(Exception):
+        """A power cut."""
+
+    def say(words: str) -> None:
+        if words.startswith("hes"):
+            assert not (tmp_path / "received").exists()
+            raise Stop
+
+    store = open_store(records(tmp_path))
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(Stop):
+        extract(store, tmp_path / "received", say=say)
+    assert sorted(tmp_path.iterdir()) == before
+
+
 def test_years_are_those_that_were_asked_for(tmp_path):
+    # A folder that is there and empty is taken, and every path told lies in it.
+    (tmp_path / "received").mkdir()
     made = extract(open_store(records(tmp_path)), tmp_path / "received", years=(2012, 2012))
     names = {path.name for path in made}
     assert {"Autumn_Census_2012.csv", "Phonics_2012.csv"} <= names
+    assert set(made) == set((tmp_path / "received").rglob("*.csv"))
     assert not any("2011" in name for name in names)
 
 

@@ -23,7 +23,8 @@ MENU = leaves.menu("estimators", Estimator)
 USERS = sorted(
     name
     for name, leaf in MENU.items()
-    if leaf.censoring
+    if leaf.takes == "cohort"
+    and leaf.censoring
     and "continuous" in leaf.outcomes
     and not leaf.needs
     and name != "time_varying"  # it reads a course of decisions, and has tests of its own

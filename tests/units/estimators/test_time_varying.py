@@ -16,6 +16,7 @@ from fingerpost.core.inference import intervals, standard_errors
 from fingerpost.core.leaves import Estimator, load
 from fingerpost.core.outcome import Outcome
 from fingerpost.core.study import Study
+from fingerpost.estimators._censoring import censoring
 from suites import over_time_worlds as world
 
 LEAVES = ("ipw", "time_varying")
@@ -138,6 +139,30 @@ def test_coverage_over_200_worlds():
         allowed = max(3.5 * spread / np.sqrt(200), 0.10 * spread)
         assert abs(np.mean(values) - truth) <= allowed, leaf
         assert 0.90 <= np.mean(covered) <= 0.99, leaf
+
+
+@pytest.mark.parametrize("few", [False, True])
+def test_schools_are_few_where_few_hold_the_weight_of_those_who_follow_on(few: bool):
+    """Sixty schools of which those who follow an arm to its end leave fewer than twenty, by their
+    weight, are as few as twenty would be: leverage-corrected, t and bootstrap.
+    """
+    cohort = world.copies(world.lived(np.random.default_rng(6), 1_200), schools=60)
+    if few:
+        # All but one in ten schools lose nearly all who provided to the end.
+        school, course = cohort.clusters["school"], cohort.course
+        leaves = (cohort.arm == 1) & (school % 10 > 0) & (cohort.unit % 16 > 0)
+        stays = course.stays & ~(leaves[:, None] & (np.arange(3) == 2))
+        seen = stays[:, -1]
+        value = np.where(seen, cohort.outcomes["y"].value, np.nan)
+        outcome = Outcome("continuous", value, observed=seen)
+        cohort = replace(cohort, outcomes={"y": outcome}, course=replace(course, stays=stays))
+    told = world.task(cohort, cluster="school")
+    answer = run("ipw", told).estimate
+    weight = censoring(told).weight * (cohort.arm == 1)
+    held = np.bincount(cohort.clusters["school"], weights=weight)
+    assert (held.sum() ** 2 / (held @ held) < 20) == few
+    assert ("leverage-corrected" in answer.interval[0]) == few
+    assert (answer.df is not None and answer.df[0] < 40) == few
 
 
 def test_all_rows_of_a_child_are_one_cluster():

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fingerpost.core.table import Table
+from fingerpost.core.tells import Tells
 from fingerpost.plots.bounds import draw_bounds
 from fingerpost.plots.controls import draw_controls
 from fingerpost.plots.delta import draw_delta
@@ -20,13 +21,43 @@ from fingerpost.plots.tipping import draw_tipping
 
 LONG = "standardised_mathematics_score_at_the_end_of_kindergarten"
 OUTCOME = (("outcome", "maths"),)
+# The parts that tables of these names play, as the leaves that draw them up say.
+PARTS = {
+    "survival_curve": "curve of time",
+    "rdd_bins": "cut-off points",
+    "rdd_lines": "cut-off lines",
+    "rdd_density": "cut-off density",
+    "rdd_placebo": "cut-off placebo",
+    "incremental_curve": "odds curve",
+    "first_stage": "instrument strength",
+    "overidentification": "instruments agree",
+    "matches": "matches",
+    "within_clusters": "clusters that compare",
+    "tipping": "tipping",
+    "tipping_contour": "tipping contour",
+    "calibration": "calibrated",
+    "calibration_controls": "calibrating controls",
+    "bias_analysis": "corrected for bias",
+    "proximal": "by proxies",
+    "many_together": "standing together",
+    "rosenbaum": "hidden bias",
+    "rosenbaum_gamma": "hidden bias borne",
+    "oster": "selection",
+    "oster_grid": "selection grid",
+    "delta_grid": "shifts",
+    "delta_tipping": "shifts that matter",
+    "survivor_bounds": "survivor bounds",
+    "unassessed_bounds": "unassessed bounds",
+    "negative_control": "control",
+    "prior_outcome": "control before",
+}
 
 
 def table(name: str, columns: str, rows: tuple[tuple[object, ...], ...], **more: object) -> Table:
     """A table whose words are labels and whose numbers are numbers."""
     names = tuple(columns.split())
     kinds = tuple("label" if isinstance(cell, str) else "number" for cell in rows[0])
-    told = {"tags": OUTCOME, **more}
+    told = {"tags": OUTCOME, "tells": Tells(PARTS.get(name, "")), **more}
     return Table(name, name, names, kinds, rows, **told)  # type: ignore[arg-type]
 
 

@@ -15,7 +15,7 @@ from fingerpost.core.flow import Flow
 from fingerpost.core.study import Guard
 from fingerpost.core.table import Table
 from fingerpost.plots import _theme
-from fingerpost.plots.contour import curve, draw_contour, refined, within
+from fingerpost.plots.contour import curve, draw_contour, placed_labels, refined, within
 from fingerpost.plots.flow import draw_flow
 from fingerpost.plots.love import draw_love
 from fingerpost.plots.missing import draw_missing
@@ -65,7 +65,7 @@ def drawn() -> Iterator[Picture | None]:
         yield draw_overlap(named(three, "overlap")[0], arm)
     for table in named(trap, "truncation"):
         yield draw_truncation(table, unit="IRT points", about="children who received services")
-    (contour,) = sensitivity_tables(trap, "contour")
+    (contour,) = sensitivity_tables(trap, "strength contour")
     (benchmarks,) = sensitivity_tables(trap, "benchmarks")
     yield draw_contour(contour, benchmarks, unit="IRT points")
     yield draw_contour(contour, None, unit="IRT points")
@@ -196,6 +196,15 @@ def test_an_association_far_away_does_not_squeeze_the_effects():
     assert hi - lo < 2.5 * spread
 
 
+def test_where_every_answer_is_refused_the_axis_holds_what_is_set_apart_and_the_truth():
+    (table,) = tables(refused())
+    first = next(row for row in table.rows if row[6] == "apart")
+    truth = (first[0], "truth", None, -0.5, None, None, "truth", "")
+    rows = tuple(row for row in table.rows if row[6] in ("apart", "refused"))
+    lo, hi = domain(replace(table, rows=(*rows, truth)).records(), ratio=False)
+    assert lo < min(row[4] for row in rows if row[6] == "apart") and hi > 0
+
+
 def test_a_refused_target_is_a_row_with_its_reason():
     picture = next(triangulations(refused))
     words = words_of(picture.wide)
@@ -262,7 +271,7 @@ def test_a_line_that_never_applies_does_not_squeeze_the_points():
 
 def test_curves_of_the_contour_are_where_the_formula_says():
     """Cinelli & Hazlett (2020), equation 8: bias = se √(df) √(y d / (1 − d))."""
-    (contour,) = sensitivity_tables(refused(), "contour")
+    (contour,) = sensitivity_tables(refused(), "strength contour")
     robustness = sensitivity_tables(refused(), "robustness")[0].records()[0]
     estimate, se, df = (robustness[name] for name in ("estimate", "se", "df"))
     grid = {(d, y): left for d, y, left in contour.rows}
@@ -277,7 +286,7 @@ def test_curves_of_the_contour_are_where_the_formula_says():
 
 def test_the_zero_line_passes_through_the_robustness_value():
     """At equal shares the line of no difference lies at the robustness value (equation 13)."""
-    (contour,) = sensitivity_tables(refused(), "contour")
+    (contour,) = sensitivity_tables(refused(), "strength contour")
     robustness = sensitivity_tables(refused(), "robustness")[0].records()[0]
     f = abs(robustness["t"]) / math.sqrt(robustness["df"])
     value = 0.5 * (math.sqrt(f**4 + 4 * f**2) - f**2)
@@ -289,7 +298,7 @@ def test_the_zero_line_passes_through_the_robustness_value():
 
 
 def test_benchmarks_are_named_in_full():
-    (contour,) = sensitivity_tables(refused(), "contour")
+    (contour,) = sensitivity_tables(refused(), "strength contour")
     (benchmarks,) = sensitivity_tables(refused(), "benchmarks")
     picture = draw_contour(contour, benchmarks, unit="IRT points")
     words = "".join(box.text for box in parse(picture.narrow)[2]).replace(" ", "")
@@ -344,15 +353,18 @@ def test_the_two_main_colours_differ_in_lightness():
 
 
 def test_a_benchmark_beyond_the_axes_stands_at_their_end_and_says_so():
-    """A covariate that explains all of the outcome lies on R² = 1, where no grid ends."""
-    (contour,) = sensitivity_tables(refused(), "contour")
+    """A covariate that explains all of the outcome lies beyond a grid that ends before R² = 1."""
+    (contour,) = sensitivity_tables(refused(), "strength contour")
     (benchmarks,) = sensitivity_tables(refused(), "benchmarks")[:1]
     at = [benchmarks.columns.index(name) for name in ("covariate", "r2_exposure", "r2_outcome")]
     rows = [list(benchmarks.rows[0])]
     for place, cell in zip(at, ("the same test", 0.02, 1.0), strict=True):
         rows[0][place] = cell
     marks = replace(benchmarks, rows=(tuple(rows[0]),))
-    picture = draw_contour(contour, marks, unit="IRT points")
+    at_end = draw_contour(contour, marks, unit="IRT points")
+    assert "beyond" not in " ".join(box.text for box in parse(at_end.wide)[2])
+    short = replace(contour, rows=tuple(row for row in contour.rows if row[1] < 0.9))
+    picture = draw_contour(short, marks, unit="IRT points")
     boxes = parse(picture.wide)[2]
     assert "(beyond: 100% of the" in " ".join(box.text for box in boxes)
     there = within({"d": 0.3, "y": 1.0, "label": "x"}, (0.2, 0.9))
@@ -360,6 +372,15 @@ def test_a_benchmark_beyond_the_axes_stands_at_their_end_and_says_so():
     assert there["label"] == "x (beyond: 30% of the exposure and 100% of the outcome)"
     inside = {"d": 0.1, "y": 0.5, "label": "x"}
     assert within(inside, (0.2, 0.9)) == inside
+
+
+def test_a_label_at_the_top_moves_none_at_the_foot():
+    marks = [{"d": 0.1, "y": y, "label": f"age × {y:g}"} for y in (0.0, 0.01, 0.5, 0.99, 1.0)]
+    low, next_, middle, under, top = placed_labels(marks, 1.0, 200)
+    assert low["at"] == pytest.approx(low["half"]) and middle["at"] == 0.5
+    assert top["at"] == 1.0 - top["half"]
+    pairs = ((low, next_), (next_, middle), (middle, under), (under, top))
+    assert all(b["at"] - a["at"] >= a["half"] + b["half"] - 1e-9 for a, b in pairs)
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from fingerpost.reports.signs import signs
 from fingerpost.reports.together import difference_sentence, p_words
 from fingerpost.reports.words import answer, answers, certainty, reasons
 from fingerpost.reports.write import html
+from fingerpost.studies.described import described
 from fingerpost.studies.document import read_study
 from fingerpost.studies.run import run
 from units.plots.leaves import survival_curve, table
@@ -181,10 +182,10 @@ def test_a_mean_of_arms_is_set_against_another_arm():
 def test_more_provision_tells_how_many_then_have_it():
     curve = table(
         "incremental_curve",
-        "contrast scale delta provided",
+        "contrast scale delta provided change lo hi",
         (
-            ("support v none", "difference", 1.0, 0.44),
-            ("support v none", "difference", 2.0, 0.6),
+            ("support v none", "difference", 1.0, 0.44, 0.0, 0.0, 0.0),
+            ("support v none", "difference", 2.0, 0.6, 0.5, 0.3, 0.7),
         ),
     )
     term = Term("maths", PAIR, Target("incremental", delta=2.0))
@@ -443,8 +444,9 @@ def test_the_protocol_names_what_an_answer_rests_on():
         ("matching", (("caliper", 0.2), ("replace", True))),
     )
     estimand = replace(output.study.estimand, subgroups=("girl",))
-    study = replace(output.study, options=options, estimand=estimand)
-    output = replace(output, study=study)
+    asked = tuple(name for name, _ in options)
+    study = replace(output.study, options=options, estimand=estimand, estimators=asked)
+    output = replace(output, study=study, leaves=described(study))
     bullets = next(part for part in protocol.section(output).parts if part.kind == "bullets")
     assert "Iv: the instrument is visited." in bullets.items
     assert "Rdd: a rule gives provision by test_score; the cut-off is 85." in bullets.items

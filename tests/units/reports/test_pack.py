@@ -17,8 +17,10 @@ from fingerpost.cli._studying import Choices, answered, chosen, write_folder
 from fingerpost.cli.main import app
 from fingerpost.core.output import Output
 from fingerpost.plots._drawn import drawn
+from fingerpost.plots.picture import Picture
 from fingerpost.reports.note import note_text
-from fingerpost.reports.pack import write_pack
+from fingerpost.reports.pack import write_figures, write_pack
+from fingerpost.reports.parts import Figure, Section
 from units.cli.test_release import HIDDEN, STUDY, children
 from units.release.packs import check_pack, read
 
@@ -253,6 +255,88 @@ def test_layers_that_share_rows_by_a_flag_each_have_their_own():
         ("line", "1", "x", 3.0),
         ("line", "1", "y", 4.0),
     }
+
+
+@pytest.mark.parametrize(
+    ("test", "left"),
+    [("datum.side == 'b'", "one"), (alt.datum.side == "b", "one"), ("datum.at === 2", "one"),
+     ("datum.low", "one"), ("!datum.low", "other")],
+)  # fmt: skip
+def test_a_chart_s_own_selection_is_followed(test, left):
+    rows = [
+        {"x": 3.0, "at": 2, "side": "b", "low": True},
+        {"x": 5.0, "at": 1, "side": "a", "low": False},
+    ]
+    base = alt.Chart(alt.Data(values=rows)).mark_point().encode(x="x:Q")
+    # Of one layer alone, and of all layers from above.
+    for chart in (base.transform_filter(test), alt.layer(base, base).transform_filter(test)):
+        values = {one.value for one in drawn(chart.to_dict())}
+        assert values == {{"one": 3.0, "other": 5.0}[left]}
+
+
+POINTS = alt.Chart(alt.Data(values=[{"x": 1.0, "k": "a"}, {"x": 3.0, "k": "b"}])).mark_point()
+RECKONED = {
+    "a filter that compares": POINTS.encode(x="x:Q").transform_filter("datum.x > 2"),
+    "a filter as an object": POINTS.encode(x="x:Q").transform_filter(
+        alt.FieldRangePredicate("x", [1, 2])
+    ),
+    "a calculation": POINTS.encode(x="z:Q").transform_calculate(z="datum.x * 2"),
+    "a mean of an axis": POINTS.encode(x="mean(x):Q"),
+    "bins": POINTS.encode(x=alt.X("x:Q", bin=True)),
+    "facets": POINTS.encode(x="x:Q").facet("k:N"),
+    "facets of an axis": POINTS.encode(x="x:Q", row="k:N"),
+    "rows elsewhere": alt.Chart("rows.csv").mark_point().encode(x="x:Q"),
+}
+
+
+@pytest.mark.parametrize("case", RECKONED)
+def test_a_chart_whose_numbers_are_not_its_rows_is_refused(case):
+    with pytest.raises(ValueError, match="a chart"):
+        drawn(RECKONED[case].to_dict())
+
+
+def test_two_figures_of_one_name_are_both_in_the_pack(tmp_path):
+    one = Picture("love-a", "A", "a", "balance", "<svg 1>", "", ())
+    other = replace(one, wide="<svg 2>")
+    shown = (Section("x", "X", tuple(Figure(each) for each in (one, other, one))),)
+    assert write_figures(shown, tmp_path / "figures") == {
+        "balance": tuple(
+            f"figures/{at:02d}-love-a.{end}" for at in (1, 2) for end in ("svg", "csv")
+        )
+    }
+    assert (tmp_path / "figures/02-love-a.svg").read_text("utf-8") == "<svg 2>\n"
+
+
+def test_the_flow_is_of_all_children_not_of_the_outcome_that_some_left_for(pack):
+    found = read(pack)
+    groups = {group["name"]: group["context"] for group in found["groups"]}
+    assert groups["flow"]["children"] == found["context"]["children"]
+    assert groups["estimates"]["children"] <= found["context"]["children"]
+    # Nothing is said to be what it is called.
+    titles = [group["title"] for group in found["groups"]]
+    assert len(set(titles)) == len(titles)
+    for name in ("estimates", "triangulation", "flow", "refusals"):
+        if name in groups:
+            assert groups[name]["what"].count(" ") > 5
+
+
+def test_the_note_claims_nothing_where_stops_are_not_told(pack):
+    groups = {group["name"]: group for group in read(pack)["groups"]}
+    flow = {each["rule"]: each["stopped"] for each in groups["flow"]["controls"]}
+    assert flow["few"] is None and flow["secondary"] is None and flow["rounding"] == 0
+    words = " ".join((pack / "note.txt").read_text("utf-8").split())
+    (told,) = re.findall(r"In ([\d,]+) groups no rule stopped anything of what is here", words)
+    quiet = [
+        group
+        for name, group in groups.items()
+        if name not in ("note", "report", "results")
+        and all(each["stopped"] == 0 for each in group["controls"])
+    ]
+    assert int(told) == len(quiet) and "nothing had to be stopped" not in words
+    title = groups["flow"]["title"]
+    assert re.search(f"Of .*“{re.escape(title)}”.* it is not told whether a rule stopped", words)
+    # Where it is told that something was stopped, the rest is not said to be untouched.
+    assert any(each["stopped"] for each in groups["baseline"]["controls"])
 
 
 def test_results_of_a_pack_are_those_of_its_policy(pack):

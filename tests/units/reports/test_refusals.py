@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
 
+from fingerpost.core.estimand import Target
 from fingerpost.core.reasons import PLAINEST, TOO_LOW, broken_words, limit_words, plainest
-from fingerpost.core.refusal import Broken
+from fingerpost.core.refusal import Broken, Refusal
+from fingerpost.reports.refusals import refusals
 from units.reports.fixtures import OUTPUTS, named, refused
 
 
@@ -45,3 +48,15 @@ def test_a_rule_of_another_package_comes_last_and_is_told_by_its_words():
 def test_a_rule_that_is_no_number_has_no_limit():
     assert limit_words("score", float("nan"), verb="refused") == ""
     assert limit_words("balance", 0.25, verb="refused") == "(refused above 0.25)"
+
+
+def test_no_mend_points_to_what_the_same_study_is_refused():
+    output = refused()
+    (refusal,) = output.refusals
+    (term,) = refusal.terms
+    assert term.target.kind == "ate" and "(att)" in refusals(output)[0]
+    att = Refusal((term.on(Target("att")),), refusal.rules, "Ask about overlap.")
+    first, second = refusals(replace(output, refusals=(refusal, att)))
+    assert first.endswith("Ask about overlap.") and second.endswith("Ask about overlap.")
+    elsewhere = Refusal((replace(term, outcome="another").on(Target("att")),), refusal.rules, "No.")
+    assert "(att)" in refusals(replace(output, refusals=(refusal, elsewhere)))[0]

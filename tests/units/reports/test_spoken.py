@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from fingerpost.core.described import Described
 from fingerpost.core.estimand import Target, Term, pair
 from fingerpost.core.measure import Measure
 from fingerpost.core.output import Output, Result
@@ -111,12 +112,11 @@ def test_a_leaf_is_told_by_its_own_title():
     section = next(s for s in sections(refused()) if s.identifier == "leaves")
     heads = [part.text for part in section.parts if part.kind == "heading"]
     assert "Regression" in heads
-    study = refused().study
-    assert [title_of(replace(study, name=n)) for n in ("iv", "rdd", "aipw")] == [
-        "IV",
-        "RDD",
-        "AIPW",
-    ]
+    own = refused()
+    leaf = Described("estimators", "two_way", "Something", "TWFE")
+    told = replace(own, study=replace(own.study, name="a-twfe-of-sen"), leaves=(leaf,))
+    assert title_of(told) == "A TWFE of SEN"
+    assert title_of(replace(told, leaves=())) == "A twfe of SEN"
 
 
 def test_the_screen_says_what_the_page_says():

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from fingerpost.core.table import Table
+from fingerpost.core.tells import Tells
 from fingerpost.reports.parts import grid, places_of_column, stacked
 from fingerpost.reports.tables import long_csv, parted, shelf
 from fingerpost.reports.units import key_columns, unit_named
@@ -164,15 +165,18 @@ def test_leaves_without_an_answer_are_filed_apart_from_refused_targets():
 
 WORDS = ("estimator", "outcome", "contrast", "target")
 NUMBERS = (
-    ("tipping", ("tipped", "value", "to", "away", "away_sd")),
-    ("bias_analysis", ("biases", "estimate", "median", "lo", "lo_with_error")),
-    ("regions", ("scale", "piece", "lo", "hi", "p")),
+    (Tells(keys=("to",), answers=("value", "away")), ("tipped", "value", "to", "away", "away_sd")),
+    (
+        Tells(answers=("estimate", "median", "lo", "lo_with_error")),
+        ("biases", "estimate", "median", "lo", "lo_with_error"),
+    ),
+    (Tells(keys=("piece",), answers=("lo", "hi")), ("scale", "piece", "lo", "hi", "p")),
 )
 
 
-@pytest.mark.parametrize(("name", "columns"), NUMBERS)
+@pytest.mark.parametrize(("tells", "columns"), NUMBERS)
 @pytest.mark.parametrize("scale", ["ratio", "difference"])
-def test_an_answer_is_in_the_unit_of_its_scale(name, columns, scale):
+def test_an_answer_is_in_the_unit_of_its_scale(tells, columns, scale):
     """A ratio is a ratio, whatever the outcome is measured in; standard deviations are neither."""
     study = refused().study
     study = replace(study, estimand=replace(study.estimand, scale=scale))
@@ -182,7 +186,8 @@ def test_an_answer_is_in_the_unit_of_its_scale(name, columns, scale):
         for c, k in zip(columns, kinds, strict=True)
     )
     row = ("ipw", study.outcomes[0].name, "services v none", "ate", *cells)
-    table = Table(name, "T", (*WORDS, *columns), (*("label",) * 4, *kinds), (row,))
+    names = (*WORDS, *columns)
+    table = Table("t", "T", names, (*("label",) * 4, *kinds), (row,), tells=tells)
     (record,) = table.records()
     units = {c: unit_named(table, c, record, study) for c in columns if c not in key_columns(table)}
     own = "ratio" if scale == "ratio" else "IRT points"
@@ -200,6 +205,7 @@ def test_the_ends_of_a_histogram_are_no_outcome():
         columns,
         ("label", "label", "number", "number", "count"),
         (("a", "a", 0.0, 0.05, 3), ("a", "a", 0.05, 0.1, 4)),
+        tells=Tells(keys=("lo", "hi")),
     )
     lines = read(long_csv((table,), clean().study))
     assert [(line["lo"], line["hi"], line["value"]) for line in lines] == [

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from fingerpost.core.assignment import Randomised
-from fingerpost.core.estimand import Target, Term, pair
+from fingerpost.core.estimand import Estimand, Target, Term, pair
 from fingerpost.core.output import Output, Result, SensitivityResult
 from fingerpost.plots.numbers import number
 from fingerpost.reports.controls import sensitivity_tables
@@ -290,7 +290,7 @@ def test_sensitivity_speaks_of_this_study():
     output = refused()
     told = certainty(output)
     (robustness,) = sensitivity_tables(output, "robustness")
-    (e_values,) = sensitivity_tables(output, "e_values")
+    (e_values,) = sensitivity_tables(output, "risk ratios")
     value = next(row["rv"] for row in robustness.records())
     first = next(row["e_value"] for row in e_values.records() if row["estimator"] == "ipw")
     assert f"explains {100 * value:.0f}% of what the covariates leave unexplained" in told
@@ -302,14 +302,14 @@ def test_sensitivity_speaks_of_this_study():
 
 def controls_of_primary(output: Output) -> list[dict[str, object]]:
     """The control's rows of the primary answers that the study gives."""
-    (table,) = sensitivity_tables(output, "negative_control")
+    (table,) = sensitivity_tables(output, "control")
     given = {(r.estimator, r.term.target.label()) for r in output.results if r.primary}
     return [row for row in table.records() if (row["estimator"], row["target"]) in given]
 
 
 def test_an_interval_that_holds_no_difference_is_given_no_e_value():
     output = ratio()
-    (table,) = sensitivity_tables(output, "e_values")
+    (table,) = sensitivity_tables(output, "risk ratios")
     holds = tuple((*row[:-1], 1.0) for row in table.rows)
     assert table.columns[-1] == "e_value_limit"
     for rows, told in ((table.rows, False), (((*table.rows[0][:-1], 1.2), *holds[1:]), True)):
@@ -327,7 +327,7 @@ def test_a_negative_control_that_holds_zero_does_not_fire():
 def test_an_answer_whose_own_control_fires_is_not_read_as_an_effect():
     """The same leaf finds a difference where there can be none: neither harm nor improvement."""
     output = refused()
-    (table,) = sensitivity_tables(output, "negative_control")
+    (table,) = sensitivity_tables(output, "control")
     fired = ("ipw", "att", -1.9, 0.4, -2.7, -1.1, "a difference where there can be none")
     held = ("ipw", "att", -0.1, 0.4, -0.9, 0.7, "no sign of a difference")
     for row, doubted in ((fired, True), (held, False)):
@@ -345,6 +345,27 @@ def test_guard_rails_that_warn_are_counted_and_say_where_they_warn():
     assert "standard deviations (warned of above 0.05)" in certainty(output)
     judged = sum(len(table.rows) for table in named(clean(), "guard"))
     assert f"None of the {judged} guard rails judged warns" in certainty(clean())
+
+
+def test_a_warning_that_several_outcomes_share_is_said_once():
+    output = leaf_refused()
+    guards = named(output, "guard")
+    again = [replace(one, tags=(*one.tags, ("outcome", "another"))) for one in guards]
+    once, twice = certainty(output), certainty(replace(output, tables=(*output.tables, *again)))
+    rows = [row for table in guards for row in table.records()]
+    warned = sum(row["verdict"] == "warn" for row in rows)
+    assert f"{2 * warned} guard rails warn, some alike for several outcomes: " in twice
+    assert "some alike" not in once
+    assert twice.count("(warned of above 0.05)") == once.count("(warned of above 0.05)")
+
+
+def test_of_several_contrasts_the_one_that_a_control_could_not_answer_is_named():
+    output = refused()
+    (told,) = [text for text in reasons(output) if "could not be answered" in text]
+    both = Estimand((*output.study.estimand.contrasts, pair("none", "services")))
+    several = replace(output, study=replace(output.study, estimand=both))
+    (named_too,) = [text for text in reasons(several) if "could not be answered" in text]
+    assert "services v none, all children" in named_too and "services v none" not in told
 
 
 def test_thresholds_that_the_study_changed_are_told():

@@ -10,11 +10,12 @@ import pytest
 from fingerpost.core.analysis import Analysis, Task
 from fingerpost.core.answer import Answer
 from fingerpost.core.errors import Unanswerable, UsageError
-from fingerpost.core.inference import intervals, pool
+from fingerpost.core.inference import critical_values, intervals, pool
 from fingerpost.estimators.aipw import AIPW
 from fingerpost.sensitivity._delta import Asking, shifted
 from fingerpost.sensitivity._task import SensitivityTask
-from fingerpost.sensitivity.delta_adjusted import first_crossing
+from fingerpost.sensitivity.delta_adjusted import At, first_change, first_crossing
+from fingerpost.studies.pooling import pooled_estimate
 from suites.sensitivity_worlds import make_study, refit_ols
 from units.sensitivity.bounds_worlds import children, logistic, rows, run, term_of
 
@@ -201,3 +202,55 @@ def test_rows_are_told_of_the_fewest_children():
 def test_a_crossing_is_found_between_points():
     assert first_crossing([0.0, 1.0, 2.0], [3.0, 1.0, -1.0]) == pytest.approx(1.5)
     assert first_crossing([0.0, 1.0], [3.0, 1.0]) is None
+
+
+def ats(*limits: tuple[float, float], none: float = 0.0) -> list[At]:
+    return [At((lo + hi) / 2, lo, hi, none) for lo, hi in limits]
+
+
+def test_an_interval_that_passes_over_no_effect_between_two_shifts_has_changed():
+    """From above no effect to below it: the lower limit crosses first, on its way from 1 to −5."""
+    over = ats((1.0, 2.0), (-5.0, -4.0))
+    assert first_change([0.0, -3.0], over) == pytest.approx(-0.5)
+    assert first_change([0.0, 3.0], ats((-5.0, -4.0), (1.0, 2.0))) == pytest.approx(3 * 4 / 6)
+    ratio = ats((1.5, 2.0), (0.2, 0.5), none=1.0)
+    assert first_change([0.0, 1.0], ratio) == pytest.approx(0.5 / 1.3)
+
+
+def test_an_interval_that_holds_no_effect_changes_where_either_limit_leaves_it():
+    down, up = ats((-1.0, 1.0), (-2.0, 0.5), (-3.0, -0.5)), ats((-1.0, 1.0), (1.0, 3.0))
+    assert first_change([0.0, 1.0, 2.0], down) == pytest.approx(1.5)
+    assert first_change([0.0, 1.0], up) == pytest.approx(0.5)
+    assert first_change([0.0, 1.0], ats((-1.0, 1.0), (-2.0, 3.0))) is None
+
+
+def test_with_few_schools_shifted_answers_have_the_intervals_of_pooled_ones():
+    """Without a shift the grid is the study's own answer, whose few schools ask for wider limits
+    than t's: both are pooled by one rule."""
+    made = [
+        replace(one, clusters={"school": np.arange(one.n) % 12}) for one in copies(9, n=240, m=3)
+    ]
+
+    def by_school(cohort, given, terms, leaves=None):
+        answer = AIPW.run(Task(cohort, tuple(terms), Analysis(given, cluster="school")))
+        return (replace(answer, leaf="aipw"),)
+
+    told = task(tuple(made), asks=by_school, delta=(0, 1))
+    each = [by_school(one, ("x",), (term_of(),))[0].estimate for one in made]
+    assert all(one.critical is not None for one in each)
+    (plain,) = [r for r in tables(told)["delta_grid"] if r["delta_first"] == r["delta_second"] == 0]
+    pooled = pooled_estimate(each, 0.95)
+    assert [plain["lo"], plain["hi"]] == pytest.approx(intervals(pooled)[0].tolist(), rel=1e-9)
+    assert critical_values(pooled, 0.95)[0] >= max(float(one.critical[0]) for one in each)
+
+
+def test_subgroups_are_left_out_and_the_whole_is_answered():
+    made = copies(1, n=200, m=2)
+    told = task(made, delta=(-1, 1))
+    (answer,) = told.answers
+    boys = (replace(term_of(), subgroup="boy = 1"),)
+    of_boys = replace(answer, estimate=replace(answer.estimate, terms=boys))
+    both = replace(told, answers=(of_boys, answer))
+    assert tables(both) == tables(told)
+    with pytest.raises(Unanswerable, match="among all children"):
+        run("delta_adjusted", replace(told, answers=(of_boys,)))

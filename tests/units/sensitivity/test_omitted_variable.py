@@ -228,15 +228,29 @@ def test_the_contour_covers_value_and_benchmarks():
     reach = {name: max(row[name] for row in tables["contour"]) for name in tables["contour"][0]}
     for name in ("r2_exposure", "r2_outcome"):
         shown = [line[name] for line in tables["benchmarks"] if line[name] is not None]
-        assert reach[name] >= min(max([value, *shown]), 0.95)
+        most = {"r2_exposure": 0.95, "r2_outcome": 1.0}[name]
+        assert min(max([value, *shown]), most) <= reach[name] <= most
     signs = {np.sign(row["adjusted"]) for row in tables["contour"]}
     assert signs == {-1.0, 1.0}
 
 
-@pytest.mark.parametrize(("largest", "end"), [(0.0, 0.1), (0.07, 0.1), (0.3, 0.4), (1.0, 0.95)])
-def test_a_side_of_the_contour_ends_at_a_round_number(largest, end):
-    assert side(largest)[0] == 0.0
-    assert side(largest)[-1] == pytest.approx(end)
+@pytest.mark.parametrize(
+    ("largest", "most", "end"),
+    [(0.0, 0.95, 0.1), (0.07, 0.95, 0.1), (0.3, 1.0, 0.4), (1.0, 0.95, 0.95), (1.0, 1.0, 1.0)],
+)
+def test_a_side_of_the_contour_ends_at_a_round_number(largest, most, end):
+    assert side(largest, most)[0] == 0.0
+    assert side(largest, most)[-1] == pytest.approx(end)
+
+
+def test_a_covariate_that_explains_all_of_the_outcome_is_within_the_contour():
+    """Nothing is beyond R² = 1, so that the grid ends there and no mark stands outside it."""
+    data = world()
+    data["score"] = data["score"] + 2 * data["age"]
+    tables = analyse(data)
+    marks = [line["r2_outcome"] for line in tables["benchmarks"]]
+    assert max(mark for mark in marks if mark is not None) == 1.0
+    assert max(row["r2_outcome"] for row in tables["contour"]) == 1.0
 
 
 def test_a_yes_or_no_outcome_is_said_to_be_linear():

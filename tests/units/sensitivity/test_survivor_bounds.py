@@ -7,11 +7,13 @@ from functools import lru_cache
 
 import numpy as np
 import pytest
+from scipy.special import stdtrit
 
 from fingerpost.core.column import Column
 from fingerpost.core.errors import Unanswerable, UsageError
 from fingerpost.core.estimand import Target
 from fingerpost.core.outcome import Outcome
+from fingerpost.sensitivity._standing import Errors, Found, Question, pooled
 from fingerpost.sensitivity.survivor_bounds import NOBODY, joined
 from units.sensitivity.bounds_worlds import (
     children,
@@ -268,3 +270,41 @@ def test_several_outcomes_are_bounded_each_for_itself():
     told = rows(run("survivor_bounds", task(cohort, terms=terms, assume="raises")))
     assert [row["outcome"] for row in told] == ["score", "other"]
     assert (told[1]["lower"], told[1]["upper"]) == pytest.approx((1.0, 1.0), abs=1e-9)
+
+
+def test_copies_are_pooled_by_rubin_and_not_one_of_them_shown():
+    """Bounds so far apart that each copy's limits lie one-sided 95% points beyond them; copies as
+    far from each other as worlds are.
+    """
+    made = [replace(world(70 + copy, n=1500), replicate=copy) for copy in range(1, 6)]
+    each = [line(one, "nothing") for one in made]
+    told = task(made[0], assume="nothing")
+    (row,) = rows(run("survivor_bounds", replace(told, copies=tuple(made))))
+    free = made[0].n - 1.0
+    dfs, errors = [], []
+    for end, limit in (("lower", "lo"), ("upper", "hi")):
+        value = np.array([one[end] for one in each])
+        within = np.mean([((one[end] - one[limit]) / 1.644854) ** 2 for one in each])
+        between = 1.2 * value.var(ddof=1)
+        share = between / (within + between)
+        seen = (free + 1) / (free + 3) * free * (1 - share)
+        dfs.append(1 / (share**2 / 4 + 1 / seen))
+        errors.append(np.sqrt(within + between))
+        assert row[end] == pytest.approx(value.mean(), rel=1e-12)
+        assert between > 0.2 * within
+    reach = stdtrit(min(dfs), 0.95) * np.array(errors)
+    assert row["lower"] - row["lo"] == pytest.approx(reach[0], rel=1e-4)
+    assert row["hi"] - row["upper"] == pytest.approx(reach[1], rel=1e-4)
+    assert row["group"] == pytest.approx(np.mean([one["group"] for one in each]), rel=1e-12)
+
+
+def test_what_one_copy_does_not_bound_is_not_bounded_and_is_said_of_how_many():
+    one = Question(term_of(), ("support", "none"))
+    how = Errors(np.arange(99), 99, 1.0, 0.95, "child")
+    good, bad = Found((0.5, 0.8), (0.0, 1.0), (0.1, 0.1)), Found((0.3, 0.6), why=NOBODY)
+    told = pooled(one, [good, bad, good], how)
+    assert told.ends is None
+    assert told.why == f"{NOBODY} (in 1 of 3 imputed copies)"
+    assert told.shares == pytest.approx((1.3 / 3, 2.2 / 3))
+    assert pooled(one, [bad, bad], how).why == NOBODY
+    assert pooled(one, [good], how) is good

@@ -193,6 +193,19 @@ def test_unseen_outcomes_are_counted_where_the_records_hold_them():
     assert {t.counts for t in found.tables if t.name == "tipping_unseen"} == {(1,) * len(rows)}
 
 
+def test_an_imputed_outcome_was_not_seen():
+    """Of two with support one outcome was imputed; told of more, they stand beside the one seen."""
+    plain = task(1.0, 0.1)
+    imputed = {"score": np.array([False, True, False, False])}
+    for told, share in (({}, 1 / 2), ({"unseen": (("support", 3),)}, 3 / 4)):
+        cohort = replace(plain.cohort, imputed=imputed)
+        found = run(replace(plain, cohort=cohort, spec_options=told))
+        rows = lines(found, "tipping_unseen")
+        row = next(r for r in rows if r["unseen_in"] == "support" and r["tipped"] == "answer")
+        assert row["share"] == share
+        assert 1.0 + share * row["shift"] == pytest.approx(0.0)
+
+
 def test_the_truth_comes_back_where_outcomes_were_not_seen():
     """Unseen outcomes of the first arm lie 1.5 below their like; 30% of it is unseen."""
     draw = np.random.default_rng(5)

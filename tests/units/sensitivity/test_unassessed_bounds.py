@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.special import stdtrit
 
 from fingerpost.core.column import Column
 from fingerpost.core.errors import UsageError
@@ -180,3 +181,54 @@ def test_faults_of_options_come_together():
 def test_what_the_guard_rails_refuse_with_all_children_is_refused():
     answer = run(LEAF, task(world(1), refit=refusing, range=(90, 110)))
     assert not answer.tables and answer.refusals[0].terms == (term_of(),)
+
+
+def copies_of(cohort, *, m=6, level=1.0):
+    """Return copies in which a third of the covariate was drawn anew, about the outcome's level."""
+    x = cohort.covariates["x"].values
+    gone = np.random.default_rng(8).random(cohort.n) < 1 / 3
+    found = []
+    for replicate in range(1, m + 1):
+        draw = np.random.default_rng(replicate)
+        drawn = np.where(gone, x + level * draw.standard_normal(cohort.n), x)
+        found.append(replace(cohort, covariates={"x": Column(drawn)}, replicate=replicate))
+    return tuple(found)
+
+
+def test_copies_are_pooled_by_rubin_and_not_one_of_them_shown():
+    """With `alike` the bounds meet, and the interval of each copy is 1.96 errors either way."""
+    made = copies_of(world(3))
+    each = [found(one, assume="alike")["alike"] for one in made]
+    value = np.array([row["lower"] for row in each])
+    within = np.mean([((row["hi"] - row["lo"]) / 2 / 1.959964) ** 2 for row in each])
+    between = (1 + 1 / 6) * value.var(ddof=1)
+    share, free = between / (within + between), made[0].n - 1.0
+    seen = (free + 1) / (free + 3) * free * (1 - share)
+    reach = stdtrit(1 / (share**2 / 5 + 1 / seen), 0.975) * np.sqrt(within + between)
+    (row,) = rows(run(LEAF, replace(task(made[0], assume="alike"), copies=made)))
+    assert row["lower"] == pytest.approx(value.mean(), rel=1e-12)
+    assert (row["lo"], row["hi"]) == pytest.approx(
+        (value.mean() - reach, value.mean() + reach), rel=1e-6
+    )
+    assert between > 0.02 * within
+
+
+def test_copies_that_are_one_another_give_what_one_gives_but_for_degrees_of_freedom():
+    cohort = world(4)
+    whole = found(cohort, range=(90, 112))
+    told = replace(task(cohort, range=(90, 112)), copies=(cohort,) * 4)
+    for row in rows(run(LEAF, told)):
+        one = whole[row["assumes"]]
+        for name in ("lower", "upper", "lo", "hi", "unseen_first"):
+            assert row[name] == pytest.approx(one[name], rel=2e-3)
+
+
+def test_what_one_copy_refuses_is_refused():
+    made = copies_of(world(5))
+
+    def judges(cohort, given, terms, leaves=None):
+        return refusing(cohort, given, terms) if cohort.replicate == 4 else ()
+
+    answer = run(LEAF, replace(task(made[0], refit=judges, range=(80, 120)), copies=made))
+    assert [one.terms for one in answer.refusals] == [(term_of(),)]
+    assert answer.tables == ()

@@ -40,7 +40,7 @@ assignment: {observed: {given: [index, boy, group], cluster: school}}
 estimand: {contrast: [support, none], target: [ate]}
 estimators: [naive, ipw, aipw]
 imputation: {copies: 4, cycles: 3}
-sensitivity: [e_value]
+sensitivity: [e_value, tipping_point, {unassessed_bounds: {assume: alike}}]
 release: {policy: none}
 """
 
@@ -131,6 +131,9 @@ def test_all_children_stay_and_every_hole_is_told(finding) -> None:
     assert models["index"]["model"].startswith("normal regression")
     assert models["group"]["model"].startswith("multinomial logit")
     assert models["days"]["model"].startswith("predictive mean matching")
+    # A category of three has no level for each school, and is not said to have.
+    clustered = {name: "a level for each school" in row["model"] for name, row in models.items()}
+    assert clustered == {"index": True, "group": False, "y": True, "days": True}
     assert all(models[name]["missing"] == missing[name]["missing"] for name in models)
     assumed = output.table("assumptions").records()
     assert any(row["assumption"] == "missing at random" for row in assumed)
@@ -151,6 +154,24 @@ def test_an_analysis_of_the_pooled_answers_runs_once_on_them(finding) -> None:
     # Of a difference the ratio is exp(0.91 d / SD): its logarithm is in proportion to the answer.
     logs = {name: np.log(float(row["ratio"])) for name, row in rows.items() if name in pooled}
     assert logs["ipw"] / logs["aipw"] == pytest.approx(pooled["ipw"] / pooled["aipw"], rel=1e-9)
+
+
+def test_an_imputed_outcome_was_not_seen(finding) -> None:
+    unseen = int(holes()["y"].is_null().sum())
+    tables = [table for answer in finding.sensitivity for table in answer.tables]
+    rows = [row for table in tables if table.name == "tipping_unseen" for row in table.records()]
+    shares = {row["unseen_in"]: row["share"] for row in rows if row["outcome"] == "y"}
+    children = dict(holes()["arm"].value_counts().iter_rows())
+    assert sum(shares[arm] * n for arm, n in children.items()) == pytest.approx(unseen)
+    (bounds,) = [table for table in tables if table.name == "unassessed_bounds"]
+    assert "4 imputed copies" in bounds.note
+    (row,) = [row for row in bounds.records() if row["outcome"] == "y"]
+    # Those not seen taken to be like those seen is what imputing takes them for.
+    aipw = next(
+        r for r in clear(finding).results if r.estimator == "aipw" and r.term.outcome == "y"
+    )
+    assert row["lower"] == pytest.approx(aipw.value, abs=aipw.se)
+    assert row["lower"] == pytest.approx(row["upper"], abs=1e-9)
 
 
 def test_a_run_is_the_same_again_and_with_polars(study: Study, folder: Path, finding) -> None:
@@ -243,6 +264,23 @@ def test_tables_are_averaged_where_rows_match_and_tests_are_left_out() -> None:
     other = merge([table(1.0, 0.1), table(3.0, 0.2, "b")], 2)
     assert other.rows == (("a", 1.0, 0.1),)
     assert "first of 2" in other.note
+
+
+def counted(counts, shares=(), name: str = "t", first: float = 1.0) -> Table:
+    rows = (("a", first), ("b", 2.0))
+    return Table(name, "T", ("who", "mean"), ("label", "number"), rows, counts, shares=shares)
+
+
+def test_a_row_is_judged_by_the_fewest_children_of_any_copy() -> None:
+    """Also where the copies show the same numbers, or one of them says nothing of a row."""
+    alike = merge([counted((30, 20)), counted((12, 20)), counted((30, None))], 3)
+    assert alike.counts == (12, 20)
+    apart = merge([counted((30, 20)), counted((12, 9), first=3.0), counted(())], 3)
+    assert apart.rows[0] == ("a", 5 / 3)
+    assert apart.counts == (12, 9)
+    assert merge([counted(()), counted(())], 2).counts == ()
+    held = [counted((9, 9), ((0.2, 0.1), None)), counted((9, 9), ((0.4, 0.1), (0.3, 0.2)))]
+    assert merge(held, 2).shares == ((0.4, 0.1), (0.3, 0.2))
 
 
 def test_guard_rails_are_shown_at_their_worst() -> None:

@@ -15,7 +15,11 @@ from fingerpost.core.leaves import Estimator
 from fingerpost.core.study import Arms, OutcomeSpec, Study
 from fingerpost.studies import plan
 
-MENU = leaves.menu("estimators", Estimator)
+MENU = {
+    name: leaf
+    for name, leaf in leaves.menu("estimators", Estimator).items()
+    if leaf.takes == "cohort"
+}
 DEATH = OutcomeSpec("death", "death", "time", event="died")
 ORDINAL = OutcomeSpec("band", "band", "ordinal")
 SCORE = OutcomeSpec("score", "score")

@@ -9,6 +9,7 @@ from scipy import stats
 from fingerpost.core.estimand import Target
 from fingerpost.studies import diagnostics
 from fingerpost.studies.weights import indicators, weighting
+from suites import over_time_worlds
 from suites.worlds import World, task, term
 
 
@@ -59,3 +60,19 @@ def test_histograms_count_every_child(made) -> None:
     own, _, _ = made
     table = diagnostics.overlap(own)
     assert sum(table.column("children")) == own.cohort.n
+
+
+def test_copies_that_departed_are_not_there_before_weighting_either() -> None:
+    """Copies of the same children differ in nothing: what has to be made alike are those who
+    followed an arm's strategy to its end, and everybody.
+    """
+    cohort = over_time_worlds.copies(over_time_worlds.lived(np.random.default_rng(4), 6_000))
+    task = over_time_worlds.task(cohort)
+    weighted = weighting(task, over_time_worlds.asked(), 0.01)
+    row = diagnostics.balance(task, weighted, indicators(cohort, ("x",))).records()[0]
+    x, followed = cohort.covariates["x"].values, cohort.course.followed
+    means = [x[followed & (cohort.arm == arm)].mean() for arm in (0, 1)]
+    scale = x.std()  # the same in both arms, which hold the same children
+    assert row["pair_before"] == pytest.approx((max(means) - min(means)) / scale)
+    assert row["smd_before"] > 0.2
+    assert row["smd_after"] < row["smd_before"] / 3

@@ -73,7 +73,7 @@ def opening(output: Output, tables: list[Table]) -> str:
 
 def weighted(output: Output) -> bool:
     """Return whether a primary answer adjusts for covariates."""
-    return any(result.estimator != "naive" for result in primary_of(output))
+    return any(output.described(result.estimator).adjusts for result in primary_of(output))
 
 
 def largest(table: Table, column: str) -> float:

@@ -26,15 +26,15 @@ def drawn(output: Output, tables: list[Table]) -> Iterable[Figure]:
         if key in seen or not table.rows:
             continue
         seen.add(key)
-        if table.name == "tipping_contour":
+        if table.plays("tipping contour"):
             yield from tipping(output, table)
-        elif table.name == "oster_grid":
+        elif table.plays("selection grid"):
             yield from selection(output, table)
-        elif table.name == "calibration_controls":
+        elif table.plays("calibrating controls"):
             yield from controls(table, tables)
-        elif table.name == "rosenbaum":
+        elif table.plays("hidden bias"):
             yield from bounds(table, tables)
-        elif table.name == "delta_grid":
+        elif table.plays("shifts"):
             yield from shifts(output, table)
 
 
@@ -92,7 +92,7 @@ def selection(output: Output, table: Table) -> Iterable[Figure]:
 
 def controls(table: Table, tables: list[Table]) -> Iterable[Figure]:
     """Yield what each leaf finds on controls, with the error fitted to them."""
-    fitted = [each for one in tables if one.name == "calibration" for each in one.records()]
+    fitted = [each for one in tables if one.plays("calibrated") for each in one.records()]
     seen = set()
     for row in fitted:
         key = (str(row["estimator"]), str(row["contrast"]), str(row["target"]))
@@ -117,7 +117,7 @@ def bounds(table: Table, tables: list[Table]) -> Iterable[Figure]:
     gammas = {
         (row["estimator"], row["contrast"], row["target"]): row["gamma"]
         for one in tables
-        if one.name == "rosenbaum_gamma" and one.tags == table.tags
+        if one.plays("hidden bias borne") and one.tags == table.tags
         for row in one.records()
     }
     for estimator, contrast, target in dict.fromkeys(

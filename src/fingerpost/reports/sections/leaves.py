@@ -6,7 +6,7 @@ the estimator that it names, or under "Other tables".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 
 from fingerpost.core.output import Output
@@ -33,13 +33,8 @@ ELSEWHERE = {
     "subgroups": ("subgroup_support", "subgroup_differences", "joint"),
     "missing": ("missing", *imputed.TABLES),
 }
-# Tables of one leaf alone that do not name it, by how their names begin.
-OWNERS = (
-    *(("rdd_", "rdd"), ("blip", "g_estimation"), ("matches", "matching")),
-    *(("incremental_", "incremental"), ("survival_", "survival"), ("within_", "within")),
-)
-# What is drawn, or long, is folded or in the file alone.
-DRAWN_ONLY = ("rdd_bins", "rdd_lines")
+# What is drawn stands after what is not.
+DRAWN_ONLY = ("cut-off points", "cut-off lines")
 MOST_GRIDS = 12
 OTHER = "Other tables"
 
@@ -108,7 +103,7 @@ def split(table: Table) -> list[tuple[str, Table]]:
     if isinstance(told, str):
         return [(told, table)]
     if "estimator" not in table.columns:
-        return [(next((leaf for start, leaf in OWNERS if table.name.startswith(start)), ""), table)]
+        return [(table.leaf, table)]
     names = dict.fromkeys(str(cell) for cell in table.column("estimator"))
     at = table.columns.index("estimator")
     kept = [place for place in range(len(table.columns)) if place != at]
@@ -140,7 +135,8 @@ def leaf_parts(output: Output, name: str, tables: list[Table]) -> list[Part]:
     parts += own_rails(output, rails)
     shown, more = firsts(untagged(table) for table in tables if table.name != "own_guard")
     made = list(grids(brief(table) for table in shown))
-    made.sort(key=lambda each: each.csv in DRAWN_ONLY)
+    last = {table.name for table in shown if table.tells.role in DRAWN_ONLY}
+    made.sort(key=lambda each: each.csv in last)
     parts += made[:MOST_GRIDS]
     files = dict.fromkeys((*(each.csv for each in made[MOST_GRIDS:]), *more))
     if files:
@@ -189,8 +185,7 @@ def drawn(output: Output, name: str, tables: list[Table]) -> list[Figure]:
     seen: set[tuple[object, ...]] = set()
     for table in tables:
         key = (table.name, table.tags)
-        draw: Callable[[Output, str, Table, list[Table]], Iterable[Figure]] | None
-        draw = pictures.DRAW.get(table.name)
+        draw = pictures.drawing(table)
         if draw is None or key in seen or target_refused(output, table):
             continue
         seen.add(key)

@@ -70,7 +70,7 @@ def at_risk(tables: Iterable[Table], leaf: str) -> list[Grid]:
     """
     found: dict[object, Grid] = {}
     for table in tables:
-        if table.name != "survival_curve" or (table.tags, leaf) in found:
+        if not table.plays("curve of time") or (table.tags, leaf) in found:
             continue
         rows = [r for r in table.records() if r["target"] == table.records()[0]["target"]]
         by_arm: dict[str, list[dict[str, Cell]]] = {}
@@ -99,14 +99,14 @@ def discontinuity(output: Output, leaf: str, table: Table, tables: list[Table]) 
     cutoff, running = told.get("cutoff"), told.get("running")
     if not isinstance(cutoff, int | float) or running is None:
         return
-    lines = next((t for t in tables if t.name == "rdd_lines" and t.tags == table.tags), None)
+    lines = next((t for t in tables if t.plays("cut-off lines") and t.tags == table.tags), None)
     outcome = str(table.tag("outcome"))
     unit = f"{outcome_words(output.study, outcome)}, {outcome_unit_words(output.study, outcome)}"
     labels = {each.name: each.label for each in output.study.covariates if each.label}
     name = labels.get(str(running), str(running))
     picture = draw_discontinuity(table, lines, unit=unit, running=name, cutoff=float(cutoff))
     if picture:
-        fuzzy = any(each.name == "rdd_first_stage" for each in tables)
+        fuzzy = any(each.plays("cut-off received") for each in tables)
         over = ", divided by the gap in the share who received the arm" if fuzzy else ""
         yield Figure(
             picture,
@@ -146,9 +146,15 @@ def love(output: Output, leaf: str, table: Table, tables: list[Table]) -> Iterab
     yield Figure(made, "The weights of the target itself are judged in the section on balance.")
 
 
+def drawing(table: Table) -> Draw | None:
+    """Return how a table is drawn, if at all: a leaf's by its role, the study's own by its name."""
+    role = table.tells.role
+    return DRAW.get(table.name) if not role else DRAW.get(role) if table.plays(role) else None
+
+
 DRAW: dict[str, Draw] = {
-    "survival_curve": survival,
-    "rdd_bins": discontinuity,
-    "incremental_curve": incremental,
+    "curve of time": survival,
+    "cut-off points": discontinuity,
+    "odds curve": incremental,
     "own_balance": love,
 }

@@ -23,7 +23,7 @@ def section(output: Output) -> Section:
     )
     changed = overrides(study)
     parts: tuple[Part, ...] = (Words(words), grid(table, caption=table.title))
-    more = told(study)
+    more = told(output)
     if more:
         parts = (*parts, Heading("What the estimators were told", "told"), Bullets(more))
     if changed:

@@ -25,7 +25,7 @@ from fingerpost.reports.sections.estimates import results_grid
 from fingerpost.reports.words import sensitivity, shown
 
 # Grids of numbers that a picture shows; all are in the file.
-DRAWN = ("contour", "tipping_contour", "oster_grid")
+DRAWN = ("strength contour", "tipping contour", "selection grid")
 TITLE = "What if the assumptions fail?"
 
 
@@ -47,7 +47,7 @@ def section(output: Output) -> Section:
         parts += [Bullets(refused)] if refused else []
         parts += contours(output, tables)
         parts += first_open(list(drawn(output, tables)))
-        parts += grids(table for table in tables if table.name not in DRAWN)
+        parts += grids(table for table in tables if table.tells.role not in DRAWN)
         parts += results_grid(output, controls, "Estimates of controls", f"controls_{leaf}")
         if not any(table.rows for table in tables) and not controls and not refused:
             asked = listing([spec.name for spec in output.study.outcomes])
@@ -59,9 +59,9 @@ def contours(output: Output, tables: list[Table]) -> list[Part]:
     """Return the contour pictures, each with the benchmarks that bear the same tags."""
     parts: list[Part] = []
     for table in tables:
-        if table.name != "contour":
+        if not table.plays("strength contour"):
             continue
-        marks = [t for t in tables if t.name == "benchmarks"]
+        marks = [t for t in tables if t.plays("benchmarks")]
         same = [t for t in marks if dict(t.tags) == dict(table.tags)] or marks[:1]
         unit = outcome_unit_words(output.study, str(table.tag("outcome") or ""))
         picture = draw_contour(table, same[0] if same else None, unit=unit)

@@ -151,7 +151,7 @@ def protocol_rows(output: Output) -> list[tuple[Entry, ...]]:
             said = str(record[name]) or NOT_STATED
             short = said if len(said) <= 140 else f"in the table, {len(said.split())} words"
             rows.append((Entry(item), Entry(f"{record['component']}, {label}"), Entry(short), link))
-    more = told(output.study)
+    more = told(output)
     if more:
         link = Entry("told", link="#told")
         label = "Instrument, cut-off, subgroups, model of who was seen and other options"

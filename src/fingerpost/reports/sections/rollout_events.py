@@ -1,0 +1,36 @@
+"""Effects by periods since provision began, and what trends did before."""
+
+from __future__ import annotations
+
+from fingerpost.core.output import Output
+from fingerpost.core.table import Table
+from fingerpost.plots.event_study import draw_event_study
+from fingerpost.reports.names import first_open
+from fingerpost.reports.parts import Figure, Part, Section, Words, grid
+from fingerpost.reports.sections.rollout_waves import name_of, unit_words
+
+TITLE = "Effects as time goes on"
+NONE = "No estimator of this study gives effects by periods since provision began."
+BEFORE = ("pre_trends", "trend_bounds", "bacon")
+
+
+def section(output: Output) -> Section:
+    """Return an event study of each leaf and outcome, then what is known of trends before."""
+    tables = [table for table in output.tables if table.name == "event_study"]
+    figures = [
+        Figure(picture, about(output, table))
+        for table in tables
+        if (picture := draw_event_study(table, unit=unit_words(output, table), words=table.leaf))
+    ]
+    parts: list[Part] = [*first_open(figures)] or [Words(NONE)]
+    parts += [grid(table) for table in output.tables if table.name in BEFORE]
+    return Section("events", TITLE, tuple(parts))
+
+
+def about(output: Output, table: Table) -> str:
+    """Return what a picture is of, and how it is read."""
+    return (
+        f"{name_of(output, table)[:1].upper()}{name_of(output, table)[1:]}. Thick bars hold one "
+        "effect, thin bars all of them at once; the dashed line is where provision began. Effects "
+        "before it should be nought."
+    )
