@@ -40,6 +40,7 @@ BEARS: dict[str, tuple[str, ...]] = {
     "the rule works through the arm": CONTROLS,
     "monotonicity": (),
     "consistency": (),
+    "positivity over time": (),
     "outcome model": (),
     "learners near enough": (),
     "form of the effect": (),

@@ -401,6 +401,10 @@ UNTESTABLE: dict[str, Recovered | Believed] = {
         "one name give one answer, with no parameter that would part them; where arms were "
         "recorded wrongly, bias_analysis (misclassified_exposure) gives the truth back"
     ),
+    "positivity over time": Believed(
+        "the guard rails judge the weights of those who follow on, and refuse where few hold them "
+        "all; what regressions say of children nobody of whom went on is in no record"
+    ),
     "exclusion": Believed(
         "a road from instrument to outcome past the arm adds to the answer what it carries, over "
         "the first stage; no analysis here is told of such a road",

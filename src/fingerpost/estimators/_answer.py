@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fingerpost.core.analysis import Task
 from fingerpost.core.answer import Answer
-from fingerpost.core.cohort import Codes
+from fingerpost.core.cohort import Codes, Cohort
 from fingerpost.core.errors import Unanswerable
 from fingerpost.core.estimand import Target, Term
 from fingerpost.core.estimate import Estimate, Influence
@@ -122,6 +122,7 @@ def estimate(task: Task, found: Uncertain) -> Estimate:
     the normal.
     """
     cohort, analysis = task.cohort, task.analysis
+    children, by_arm = counted(cohort)
     codes, units = recode(cohort.cluster_codes(analysis.cluster))
     g, q = len(units), len(found.value)
     level = analysis.cluster or "child"
@@ -142,13 +143,27 @@ def estimate(task: Task, found: Uncertain) -> Estimate:
         found.value,
         None if g < TOO_FEW_CLUSTERS else spread,
         df=df,
-        n=np.full(q, cohort.n),
-        arm_n=np.tile(np.bincount(cohort.arm, minlength=len(cohort.arms)), (q, 1)),
+        n=np.full(q, children),
+        arm_n=np.tile(by_arm, (q, 1)),
         arms=cohort.arms,
         clusters=np.full(q, g),
         critical=critical,
         interval=(words,) * q,
     )
+
+
+def counted(cohort: Cohort) -> tuple[int, NDArray[np.int64]]:
+    """Return the number of children, and (k,) of each arm: a child that stands on several rows (a
+    copy to each arm, a trial each year) counts once, and once in each arm that it was in.
+    """
+    k, unit = len(cohort.arms), np.asarray(cohort.unit)
+    if np.all(unit[1:] > unit[:-1]):
+        return cohort.n, np.bincount(cohort.arm, minlength=k)
+    codes, units = recode(unit)
+    if len(units) == cohort.n:
+        return cohort.n, np.bincount(cohort.arm, minlength=k)
+    pairs = np.unique(codes.astype(np.int64) * k + cohort.arm)
+    return len(units), np.bincount(pairs % k, minlength=k)
 
 
 def needs_few(task: Task, found: Uncertain, *, codes: Codes, count: int) -> Few | None:

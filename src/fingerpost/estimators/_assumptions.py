@@ -12,6 +12,11 @@ POSITIVITY = Assumption(
     "every child the answer is for could have received any of the arms compared",
     diagnostic="overlap",
 )
+POSITIVITY_OVER_TIME = Assumption(
+    "positivity over time",
+    "at every decision, children who had followed either strategy so far could have gone on with "
+    "it, whatever was known of them by then",
+)
 CONSISTENCY = Assumption(
     "consistency",
     "an arm means the same provision for every child who received it, and one child's provision "

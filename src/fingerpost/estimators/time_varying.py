@@ -30,7 +30,13 @@ from fingerpost.core.estimand import Term
 from fingerpost.core.leaves import Estimator
 from fingerpost.core.study import Study
 from fingerpost.estimators._answer import answer_from_means
-from fingerpost.estimators._assumptions import CAUSAL, KINDS, OUTCOME_MODEL
+from fingerpost.estimators._assumptions import (
+    CONSISTENCY,
+    EXCHANGEABLE,
+    KINDS,
+    OUTCOME_MODEL,
+    POSITIVITY_OVER_TIME,
+)
 from fingerpost.estimators._censoring import seen
 from fingerpost.estimators._course import history
 from fingerpost.estimators._models import outcome_terms
@@ -186,7 +192,7 @@ TIME_VARYING = Estimator(
     targets=("ate",),
     scales=("difference", "ratio"),
     outcomes=KINDS,
-    assumes=(*CAUSAL, OUTCOME_MODEL),
+    assumes=(EXCHANGEABLE, POSITIVITY_OVER_TIME, CONSISTENCY, OUTCOME_MODEL),
     run=run,
     trimmed=False,
     censoring=True,

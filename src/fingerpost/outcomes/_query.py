@@ -132,10 +132,11 @@ def finished(measures: Mapping[str, RecordsMeasure]) -> list[nw.Expr]:
             held = nw.col(exposure) if one.exposure is not None else None
             value = one.finish(value, held)
         if one.absent == "zero":
-            value = nw.when(value.is_null()).then(nw.lit(0.0)).otherwise(value.cast(nw.Float64))
+            # What was recorded stands, whatever it is: to drop it by its value would choose by it.
+            none = value.is_null()
+            value = nw.when(none).then(nw.lit(0.0)).otherwise(value.cast(nw.Float64))
             if not one.person_years:
-                gone = (nw.col("left_school") == 1) & (value == 0)
-                value = nw.when(~gone).then(value)
+                value = nw.when(~((nw.col("left_school") == 1) & none)).then(value)
         found.append(value.cast(nw.Float64).alias(name))
         if one.person_years:
             years = (nw.col("exit_day") - nw.col("zero_day")).cast(nw.Float64) / DAYS_A_YEAR

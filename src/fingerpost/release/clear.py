@@ -59,9 +59,16 @@ def clear(finding: Finding, *, release: str | None = None) -> Output:
 
 
 def status(finding: Finding, results: tuple[Result, ...]) -> str:
-    """Return `answered`, `partly refused`, or `refused` where no primary result was given."""
+    """Return `answered`, `partly refused`, or `refused` where no primary result was given: a set of
+    all values says nothing, and is none.
+    """
     answered = [result for result in results if result.primary and np.isfinite(result.value)]
-    regions = [region for answer in finding.answers for region in answer.regions]
+    regions = [
+        region
+        for answer in finding.answers
+        for region in answer.regions
+        if not any(np.isneginf(lo) and np.isposinf(hi) for lo, hi in region.pieces)
+    ]
     refused = bool(finding.refusals) or any(
         answer.refusals for answer in finding.answers if answer.leaf in finding.primary
     )

@@ -8,6 +8,8 @@ from fingerpost.core.words import counted, listing, sentence
 from fingerpost.plots.numbers import percent
 from fingerpost.reports.phrases import outcome_words
 
+UNRECORDED = "is not recorded"
+
 
 def lost(output: Output) -> str:
     """Return how many children left on the way from the records, and at which step most did."""
@@ -20,6 +22,21 @@ def lost(output: Output) -> str:
     return (
         f"{counted(gone, 'child', several=flow.counts)} of {flow.start:,} left before the "
         f"analysis, most of them ({most.left:,}) at the step “{most.reason}”"
+    )
+
+
+def armless(output: Output) -> str:
+    """Return how many children left since nothing says which arm they were in."""
+    steps = [step for step in output.flow.steps if step.left and UNRECORDED in step.reason]
+    steps = [step for step in steps if step.reason.startswith("exposure ")]
+    gone = sum(step.left for step in steps)
+    if not gone:
+        return ""
+    whole = steps[0].left + steps[0].remaining
+    return sentence(
+        f"{gone:,} of {whole:,} {output.flow.counts} ({percent(gone / whole)}) left because it was "
+        "not recorded which arm they were in: the answers are for the others, and mislead if that "
+        "goes with the arm and the outcome"
     )
 
 

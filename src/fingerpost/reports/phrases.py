@@ -368,7 +368,11 @@ def judgement(study: Study, result: Result) -> str:
     if term.summary in WITHOUT:
         # Of a time to an event the study says which way is good for having the event.
         good = not good
-        side = f"{'Less' if better == 'lower' else 'More'} of it is better for {name}"
+        side = (
+            f"Longer without it is better for {name}"
+            if better == "lower"
+            else f"To have it sooner is better for {name}"
+        )
     verb = "an improvement" if good else "a harm"
     doubt = "" if study.assignment.randomised else ", as far as the assumptions hold"
     return f"{side}, so this is {verb}{doubt}.{matters(study, result)}"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from fingerpost.core.estimand import Term
 from fingerpost.core.output import Output, Result
-from fingerpost.core.words import counted, sentence
+from fingerpost.core.words import counted, listing, sentence
 from fingerpost.plots.numbers import percent
-from fingerpost.reports.phrases import horizon_words, in_unit, people, unit_of
+from fingerpost.reports.phrases import horizon_words, in_unit, outcome_words, people, unit_of
 
 MOST_SHORT = 8  # further answers told after the first; all are in the report
 
@@ -116,4 +117,45 @@ def step_words(output: Output, result: Result) -> str:
     made = "that average to the power" if term.scale == "ratio" else "that average times"
     return (
         f"{told}: the answer is {made} {steps}, as if every step did the same, which is not tested."
+    )
+
+
+def says_nothing(output: Output, result: Result) -> str:
+    """Return that a result tells nothing, where the same estimator's set of values not rejected has
+    no end; empty elsewhere.
+    """
+    for item in output.regions:
+        same = item.estimator == result.estimator and item.region.term == result.term
+        if same and any(math.isinf(end) for piece in item.region.pieces for end in piece):
+            return sentence(
+                f"we cannot tell how {outcome_words(output.study, result.term.outcome)} differs "
+                f"for {people(result.term)}: the values not rejected have no end, and the number "
+                f"that {result.estimator} computes ({in_short(output, result)}) means nothing by "
+                "itself"
+            )
+    return ""
+
+
+def parted(output: Output, result: Result) -> str:
+    """Return that primary answers to one question part, where an interval leaves out no difference
+    and another's does not, or lies on the other side of it; empty elsewhere.
+    """
+    none = 1.0 if result.term.scale == "ratio" else 0.0
+    if result.lo is None or result.hi is None or result.lo <= none <= result.hi:
+        return ""
+    above = result.lo > none
+    others = [
+        one.estimator
+        for one in output.results
+        if one.primary
+        and one.term == result.term
+        and one.lo is not None
+        and one.hi is not None
+        and not (one.lo > none if above else one.hi < none)
+    ]
+    if not others:
+        return ""
+    return (
+        "Primary answers part, so nothing is settled: the interval of "
+        f"{listing(dict.fromkeys(others))} does not lie on that side of no difference."
     )

@@ -26,7 +26,7 @@ from fingerpost.reports.corrected import (
 )
 from fingerpost.reports.designs import design
 from fingerpost.reports.imputed import imputed_words
-from fingerpost.reports.losses import incomplete, lost, unseen
+from fingerpost.reports.losses import armless, incomplete, lost, unseen
 from fingerpost.reports.names import unrepeated
 from fingerpost.reports.phrases import (
     effect,
@@ -47,7 +47,7 @@ from fingerpost.reports.refusals import (
     target_refused,
     unanswered,
 )
-from fingerpost.reports.short import provided_words, step_words, told_in_short
+from fingerpost.reports.short import parted, provided_words, says_nothing, step_words, told_in_short
 from fingerpost.reports.signs import signs
 from fingerpost.reports.strength import e_value_words, robustness_words
 from fingerpost.reports.together import differences_words
@@ -154,13 +154,16 @@ def asks(refusal: Refusal, question: Question) -> bool:
 
 def told_in_full(output: Output, result: Result, *, after_refusal: bool) -> str:
     """Return one result as a sentence, with what it means for good and harm."""
+    anything = says_nothing(output, result)
+    if anything:
+        return anything
     link = "the answer is: " if after_refusal else ""
     clause = effect(output.study, result)
     seen = ", of those with a recorded outcome" if some_unseen(output, result.term) else ""
     first = sentence(f"for {people(result.term)}{seen}, {link}{clause}, by {result.estimator}")
     more = provided_words(output, result.term) or step_words(output, result)
     meant = confounded(output, result) or set_holds_none(output, result)
-    meant = meant or judgement(output.study, result)
+    meant = meant or parted(output, result) or judgement(output.study, result)
     return " ".join(part for part in (first, more, meant) if part)
 
 
@@ -173,7 +176,7 @@ def set_holds_none(output: Output, result: Result) -> str:
         same = item.estimator == result.estimator and item.region.term == result.term
         if same and any(lo <= none <= hi for lo, hi in item.region.pieces):
             return (
-                "The set of values not rejected, which needs no strong instrument, holds no "
+                "The set of values not rejected, which holds where that interval may not, holds no "
                 f"difference, so the records do not settle which way "
                 f"{outcome_words(output.study, result.term.outcome)} moves."
             )
@@ -232,7 +235,7 @@ def reasons(output: Output) -> tuple[str, ...]:
     refused = few_of(leaf_refusals(output))
     warned = (*warned_words(output), *signs(output)[:MOST_SIGNS])
     judged = (*told, *warned, *differences_words(output), *refused)
-    missing = (incomplete(output), unseen(output), *imputed_words(output))
+    missing = (armless(output), incomplete(output), unseen(output), *imputed_words(output))
     parts = (*first, design(output), *missing, *agreement(output), *judged, *others, *last)
     parts += sensitivity_refusals(output)
     return tuple(part for part in parts if part)

@@ -69,6 +69,9 @@ def judge_counts(task: Task, term: Term, guard: Guard) -> tuple[Judged, ...]:
     """Judge the numbers of children and clusters in each arm; needs no model."""
     cohort, found = task.cohort, []
     level, here = task.analysis.cluster, seen(task)
+    drawn = cohort.imputed.get(term.outcome)
+    if drawn is not None:
+        here = here & ~drawn  # an imputed outcome is no child's: it tells nothing new
     for name, _ in term.contrast:
         rows = here & (cohort.arm == cohort.arms.index(name))
         children = distinct(cohort.unit[rows])

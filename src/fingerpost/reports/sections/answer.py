@@ -20,10 +20,13 @@ def section(output: Output) -> Section:
         parts.append(Words(output.study.question, "question"))
     if output.study.population_words:
         parts.append(Words(f"Who: {sentence(output.study.population_words)}"))
-    refused = [any(asks(r, one) for r in output.refusals) for one in questions(output)] or [False]
+    told = answers(output)
+    refused = [any(asks(r, one) for r in output.refusals) for one in questions(output)]
+    if len(refused) != len(told):  # associations alone, which no question asks for
+        refused = [False] * len(told)
     parts += [
         Words(text, "refused" if tone else "answer")
-        for text, tone in zip(answers(output), refused, strict=True)
+        for text, tone in zip(told, refused, strict=True)
     ]
     parts += [
         Heading("How sure, and why", "certainty"),

@@ -33,7 +33,8 @@ def section(output: Output) -> Section:
         table = replace(table, title=f"{titled}, {table.tag('contrast')}")
         picture = draw_triangulation(table, unit=unit, headings=headings(output))
         truth = " The cross is the truth, which is known as the records are made up."
-        parts.append(Figure(picture, KEY + (truth if output.truth else "")))
+        drawn = any(row["role"] == "truth" for row in table.records())
+        parts.append(Figure(picture, KEY + (truth if drawn else "")))
     parts += truth_parts(output)
     if output.agreements:
         parts.append(agreement_grid(output))
