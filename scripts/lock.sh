@@ -16,5 +16,5 @@ asked="pyproject.toml requirements/build.in"
 compile test $asked --extra test --extra examples --extra docs --extra sql
 compile bench $asked --extra bench --extra examples --constraint requirements/test.txt
 compile demo $asked --extra examples --constraint requirements/test.txt
-compile bundle pyproject.toml --extra sql --constraint requirements/test.txt
+compile bundle pyproject.toml --extra sql --extra documents --constraint requirements/test.txt
 compile data requirements/data.in --no-deps

@@ -153,15 +153,17 @@ class Ledger:
 
 def _engine(address: Path | str, *, read_only: bool) -> Engine:
     """Return SQLAlchemy's engine for a file or a server."""
-    try:
-        from sqlalchemy import create_engine, event
-        from sqlalchemy.pool import NullPool
-    except ModuleNotFoundError:
-        raise MissingExtra(
-            "A ledger needs the package sqlalchemy. Install it: pip install 'fingerpost[sql]'"
-        ) from None
+    from sqlalchemy import create_engine, event
+    from sqlalchemy.pool import NullPool
+
     if isinstance(address, str):
-        return create_engine(address, poolclass=NullPool)
+        try:
+            return create_engine(address, poolclass=NullPool)
+        except ModuleNotFoundError:
+            raise MissingExtra(
+                "A ledger on a PostgreSQL server needs its driver. Install it: pip install "
+                "'fingerpost[sql]'"
+            ) from None
     mode = "ro" if read_only else "rwc"
     uri = f"{address.absolute().as_uri()}?mode={mode}"
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 EXTRA = "pip install 'fingerpost[sql]'"
 # Packages that the extra brings; any other driver is for its user to install.
-BROUGHT = ("psycopg", "psycopg_binary", "sqlalchemy")
+BROUGHT = ("psycopg", "psycopg_binary")
 SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _-]*")
 REFUSED = ("password authentication failed", "login failed", "access denied", "no password")
 NO_DATABASE = re.compile(r'database ".*" does not exist|unknown database|cannot open database')
@@ -122,11 +122,9 @@ def server(url: str) -> Server:
     Raises MissingExtra where SQLAlchemy or the server's driver is not installed, UsageError for an
     address that is none.
     """
-    try:
-        from sqlalchemy import create_engine, event
-        from sqlalchemy.exc import ArgumentError, NoSuchModuleError
-    except ModuleNotFoundError:
-        raise MissingExtra(f"SQLAlchemy is not installed. Install it with: {EXTRA}") from None
+    from sqlalchemy import create_engine, event
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
     try:
         whole = spelled(url)
         # What a parameter holds (the last key) is kept out of every error.
