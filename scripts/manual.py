@@ -84,6 +84,12 @@ def cohort_leaves() -> dict[str, Estimator]:
     return {name: leaf for name, leaf in found.items() if leaf.takes == "cohort"}
 
 
+def cohort_analyses() -> dict[str, Sensitivity]:
+    """Return the sensitivity analyses of studies of children."""
+    found = menu("sensitivity", Sensitivity)
+    return {name: leaf for name, leaf in found.items() if leaf.takes == "cohort"}
+
+
 def estimators_page() -> str:
     """Return the index of estimators."""
     leaves = cohort_leaves()
@@ -98,7 +104,7 @@ def estimators_page() -> str:
 def sensitivity_page() -> str:
     """Return the index of sensitivity analyses."""
     rows = ["| analysis | what it asks | what it gives |", "|---|---|---|"]
-    for name, leaf in menu("sensitivity", Sensitivity).items():
+    for name, leaf in cohort_analyses().items():
         rows.append(f"| [`{name}`](sensitivity/{name}.md) | {leaf.question} | {leaf.summary} |")
     return SENSITIVITY + "\n".join(rows) + "\n"
 
@@ -185,14 +191,14 @@ def pages(ran: Mapping[str, Ran]) -> dict[str, str]:
     found = {"estimators.md": estimators_page(), "sensitivity.md": sensitivity_page()}
     for name, leaf in cohort_leaves().items():
         found[f"estimators/{name}.md"] = estimator_page(name, leaf, ran[name])
-    for name, analysis in menu("sensitivity", Sensitivity).items():
+    for name, analysis in cohort_analyses().items():
         found[f"sensitivity/{name}.md"] = analysis_page(name, analysis, ran[name])
     return found
 
 
 def main() -> None:
     """Write the pages, and take away those of leaves that are no longer there."""
-    names = [*cohort_leaves(), *menu("sensitivity", Sensitivity)]
+    names = [*cohort_leaves(), *cohort_analyses()]
     written = pages(run_examples(names))
     for room in ROOMS:
         (MANUAL / room).mkdir(exist_ok=True)

@@ -120,6 +120,21 @@ def test_trends_before_are_tested_as_printed(mpdta, given, p):
     assert table.column("p")[0] == pytest.approx(p, abs=6e-6)
 
 
+def test_what_drift_of_trends_allows(mpdta):
+    """Ends of the effects allowed, by diff-diff 3.13.0: `HonestDiD(method="relative_magnitude")` of
+    `CallawaySantAnna(base_period="universal")`, mean over exposures. Intervals here are wider than
+    there, where the drift is taken as known.
+    """
+    found = group_time.run(PanelTask(mpdta, (asked("simple"),), Analysis(())))
+    (table,) = (table for table in found.tables if table.name == "trend_bounds")
+    ends = {0.5: (-0.1078, -0.0467), 1.0: (-0.1384, -0.0161), 2.0: (-0.1995, 0.0451)}
+    theirs = {0.5: (-0.1469, -0.0075), 1.0: (-0.1775, 0.0230), 2.0: (-0.2387, 0.0842)}
+    for row in table.records():
+        assert (row["lower"], row["upper"]) == pytest.approx(ends[row["times"]], abs=6e-5)
+        lo, hi = theirs[row["times"]]
+        assert lo - 0.15 < row["lo"] < lo and hi < row["hi"] < hi + 0.15
+
+
 def test_clustered_sums_are_those_of_counties_put_together(mpdta):
     """Influence summed within a cluster, never averaged, and the factor G/(G − 1)."""
     codes = np.arange(500) // 7

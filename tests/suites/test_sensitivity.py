@@ -29,7 +29,12 @@ from suites.sensitivity_worlds import (
     ols,
 )
 
-LEAVES = names("sensitivity")
+# Analyses of panels have tests of their own: units/sensitivity.
+LEAVES = tuple(
+    name
+    for name in names("sensitivity")
+    if load("sensitivity", name, kind=Sensitivity).takes == "cohort"
+)
 OPTIONS = NEEDED
 
 

@@ -10,6 +10,7 @@ from fingerpost.core.errors import FingerpostError
 
 FOLDER = Path(fingerpost.__file__).resolve().parent
 ECLSK = "eclsk_special_education"
+LAIT = Path("england_lait_panel") / "la_sen_indicators_long.csv"
 
 
 def example(name: str) -> Path:
@@ -24,12 +25,24 @@ def example(name: str) -> Path:
     return found
 
 
+def real_panel() -> Path | None:
+    """Return the panel of England's local authorities, None where it is not found; it is sought
+    where the ECLS-K table is.
+    """
+    tried = (root / LAIT for root in roots())
+    return next((path for path in tried if path.is_file()), None)
+
+
+def roots() -> list[Path]:
+    """Return the folders in which real tables are sought."""
+    named = os.environ.get("FINGERPOST_SHARED")
+    return [Path(named), Path(named) / "data"] if named else [Path("..") / "shared" / "data"]
+
+
 def real_data() -> tuple[Path | None, tuple[Path, ...]]:
     """Return the folder of the ECLS-K table, None where it is not found, and where it was sought.
 
     FINGERPOST_SHARED names the folder of real tables, or the one above it; else ../shared/data.
     """
-    named = os.environ.get("FINGERPOST_SHARED")
-    roots = [Path(named), Path(named) / "data"] if named else [Path("..") / "shared" / "data"]
-    tried = tuple(root / ECLSK for root in roots)
+    tried = tuple(root / ECLSK for root in roots())
     return next((path for path in tried if path.is_dir()), None), tried

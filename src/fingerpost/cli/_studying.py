@@ -31,7 +31,7 @@ FEWEST_COPIES, MOST_COPIES = 2, 200
 @dataclass(frozen=True, slots=True)
 class Choices:
     """What the command line may say besides the study: where the records are, and how to run; of a
-    roll-out, where its draw is.
+    roll-out, where its draw is; ledger: the database of a collection, if not in its folder.
     """
 
     records: Path | None = None
@@ -40,6 +40,7 @@ class Choices:
     seed: int | None = None
     impute: int | None = None
     draw: Path | None = None
+    ledger: str | None = None
 
 
 def chosen(file: Path, choices: Choices) -> Study:
@@ -92,6 +93,8 @@ def answered(study: Study, choices: Choices, *, base: Path, say: Say) -> Output:
         output = clear(finding, release=choices.release)
         # Not before: what is true of a synthetic England may reach no estimate.
         return with_truth(output, finding, store)
+    if study.rollout is not None and choices.records is not None:
+        study, choices = as_collected(study, choices)
     named = pointed(study.records, choices.records)
     if study.rollout is not None and choices.records is not None and choices.records.is_dir():
         base = choices.records.resolve()  # where a table of starts is looked for too
@@ -101,9 +104,32 @@ def answered(study: Study, choices: Choices, *, base: Path, say: Say) -> Output:
     return clear(run(study, records, say=say), release=choices.release)
 
 
+def as_collected(study: Study, choices: Choices) -> tuple[Study, Choices]:
+    """Return the study of a roll-out and its choices with the panel of a freeze, where --records
+    names one; of a collection, only a freeze is read, and only with its own draw.
+    """
+    from fingerpost.studies.rollouts.collecting.freezing import readable
+    from fingerpost.studies.rollouts.replanning import check_collected
+
+    assert choices.records is not None
+    assert study.rollout is not None
+    found = readable(choices.records, study.name, ledger=choices.ledger)
+    if not found.unit:
+        return study, choices
+    if found.commitment and choices.draw is not None:
+        check_collected(found.commitment, choices.draw)
+    records = replace(study.records, unit=study.records.unit or found.unit)
+    rollout = replace(study.rollout, period=study.rollout.period or found.period)
+    return (
+        replace(study, records=records, rollout=rollout),
+        replace(choices, records=found.path),
+    )
+
+
 def as_drawn(study: Study, records: TableRecords, draw: Path, *, say: Say) -> Finding:
     """Return the finding of a roll-out whose units, waves and possible draws its folder holds."""
     from fingerpost.studies.rollouts.drawing import replayed
+    from fingerpost.studies.rollouts.replanning import whole
     from fingerpost.studies.run import rollout_in
 
     say("replaying the draw")
@@ -113,10 +139,8 @@ def as_drawn(study: Study, records: TableRecords, draw: Path, *, say: Say) -> Fi
             f"--draw {draw}: the draw is of the study {drawn.frozen.plan['study']}, and this one "
             f"is {study.name}. Name its own draw."
         )
-    permutations = drawn.permutations(REPLAYED)
-    return rollout_in(
-        study, records, say=say, allocation=drawn.allocation, permutations=permutations
-    )
+    allocation, permutations = whole(drawn, REPLAYED)
+    return rollout_in(study, records, say=say, allocation=allocation, permutations=permutations)
 
 
 def linked_store(study: Study, path: Path | None, *, engine: str = "duckdb") -> Store:

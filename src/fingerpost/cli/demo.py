@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fingerpost.cli import _comparing as comparing
+from fingerpost.cli import _reform
 from fingerpost.cli._examples import example, real_data
 from fingerpost.cli._folder import WRITTEN, check_folder, naming, note
 from fingerpost.cli._screen import command, labelled, listed_lines, progress, shown
@@ -24,8 +25,10 @@ from fingerpost.cli._studying import (
     told,
     write_folder,
 )
+from fingerpost.cli.rollout_plan import PAGE as PROTOCOL
 from fingerpost.cli.study_compare import in_words
 from fingerpost.core.errors import MissingExtra
+from fingerpost.core.words import sentence
 
 if TYPE_CHECKING:
     from fingerpost.core.output import Output
@@ -94,9 +97,10 @@ def demo(
 
     First provision for special educational needs: SEN Support and unauthorised absence in children
     born with a cleft, in a made-up England whose truth is known; special education services in real
-    children (ECLS-K) where their table is found. Then method checks on real tables: stopping
-    smoking (NHEFS), and the supported work trial beside a re-analysis without its draw (LaLonde).
-    What is not on this machine is named and left out.
+    children (ECLS-K) where their table is found; what a reform drawn in four waves would have
+    shown, on the real past of local authorities where their panel is found. Then method checks on
+    real tables: stopping smoking (NHEFS), and the supported work trial beside a re-analysis without
+    its draw (LaLonde). What is not on this machine is named and left out.
 
     \b
     Examples:
@@ -111,8 +115,8 @@ def demo(
     began = time.monotonic()
     stories, absent = to_run(out)
     check_folder(out, (INDEX,), manifest=WRITTEN)
-    for story in stories:
-        check_out(out / story.name)
+    for name in (*(story.name for story in stories), _reform.NAME):
+        check_out(out / name)
     done: list[tuple[Output, Path]] = []
     make_england(out / ENGLAND, quiet=quiet)
     for story in stories:
@@ -125,8 +129,21 @@ def demo(
             write_folder(output, out / story.name)
         done.append((output, out / story.name / REPORT))
         print(told(output), listed_lines("Report", [shown(done[-1][1])]), "", sep="\n")
+        if story.name == CLEFT:
+            done.append(drawn_reform(out, quiet=quiet))
     print(trial_beside_survey(out))
     print(finish(done, out, absent, time.monotonic() - began))
+
+
+def drawn_reform(out: Path, *, quiet: bool) -> tuple[Output, Path]:
+    """Plan, draw and analyse a reform in waves, say what was found, and return it."""
+    print(f"— {_reform.WORDS}")
+    with progress(quiet=quiet) as say:
+        output, folder, power = _reform.reform(out, say=say)
+    pages = [folder / REPORT, out / _reform.PLAN / PROTOCOL]
+    plan = labelled("Plan", [sentence(power)])
+    print(told(output), plan, listed_lines("Report", map(shown, pages)), "", sep="\n")
+    return output, pages[0]
 
 
 def to_run(out: Path) -> tuple[tuple[Story, ...], str]:

@@ -9,7 +9,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -76,6 +75,8 @@ def all_checks() -> Iterator[Check]:
 
 def packages() -> Iterator[Check]:
     """Yield a check for each package that the core needs."""
+    from importlib.metadata import PackageNotFoundError, requires, version
+
     for line in requires("fingerpost") or ():
         if "extra ==" in line:
             continue

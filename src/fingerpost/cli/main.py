@@ -24,10 +24,15 @@ from fingerpost.cli.records_dictionary import dictionary
 from fingerpost.cli.records_import import import_rows
 from fingerpost.cli.records_template import template
 from fingerpost.cli.rollout_analyse import analyse as analyse_rollout
+from fingerpost.cli.rollout_collect import collect
 from fingerpost.cli.rollout_compare import compare as compare_designs
 from fingerpost.cli.rollout_issue import issue
+from fingerpost.cli.rollout_note import note
+from fingerpost.cli.rollout_plan import plan as plan_rollout
 from fingerpost.cli.rollout_power import power
 from fingerpost.cli.rollout_randomise import randomise
+from fingerpost.cli.rollout_rehearse import rehearse
+from fingerpost.cli.rollout_replan import replan
 from fingerpost.cli.rollout_verify import verify
 from fingerpost.cli.study_compare import compare
 from fingerpost.cli.study_describe import describe
@@ -88,14 +93,17 @@ rollout = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
 )
+rollout.command(cls=Verb, name="plan", short_help="Check it, write the protocol.")(plan_rollout)
 rollout.command(cls=Verb, short_help="What it can find, along curves.")(power)
 rollout.command(cls=Verb, name="compare", short_help="Designs side by side.")(compare_designs)
+rollout.command(cls=Verb, short_help="Replay its draws on the real past.")(lean(rehearse))
 rollout.command(cls=Verb, short_help="Commit to a draw, and make it.")(randomise)
 rollout.command(cls=Verb, short_help="Replay a draw, and find any change.")(verify)
 rollout.command(cls=Verb, short_help="Tell the next wave, by the ledger.")(issue)
-rollout.command(cls=Verb, name="analyse", short_help="Analyse it as it was drawn.")(
-    analyse_rollout
-)
+rollout.command(cls=Verb, short_help="Write down what happened to units.")(note)
+rollout.command(cls=Verb, short_help="Draw anew what is not issued.")(replan)
+rollout.add_typer(collect, name="collect")
+rollout.command(cls=Verb, name="analyse", short_help="Analyse it as it was drawn.")(analyse_rollout)
 
 app = typer.Typer(
     cls=Verbs,

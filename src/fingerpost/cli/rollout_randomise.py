@@ -34,6 +34,13 @@ def randomise(
             help="Keep later waves secret: the keeper's file, made here, never in DIR.",
         ),
     ] = None,
+    rehearsal: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="What `rollout rehearse --json` wrote: registers the plan as confirmatory.",
+        ),
+    ] = None,
     ledger: Annotated[
         str | None,
         typer.Option(metavar="URL", help="A PostgreSQL database instead of a file in DIR."),
@@ -49,42 +56,86 @@ def randomise(
     printed to be published. With --pulse, once the pulse is there, the draw is made: the same
     whoever makes it. Both at once is for trying out: nobody can then know which came first.
 
+    With --rehearsal the plan is registered as confirmatory: it was rehearsed on the past of its
+    units, and its primary estimator held. Without, it is registered as exploratory.
+
     \b
     Examples:
       fingerpost rollout randomise examples/rollouts/england.yaml --out build/draw
       fingerpost rollout randomise rollout.yaml --pulse pulse.json --out build/draw
       fingerpost rollout randomise rollout.yaml --keeper ~/keeper.txt --out build/draw
+      fingerpost rollout randomise rollout.yaml --rehearsal rehearsal.json --out build/draw
     """
+    if json_file is not None:
+        check_json(json_file, inputs=[file, *(each for each in (pulse, rehearsal) if each)])
+    with progress(quiet=quiet) as say:
+        registered, drawn = made(
+            file, say, out=out, pulse=pulse, keeper=keeper, rehearsal=rehearsal, ledger=ledger
+        )
+    print(committed(registered, drawn is not None))
+    finish(registered, drawn, out=out, json_file=json_file)
+    print(listed_lines("Next", following(file, out, drawn is not None)))
+
+
+def made(
+    file: Path,
+    say: Say,
+    *,
+    out: Path,
+    pulse: Path | None,
+    keeper: Path | None,
+    rehearsal: Path | None,
+    ledger: str | None,
+) -> tuple[Registered, Drawn | None]:
+    """Return what was registered, and, with a pulse, drawn."""
     from fingerpost.studies.document import read_study
     from fingerpost.studies.rollouts.drawing import draw
     from fingerpost.studies.rollouts.registering import register
 
-    if json_file is not None:
-        check_json(json_file, inputs=[file, *([pulse] if pulse else [])])
     content = pulse_of(pulse) if pulse else b""
-    with progress(quiet=quiet) as say:
-        study = read_study(file)
-        say("freezing the register and the plan, trying out whether limits can be met")
-        registered = register(
-            study, file.parent, out, study_file=file.read_bytes(), keeper=keeper, ledger=ledger
-        )
-        drawn = None
-        if pulse is not None:
-            tell = telling(say, study.rollout.draw.candidates if study.rollout else 0)
-            drawn = draw(out, content, keeper=keeper, ledger=ledger, tell=tell)
-    print(committed(registered, drawn is not None))
+    held = rehearsal_of(rehearsal) if rehearsal else b""
+    study = read_study(file)
+    say("freezing the register and the plan, trying out whether limits can be met")
+    registered = register(
+        study,
+        file.parent,
+        out=out,
+        study_file=file.read_bytes(),
+        keeper=keeper,
+        ledger=ledger,
+        rehearsal=held,
+    )
+    if pulse is None:
+        return registered, None
+    tell = telling(say, study.rollout.draw.candidates if study.rollout else 0)
+    return registered, draw(out, content, keeper=keeper, ledger=ledger, tell=tell)
+
+
+def finish(
+    registered: Registered, drawn: Drawn | None, *, out: Path, json_file: Path | None
+) -> None:
+    """Print what was drawn and written, and write it as JSON where that was asked."""
     if drawn is not None:
         print(told(drawn))
     print(listed_lines("Wrote", [shown(out), *([shown(json_file)] if json_file else [])]))
     if json_file is not None:
         write_json(json_file, registered, drawn)
-    print(listed_lines("Next", following(file, out, drawn is not None)))
 
 
 def pulse_of(path: Path) -> bytes:
     """Return the bytes of a saved pulse."""
     if not path.is_file():
         raise UsageError(f"--pulse {path}: there is no such file. Save the beacon's answer there.")
+    return path.read_bytes()
+
+
+def rehearsal_of(path: Path) -> bytes:
+    """Return the bytes of a rehearsal's file."""
+    if not path.is_file():
+        raise UsageError(
+            f"--rehearsal {path}: there is no such file. `fingerpost rollout rehearse PLAN "
+            "--records PANEL --json FILE` writes it."
+        )
     return path.read_bytes()
 
 
@@ -101,12 +152,20 @@ def telling(say: Say, candidates: int) -> Any:
 
 def committed(registered: Registered, drawn: bool) -> str:
     """Return the commitment in words, and what is to be done with it."""
+    from fingerpost.studies.rollouts.pulses import unnamed_round
+
     plan = registered.frozen.plan
     pulse = plan["pulse"]
     lines = [
         f"{len(registered.frozen.units)} units in {len(registered.frozen.waves)} waves: frozen and "
-        "committed to." + ("" if registered.new else " It lay there already, unchanged.")
+        "committed to." + ("" if registered.new else " It lay there already, unchanged."),
+        "Registered as confirmatory: it was rehearsed on the past, and its primary estimator held."
+        if plan.get("registered_as") == "confirmatory"
+        else "Registered as exploratory: no rehearsal was given (--rehearsal), so that what it "
+        "finds confirms nothing by itself.",
     ]
+    unnamed = unnamed_round(pulse)
+    lines += [f"{unnamed[0].upper()}{unnamed[1:]}"] if unnamed else []
     if not drawn:
         wait = (
             "for every party to reveal its secret"
@@ -172,6 +231,7 @@ def write_json(path: Path, registered: Registered, drawn: Drawn | None) -> None:
         "schema_version": 1,
         "study": registered.frozen.plan["study"],
         "commitment": registered.commitment,
+        "registered_as": registered.frozen.plan.get("registered_as", "exploratory"),
         "units": len(registered.frozen.units),
     }
     if drawn is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 import polars as pl
@@ -52,14 +53,16 @@ def read_panel(
     *,
     allocation: Allocation | None = None,
     covariates: tuple[str, ...] = (),
+    past: bool = False,
 ) -> Read:
     """Return the panel of a study of a roll-out.
 
     records: one row a unit and period, or several (children, schools), which are summed.
     allocation: the draw, where a ledger holds it: units begin when their wave does, whatever the
     records say, and records that say otherwise are a fault. covariates: columns of numbers that
-    leaves name. Units that had provision from the first period on leave: nothing is known of them
-    without it. Raises Malformed with every fault found.
+    leaves name. past: whether the panel lies before the roll-out, so that it begins nowhere. Units
+    that had provision from the first period on leave: nothing is known of them without it. Raises
+    Malformed with every fault found.
     """
     rollout = study.rollout
     if rollout is None or not study.records.unit or not rollout.period:
@@ -83,38 +86,65 @@ def read_panel(
     if rollout.starts is not None:
         own = read_records(rollout.starts.table, base=records.base)
         adopted = from_table(rollout, own, units=units, periods=periods, faults=faults)
-    if allocation is not None:
-        adopted = drawn(rollout, allocation, adopted, units=units, periods=periods, faults=faults)
-    outcomes = {
-        spec.name: outcome(table, spec.column, rollout.children, cells=cells, faults=faults)
-        for spec in study.outcomes
-    }
-    clusters = {
-        level: constant(table[column], cells, f"records.clusters.{level}", faults)
-        for level, column in study.records.clusters
-    }
-    strata = strata_of(study, table, cells, faults)
-    held = {name: cells.mean(table[name]) for name in covariates}
+    held = held_of(study, table, cells, faults)
+    if allocation is not None and not faults:
+        called = called_in_draw(study, held, units)
+        adopted = drawn(rollout, allocation, adopted, units=called, periods=periods, faults=faults)
     stop(faults)
     panel = Panel(
         units=units,
         periods=periods,
         arms=study.arms.names,
         arm=begun(adopted, len(periods)),
-        outcomes=outcomes,
         adopted=adopted,
-        covariates=held,
-        clusters=clusters,
-        strata=strata,
-        cluster_names={level: codes(table[column])[1] for level, column in study.records.clusters},
+        covariates={name: cells.mean(table[name]) for name in covariates},
+        **held,
     )
     always = adopted == 0
     if always.any():
         flow = flow.then("provision had begun before the second period", int(always.sum()))
         panel = panel.take(np.flatnonzero(~always))
-    if not (adopted > 0).any():
+    if not past and not (adopted > 0).any():
         raise Malformed("records: provision began in no unit after the first period.")
     return Read(panel, flow)
+
+
+class Held(TypedDict):
+    """What a panel holds of its cells and units, by the names of its fields."""
+
+    outcomes: dict[str, PanelOutcome]
+    clusters: dict[str, Ints]
+    strata: Ints | None
+    cluster_names: dict[str, tuple[str, ...]]
+
+
+def held_of(study: Study, table: pl.DataFrame, cells: Cells, faults: list[str]) -> Held:
+    """Return outcomes, clusters and strata; faults where they are not what they are to be."""
+    children = study.rollout.children if study.rollout else ""
+    levels = dict(study.records.clusters)
+    return Held(
+        outcomes={
+            spec.name: outcome(table, spec.column, children, cells=cells, faults=faults)
+            for spec in study.outcomes
+        },
+        clusters={
+            level: constant(table[column], cells, f"records.clusters.{level}", faults)
+            for level, column in levels.items()
+        },
+        strata=strata_of(study, table, cells, faults),
+        cluster_names={level: codes(table[column])[1] for level, column in levels.items()},
+    )
+
+
+def called_in_draw(study: Study, held: Held, units: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what the drawn unit of each unit of the panel is called: the unit itself, or, where
+    what was drawn lies above it, its cluster.
+    """
+    level = study.cluster
+    if level is None or level not in held["clusters"]:
+        return units
+    names = held["cluster_names"][level]
+    return tuple(names[code] for code in held["clusters"][level])
 
 
 def stop(faults: list[str]) -> None:

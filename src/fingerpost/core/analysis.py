@@ -69,7 +69,9 @@ class PanelTask:
 
     anticipation: periods before adoption in which units may already behave otherwise; they count
     neither as without provision nor as with it. permutations: the draws that were possible, as
-    codes into the waves of the schedule; None where nothing was drawn or no ledger says so.
+    codes into the waves of the schedule; None where nothing was drawn or no ledger says so. bare:
+    whether answers alone are wanted, as of one draw of a rehearsal: then leaves draw up no tables,
+    and make no tests that no answer rests on.
     """
 
     panel: Panel
@@ -78,3 +80,4 @@ class PanelTask:
     anticipation: int = 0
     permutations: Permutations | None = None
     fits: Fits = field(default_factory=Fits)
+    bare: bool = False

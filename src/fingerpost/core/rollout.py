@@ -12,6 +12,10 @@ Array = NDArray[np.float64]
 STRUCTURES = ("nested", "decay", "cohort")
 SOURCES = ("drand", "nist", "parties")  # of a draw's randomness
 NEVER = -1
+# Boundaries whose shape is fixed, and ways in which error is spent look by look.
+BOUNDS = ("obrien_fleming", "pocock", "wang_tsiatis")
+SPENDING = ("obrien_fleming", "pocock", "power", "exponential")
+SHAPED = ("wang_tsiatis", "power", "exponential")  # those that need a number
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +156,31 @@ class Collection:
 
 
 @dataclass(frozen=True, slots=True)
+class Monitoring:
+    """Looks at the results before the end, and when they would stop the roll-out.
+
+    looks: periods after whose returns somebody looks, or how many looks, the last analysis counted;
+    nothing: one each academic year. bounds: an exact boundary; spending: how error is spent, look
+    by look; at most one of both is told, and none means spending like O'Brien & Fleming.
+    parameter: of wang_tsiatis δ, of power ρ, of exponential γ. alpha: of both sides together, where
+    there are two. harm: one-sided level of a bound for harm that binds nobody; 0 for none.
+    """
+
+    looks: tuple[str, ...] | int | None = None
+    bounds: str = ""
+    spending: str = ""
+    parameter: float | None = None
+    alpha: float = 0.05
+    sides: int = 2
+    harm: float = 0.10
+
+    @property
+    def shape(self) -> str:
+        """The name of the boundary, or of the way in which error is spent."""
+        return self.bounds or self.spending or SPENDING[0]
+
+
+@dataclass(frozen=True, slots=True)
 class Starts:
     """A table of its own of when provision began, one row for each unit in which it did.
 
@@ -176,7 +205,8 @@ class Rollout:
     it did not begin. period, children: columns of the records that hold the period and the number
     of children behind an outcome. starts: in place of `adopted`, a table of its own. measure,
     value: columns of records that hold a row for each unit, period and measure; an outcome's
-    column is then the name of its measure.
+    column is then the name of its measure. monitoring: looks on the way, None where nothing is
+    said. registry: (what a registry asks, its answer) of what no other part of a study says.
     """
 
     periods: tuple[str, ...] = ()
@@ -194,6 +224,8 @@ class Rollout:
     starts: Starts | None = None
     measure: str = ""
     value: str = ""
+    monitoring: Monitoring | None = None
+    registry: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -46,13 +46,15 @@ def units(study: Study, rollout: Rollout) -> str:
         held = rollout.register
         size = f", children in column {held.size}" if held.size else ""
         return f"the rows of {held.table} (column {held.unit}{size})"
+    if study.records.unit is None:
+        return "those that the waves hold"
     return f"the values of column {study.records.unit} in {sources(study)}"
 
 
 def periods(rollout: Rollout) -> str:
     """Return the periods, first and last."""
     if not rollout.periods:
-        return f"the values of column {rollout.period}, in order"
+        return f"the values of column {rollout.period}, in order" if rollout.period else ""
     first, last = rollout.periods[0], rollout.periods[-1]
     return f"{counted(len(rollout.periods), 'period')}, {first} to {last}"
 

@@ -129,7 +129,7 @@ def standardised(values: Sequence[int]) -> list[int]:
     ]
 
 
-def draw_candidates(space: Space, seed: bytes, streams: Sequence[int] | Whole) -> Codes:
+def draw_candidates(space: Space, streams: Sequence[int] | Whole, *, seed: bytes) -> Codes:
     """Return candidates by number: (streams, u) places of waves."""
     kind: Any = np.uint8 if len(space.waves) < 256 else np.uint16
     found = np.empty((len(streams), len(space.strata)), dtype=kind)
@@ -241,7 +241,7 @@ class Kept:
 def chunks(space: Space, seed: bytes, count: int) -> Iterator[tuple[int, Codes]]:
     """Yield candidates 0 … count − 1 a chunk at a time, with the number of the first."""
     for start in range(0, count, CHUNK):
-        yield start, draw_candidates(space, seed, range(start, min(start + CHUNK, count)))
+        yield start, draw_candidates(space, range(start, min(start + CHUNK, count)), seed=seed)
 
 
 def keep(space: Space, seed: bytes, *, count: int, accept: int, tell: Tell | None = None) -> Kept:

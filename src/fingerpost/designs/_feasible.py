@@ -166,7 +166,7 @@ class Trial:
 def attempt(space: Space, names: Names, *, purpose: bytes) -> Trial:
     """Return what trial draws say. purpose: bytes that make their numbers, never the draw's."""
     seed = hashlib.sha256(b"trial of " + purpose).digest()
-    codes = draw_candidates(space, seed, range(TRIALS))
+    codes = draw_candidates(space, range(TRIALS), seed=seed)
     wrong = broken(space, codes)
     fails = tuple(zip(_constraints(space, names), wrong.mean(axis=1).tolist(), strict=True))
     return Trial(codes, np.asarray(~wrong.any(axis=0)), fails)

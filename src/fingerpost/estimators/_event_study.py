@@ -15,11 +15,10 @@ from fingerpost.estimators._panel import (
     DRAWS,
     TOO_FEW_CLUSTERS,
     Units,
-    clusters_factor,
+    cluster_sums,
     generator,
     welch,
 )
-from fingerpost.kernels.clusters import sum_by
 from fingerpost.kernels.wild import wild_weights
 
 Array = NDArray[np.float64]
@@ -34,10 +33,9 @@ def event_study(
     """Return effects by period since provision began; rows: (exposure, value, (u,) influence)."""
     if not rows:
         return None
-    influence = np.stack([row[2] for row in rows], axis=1)
-    sums = sum_by(units.cluster, influence, n_groups=len(units.keys))
+    sums, factor, _ = cluster_sums(units, np.stack([row[2] for row in rows], axis=1))
     value = np.array([row[1] for row in rows])
-    sums = sums * np.sqrt(clusters_factor(units)[0])
+    sums = sums * np.sqrt(factor)
     return event_study_of(leaf, task, units, [row[0] for row in rows], value, sums)
 
 

@@ -18,9 +18,8 @@ from fingerpost.estimators._panel import (
     Found,
     Units,
     Waves,
-    clusters_factor,
+    cluster_sums,
 )
-from fingerpost.kernels.clusters import sum_by
 from fingerpost.kernels.relative_trends import relative_magnitudes
 from fingerpost.kernels.staggered import NEVER, Flags, cell_weights, pull_of_sizes
 from fingerpost.kernels.two_periods import change_of_treated
@@ -69,14 +68,16 @@ class Cells:
         sizes = self.waves.sizes.astype(float)
         weights = cell_weights(parts, sizes)
         known = np.where(weights > 0, self.effect, 0.0)
-        influence = pull_of_sizes(parts, sizes, known)[self.waves.member]
+        influence = pull_of_sizes(parts, sizes, effects=known)[self.waves.member]
         for cell in zip(*np.nonzero(weights), strict=True):
             influence = influence + weights[cell] * self.influence[int(cell[0]), int(cell[1])]
         return Found(float(np.sum(weights * known)), influence)
 
 
-def all_cells(units: Units, way: Way, x: Array | None) -> Cells:
-    """Return every effect that the panel holds. x: (u, t, p) covariates, None for none."""
+def all_cells(units: Units, way: Way, x: Array | None, *, before: bool = True) -> Cells:
+    """Return every effect that the panel holds. x: (u, t, p) covariates, None for none. before:
+    whether those before provision are wanted too, of which no answer is made.
+    """
     waves = Waves.of(units)
     t = len(units.periods)
     effect = np.full((len(waves.begins), t), np.nan)
@@ -87,7 +88,7 @@ def all_cells(units: Units, way: Way, x: Array | None) -> Cells:
             continue
         last = int(begin) - 1 - units.anticipation
         post[w] = np.arange(t) >= begin
-        for at in range(t):
+        for at in range(0 if before else int(begin), t):
             base = last if way.universal or at > last else at - 1
             if base < 0 or at == base:
                 continue
@@ -124,7 +125,7 @@ def _one(
     if design.shape[1] > 1 and min(own.sum(), (~own).sum()) <= design.shape[1]:
         return None
     try:
-        found = change_of_treated(change[rows], own, design[rows], method=way.method)
+        found = change_of_treated(change[rows], own, x=design[rows], method=way.method)
     except NotFitted as fault:
         wave = units.periods[int(waves.begins[w])]
         raise Unanswerable(
@@ -139,13 +140,12 @@ def _one(
 def by_wave(task: PanelTask, units: Units, cells: Cells) -> Table | None:
     """Return every effect by wave and period, and each wave's mean after provision began."""
     g = len(units.keys)
-    factor = clusters_factor(units)[0]
     rows: list[tuple[Cell, ...]] = []
     counts: list[int] = []
 
     def add(w: int, period: str, found: Found) -> None:
-        sums = sum_by(units.cluster, found.influence, n_groups=g)
-        error = float(np.sqrt(factor * (sums @ sums))) if g >= TOO_FEW_CLUSTERS else None
+        sums, factor, _ = cluster_sums(units, found.influence[:, None])
+        error = float(np.sqrt(factor * np.sum(sums**2))) if g >= TOO_FEW_CLUSTERS else None
         begins = units.periods[int(cells.waves.begins[w])]
         rows.append(("group_time", begins, period, found.value, error))
         counts.append(int(cells.waves.sizes[w]))
@@ -184,10 +184,9 @@ def pre_trends(task: PanelTask, units: Units, cells: Cells, *, leaf: str) -> Tab
         return None
     g = len(units.keys)
     value = np.array([cells.effect[place] for place in places])
-    sums = sum_by(
-        units.cluster, np.stack([cells.influence[one] for one in places], axis=1), n_groups=g
-    )
-    covariance = sums.T @ sums * clusters_factor(units)[0]
+    influence = np.stack([cells.influence[one] for one in places], axis=1)
+    sums, factor, _ = cluster_sums(units, influence)
+    covariance = sums.T @ sums * factor
     rank = int(np.linalg.matrix_rank(covariance, hermitian=True))
     if not rank or g <= rank:
         return None
@@ -232,8 +231,8 @@ def drift_bounds(
         for at in (*early, *late)
     ]
     g = len(units.keys)
-    sums = sum_by(units.cluster, np.stack([one.influence for one in means], axis=1), n_groups=g)
-    covariance = sums.T @ sums * clusters_factor(units)[0]
+    sums, factor, _ = cluster_sums(units, np.stack([one.influence for one in means], axis=1))
+    covariance = sums.T @ sums * factor
     value = np.array([one.value for one in means])
     k = len(early)
     weights = np.full(len(late), 1 / len(late))
@@ -242,7 +241,7 @@ def drift_bounds(
         one = relative_magnitudes(
             value[:k],
             value[k:],
-            covariance,
+            covariance=covariance,
             weights=weights,
             times=each,
             level=task.analysis.level,

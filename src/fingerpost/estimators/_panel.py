@@ -36,7 +36,7 @@ from fingerpost.kernels.staggered import (
     since,
     untouched,
 )
-from fingerpost.kernels.wild import wild_score_bootstrap
+from fingerpost.kernels.wild import every_weight, wild_score_bootstrap
 
 Array = NDArray[np.float64]
 KINDS = ("continuous", "binary", "count")
@@ -44,6 +44,7 @@ SUMMARIES = ("mean", "risk", "rate")
 FEW_CLUSTERS = 50
 TOO_FEW_CLUSTERS = 10
 DRAWS = 1999
+LEAST_LEFT = 0.5  # of a wave left to other clusters: a lone cluster is not made endless
 
 PARALLEL = Assumption(
     "parallel trends",
@@ -209,7 +210,9 @@ def _clusters(task: PanelTask, leaf: str) -> tuple[NDArray[np.int64], NDArray[An
     if named is None or named not in panel.clusters:
         keys = np.asarray(panel.units)
         return np.arange(len(keys)), keys, named or "unit", False
-    codes, keys = recode(np.asarray(panel.clusters[named]))
+    codes, places = recode(np.asarray(panel.clusters[named]))
+    called = panel.cluster_names.get(named)
+    keys = places if called is None else np.asarray(called)[places]
     if drawn is not None and drawn in panel.clusters and named != drawn:
         own = np.asarray(panel.clusters[drawn])
         pairs = len(np.unique(np.stack([own, codes]), axis=1).T)
@@ -249,7 +252,7 @@ def target_of(term: Term, usable: Flags, begins: Whole) -> Array | None:
     kind, asked = term.target.kind, term.exposure_time
     if kind == "at_exposure" and (asked is None or asked != int(asked)):
         raise UsageError("at_exposure takes a whole number of periods since provision began.")
-    return blocks(kind, usable, begins, None if asked is None else int(asked))
+    return blocks(kind, usable, begins=begins, exposure=None if asked is None else int(asked))
 
 
 def unit_weights(term: Term, usable: Flags, waves: Waves) -> Array | None:
@@ -301,28 +304,50 @@ def answer(
     refusals: Iterable[Refusal] = (),
     tables: Sequence[Table] = (),
     note: str = "",
-    warnings: Iterable[tuple[Term, str]] = (),
+    corrected: bool = False,
 ) -> Answer:
-    """Return the answer of a leaf whose terms have influence by unit."""
-    told = [*warnings, *left_out(units, found)]
+    """Return the answer of a leaf whose terms have influence by unit; corrected: whether that is
+    corrected for leverage already.
+    """
+    told = tuple(left_out(units, found))
     estimate = None
     if found:
         influence = np.stack([one.influence for one in found.values()], axis=1)
         value = np.array([one.value for one in found.values()])
-        sums = sum_by(units.cluster, influence, n_groups=len(units.keys))
-        factor = clusters_factor(units)
+        sums, correction, named = cluster_sums(units, influence, corrected=corrected)
         estimate = estimate_of(
-            task, units, tuple(found), value, sums, correction=factor[0], note=(note, factor[1])
+            task, units, tuple(found), value, sums, correction=correction, note=(note, named)
         )
-    return Answer(
-        leaf, estimate, refusals=tuple(refusals), tables=tuple(tables), warnings=tuple(told)
-    )
+    return Answer(leaf, estimate, refusals=tuple(refusals), tables=tuple(tables), warnings=told)
 
 
-def clusters_factor(units: Units) -> tuple[float, str]:
-    """Return the small-sample factor and its name: none where units stand for themselves."""
+def cluster_sums(
+    units: Units, influence: Array, *, corrected: bool = False
+) -> tuple[Array, float, str]:
+    """Return (g, q) influence summed by cluster, its small-sample factor and what that is called.
+
+    influence: (u, q). Below 50 clusters a cluster pulls its own wave's mean towards itself: its sum
+    is divided by the share of the wave that it leaves to others, as leaving clusters out one at a
+    time does (decision 0005). Otherwise G/(G − 1), or none where units stand for themselves.
+    """
     g = len(units.keys)
-    return (g / max(g - 1, 1), "G/(G − 1)") if units.clustered else (1.0, "")
+    sums = sum_by(units.cluster, influence, n_groups=g)
+    wave = _wave_of_clusters(units) if g < FEW_CLUSTERS and not corrected else None
+    if wave is not None:
+        count = np.bincount(wave)[wave]
+        left = np.maximum(1 - 1 / count, LEAST_LEFT)
+        return sums / left[:, None], 1.0, "leverage-corrected"
+    factor = g / max(g - 1, 1) if units.clustered else 1.0
+    return sums, factor, "G/(G − 1)" * units.clustered
+
+
+def _wave_of_clusters(units: Units) -> Whole | None:
+    """Return (g,) codes of the waves of clusters, None where a cluster holds several."""
+    wave = np.full(len(units.keys), NEVER, dtype=np.int64)
+    wave[units.cluster] = units.begins
+    if not np.array_equal(wave[units.cluster], units.begins):
+        return None
+    return recode(wave)[0].astype(np.int64)
 
 
 def estimate_of(
@@ -353,7 +378,10 @@ def estimate_of(
         words = f"none: {g} clusters are fewer than {TOO_FEW_CLUSTERS}"
     elif g < FEW_CLUSTERS and df is None:
         level = task.analysis.level
-        drawn = wild_score_bootstrap(sums, level=level, draws=DRAWS, stream=generator(task))
+        random = generator(task)
+        # Drawn once for all the answers of a rehearsal, which differ in the draw of waves alone.
+        weights = task.fits.once(("wild", g), lambda: every_weight(DRAWS, g, stream=random))
+        drawn = wild_score_bootstrap(sums, level=level, draws=DRAWS, stream=random, weights=weights)
         critical = np.maximum(drawn, stdtrit(freedom, 0.5 + level / 2))
         words = f"score wild bootstrap, at least t ({kind}); {by}"
     spread = Influence(sums, units.keys, units.level, correction=correction, note=named)
@@ -395,13 +423,10 @@ def welch(units: Units, sums: Array) -> Array:
     """Return (q,) Welch's degrees of freedom: waves are samples of their own; of clusters less one
     where clusters hold units of several waves.
     """
-    g = len(sums)
-    wave = np.full(g, NEVER, dtype=np.int64)
-    wave[units.cluster] = units.begins
-    if not np.array_equal(wave[units.cluster], units.begins):
+    g, codes = len(sums), _wave_of_clusters(units)
+    if codes is None:
         return np.full(sums.shape[1], max(g - 1.0, 1.0))
-    codes, kept = recode(wave)
-    variance = sum_by(codes, sums**2, n_groups=len(kept))
+    variance = sum_by(codes, sums**2, n_groups=int(codes.max()) + 1)
     spare = np.maximum(np.bincount(codes) - 1.0, 0.5)[:, None]
     whole = variance.sum(axis=0)
     part = np.maximum((variance**2 / spare).sum(axis=0), 1e-300)

@@ -59,7 +59,7 @@ def run(task: PanelTask) -> Answer:
     if len(units.waves) > 1 or not np.any(units.begins == NEVER):
         return Answer("ancova", refusals=tuple(_several(term, units) for term in task.terms))
     found, refused = terms_found(task.terms, lambda term: _gap(term, units, way))
-    return answer("ancova", task, units, found, refusals=refused)
+    return answer("ancova", task, units, found, refusals=refused, corrected=True)
 
 
 def check(study: Study, options: Mapping[str, object]) -> None:

@@ -49,16 +49,21 @@ def run(task: PanelTask) -> Answer:
     if not len(units.rows):
         raise TooFew("did: no unit was seen in every period.")
     never = bool(np.any(units.begins == NEVER))
-    tables: list[Table] = []
-    if never or len(units.waves) > 1:
-        tables += [_comparisons(task, units), _regression(task, units)]
-    before = trends_before(task, units, leaf="did")
-    tables += [before] if before is not None else []
+    tables = [] if task.bare else _tables(task, units)
     if len(units.waves) > 1 or not never:
         refusals = [_several(term, units) for term in task.terms]
         return Answer("did", refusals=tuple(refusals), tables=tuple(tables))
     found, refused = terms_found(task.terms, lambda term: _gap(term, units))
     return answer("did", task, units, found, refusals=refused, tables=tables)
+
+
+def _tables(task: PanelTask, units: Units) -> list[Table]:
+    """Return what a regression compares, its coefficient, and what trends did before."""
+    tables: list[Table] = []
+    if np.any(units.begins == NEVER) or len(units.waves) > 1:
+        tables += [_comparisons(task, units), _regression(task, units)]
+    before = trends_before(task, units, leaf="did")
+    return [*tables, *([before] if before is not None else [])]
 
 
 def _gap(term: Term, units: Units) -> Found | Refusal:

@@ -87,8 +87,7 @@ def run(task: PanelTask) -> Answer:
             refused.append(without_comparison(LEAF, term, model.exposures))
         else:
             asked.append((term, contrast))
-    tables = [_working(task, units, model.fit.working), _event_study(task, model)]
-    kept = tuple(table for table in tables if table is not None)
+    kept = () if task.bare else _tables(task, model)
     if not asked:
         return Answer(LEAF, refusals=tuple(refused), tables=kept)
     terms = tuple(term for term, _ in asked)
@@ -104,6 +103,12 @@ def run(task: PanelTask) -> Answer:
     )
     warnings = (*left_out(units, terms), *_unanswered(model, terms))
     return Answer(LEAF, estimate, refusals=tuple(refused), tables=kept, warnings=warnings)
+
+
+def _tables(task: PanelTask, model: Model) -> tuple[Table, ...]:
+    """Return the working correlation, and an event study."""
+    tables = (_working(task, model.units, model.fit.working), _event_study(task, model))
+    return tuple(table for table in tables if table is not None)
 
 
 def check(study: Study, options: Mapping[str, object]) -> None:
@@ -150,7 +155,7 @@ def _fit(task: PanelTask, structure: str) -> Model:
         fit = fit_exposure(
             units.mean,
             x,
-            used,
+            seen=used,
             children=units.children,
             cluster=units.cluster,
             structure=structure,

@@ -22,6 +22,7 @@ from fingerpost.core.estimand import PANEL_TARGETS, Term
 from fingerpost.core.leaves import Estimator
 from fingerpost.core.refusal import Refusal
 from fingerpost.core.study import Study
+from fingerpost.core.table import Table
 from fingerpost.estimators._event_study import event_study
 from fingerpost.estimators._group_time import (
     Cells,
@@ -61,8 +62,24 @@ def run(task: PanelTask) -> Answer:
     units = units_of(task, "group_time")
     way = _way(task.analysis.options, units)
     x = _covariates(task, units)
-    cells = all_cells(units, way, x)
+    cells = all_cells(units, way, x, before=not task.bare)
     found, refused = terms_found(task.terms, lambda term: _target(term, cells))
+    against = "never-treated" if way.never else "not-yet-treated"
+    return answer(
+        "group_time",
+        task,
+        units,
+        found,
+        refusals=refused,
+        tables=[] if task.bare else _tables(task, units, cells, way, x),
+        note=f"{against} comparison",
+    )
+
+
+def _tables(task: PanelTask, units: Units, cells: Cells, way: Way, x: Array | None) -> list[Table]:
+    """Return an event study, effects by wave, what trends did before, and bounds where they part
+    that no draw keeps together.
+    """
     tables = [
         event_study("group_time", task, units, _by_exposure(cells)),
         by_wave(task, units, cells),
@@ -71,16 +88,7 @@ def run(task: PanelTask) -> Answer:
     if not task.analysis.assignment.randomised:
         wide = all_cells(units, Way(way.never, way.method, universal=True), x)
         tables.append(drift_bounds(task, units, wide, times=TIMES))
-    against = "never-treated" if way.never else "not-yet-treated"
-    return answer(
-        "group_time",
-        task,
-        units,
-        found,
-        refusals=refused,
-        tables=[table for table in tables if table is not None],
-        note=f"{against} comparison",
-    )
+    return [table for table in tables if table is not None]
 
 
 def check(study: Study, options: Mapping[str, object]) -> None:

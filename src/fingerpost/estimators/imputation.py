@@ -20,6 +20,7 @@ from fingerpost.core.answer import Answer
 from fingerpost.core.estimand import PANEL_TARGETS, Term
 from fingerpost.core.leaves import Estimator
 from fingerpost.core.refusal import Refusal
+from fingerpost.core.table import Table
 from fingerpost.estimators._event_study import event_study
 from fingerpost.estimators._group_time import trends_before
 from fingerpost.estimators._panel import (
@@ -50,19 +51,24 @@ def run(task: PanelTask) -> Answer:
     units = units_of(task, "imputation")
     filled = Filled(units)
     found, refused = terms_found(task.terms, filled.target)
-    tables = [
-        event_study("imputation", task, units, filled.by_exposure()),
-        trends_before(task, units, leaf="imputation"),
-    ]
     return answer(
         "imputation",
         task,
         units,
         found,
         refusals=refused,
-        tables=[table for table in tables if table is not None],
+        tables=[] if task.bare else _tables(task, filled),
         note="conservative",
     )
+
+
+def _tables(task: PanelTask, filled: "Filled") -> list[Table]:
+    """Return an event study, and what trends did before."""
+    tables = [
+        event_study("imputation", task, filled.units, filled.by_exposure()),
+        trends_before(task, filled.units, leaf="imputation"),
+    ]
+    return [table for table in tables if table is not None]
 
 
 class Filled:

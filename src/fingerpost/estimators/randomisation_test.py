@@ -95,21 +95,22 @@ def run(task: PanelTask) -> Answer:
         )
     codes = np.concatenate([clusters.wave[None], codes])
     count = max(int(codes.max()) + 1, len(waves.begins))
+    sizes = _sizes(codes, clusters.sizes, count)[: len(waves.begins)]
     filled = [_filled(units, values) for values in (units.mean, units.treated.astype(float))]
     regions: list[Region] = []
     refused: list[Refusal] = []
     for term in task.terms:
-        weights = _weights(term, units, waves, autocorrelation)
+        weights = _weights(term, units, waves, sizes, autocorrelation=autocorrelation)
         if weights is None:
             refused.append(without_comparison(LEAF, term, _have(units, waves)))
             continue
         wide = np.pad(weights, ((0, count - len(weights)), (0, 0)))
         forms = np.stack([clusters.totals(values) @ wide.T for values in filled], axis=2)
-        value, variance = over_draws(forms, clusters.sizes, codes, pairs=list(PAIRS))
+        value, variance = over_draws(forms, clusters.sizes, codes=codes, pairs=list(PAIRS))
         statistic = Statistic(value[:, 0], value[:, 1], variance)
         regions.append(_region(term, statistic, task.analysis.level))
-    table = _table(task, units, regions, len(codes) - 1)
-    return Answer(LEAF, regions=tuple(regions), refusals=tuple(refused), tables=(table,))
+    tables = () if task.bare else (_table(task, units, regions, len(codes) - 1),)
+    return Answer(LEAF, regions=tuple(regions), refusals=tuple(refused), tables=tables)
 
 
 def check(study: Study, options: Mapping[str, object]) -> None:
@@ -139,7 +140,18 @@ def _usable(units: Units, waves: Waves) -> NDArray[np.bool_]:
     return found
 
 
-def _weights(term: Term, units: Units, waves: Waves, autocorrelation: float) -> Array | None:
+def _sizes(codes: NDArray[np.int64], sizes: Array, waves: int) -> Array:
+    """Return (w,) units of each wave, on average over the draws. Where some units are not seen,
+    those of the draw that was made would tie the statistic to it, and the test would not be exact.
+    """
+    every = np.tile(sizes, len(codes))
+    found: Array = np.bincount(codes.ravel(), weights=every, minlength=waves) / len(codes)
+    return found
+
+
+def _weights(
+    term: Term, units: Units, waves: Waves, sizes: Array, *, autocorrelation: float
+) -> Array | None:
     """Return (w, t) weights of waves' means, of least variance under a correlation that fades."""
     usable = _usable(units, waves)
     parts = target_of(term, usable, waves.begins)
@@ -160,15 +172,15 @@ def _weights(term: Term, units: Units, waves: Waves, autocorrelation: float) -> 
     pulled = np.zeros_like(x)
     for w, seen in enumerate(used):
         pulled[w, seen] = np.linalg.solve(spread[np.ix_(seen, seen)], x[w, seen])
-    information = np.einsum("w,wtp,wtq->pq", waves.sizes.astype(float), x, pulled)
+    information = np.einsum("w,wtp,wtq->pq", sizes, x, pulled)
     bread = inverse_of(information)
     if bread is None:
         raise TooFew(f"{LEAF}: the waves do not tell {term.label()} apart.")
-    each = cell_weights(parts, waves.sizes)
+    each = cell_weights(parts, sizes)
     contrast = np.zeros(len(bread))
     for column, age in enumerate(have):
         contrast[len(periods) + column] = each[ages == age].sum()
-    found: Array = waves.sizes[:, None] * (pulled @ (bread @ contrast))
+    found: Array = sizes[:, None] * (pulled @ (bread @ contrast))
     return found
 
 

@@ -89,9 +89,15 @@ class ExposureFit:
 
 
 def fit_exposure(
-    y: Array, x: Array, seen: NDArray[np.bool_], *, children: Array, cluster: Codes, structure: str,
+    y: Array,
+    x: Array,
+    *,
+    seen: NDArray[np.bool_],
+    children: Array,
+    cluster: Codes,
+    structure: str,
     child: float = 0.0,
-) -> ExposureFit:  # fmt: skip
+) -> ExposureFit:
     """Return the fit. y: (u, t). x: (u, t, p). seen: (u, t) cells that count. children: (u, t)
     behind each. cluster: (u,) codes. structure: one of STRUCTURES. child: variance of children
     within a cell, 0 where it is not told apart. Raises NotFitted for collinear columns.
@@ -121,12 +127,17 @@ def _corrected(bread: Array, leverage: Array) -> Array:
     """
     values, vectors = np.linalg.eigh(bread)
     root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
-    shares, axes = np.linalg.eigh(root @ leverage @ root)
+    # Clusters alike in all that the fit sees of them, as units of one wave are, share a correction.
+    alike: dict[bytes, int] = {}
+    place = np.array([alike.setdefault(own.tobytes(), len(alike)) for own in leverage])
+    first = np.unique(place, return_index=True)[1]
+    shares, axes = np.linalg.eigh(root @ leverage[first] @ root)
     left = 1 - shares
     scale = np.where(left > NONE_LEFT, 1 / np.sqrt(np.maximum(left, NONE_LEFT)), 0.0)
     wide = root @ axes
     found: Array = np.matmul(wide * scale[:, None, :], wide.transpose(0, 2, 1))
-    return found
+    each: Array = found[place]
+    return each
 
 
 def _solve(
@@ -169,14 +180,22 @@ def _whitened(
     that are alike in what was seen of them share a covariance, so that few roots are made.
     """
     told = np.where(seen, children, 0.0) if working.child > 0 else seen
+    if (told == told[:1]).all():
+        own = np.asarray(told[:1], float)
+        root = np.linalg.inv(np.linalg.cholesky(working.matrices(own, own > 0)))[0]
+        for lo, hi in spans(len(y), UNITS):
+            rows = slice(lo, hi)
+            yield rows, root @ np.concatenate([x[rows], y[rows, :, None]], axis=2)
+        return
     alike, kind = np.unique(told, axis=0, return_inverse=True)
     kind = kind.reshape(-1)
     for lo, hi in spans(len(y), UNITS):
         rows = slice(lo, hi)
-        own, place = np.unique(kind[rows], return_inverse=True)
-        root = np.linalg.cholesky(working.matrices(np.asarray(alike[own], float), alike[own] > 0))
+        here, place = np.unique(kind[rows], return_inverse=True)
+        several = np.asarray(alike[here], float)
+        roots = np.linalg.inv(np.linalg.cholesky(working.matrices(several, several > 0)))
         wide = np.concatenate([x[rows], y[rows, :, None]], axis=2)
-        yield rows, np.matmul(np.linalg.inv(root)[place], wide)
+        yield rows, np.matmul(roots[place], wide)
 
 
 def moments(

@@ -68,7 +68,7 @@ def fractions_of(looks: int | Sequence[float]) -> Array:
     return found
 
 
-def exact_bounds(looks: int | Sequence[float], alpha: float, delta: float = 0.0) -> Array:
+def exact_bounds(looks: int | Sequence[float], alpha: float, *, delta: float = 0.0) -> Array:
     """Return (K,) one-sided boundaries C t^(δ − 1/2) whose crossing probability is α.
 
     delta: 0 is O'Brien & Fleming (1979), 1/2 Pocock (1977), between them Wang & Tsiatis (1987).
@@ -86,11 +86,11 @@ def exact_bounds(looks: int | Sequence[float], alpha: float, delta: float = 0.0)
 
 
 def spent_bounds(
-    looks: int | Sequence[float], alpha: float, spend: Callable[[float, float], float]
+    looks: int | Sequence[float], alpha: float, *, spend: Callable[[float, float], float]
 ) -> Array:
     """Return (K,) one-sided boundaries that spend α as `spend` says, look by look.
 
-    >>> spent_bounds(5, 0.025, obrien_fleming_spending).round(6).tolist()
+    >>> spent_bounds(5, 0.025, spend=obrien_fleming_spending).round(6).tolist()
     [4.876885, 3.357012, 2.68028, 2.289817, 2.031032]
     """
     t = fractions_of(looks)
@@ -107,7 +107,7 @@ def spent_bounds(
     return np.array(bounds)
 
 
-def crossing(bounds: Array, fractions: Array, drift: float = 0.0) -> Array:
+def crossing(bounds: Array, fractions: Array, *, drift: float = 0.0) -> Array:
     """Return (K,) the probability of crossing first at each look.
 
     drift: the mean of the statistic at full information (θ √I); 0 under no effect.
@@ -119,11 +119,11 @@ def crossing(bounds: Array, fractions: Array, drift: float = 0.0) -> Array:
     return np.array(found)
 
 
-def drift_of(bounds: Array, fractions: Array, power: float) -> float:
+def drift_of(bounds: Array, fractions: Array, *, power: float) -> float:
     """Return the drift at which the boundary is crossed with a probability."""
 
     def lack(drift: float) -> float:
-        return float(crossing(bounds, fractions, drift).sum()) - power
+        return float(crossing(bounds, fractions, drift=drift).sum()) - power
 
     return float(brentq(lack, 0.0, WIDEST, xtol=1e-10))
 
@@ -131,7 +131,7 @@ def drift_of(bounds: Array, fractions: Array, power: float) -> float:
 def inflation(bounds: Array, fractions: Array, *, alpha: float, power: float) -> float:
     """Return how many times the information of a trial without looks is needed (one-sided α)."""
     fixed = float(ndtri(1 - alpha) + ndtri(power))
-    return (drift_of(bounds, fractions, power) / fixed) ** 2 / float(fractions[-1])
+    return (drift_of(bounds, fractions, power=power) / fixed) ** 2 / float(fractions[-1])
 
 
 class Walk:

@@ -29,7 +29,7 @@ class Drift:
 
 
 def relative_magnitudes(
-    before: Array, after: Array, covariance: Array, *, weights: Array, times: float, level: float
+    before: Array, after: Array, *, covariance: Array, weights: Array, times: float, level: float
 ) -> Drift:
     """Return what drift of `times` the largest step before allows.
 

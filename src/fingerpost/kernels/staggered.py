@@ -43,7 +43,7 @@ def untouched(begins: Whole, periods: int, *, anticipation: int = 0) -> Flags:
     return found
 
 
-def blocks(kind: str, usable: Flags, begins: Whole, exposure: int | None = None) -> Array | None:
+def blocks(kind: str, usable: Flags, *, begins: Whole, exposure: int | None = None) -> Array | None:
     """Return (b, w, t) what cells count in each block of a target, or None where none can.
 
     kind: a target of panels. usable: (w, t) cells that can be compared. begins: (w,). exposure: of
@@ -76,7 +76,7 @@ def cell_weights(parts: Array, sizes: Numbers) -> Array:
     return found
 
 
-def pull_of_sizes(parts: Array, sizes: Numbers, effects: Array) -> Array:
+def pull_of_sizes(parts: Array, sizes: Numbers, *, effects: Array) -> Array:
     """Return (w,) how a target moves as a wave's size does, where sizes (w,) are drawn with the
     units; effects: (w, t).
     """

@@ -29,14 +29,14 @@ class Change:
     influence: Array
 
 
-def change_of_treated(change: Array, treated: Flags, x: Array, *, method: str) -> Change:
+def change_of_treated(change: Array, treated: Flags, *, x: Array, method: str) -> Change:
     """Return the effect on the treated of two periods' change.
 
     change: (n,) later less earlier. treated: (n,). x: (n, p) covariates with a constant first, of
     the earlier period. method: one of METHODS. Raises NotFitted where a model cannot be fitted.
 
     >>> y, d = np.array([3.0, 5.0, 1.0, 2.0]), np.array([True, True, False, False])
-    >>> change_of_treated(y, d, np.ones((4, 1)), method="regression").value
+    >>> change_of_treated(y, d, x=np.ones((4, 1)), method="regression").value
     2.5
     """
     share = float(treated.mean())

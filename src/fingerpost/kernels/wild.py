@@ -13,7 +13,12 @@ MOST_CELLS = 2**23  # of a batch's draws × clusters: 64 MiB of numbers
 
 
 def wild_score_bootstrap(
-    sums: Numbers, *, level: float, draws: int, stream: np.random.Generator
+    sums: Numbers,
+    *,
+    level: float,
+    draws: int,
+    stream: np.random.Generator,
+    weights: Array | None = None,
 ) -> Array:
     """Return the (q,) critical values of |t| at the level, by resampling signs of cluster sums.
 
@@ -23,7 +28,8 @@ def wild_score_bootstrap(
     standard error, factor G / (G - 1) as in the estimate's. The value is the
     ceil(level (draws + 1))-th smallest |t|, symmetrical. Kline & Santos (2012), Journal of
     Econometric Methods 1:23; Webb (2023), Canadian Journal of Economics 56:839.
-    Raises TooFew for fewer than two clusters, UsageError for too few draws.
+    weights: (draws, G) drawn already, by `every_weight`, for calls that share them. Raises TooFew
+    for fewer than two clusters, UsageError for too few draws.
     """
     table = np.asarray(sums, dtype=np.float64)
     size = len(table)
@@ -37,9 +43,19 @@ def wild_score_bootstrap(
     batch = max(1, min(BATCH, MOST_CELLS // size))
     for lo in range(0, draws, batch):
         rows = min(batch, draws - lo)
-        t[lo : lo + rows] = np.abs(studentised(centred, wild_weights(rows, size, stream=stream)))
+        own = (
+            wild_weights(rows, size, stream=stream) if weights is None else weights[lo : lo + rows]
+        )
+        t[lo : lo + rows] = np.abs(studentised(centred, own))
     chosen: Array = np.partition(t, place - 1, axis=0)[place - 1]
     return chosen
+
+
+def every_weight(draws: int, size: int, *, stream: np.random.Generator) -> Array:
+    """Return (draws, size) weights, those that `wild_score_bootstrap` would draw."""
+    batch = max(1, min(BATCH, MOST_CELLS // size))
+    parts = [min(batch, draws - lo) for lo in range(0, draws, batch)]
+    return np.concatenate([wild_weights(rows, size, stream=stream) for rows in parts])
 
 
 def wild_weights(draws: int, size: int, *, stream: np.random.Generator) -> Array:

@@ -13,6 +13,7 @@ from fingerpost.core.answer import Answer
 from fingerpost.core.cohort import Cohort
 from fingerpost.core.errors import UsageError, listed, nearest
 from fingerpost.core.estimand import Contrast, Term
+from fingerpost.core.panel import Panel
 from fingerpost.core.study import Study
 
 
@@ -36,7 +37,8 @@ class PanelSensitivityTask:
     """One outcome's panel and the answers of the study's estimators on it.
 
     task: what the estimators were told. spec_options: what the study wrote under the analysis's
-    name. level: of every interval.
+    name. level: of every interval. whole: the panel with the units that estimators leave out, since
+    they were not seen in every period; None where there is no other.
     """
 
     study: Study
@@ -44,6 +46,7 @@ class PanelSensitivityTask:
     answers: tuple[Answer, ...]
     spec_options: Mapping[str, object] = field(default_factory=dict)
     level: float = 0.95
+    whole: Panel | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -96,9 +96,7 @@ def run(task: SensitivityTask) -> Answer:
     placebo = task.refit(control.cohort, control.given, control_terms(task, control))
     more = tuple(_corrected(task, control, placebo)) if same else ()
     title = f"The same comparison on {control.name}, measured before provision"
-    return control_answer(
-        task, control, placebo, title=title, role="control before", more=more
-    )
+    return control_answer(task, control, placebo, title=title, role="control before", more=more)
 
 
 def _same_kind(task: SensitivityTask, control: Control) -> None:

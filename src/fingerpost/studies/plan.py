@@ -140,6 +140,9 @@ def _analysis_faults(study: Study, spec: SensitivitySpec) -> list[str]:
     """
     leaf, said = leaves.load("sensitivity", spec.leaf, kind=Sensitivity), dict(spec.options)
     faults = []
+    if leaf.takes != ("cohort" if study.rollout is None else "panel"):
+        of = "units over periods" if leaf.takes == "panel" else "children"
+        return [f"sensitivity: {spec.leaf} is of studies of {of}. Leave it out."]
     if leaf.needs_estimators and not set(leaf.needs_estimators) & set(study.estimators):
         faults.append(
             f"sensitivity: {spec.leaf} needs the answer of {listed(leaf.needs_estimators)}, which "

@@ -30,7 +30,11 @@ LEAVES = {
     "estimators": {
         name: leaf for name, leaf in menu("estimators", Estimator).items() if leaf.takes == "cohort"
     },
-    "sensitivity": menu("sensitivity", Sensitivity),
+    "sensitivity": {
+        name: leaf
+        for name, leaf in menu("sensitivity", Sensitivity).items()
+        if leaf.takes == "cohort"
+    },
 }
 NAMES = [(room, name) for room, leaves in LEAVES.items() for name in leaves]
 

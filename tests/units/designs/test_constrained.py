@@ -57,7 +57,7 @@ def layouts(draw):
 def test_waves_are_exact_and_each_stratum_gives_its_share_or_one_more(layout):
     sizes, waves = layout
     held = space(sizes, waves)
-    for codes in draw_candidates(held, SEED, range(40)):
+    for codes in draw_candidates(held, range(40), seed=SEED):
         assert np.bincount(codes, minlength=len(waves)).tolist() == waves
         for stratum, size in enumerate(sizes):
             own = np.bincount(codes[held.strata == stratum], minlength=len(waves))
@@ -67,13 +67,13 @@ def test_waves_are_exact_and_each_stratum_gives_its_share_or_one_more(layout):
 
 def test_a_candidate_is_the_same_whichever_others_are_drawn_with_it():
     held = space([9, 7, 5], [8, 7, 6])
-    many = draw_candidates(held, SEED, range(9_000))
-    assert np.array_equal(draw_candidates(held, SEED, [8_500, 3]), many[[8_500, 3]])
+    many = draw_candidates(held, range(9_000), seed=SEED)
+    assert np.array_equal(draw_candidates(held, [8_500, 3], seed=SEED), many[[8_500, 3]])
 
 
 def test_every_unit_of_a_stratum_is_as_likely_in_every_wave():
     held = space([10, 11, 9], [11, 10, 9])
-    codes = draw_candidates(held, SEED, range(20_000))
+    codes = draw_candidates(held, range(20_000), seed=SEED)
     share = np.stack([(codes == wave).mean(axis=0) for wave in range(3)])
     for stratum in range(3):
         own = share[:, held.strata == stratum]
@@ -85,7 +85,7 @@ def test_every_unit_of_a_stratum_is_as_likely_in_every_wave():
 def test_sixteen_counties_in_two_arms_can_be_drawn_in_12870_ways():
     rate = [3, 9, 4, 1, 7, 7, 2, 8, 6, 5, 12, 0, 11, 3, 6, 10]
     held = space([16], [8, 8], [rate])
-    codes = draw_candidates(held, SEED, range(150_000))
+    codes = draw_candidates(held, range(150_000), seed=SEED)
     drawn, times = np.unique(codes @ (1 << np.arange(16)), return_counts=True)
     assert len(drawn) == comb(16, 8) == 12_870
     expected = 150_000 / 12_870
@@ -104,7 +104,7 @@ def test_sixteen_counties_in_two_arms_can_be_drawn_in_12870_ways():
 def test_scores_are_sums_of_squares_in_whole_numbers():
     x, y = [1, 5, 2, 9, 4, 4, 7, 0], [2, 2, 3, 8, 1, 0, 5, 6]
     held = space([8], [3, 3, 2], [x, y])
-    codes = draw_candidates(held, SEED, range(50))
+    codes = draw_candidates(held, range(50), seed=SEED)
     z = [(np.array(v) - np.mean(v)) / np.std(v) for v in (x, y)]
     for row, found in zip(codes, score(held, codes), strict=True):
         slow = sum(z_[row == k].sum() ** 2 / n for z_ in z for k, n in enumerate((3, 3, 2)))
@@ -118,7 +118,7 @@ def test_scores_are_sums_of_squares_in_whole_numbers():
 
 def test_a_draw_at_random_scores_one_on_average():
     held = space([60], [15, 15, 15, 15], [range(60), [at * at % 61 for at in range(60)]])
-    found = score(held, draw_candidates(held, SEED, range(4_000)))
+    found = score(held, draw_candidates(held, range(4_000), seed=SEED))
     free = UNIT**2 * 2 * 3
     # Of finite registers it is N / (N − 1).
     assert abs(found.mean() / free - 60 / 59) < 5 * found.std() / free / sqrt(4_000)
@@ -140,7 +140,7 @@ def test_decimals_become_whole_numbers_and_standardised_ones_do_not_depend_on_un
 def test_the_best_share_is_kept_and_one_of_it_chosen():
     held = space([12, 12], [8, 8, 8], [range(24)])
     kept = keep(held, SEED, count=9_000, accept=100_000)
-    scores = score(held, draw_candidates(held, SEED, range(9_000)))
+    scores = score(held, draw_candidates(held, range(9_000), seed=SEED))
     order = sorted(range(9_000), key=lambda at: (scores[at], at))[:900]
     assert kept.numbers.tolist() == sorted(order)
     assert kept.chosen in order and kept.cutoff == max(scores[order])
@@ -154,7 +154,7 @@ def test_limits_and_pairs_are_met_by_what_is_kept():
     pairs = {"together": np.array([[0, 7]]), "apart": np.array([[1, 8]])}
     held = space([9, 9], [6, 6, 6], [range(18)], caps=(cap,), **pairs)
     kept = keep(held, SEED, count=3_000, accept=200_000)
-    codes = draw_candidates(held, SEED, kept.numbers)
+    codes = draw_candidates(held, kept.numbers, seed=SEED)
     assert not broken(held, codes).any()
     assert all((row == 0) @ cap.weights <= 16 for row in codes)
     assert (codes[:, 0] == codes[:, 7]).all() and (codes[:, 1] != codes[:, 8]).all()
@@ -167,12 +167,12 @@ def test_limits_and_pairs_are_met_by_what_is_kept():
 
 def test_pairs_that_are_always_or_never_together_are_found():
     held = space([2, 10], [6, 6])  # one of the two in each wave: never together
-    found = shape(held, draw_candidates(held, SEED, range(500)))
+    found = shape(held, draw_candidates(held, range(500), seed=SEED))
     assert found.locked.tolist() == [[0, 1]]
     told = infeasible(held, names(held))
     assert told == []  # 2 units, 2 waves: each is sure of one, and the pair shows in a trial
     declared = space([2, 10], [6, 6], apart=np.array([[0, 1]]))
-    assert shape(declared, draw_candidates(declared, SEED, range(500))).locked.size == 0
+    assert shape(declared, draw_candidates(declared, range(500), seed=SEED)).locked.size == 0
 
 
 def slow_shape(codes):
@@ -183,7 +183,7 @@ def slow_shape(codes):
 
 def test_pairs_are_counted_as_pair_by_pair():
     held = space([5, 4], [4, 3, 2])
-    codes = draw_candidates(held, SEED, range(300))
+    codes = draw_candidates(held, range(300), seed=SEED)
     found, (least, most, mean) = shape(held, codes), slow_shape(codes)
     assert (found.least, found.most) == (least, most)
     assert found.mean == pytest.approx(float(mean / 300))
@@ -227,6 +227,6 @@ def test_the_least_that_a_limit_can_be_is_reached_and_never_passed():
     for _ in range(6):
         weights = rng.integers(0, 30, 9)
         held = space([4, 5], [4, 3, 2], caps=(Cap("w", 0, weights, 0),))
-        codes = np.unique(draw_candidates(held, SEED, range(6_000)), axis=0)
+        codes = np.unique(draw_candidates(held, range(6_000), seed=SEED), axis=0)
         seen = ((codes == 0) @ weights).min()
         assert least_of(held, held.caps[0], 0) == seen

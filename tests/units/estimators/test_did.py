@@ -31,6 +31,18 @@ def test_one_wave_is_the_regressions_coefficient():
     assert standard_errors(found)[0] == pytest.approx(error)
 
 
+def test_of_few_units_errors_are_those_of_leaving_one_out():
+    """Below 50 clusters: HC3 of the change on provision, and no factor besides."""
+    panel = PanelWorld(u=30, begins=(3, NEVER)).draw(5)
+    y, mine = means(panel), panel.adopted == 3
+    change = y[:, 3:].mean(axis=1) - y[:, :3].mean(axis=1)
+    fit = sm.OLS(change, sm.add_constant(mine.astype(float))).fit(cov_type="HC3")
+    found = run(task(panel, ask("simple"), drawn=False)).estimate
+    assert standard_errors(found)[0] == pytest.approx(fit.bse[1])
+    assert found.spread.note == "leverage-corrected"
+    assert found.df[0] < 29 and found.critical[0] > 2.04
+
+
 def test_several_waves_are_refused_and_the_regression_shown_beside_its_comparisons():
     panel = PanelWorld().draw(2)
     found = run(task(panel, ask("simple"), ask("long_term"), drawn=False))

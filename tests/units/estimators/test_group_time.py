@@ -101,7 +101,9 @@ def error_by_leaving_out_and_adding(panel, **more):
 def test_the_error_is_that_of_every_units_influence(kind, more, monkeypatch):
     for aside in ("event_study", "by_wave", "pre_trends", "drift_bounds"):
         monkeypatch.setattr(group_time, aside, lambda *args, **more: None)
-    panel = PanelWorld(u=60, t=5, begins=(2, 3, NEVER)).draw(5)
+    one_wave = "given" in more
+    size = {"t": 3, "begins": (2, NEVER)} if one_wave else {"t": 5, "begins": (2, 3, NEVER)}
+    panel = PanelWorld(u=60, **size).draw(5)
     # Unequal waves, so that their estimated sizes have a part in the error.
     panel = rows(panel, np.flatnonzero((panel.adopted != 3) | (np.arange(60) % 2 == 0)))
     found = run(task(panel, ask(kind), drawn=False, **more)).estimate

@@ -71,8 +71,8 @@ def cells_of(kind, panel):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_values_and_both_errors_are_those_of_the_paper_written_out(kind):
-    panel = PanelWorld().draw(1)
-    panel = rows(panel, np.flatnonzero((panel.adopted != 3) | (np.arange(80) % 3 > 0)))
+    panel = PanelWorld(u=160).draw(1)
+    panel = rows(panel, np.flatnonzero((panel.adopted != 3) | (np.arange(160) % 3 > 0)))
     value, neyman, adjusted, beta = plain(means(panel), panel.adopted, cells_of(kind, panel))
     for error, variance in (("conservative", neyman), ("adjusted", adjusted)):
         found = run(task(panel, ask(kind), error=error))
@@ -107,7 +107,7 @@ def test_several_terms_share_a_covariance_with_what_is_known_to_differ_taken_off
 
 
 def test_errors_are_neymans_where_units_are_too_few_to_tell_more():
-    few = run(task(PanelWorld(u=20).draw(5), ask("simple"))).estimate
+    few = run(task(PanelWorld(u=60).draw(5), ask("simple"))).estimate
     assert few.extra is None and "conservative" in few.spread.note
 
 

@@ -52,9 +52,15 @@ def layout(u=60, t=5, seed=2):
 def test_units_that_are_each_a_cluster_of_copies_tell_no_more():
     y, x, seen, count = layout()
     twice = [np.repeat(each, 2, axis=0) for each in (y, x, seen, count)]
-    own = fit_exposure(y, x, seen, children=count, cluster=np.arange(60), structure="independent")
+    own = fit_exposure(
+        y, x, seen=seen, children=count, cluster=np.arange(60), structure="independent"
+    )
     many = fit_exposure(
-        *twice[:3], children=twice[3], cluster=np.repeat(np.arange(60), 2), structure="independent"
+        *twice[:2],
+        seen=twice[2],
+        children=twice[3],
+        cluster=np.repeat(np.arange(60), 2),
+        structure="independent",
     )
     assert many.coefficients == pytest.approx(own.coefficients)
     assert many.influence == pytest.approx(own.influence)
@@ -65,9 +71,9 @@ def test_units_that_are_each_a_cluster_of_copies_tell_no_more():
 def test_by_thousands_of_clusters_the_correction_is_left_out(monkeypatch):
     y, x, seen, count = layout(u=400)
     told = {"children": count, "cluster": np.arange(400), "structure": "nested"}
-    whole = fit_exposure(y, x, seen, **told)
+    whole = fit_exposure(y, x, seen=seen, **told)
     monkeypatch.setattr(exposure_gls, "MOST_LEVERAGE", 10)
-    quick = fit_exposure(y, x, seen, **told)
+    quick = fit_exposure(y, x, seen=seen, **told)
     assert quick.leverage is None and quick.freedom(np.eye(6)[5:]) == pytest.approx([394.0])
     errors = [np.sqrt((one.influence**2).sum(axis=0)) for one in (whole, quick)]
     assert errors[1] == pytest.approx(errors[0], rel=0.02)
@@ -76,7 +82,9 @@ def test_by_thousands_of_clusters_the_correction_is_left_out(monkeypatch):
 def test_what_was_seen_of_units_may_differ():
     y, x, seen, count = layout()
     seen = seen & (np.random.default_rng(3).random(seen.shape) < 0.8)
-    fit = fit_exposure(y, x, seen, children=count, cluster=np.arange(60), structure="nested_decay")
+    fit = fit_exposure(
+        y, x, seen=seen, children=count, cluster=np.arange(60), structure="nested_decay"
+    )
     V = fit.working.matrices(count, seen)
     rows = [np.flatnonzero(own) for own in seen]
     gram = sum(x[i][r].T @ np.linalg.solve(V[i][np.ix_(r, r)], x[i][r]) for i, r in enumerate(rows))

@@ -34,32 +34,32 @@ SPENT = {
 
 @pytest.mark.parametrize("delta", EXACT)
 def test_exact_boundaries_have_rpacts_digits(delta: float) -> None:
-    assert exact_bounds(5, 0.025, delta) == pytest.approx(EXACT[delta], abs=2e-6)
+    assert exact_bounds(5, 0.025, delta=delta) == pytest.approx(EXACT[delta], abs=2e-6)
 
 
 @pytest.mark.parametrize("name", SPENT, ids=str)
 def test_spending_has_rpacts_digits(name: tuple[str, float]) -> None:
-    assert spent_bounds(5, 0.025, spending(*name)) == pytest.approx(SPENT[name], abs=2e-6)
+    assert spent_bounds(5, 0.025, spend=spending(*name)) == pytest.approx(SPENT[name], abs=2e-6)
 
 
 def test_three_looks_and_unequal_ones() -> None:
     assert exact_bounds(3, 0.025) == pytest.approx([3.471091, 2.454432, 2.004036], abs=2e-6)
-    assert exact_bounds(3, 0.025, 0.5) == pytest.approx([2.289478] * 3, abs=2e-6)
-    unequal = spent_bounds([0.5, 0.75, 1.0], 0.025, spending("obrien_fleming"))
+    assert exact_bounds(3, 0.025, delta=0.5) == pytest.approx([2.289478] * 3, abs=2e-6)
+    unequal = spent_bounds([0.5, 0.75, 1.0], 0.025, spend=spending("obrien_fleming"))
     assert unequal == pytest.approx([2.962588, 2.359018, 2.014084], abs=2e-6)
 
 
 def test_inflation_and_expected_size() -> None:
     t = fractions_of(5)
     for delta, told in ((0.0, 1.026486), (0.5, 1.206581)):
-        found = inflation(exact_bounds(5, 0.025, delta), t, alpha=0.025, power=0.9)
+        found = inflation(exact_bounds(5, 0.025, delta=delta), t, alpha=0.025, power=0.9)
         assert found == pytest.approx(told, abs=2e-6)
     # Two arms, d = 0.2, 80% power, three looks: rpact's largest and expected numbers of children,
     # which begin from the number that a t test without looks needs.
     t, bounds = fractions_of(3), exact_bounds(3, 0.025)
     most = of_t_test(0.2, 0.8) * inflation(bounds, t, alpha=0.025, power=0.8)
     assert most == pytest.approx(800.5088, abs=1e-3)
-    stops = crossing(bounds, t, drift_of(bounds, t, 0.8))
+    stops = crossing(bounds, t, drift=drift_of(bounds, t, power=0.8))
     expected = most * float((1 - np.concatenate([[0], stops[:-1].cumsum()])).sum()) / 3
     assert expected == pytest.approx(673.6786, abs=1e-3)
 
@@ -81,7 +81,7 @@ def test_one_look_is_a_fixed_trial_and_looking_more_often_costs() -> None:
 
 
 def test_all_error_is_spent_and_no_more() -> None:
-    bounds = spent_bounds([0.2, 0.3, 0.9, 1.0], 0.025, spending("pocock"))
+    bounds = spent_bounds([0.2, 0.3, 0.9, 1.0], 0.025, spend=spending("pocock"))
     assert crossing(bounds, np.array([0.2, 0.3, 0.9, 1.0])).sum() == pytest.approx(0.025, abs=1e-9)
 
 

@@ -13,7 +13,12 @@ ONE = np.ones(1)
 def test_the_first_effect_may_be_off_by_the_largest_step_before():
     """Effects −.2, .1, then 0: steps .3 and −.1. At twice the largest, .6 either way."""
     found = relative_magnitudes(
-        np.array([-0.2, 0.1]), np.array([1.0]), np.zeros((3, 3)), weights=ONE, times=2, level=0.95
+        np.array([-0.2, 0.1]),
+        np.array([1.0]),
+        covariance=np.zeros((3, 3)),
+        weights=ONE,
+        times=2,
+        level=0.95,
     )
     assert (found.low, found.high) == pytest.approx((0.4, 1.6))
     assert (found.lo, found.hi) == pytest.approx((0.4, 1.6))
@@ -23,7 +28,12 @@ def test_drift_adds_up_over_periods():
     """The mean of three effects may be off by (1 + 2 + 3)/3 steps."""
     weights = np.full(3, 1 / 3)
     found = relative_magnitudes(
-        np.array([0.1]), np.ones(3), np.zeros((4, 4)), weights=weights, times=1, level=0.95
+        np.array([0.1]),
+        np.ones(3),
+        covariance=np.zeros((4, 4)),
+        weights=weights,
+        times=1,
+        level=0.95,
     )
     assert (found.low, found.high) == pytest.approx((0.8, 1.2))
 
@@ -31,7 +41,7 @@ def test_drift_adds_up_over_periods():
 def test_at_no_drift_it_is_the_ordinary_interval():
     covariance = np.diag([0.01, 0.04])
     found = relative_magnitudes(
-        np.array([0.1]), np.array([1.0]), covariance, weights=ONE, times=0, level=0.95
+        np.array([0.1]), np.array([1.0]), covariance=covariance, weights=ONE, times=0, level=0.95
     )
     assert (found.lo, found.hi) == pytest.approx((1 - 0.391993, 1 + 0.391993), abs=1e-6)
 
@@ -46,7 +56,7 @@ def test_intervals_hold_the_truth_at_the_drift_that_there_is(drift):
     for _ in range(400):
         drawn = r.multivariate_normal(mean, covariance)
         found = relative_magnitudes(
-            drawn[:2], drawn[2:], covariance, weights=ONE, times=1, level=0.95
+            drawn[:2], drawn[2:], covariance=covariance, weights=ONE, times=1, level=0.95
         )
         held.append(found.lo <= 1.0 <= found.hi)
     assert np.mean(held) >= 0.93

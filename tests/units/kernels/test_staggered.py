@@ -21,7 +21,7 @@ SIZES = np.array([5.0, 2.0, 3.0])
 
 
 def weights(kind, exposure=None, sizes=SIZES):
-    return cell_weights(blocks(kind, exposed(BEGINS, 4), BEGINS, exposure), sizes)
+    return cell_weights(blocks(kind, exposed(BEGINS, 4), begins=BEGINS, exposure=exposure), sizes)
 
 
 def test_simple_counts_every_unit_and_period_alike():
@@ -45,15 +45,15 @@ def test_waves_count_by_their_units_and_periods_alike():
 def test_one_exposure_and_the_longest():
     assert weights("long_term")[1, 3] == 1.0
     assert weights("at_exposure", 1)[2, 3] == pytest.approx(0.6)
-    assert blocks("at_exposure", exposed(BEGINS, 4), BEGINS, 3) is None
+    assert blocks("at_exposure", exposed(BEGINS, 4), begins=BEGINS, exposure=3) is None
 
 
 @pytest.mark.parametrize("kind", PANEL_TARGETS)
 def test_weights_sum_to_one_and_their_derivative_is_right(kind):
-    parts = blocks(kind, exposed(BEGINS, 4), BEGINS, 1)
+    parts = blocks(kind, exposed(BEGINS, 4), begins=BEGINS, exposure=1)
     assert cell_weights(parts, SIZES).sum() == pytest.approx(1.0)
     effects = np.random.default_rng(1).standard_normal((3, 4))
-    found = pull_of_sizes(parts, SIZES, effects)
+    found = pull_of_sizes(parts, SIZES, effects=effects)
     for w in range(3):
         step = np.zeros(3)
         step[w] = 1e-6

@@ -30,26 +30,26 @@ def test_values_are_those_written_out():
         "doubly_robust": left[d].mean() - (odds @ left) / odds.sum(),
     }
     for method in METHODS:
-        assert change_of_treated(y, d, x, method=method).value == pytest.approx(expected[method])
+        assert change_of_treated(y, d, x=x, method=method).value == pytest.approx(expected[method])
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_influence_is_what_a_copy_of_a_unit_adds(method):
     y, d, x = sample(2)
-    found = change_of_treated(y, d, x, method=method)
+    found = change_of_treated(y, d, x=x, method=method)
     assert found.influence.sum() == pytest.approx(0.0, abs=1e-10)
     every = np.arange(300)
     for at in range(0, 300, 37):
         more = np.append(every, at)
         less = np.delete(every, at)
-        up = change_of_treated(y[more], d[more], x[more], method=method).value
-        down = change_of_treated(y[less], d[less], x[less], method=method).value
+        up = change_of_treated(y[more], d[more], x=x[more], method=method).value
+        down = change_of_treated(y[less], d[less], x=x[less], method=method).value
         assert found.influence[at] == pytest.approx((up - down) / 2, rel=0.03, abs=2e-6)
 
 
 def test_without_covariates_the_three_are_one():
     y, d, _ = sample(3)
-    found = [change_of_treated(y, d, np.ones((300, 1)), method=each) for each in METHODS]
+    found = [change_of_treated(y, d, x=np.ones((300, 1)), method=each) for each in METHODS]
     assert len({one.value for one in found}) == 1
 
 
@@ -57,4 +57,4 @@ def test_covariates_that_tell_the_wave_for_certain_are_refused():
     y, d, x = sample(4)
     x = np.column_stack([x, d + 0.01 * np.random.default_rng(1).random(300)])
     with pytest.raises(NotFitted, match="for certain"):
-        change_of_treated(y, d, x, method="weighting")
+        change_of_treated(y, d, x=x, method="weighting")

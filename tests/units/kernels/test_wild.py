@@ -9,7 +9,7 @@ import pytest
 import scipy.stats
 
 from fingerpost.core.errors import TooFew, UsageError
-from fingerpost.kernels.wild import studentised, wild_score_bootstrap, wild_weights
+from fingerpost.kernels.wild import every_weight, studentised, wild_score_bootstrap, wild_weights
 
 
 def stream(seed: int = 1) -> np.random.Generator:
@@ -23,6 +23,16 @@ def test_one_stream_gives_one_answer_and_scale_and_order_of_terms_do_not_matter(
     np.testing.assert_allclose(first, again, rtol=1e-12)
     turned = wild_score_bootstrap(sums[:, ::-1], level=0.95, draws=999, stream=stream(2))
     np.testing.assert_allclose(first[::-1], turned, rtol=1e-12)
+
+
+def test_weights_drawn_once_give_what_each_call_would_draw():
+    sums = np.random.default_rng(4).standard_normal((30, 2))
+    own = wild_score_bootstrap(sums, level=0.95, draws=999, stream=np.random.default_rng(5))
+    weights = every_weight(999, 30, stream=np.random.default_rng(5))
+    shared = wild_score_bootstrap(
+        sums, level=0.95, draws=999, stream=np.random.default_rng(6), weights=weights
+    )
+    assert shared.tolist() == own.tolist()
 
 
 def test_a_constant_added_to_every_sum_is_taken_off_first():

@@ -7,7 +7,7 @@ import pytest
 from fingerpost.core.assignment import Observed, Randomised
 from fingerpost.core.errors import Malformed
 from fingerpost.core.estimand import Target
-from fingerpost.core.rollout import Limit, Register, Wave
+from fingerpost.core.rollout import Limit, Monitoring, Register, Wave
 from fingerpost.core.study import Study
 from fingerpost.studies.document import read_study
 
@@ -156,3 +156,53 @@ estimand: {target: simple}
     assert any('"simple" is of roll-outs' in one for one in faults(children))
     missing = children.replace("{given: [x]}", "{}").replace("estimand: {target: simple}\n", "")
     assert any("assignment.observed.given: is missing" in one for one in faults(missing))
+
+
+LOOKS = PLAN.replace(
+    "  collection:", "  monitoring: {spending: power, parameter: 3}\n  collection:"
+)
+
+
+def test_looks_and_what_a_registry_asks_are_read() -> None:
+    study = read(LOOKS.replace("parameter: 3", "parameter: 3, looks: 3, sides: 1, harm: 0.2"))
+    assert study.rollout.monitoring == Monitoring(
+        3, spending="power", parameter=3, sides=1, harm=0.2
+    )
+    named = read(LOOKS.replace("parameter: 3", "parameter: 3, looks: [2028 summer, 2029 summer]"))
+    assert named.rollout.monitoring.looks == ("2028 summer", "2029 summer")
+    usual = read(LOOKS.replace("{spending: power, parameter: 3}", "{}"))
+    assert usual.rollout.monitoring == Monitoring() and usual.rollout.monitoring.alpha == 0.05
+    assert usual.rollout.monitoring.shape == "obrien_fleming"
+    asked = read(
+        PLAN.replace("  collection:", "  registry: {sponsor: us, harms: told}\n  collection:")
+    )
+    assert asked.rollout.registry == (("sponsor", "us"), ("harms", "told"))
+    assert read(PLAN).rollout.monitoring is None
+    assert read(PLAN).digest() != asked.digest() != usual.digest()
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("{spending: power}", "parameter: is missing: power needs one"),
+        ("{bounds: wang_tsiatis, parameter: 0.8}", "lies between 0"),
+        ("{spending: power, parameter: -1}", "ρ is above 0"),
+        ("{spending: pocock, parameter: 1}", "pocock takes none"),
+        ("{bounds: pocock, spending: pocock}", "are given together"),
+        ("{bounds: haybittle}", "haybittle"),
+        ("{looks: 0}", "from 1 look"),
+        ("{looks: [2028 winter]}", '"2028 winter" is not a period'),
+        ("{looks: [2029 summer, 2028 summer]}", "periods in order, each once"),
+        ("{sides: 3}", "sides: 3"),
+        ("{harm: 0.5}", "harm: 0.5"),
+    ],
+)
+def test_faults_of_looks_are_named_with_their_line(said: str, words: str) -> None:
+    found = faults(LOOKS.replace("{spending: power, parameter: 3}", said))
+    mine = [one for one in found if words in one]
+    assert len(mine) == 1 and mine[0].startswith("r.yaml:10: "), found
+
+
+def test_a_word_for_a_registry_that_nobody_asks_is_no_key() -> None:
+    found = faults(PLAN.replace("  collection:", "  registry: {sponser: us}\n  collection:"))
+    assert any('"sponser" is not a key here' in one and "sponsor" in one for one in found)

@@ -28,6 +28,7 @@ from fingerpost.studies.language.fields import (
     unknown_keys,
     whole_within,
 )
+from fingerpost.studies.language.rollouts_plan import MonitoringPart, RegistryPart
 from fingerpost.studies.language.tree import Block, Row, Word, line_of
 
 REQUIRED_ROLLOUT = ("study", "question", "rollout", "assignment")
@@ -262,9 +263,7 @@ class PowerPart(Part):
     explained_within: Explained = Field(
         0.0, description="Share of the variance of children within them that they explain (0)."
     )
-    unseen: dict[Text, Names] | None = Field(
-        None, description="Wave: its periods without returns."
-    )
+    unseen: dict[Text, Names] | None = Field(None, description="Wave: its periods without returns.")
 
 
 class CollectionPart(Part):
@@ -329,6 +328,12 @@ class RolloutPart(Part):
     power: PowerPart | None = Field(None, description="What has to be found: effect, sd, children.")
     collection: CollectionPart | None = Field(
         None, description="Returns that every unit owes: {columns, due_days, ends}."
+    )
+    monitoring: MonitoringPart | None = Field(
+        None, description="Looks on the way: {looks, bounds or spending, alpha, sides, harm}."
+    )
+    registry: RegistryPart | None = Field(
+        None, description="What a registry asks besides: sponsor, contacts, lawfulness, …"
     )
     adopted: Text | None = Field(
         None, description="The records' column of the period in which provision began."

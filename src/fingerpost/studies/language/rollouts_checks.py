@@ -12,6 +12,7 @@ from fingerpost.core.study import Study
 from fingerpost.studies.language.faults import FaultList
 from fingerpost.studies.language.form import Document
 from fingerpost.studies.language.rollouts import NOT_OF_ROLLOUTS
+from fingerpost.studies.language.rollouts_plan import check_monitoring
 
 
 def check_rollout(document: Document, study: Study, faults: FaultList, *, said: set[str]) -> None:
@@ -30,6 +31,7 @@ def check_rollout(document: Document, study: Study, faults: FaultList, *, said: 
     check_pulse(rollout, faults)
     check_power(rollout, faults)
     check_collection(rollout, faults)
+    check_monitoring(rollout, faults)
     check_records_of(document, study, faults)
     check_targets(study, faults)
     check_takers(study, faults)

@@ -12,6 +12,7 @@ from fingerpost.core.rollout import (
     Correlation,
     Draw,
     Limit,
+    Monitoring,
     Power,
     Pulse,
     Register,
@@ -33,6 +34,7 @@ from fingerpost.studies.language.rollouts import (
     RegisterPart,
     StartsPart,
 )
+from fingerpost.studies.language.rollouts_plan import MonitoringPart, RegistryPart
 
 USUAL = Target("exposure_average")
 
@@ -77,6 +79,8 @@ def to_rollout(document: Document) -> Rollout | None:
         starts=to_starts(part.starts),
         measure=part.measures.column if part.measures else "",
         value=part.measures.value if part.measures else "",
+        monitoring=to_monitoring(part.monitoring),
+        registry=to_registry(part.registry),
     )
 
 
@@ -167,3 +171,25 @@ def to_collection(part: CollectionPart | None) -> Collection | None:
     if part is None:
         return None
     return Collection(tuple(part.columns), part.due_days, tuple((part.ends or {}).items()))
+
+
+def to_monitoring(part: MonitoringPart | None) -> Monitoring | None:
+    """Return the looks on the way."""
+    if part is None:
+        return None
+    return Monitoring(
+        looks=part.looks,
+        bounds=part.bounds or "",
+        spending=part.spending or "",
+        parameter=part.parameter,
+        alpha=part.alpha,
+        sides=part.sides,
+        harm=part.harm,
+    )
+
+
+def to_registry(part: RegistryPart | None) -> tuple[tuple[str, str], ...]:
+    """Return what a registry asks besides, in the order of the language."""
+    if part is None:
+        return ()
+    return tuple((name, text) for name, text in part.model_dump().items() if text is not None)

@@ -82,7 +82,8 @@ def analysed(
         ]
         told.answers += answers
         told.sensitivity += [
-            sensitive(study, spec_, task, tuple(answers), say=say) for spec_ in study.sensitivity
+            sensitive(study, spec_, task, tuple(answers), whole=read.panel, say=say)
+            for spec_ in study.sensitivity
         ]
     return told, read.panel
 
@@ -182,12 +183,18 @@ def small_waves(panel: Panel, answer: Answer) -> tuple[tuple[Term, str], ...]:
 
 
 def sensitive(
-    study: Study, spec: SensitivitySpec, task: PanelTask, answers: tuple[Answer, ...], *, say: Say
+    study: Study,
+    spec: SensitivitySpec,
+    task: PanelTask,
+    answers: tuple[Answer, ...],
+    *,
+    whole: Panel,
+    say: Say,
 ) -> Answer:
-    """Return one sensitivity analysis of one outcome's panel."""
+    """Return one sensitivity analysis of one outcome's panel. whole: with units not always seen."""
     leaf = load("sensitivity", spec.leaf, kind=Sensitivity)
     say(f"{task.terms[0].outcome}: {spec.leaf}")
-    told = PanelSensitivityTask(study, task, answers, dict(spec.options), study.level)
+    told = PanelSensitivityTask(study, task, answers, dict(spec.options), study.level, whole)
     try:
         return replace(leaf.run(told), leaf=spec.leaf)
     except (NotFitted, Unanswerable) as fault:

@@ -87,7 +87,7 @@ def replay(frozen: Frozen, seed: bytes, *, tell: Tell | None = None) -> Drawn:
     space, _ = space_of(frozen)
     plan = frozen.plan
     kept = keep(space, seed, count=plan["candidates"], accept=plan["accept_millionths"], tell=tell)
-    codes = draw_candidates(space, seed, kept.numbers)
+    codes = draw_candidates(space, kept.numbers, seed=seed)
     chosen = codes[int(np.searchsorted(kept.numbers, kept.chosen))]
     return Drawn(frozen, seed, space, kept, codes, chosen, shape(space, codes))
 

@@ -19,8 +19,10 @@ LEDGER, MANIFEST = "ledger.sqlite", "manifest.json"
 PLAN, REGISTER, COMMITMENT = "plan.json", "register.csv", "commitment.txt"
 STUDY, PULSE, DRAW = "study.yaml", "pulse.json", "draw.json"
 ALLOCATION, CHANCES, SECRET = "allocation.csv", "probabilities.csv", "secret.txt"
+REHEARSAL = "rehearsal.json"
 NAMES = (
     *(STUDY, REGISTER, PLAN, COMMITMENT, PULSE, DRAW, ALLOCATION, CHANCES, SECRET),
+    REHEARSAL,
     *(LEDGER, MANIFEST),
 )
 TOP = 3  # so many entries more do not hide that a folder is another's

@@ -79,13 +79,21 @@ class Frozen:
         )
 
 
-def freeze(study: Study, base: Path, *, study_file: bytes = b"", sealed: str = "") -> Frozen:
+def freeze(
+    study: Study,
+    base: Path,
+    *,
+    study_file: bytes = b"",
+    sealed: str = "",
+    rehearsal: str = "",
+) -> Frozen:
     """Return the plan and the register of a study's draw.
 
     base: the folder beside which the register lies. study_file: the document as it was read.
     sealed: SHA-256 of the secret of whoever keeps later waves to themselves, empty where nobody
-    does. Raises UsageError where the study draws nothing, Malformed with every fault of the
-    register or the plan.
+    does. rehearsal: SHA-256 of the rehearsal that lets it be registered as confirmatory, empty
+    where it is exploratory. Raises UsageError where the study draws nothing, Malformed with every
+    fault of the register or the plan.
     """
     rollout = rollout_of(study)
     if not study.assignment.randomised or rollout.register is None:
@@ -94,7 +102,6 @@ def freeze(study: Study, base: Path, *, study_file: bytes = b"", sealed: str = "
             "rollout: {register: {table, unit}, waves: …}."
         )
     columns = read_register(study, rollout, base)
-    register = as_csv(columns)
     layout = load("designs", design_of(study), kind=Design).layout(
         rollout, len(columns[rollout.register.unit])
     )
@@ -107,7 +114,27 @@ def freeze(study: Study, base: Path, *, study_file: bytes = b"", sealed: str = "
         }
         for name, at, units in zip(layout.waves, layout.begins, layout.units, strict=True)
     ]
-    draw = rollout.draw
+    more = {"registered_as": "confirmatory", "rehearsal": rehearsal} if rehearsal else {}
+    return planned(study, columns, waves, study_file=study_file, sealed=sealed, more=more)
+
+
+def planned(
+    study: Study,
+    columns: dict[str, list[str]],
+    waves: list[dict[str, Any]],
+    *,
+    study_file: bytes = b"",
+    sealed: str = "",
+    more: dict[str, Any] | None = None,
+) -> Frozen:
+    """Return the plan of a draw of these units into these waves, with its register.
+
+    waves: name, begins and units of each. more: what the plan says besides. Raises Malformed with
+    every fault of the plan.
+    """
+    rollout = rollout_of(study)
+    assert rollout.register is not None
+    register, draw = as_csv(columns), rollout.draw
     plan = {
         "accept_millionths": round(draw.accept * MILLION),
         "algorithm": ALGORITHM,
@@ -123,6 +150,8 @@ def freeze(study: Study, base: Path, *, study_file: bytes = b"", sealed: str = "
             "parties": [list(party) for party in draw.pulse.parties],
         },
         "register": hashlib.sha256(register).hexdigest(),
+        "registered_as": "exploratory",
+        "rehearsal": "",
         "sealed": sealed,
         "strata": list(study.assignment.strata),
         "study": study.name,
@@ -131,6 +160,7 @@ def freeze(study: Study, base: Path, *, study_file: bytes = b"", sealed: str = "
         "together": [list(pair) for pair in draw.together],
         "unit": rollout.register.unit,
         "waves": waves,
+        **(more or {}),
     }
     found = Frozen(plan, register, columns)
     space_of(found)

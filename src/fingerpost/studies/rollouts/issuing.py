@@ -62,6 +62,12 @@ def check_turn(frozen: Frozen, wave: str, entries: Sequence[Entry]) -> None:
     """Raise UsageError where a wave is not the next to be issued."""
     if not any(entry.kind == "drawn" for entry in entries):
         raise UsageError("nothing is drawn yet, as the ledger says. Draw first.")
+    anew = [entry.body["commitment"] for entry in entries if entry.kind == "replanned"]
+    if anew:
+        raise UsageError(
+            "what was not issued is drawn anew: issue it by the draw whose commitment is "
+            f"{anew[0]}."
+        )
     issued = {entry.body["wave"] for entry in entries if entry.kind == "issued"}
     turn = next(name for name in frozen.waves if name not in issued)
     if wave != turn:

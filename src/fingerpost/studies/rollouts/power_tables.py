@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 import fingerpost
 from fingerpost.core.estimand import TARGETS
 from fingerpost.core.rollout import NEVER, Layout
@@ -105,8 +108,12 @@ def layout_table(layout: Layout) -> Table:
 
 def cells_table(planned: Planned) -> Table:
     """Return every cell of wave × period: whether provision has begun, and whether it is used."""
-    layout = planned.layout
-    exposure, observed = layout.exposure, planned.ground.observed
+    return matrix_table(planned.layout, planned.ground.observed)
+
+
+def matrix_table(layout: Layout, observed: NDArray[np.bool_]) -> Table:
+    """Return every cell of a layout; observed: (w, t), which of them are used."""
+    exposure = layout.exposure
     return Table(
         "design_matrix",
         "Which waves are provided for in which period",

@@ -53,6 +53,16 @@ def read_pulse(content: bytes, asked: dict[str, Any]) -> Randomness:
     return found
 
 
+def unnamed_round(asked: dict[str, Any]) -> str:
+    """Return in words that a plan names no round of its beacon; nothing where it does."""
+    if asked["source"] == "parties" or asked["after"]:
+        return ""
+    return (
+        "the plan names no round (draw: {pulse: {after: …}}), so that any old pulse will do, and "
+        "whoever commits may have chosen among them."
+    )
+
+
 def of_drand(held: dict[str, Any]) -> Randomness:
     """Return what a pulse of drand gives."""
     faults = [

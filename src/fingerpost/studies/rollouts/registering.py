@@ -23,7 +23,16 @@ from fingerpost.ledger.chain import canonical
 from fingerpost.ledger.events import Entry, Event
 from fingerpost.ledger.store import Ledger
 from fingerpost.studies.rollouts import folder as folders
-from fingerpost.studies.rollouts.folder import COMMITMENT, LEDGER, PLAN, REGISTER, STUDY, put
+from fingerpost.studies.rollouts.confirming import confirm
+from fingerpost.studies.rollouts.folder import (
+    COMMITMENT,
+    LEDGER,
+    PLAN,
+    REGISTER,
+    REHEARSAL,
+    STUDY,
+    put,
+)
 from fingerpost.studies.rollouts.frozen import Frozen, freeze, open_frozen, space_of
 
 # Kind → what its body must hold; it may hold more.
@@ -38,6 +47,7 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "merged": ("units", "into"),
     "split": ("unit", "into"),
     "frozen": ("what", "digest"),
+    "replanned": ("commitment",),
 }
 LONGEST = 160
 FIRST_LOCKED = 3
@@ -96,22 +106,51 @@ class Registered:
 def register(
     study: Study,
     base: Path,
-    out: Path,
     *,
+    out: Path,
     study_file: bytes = b"",
     keeper: Path | None = None,
     ledger: str | None = None,
+    rehearsal: bytes = b"",
 ) -> Registered:
     """Freeze the plan and register of a draw in a folder, and commit to them.
 
     out: a folder that is new, empty, or holds the same commitment already. keeper: a file outside
     it, in which the secret of whoever keeps later waves to themselves is made, where they do.
-    ledger: the URL of a database, where it is not to lie in the folder. Raises Malformed where the
-    draw cannot be made as planned, with every reason; then nothing is written.
+    ledger: the URL of a database, where it is not to lie in the folder. rehearsal: the file that
+    lets it be registered as confirmatory; one that lies in the folder counts too. Raises Malformed
+    where the draw cannot be made as planned, with every reason; then nothing is written.
     """
     secret = keeper_secret(keeper, out) if keeper else b""
     sealed = hashlib.sha256(secret).hexdigest() if secret else ""
-    frozen = freeze(study, base, study_file=study_file, sealed=sealed)
+    if not rehearsal and (out / PLAN).is_file() and (out / REHEARSAL).is_file():
+        rehearsal = folders.read(out / REHEARSAL)
+    if rehearsal:
+        confirm(study, rehearsal)
+    held = hashlib.sha256(rehearsal).hexdigest() if rehearsal else ""
+    frozen = freeze(study, base, study_file=study_file, sealed=sealed, rehearsal=held)
+    return commit(
+        frozen,
+        out,
+        study_file=study_file,
+        keeper=keeper,
+        secret=secret,
+        ledger=ledger,
+        rehearsal=rehearsal,
+    )
+
+
+def commit(
+    frozen: Frozen,
+    out: Path,
+    *,
+    study_file: bytes = b"",
+    keeper: Path | None = None,
+    secret: bytes = b"",
+    ledger: str | None = None,
+    rehearsal: bytes = b"",
+) -> Registered:
+    """Commit to a frozen draw in a folder, as `register` says. secret: the keeper's."""
     commitment = frozen.commitment.hex()
     new = not (out / PLAN).is_file()
     if new:
@@ -121,12 +160,12 @@ def register(
         if keeper and not keeper.is_file():
             keeper.parent.mkdir(parents=True, exist_ok=True)
             put(keeper, f"{secret.hex()}\n".encode(), private=True)
-        write_frozen(out, frozen, study_file)
+        write_frozen(out, frozen, study_file, rehearsal)
     elif folders.read(out / PLAN) != frozen.document:
         raise UsageError(differs(out, frozen))
     with Ledger(ledger or out / LEDGER) as held:
         note(held, frozen)
-        folders.note(out, held, stream_of(study.name))
+        folders.note(out, held, stream_of(frozen.plan["study"]))
     return Registered(frozen, commitment, new)
 
 
@@ -176,7 +215,7 @@ def check_feasible(frozen: Frozen) -> None:
         if not found:
             plan, seed = frozen.plan, trial_seed(frozen)
             kept = keep(space, seed, count=plan["candidates"], accept=plan["accept_millionths"])
-            tried = shape(space, draw_candidates(space, seed, kept.numbers))
+            tried = shape(space, draw_candidates(space, kept.numbers, seed=seed))
             found = locked(frozen, tried)
     if found:
         raise Malformed(found)
@@ -201,7 +240,7 @@ def locked(frozen: Frozen, found: Shape) -> list[str]:
     ]
 
 
-def write_frozen(out: Path, frozen: Frozen, study_file: bytes) -> None:
+def write_frozen(out: Path, frozen: Frozen, study_file: bytes, rehearsal: bytes = b"") -> None:
     """Write the frozen files as one: the folder appears with all of them or not at all."""
     out.absolute().parent.mkdir(parents=True, exist_ok=True)
     if out.is_dir():
@@ -210,6 +249,8 @@ def write_frozen(out: Path, frozen: Frozen, study_file: bytes) -> None:
     try:
         if study_file:
             put(aside / STUDY, study_file)
+        if rehearsal:
+            put(aside / REHEARSAL, rehearsal)
         put(aside / REGISTER, frozen.register)
         put(aside / COMMITMENT, commitment_file(frozen))
         put(aside / PLAN, frozen.document)

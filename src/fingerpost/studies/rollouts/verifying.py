@@ -34,13 +34,14 @@ from fingerpost.studies.rollouts.folder import (
     PLAN,
     PULSE,
     REGISTER,
+    REHEARSAL,
     SECRET,
     STUDY,
     sha256,
 )
 from fingerpost.studies.rollouts.frozen import Frozen, code_digests, open_frozen
 from fingerpost.studies.rollouts.issuing import told_file
-from fingerpost.studies.rollouts.pulses import Randomness, read_pulse, seed_of
+from fingerpost.studies.rollouts.pulses import Randomness, read_pulse, seed_of, unnamed_round
 from fingerpost.studies.rollouts.registering import commitment_file, stream_of
 
 Tell = Callable[[int], None]
@@ -165,6 +166,9 @@ class _Check:
         study = self.bytes_of(STUDY)
         if sha256(study or b"") != (frozen.plan.get("study_file") or sha256(b"")):
             self.fault(STUDY, "its digest is not that of the plan")
+        rehearsal = self.bytes_of(REHEARSAL)
+        if sha256(rehearsal or b"") != (frozen.plan.get("rehearsal") or sha256(b"")):
+            self.fault(REHEARSAL, "its digest is not that of the plan")
         if self.bytes_of(COMMITMENT) != commitment_file(frozen):
             self.fault(COMMITMENT, f"it is not the commitment to {PLAN} as that lies there")
         if frozen.plan.get("code") != code_digests():
@@ -172,6 +176,8 @@ class _Check:
                 "the draw was made by another version of the program; it is replayed by this one, "
                 "after the same specification."
             )
+        unnamed = unnamed_round(frozen.plan["pulse"])
+        self.notes.extend([unnamed] if unnamed else [])
         self.frozen = frozen
 
     def chain(self, published: Head | None) -> None:
@@ -218,7 +224,7 @@ class _Check:
         Nothing is replayed where the plan or the register is not as it was committed to.
         """
         frozen, pulse = self.frozen, self.bytes_of(PULSE)
-        if frozen is None:
+        if frozen is None or any(fault.startswith((PLAN, REGISTER)) for fault in self.faults):
             return
         if pulse is None:
             if self.bytes_of(DRAW) is None and self.bytes_of(ALLOCATION) is None:

@@ -30,7 +30,7 @@ ONE_LIMIT = {"limit": ("      - {at_most: 1400.5, column: pupils}\n", "")}
 
 def commit(folder: Path, out: Path, *, keeper: Path | None = None, **changes):
     path = write_study(folder, **changes)
-    return register(study_of(path), folder, out, study_file=path.read_bytes(), keeper=keeper)
+    return register(study_of(path), folder, out=out, study_file=path.read_bytes(), keeper=keeper)
 
 
 @pytest.fixture(scope="module")
@@ -281,7 +281,7 @@ def test_a_bad_register_is_refused_with_every_fault(tmp_path):
     text = text.replace('A10,"Area 10, South",South,', 'A10,"Area 10, South",South,1 ')
     (tmp_path / "areas.csv").write_text(text, encoding="utf-8")
     with pytest.raises(Malformed) as told:
-        register(study_of(path), tmp_path, tmp_path / "out")
+        register(study_of(path), tmp_path, out=tmp_path / "out")
     assert len(told.value.problems) == 3
     assert "A06 stands there more than once" in told.value.problems[0]
     assert "no plain decimal number for A10" in str(told.value)
@@ -313,6 +313,13 @@ def test_a_study_changed_after_its_commitment_is_refused(tmp_path):
     assert verify(tmp_path / "out").notes == ("committed to, and not drawn yet.",)
 
 
+def test_a_plan_that_names_no_round_is_told_so(tmp_path):
+    commit(tmp_path, tmp_path / "out", pulse=("after: 40", "after: 0"))
+    draw(tmp_path / "out", drand(1))
+    found = verify(tmp_path / "out")
+    assert found.faults == () and "any old pulse will do" in found.notes[0]
+
+
 def test_a_rehearsal_is_not_the_draw(made, tmp_path):
     path = write_study(tmp_path)
     found = rehearsed(study_of(path), tmp_path, candidates=1000)
@@ -328,7 +335,7 @@ def test_events_say_what_their_kind_must():
         event("drawned", {})
     assert set(EVENTS) == {
         *("registered", "committed", "drawn", "issued", "started", "slipped", "withdrew"),
-        *("merged", "split", "frozen"),
+        *("merged", "split", "frozen", "replanned"),
     }
 
 

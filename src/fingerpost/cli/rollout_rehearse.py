@@ -1,0 +1,276 @@
+"""`fingerpost rollout rehearse`: replay a plan's draws on the real past of its units."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fingerpost.cli._folder import check_folder, check_json, naming, publish
+from fingerpost.cli._screen import command, labelled, listed_lines, progress, shown, table
+from fingerpost.cli._studying import pointed
+
+if TYPE_CHECKING:
+    from fingerpost.reports.rehearsal import Shown
+    from fingerpost.studies.rollouts.judging import Judged, Question
+    from fingerpost.studies.rollouts.rehearsing import Rehearsal
+
+PAGE, RESULTS = "rehearsal.html", "rehearsal.json"
+TABLES = "rehearsal-tables"
+MANIFEST = f"{TABLES}/.written"
+
+
+def rehearse(
+    file: Annotated[Path, typer.Argument(metavar="PLAN", help="The study's YAML file.")],
+    *,
+    records: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="The panel of the past, or the folder it lies in."),
+    ] = None,
+    draws: Annotated[int, typer.Option(metavar="N", help="Draws that are replayed.")] = 1000,
+    json_file: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write what a registration asks for as JSON."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write a page, its pictures (SVG), tables and JSON here."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No lines of progress.")] = False,
+) -> None:
+    """Rehearse a roll-out: lay the plan on the last periods of a panel of its units, and replay its
+    draws where nothing happened and where effects are planted.
+
+    Says of every estimator its size, bias, coverage and smallest detectable effect, in the units of
+    the outcome, and which is best. With --json (1,000 draws or more) a draw can be registered as
+    confirmatory: `rollout randomise --rehearsal FILE`.
+
+    Exit codes: 0 rehearsed, 1 a fault in the plan or the records, 2 nothing that could be rehearsed
+    or a wrong command.
+
+    \b
+    Examples:
+      fingerpost rollout rehearse examples/rollouts/rehearsal.yaml --records DATA --json r.json
+      fingerpost rollout rehearse rollout.yaml --records panel.csv --out build/rehearsal
+    """
+    from fingerpost.cohorts.table import read_records
+    from fingerpost.studies.document import read_study
+    from fingerpost.studies.rollouts.rehearsal_tables import record
+    from fingerpost.studies.rollouts.rehearsing import check
+    from fingerpost.studies.rollouts.rehearsing import rehearse as rehearsed
+
+    if json_file is not None:
+        check_json(json_file, inputs=[file, *([records] if records else [])])
+    if out is not None:
+        check_folder(out, (PAGE, RESULTS), manifest=MANIFEST)
+    with progress(quiet=quiet) as say:
+        study = read_study(file)
+        check(study, draws)
+        named = pointed(study.records, records)
+        read = read_records(named, base=file.parent)
+        found = rehearsed(study, read, base=file.parent, draws=draws, say=say)
+        text = json.dumps(record(found), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        written = [*write_folder(found, out, text), *write_json(json_file, text)]
+    print(told(found))
+    if written:
+        print(listed_lines("Wrote", [shown(path) for path in written]))
+    print(listed_lines("Next", [next_command(file, json_file)]))
+
+
+def told(found: Rehearsal) -> str:
+    """Return a rehearsal as plain text."""
+    from fingerpost.studies.rollouts.judging import questions
+    from fingerpost.studies.rollouts.rehearsal_tables import laid_words
+
+    asked = questions(found)
+    parts = [
+        labelled("Study", [f"{found.study.name}: {found.study.question}"]),
+        labelled("Past", [laid_words(one) for one in found.outcomes]),
+        past_lines(found),
+        "",
+    ]
+    for question in asked:
+        parts += [heading(found, question), rows(question), labelled("", [question.why]), ""]
+    parts.append(labelled("Answer", answer(found)))
+    if cautions(found):
+        parts.append(labelled("Caution", cautions(found)))
+    return "\n".join(parts)
+
+
+def past_lines(found: Rehearsal) -> str:
+    """Return what each past is like, a row an outcome."""
+    from fingerpost.plots.numbers import number
+
+    cells = []
+    for one in found.outcomes:
+        past, nearer = one.past, one.past.drifts[0]
+        cells.append(
+            [
+                past.outcome,
+                str(past.units),
+                str(len(past.periods)),
+                number(past.mean),
+                number(past.between),
+                number(past.within),
+                number(past.lags[0].correlation),
+                f"{nearer.structure} {nearer.kept:.3f}",
+            ]
+        )
+    columns = ("", "units", "periods", "mean", "between", "within", "next period", "drift")
+    return table(columns, cells)
+
+
+def heading(found: Rehearsal, question: Question) -> str:
+    """Return the heading of a question's table."""
+    from fingerpost.studies.rollouts.rehearsal_tables import unit_words
+
+    unit = unit_words(found.study, question.outcome).raw
+    return f"{question.outcome}, {question.term.label()} ({unit}), {found.draws:,} draws"
+
+
+def rows(question: Question) -> str:
+    """Return a question's estimators, a row each."""
+    cells = [row(one, best=one is question.best) for one in question.judged]
+    columns = (
+        *("", "size", "coverage", "bias", "if early", "SD", "SE/SD", "MDES80", "of mean", ""),
+    )
+    lines = [table(columns, cells)] if cells else []
+    lines += [f"{leaf}: no answer. {reason}" for leaf, reason in question.refused]
+    return "\n".join(lines)
+
+
+def row(one: Judged, *, best: bool) -> list[str]:
+    """Return one estimator's row. if early: the bias where the effect comes a period early."""
+    from fingerpost.plots.numbers import number, percent
+
+    by = {each.planting: each for each in one.under}
+    kept = [by[name].coverage for name in ("constant", "growing") if name in by]
+    covered = [each for each in kept if each is not None]
+    return [
+        one.leaf,
+        shared(one.size),
+        shared(min(covered) if covered else None),
+        number(one.under[0].bias),
+        number(by["early"].bias) if "early" in by else "",
+        number(one.sd),
+        number(one.se_ratio),
+        number(one.mdes),
+        percent(one.share),
+        "best" if best else "; ".join(one.faults) or "holds",
+    ]
+
+
+def shared(value: float | None) -> str:
+    """Return a share in per cent with one decimal."""
+    return "–" if value is None else f"{100 * value:.1f}%"
+
+
+def answer(found: Rehearsal) -> list[str]:
+    """Return what the rehearsal chooses, and why."""
+    from fingerpost.studies.rollouts.judging import preselected, questions
+
+    best, why = preselected(questions(found))
+    first = f"Preselected: {best}." if best else "No estimator is preselected."
+    return [first, why]
+
+
+def cautions(found: Rehearsal) -> list[str]:
+    """Return what a planner must not overlook."""
+    from fingerpost.studies.rollouts.confirming import ENOUGH
+
+    said = []
+    if found.draws < ENOUGH:
+        said.append(
+            f"{found.draws:,} draws tell a size of 5% no better than to "
+            f"{196 * (0.05 * 0.95 / found.draws) ** 0.5:.1f} points either way; {ENOUGH:,} or more "
+            "are asked of a rehearsal that a confirmatory registration rests on."
+        )
+    if found.study.rollout is not None and not found.study.rollout.anticipation:
+        said.append(
+            "Units that know their turn may act before it. What that does is under `if early`: the "
+            "bias where the whole effect comes one period before. Name `anticipation` if it may."
+        )
+    return said
+
+
+def notes(found: Rehearsal) -> list[str]:
+    """Return how the numbers were come by."""
+    from fingerpost.studies.rollouts.rehearsing import PLANTINGS
+
+    return [
+        f"{found.draws:,} draws that the plan might make, none of them the draw itself, each laid "
+        "on the same outcomes of the past.",
+        "Planted: " + "; ".join(f"{one.name}: {one.words}" for one in PLANTINGS) + ".",
+        "Size: the share of draws in which the interval leaves out nought where nothing happens. "
+        "Smallest detectable effect: 2.8 standard deviations of the answers over draws (power 80%, "
+        "two-sided 5%).",
+        "The best has the least smallest effect of those with a size of 3-7% and coverage of "
+        "92-98% under a constant and a growing effect.",
+        "It is the past that is rehearsed: years to come may drift otherwise.",
+    ]
+
+
+def write_folder(found: Rehearsal, out: Path | None, text: str) -> list[Path]:
+    """Write the page, its pictures, its tables and the numbers into a folder, where asked for."""
+    if out is None:
+        return []
+    import fingerpost
+    from fingerpost.reports.files import write_text
+    from fingerpost.reports.rehearsal import RehearsalPage, write_rehearsal_page
+    from fingerpost.studies.rollouts.judging import questions
+    from fingerpost.studies.rollouts.rehearsal_tables import laid_words, tables
+
+    asked = questions(found)
+    page = RehearsalPage(
+        answer=tuple(answer(found)),
+        laid=tuple(laid_words(one) for one in found.outcomes),
+        notes=tuple(notes(found)),
+        outcomes=tuple(outcome_shown(found, one.past.outcome, asked) for one in found.outcomes),
+        draws=found.draws,
+        cautions=tuple(cautions(found)),
+        made_by=f"fingerpost {fingerpost.__version__}",
+    )
+    made: list[Path] = []
+
+    def write(place: Path) -> None:
+        wrote = write_rehearsal_page(found.study, tables(found), page=page, path=place / PAGE)
+        made.extend(out / path.name for path in (*wrote, write_text(place / RESULTS, text)))
+
+    publish(out, write, manifest=MANIFEST)
+    return made
+
+
+def outcome_shown(found: Rehearsal, outcome: str, asked: tuple[Question, ...]) -> Shown:
+    """Return how an outcome is shown on the page."""
+    from fingerpost.reports.rehearsal import Shown
+    from fingerpost.studies.rollouts.rehearsal_tables import unit_words
+
+    spec = next(one for one in found.study.outcomes if one.name == outcome)
+    why = tuple(f"{one.term.label()}: {one.why}" for one in asked if one.outcome == outcome)
+    return Shown(
+        outcome, spec.measure.title or outcome, unit_words(found.study, outcome).raw, 1.0, why
+    )
+
+
+def write_json(path: Path | None, text: str) -> list[Path]:
+    """Write the numbers where --json asked for them."""
+    if path is None:
+        return []
+    from fingerpost.reports.files import write_text
+
+    with naming(path):
+        return [write_text(path, text)]
+
+
+def next_command(file: Path, json_file: Path | None) -> str:
+    """Return the command that comes next."""
+    from fingerpost.studies.document import read_study
+
+    rollout = read_study(file).rollout
+    if rollout is None or rollout.register is None:
+        return command("rollout power", file)
+    first = command("rollout randomise", file)
+    held = f" --rehearsal {shown(json_file)}" if json_file else ""
+    return f"{first}{held} --out build/draw"

@@ -1,0 +1,377 @@
+"""What is not issued yet, drawn anew: under a commitment of its own, which names the one before.
+
+Capacity is cut, a wave slips, areas merge: waves that are issued stay as they were drawn, and units
+of the others are drawn again by a new study. Given what was issued, the new draw is as random as
+the first, so that an analysis replays it with the issued waves held fast.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fingerpost.core.allocation import Allocation, Permutations
+from fingerpost.core.errors import Malformed, UsageError, listed
+from fingerpost.core.rollout import Draw, Limit, Rollout
+from fingerpost.core.study import Study
+from fingerpost.core.words import counted, listing
+from fingerpost.designs._layouts import filled
+from fingerpost.ledger.events import Entry, Event
+from fingerpost.ledger.store import Ledger
+from fingerpost.studies.rollouts import folder as folders
+from fingerpost.studies.rollouts.drawing import Drawn, digest_of, open_folder
+from fingerpost.studies.rollouts.folder import DRAW, LEDGER
+from fingerpost.studies.rollouts.frozen import Frozen, planned, read_register
+from fingerpost.studies.rollouts.registering import (
+    Registered,
+    commit,
+    event,
+    keeper_secret,
+    stream_of,
+)
+from fingerpost.studies.rollouts.units import rollout_of
+from fingerpost.studies.rollouts.verifying import verify
+
+LEAVING = ("withdrew", "merged", "split")
+MOST_NAMED = 5
+Wave = dict[str, Any]
+
+
+def replan(
+    study: Study,
+    base: Path,
+    *,
+    old: Path,
+    out: Path,
+    study_file: bytes = b"",
+    keeper: Path | None = None,
+    ledger: str | None = None,
+) -> Registered:
+    """Freeze and commit to a draw of what an earlier one has not issued yet.
+
+    study: the new one, of the same name, with all waves: those issued as they were. base: the
+    folder of its register. old: the folder of the earlier draw, which stays as it is but for an
+    event in its ledger. Raises Malformed or UsageError with every reason why it cannot be; then
+    nothing is written.
+    """
+    checked = verify(old, ledger=ledger)
+    if checked.faults:
+        raise Malformed(f"{old}: {fault}" for fault in checked.faults)
+    inside = (old / LEDGER).is_file()
+    address = old / LEDGER if inside else ledger or old / LEDGER
+    before = opened(old)
+    stream = stream_of(str(before.plan["study"]))
+    secret = keeper_secret(keeper, out) if keeper else b""
+    with Ledger(address) as held:
+        entries = held.entries(stream)
+        frozen = anew(study, base, old, before, entries, study_file=study_file, secret=secret)
+        commitment = frozen.commitment.hex()
+        check_once(old, entries, commitment)
+        found = commit(
+            *(frozen, out),
+            study_file=study_file,
+            keeper=keeper,
+            secret=secret,
+            ledger=None if inside else ledger,
+        )
+
+        def decide(now: Sequence[Entry]) -> Event:
+            if waves_issued(now) != waves_issued(entries):
+                raise UsageError(f"{old}: a wave was issued meanwhile. Draw anew from there.")
+            return event("replanned", {"commitment": commitment})
+
+        held.append(stream, decide, key="replanned")
+        folders.note(old, held, stream)
+    return found
+
+
+def opened(folder: Path) -> Frozen:
+    """Return the frozen plan of a folder. Raises UsageError where nothing was drawn from it."""
+    if not (folder / DRAW).is_file():
+        raise UsageError(f"{folder}: committed to, but not drawn yet. There is nothing to replan.")
+    return open_folder(folder)
+
+
+def check_once(old: Path, entries: Sequence[Entry], commitment: str) -> None:
+    """Raise UsageError where what was not issued is drawn anew already, under another plan."""
+    for entry in entries:
+        if entry.kind == "replanned" and entry.body["commitment"] != commitment:
+            raise UsageError(
+                f"{old}: what was not issued is committed to anew already "
+                f"({entry.body['commitment'][:16]}…). A draw that nobody likes is not drawn again: "
+                "go on from that one."
+            )
+
+
+def waves_issued(entries: Sequence[Entry]) -> list[str]:
+    """Return the names of the waves that are issued."""
+    return [str(entry.body["wave"]) for entry in entries if entry.kind == "issued"]
+
+
+def anew(
+    study: Study,
+    base: Path,
+    old: Path,
+    before: Frozen,
+    entries: Sequence[Entry],
+    *,
+    study_file: bytes,
+    secret: bytes,
+) -> Frozen:
+    """Return the plan of the new draw. Raises Malformed with every fault."""
+    rollout = rollout_of(study)
+    if study.name != before.plan["study"]:
+        raise UsageError(
+            f"the earlier draw is of the study {before.plan['study']}, and this one is "
+            f"{study.name}. A roll-out that is drawn anew keeps its name."
+        )
+    if rollout.register is None or not study.assignment.randomised or not rollout.waves:
+        raise UsageError(f"{study.name}: it needs a register, waves and assignment: randomised.")
+    issued = issued_waves(before, entries)
+    columns = read_register(study, rollout, base)
+    codes = columns[rollout.register.unit]
+    changes = [
+        *before.plan.get("follows", {}).get("changes", ()),
+        *({"kind": one.kind, **one.body} for one in entries if one.kind in LEAVING),
+    ]
+    done = {str(unit) for wave in issued for unit in wave["units"]}
+    keep = [at for at, unit in enumerate(codes) if unit not in done]
+    faults = faults_of_units(before, codes, done, changes)
+    faults += faults_of_waves(rollout, issued)
+    faults += faults_of_pulse(rollout, old, before)
+    left = tuple(wave for wave in rollout.waves if wave.name not in {w["name"] for w in issued})
+    if len(left) < 2:
+        faults.append(f"{counted(len(left), 'wave')} is not issued: there is nothing to draw.")
+    held = sum(wave.units or 0 for wave in left)
+    open_ = any(wave.units is None for wave in left)
+    if held > len(keep) or (not open_ and held != len(keep)):
+        faults.append(
+            f"waves: those not issued hold {counted(held, 'unit')}, and {len(keep):,} are not "
+            "issued yet. Change the units of a wave, or leave them out of one, which then takes "
+            "what is left."
+        )
+    if faults:
+        raise Malformed(faults)
+    remaining = {name: [cells[at] for at in keep] for name, cells in columns.items()}
+    waves: list[Wave] = [
+        {"name": wave.name, "begins": wave.begins, "units": int(wave.units or 0)}
+        for wave in filled(left, len(keep))
+    ]
+    draw = among(rollout.draw, remaining, rollout.register.unit, [wave["name"] for wave in waves])
+    told = replace(study, rollout=replace(rollout, draw=draw))
+    follows = {**follows_of(old, before), "issued": issued, "changes": changes}
+    sealed = hashlib.sha256(secret).hexdigest() if secret else ""
+    # What was registered before the first draw stays so: units that leave make nothing exploratory.
+    kind = before.plan.get("registered_as", "exploratory")
+    more = {"study_digest": study.digest(), "follows": follows, "registered_as": kind}
+    return planned(told, remaining, waves, study_file=study_file, sealed=sealed, more=more)
+
+
+def follows_of(old: Path, before: Frozen) -> dict[str, Any]:
+    """Return what a new plan says of the earlier draw."""
+    earlier = before.plan.get("follows", {})
+    drawn = json.loads(folders.read(old / DRAW))
+    return {
+        "commitment": before.commitment.hex(),
+        "earlier": [
+            *([earlier["commitment"]] if earlier else []),
+            *earlier.get("earlier", ()),
+        ],
+        "permutations": drawn["permutations"],
+        "round": drawn["round"],
+    }
+
+
+def issued_waves(before: Frozen, entries: Sequence[Entry]) -> list[Wave]:
+    """Return all waves issued so far, by this draw and those before it: name, begins, units."""
+    begins = dict(zip(before.waves, before.begins, strict=True))
+    found = list(before.plan.get("follows", {}).get("issued", ()))
+    for entry in entries:
+        if entry.kind == "issued":
+            body = entry.body
+            found.append(
+                {
+                    "name": body["wave"],
+                    "begins": begins[body["wave"]],
+                    "units": list(body["units"]),
+                }
+            )
+    return found
+
+
+def faults_of_units(
+    before: Frozen, codes: Sequence[str], done: set[str], changes: Sequence[dict[str, Any]]
+) -> list[str]:
+    """Return units that left or came without the ledger saying so."""
+    gone, came = set[str](), set[str]()
+    for change in changes:
+        olds = change["units"] if change["kind"] == "merged" else [change["unit"]]
+        news = change.get("into", [])
+        gone |= set(olds)
+        came |= {news} if isinstance(news, str) else set(news)
+    known = set(before.units) | {
+        unit for wave in before.plan.get("follows", {}).get("issued", ()) for unit in wave["units"]
+    }
+    missing = sorted(set(before.units) - done - set(codes) - gone)
+    strange = sorted(set(codes) - known - came)
+    left = sorted(set(codes) & gone - came - done)
+    found = []
+    if missing:
+        found.append(
+            f"register: {listing(some(missing))} were drawn and are not in it. Put them back, or "
+            "write down what became of them: fingerpost rollout note DRAW withdrew --unit CODE."
+        )
+    if strange:
+        found.append(
+            f"register: {listing(some(strange))} were not in the draw. Leave them out, or write "
+            "down of whom they came: fingerpost rollout note DRAW merged --unit A --unit B --into "
+            "C --period P."
+        )
+    if left:
+        found.append(
+            f"register: by the ledger these left, and yet they are in it: {listing(some(left))}. "
+            "Leave them out."
+        )
+    return found
+
+
+def some(names: Sequence[str]) -> list[str]:
+    """Return the first few of many names, and how many more there are."""
+    more = len(names) - MOST_NAMED
+    return [*names[:MOST_NAMED], *([f"{more:,} more"] if more > 0 else [])]
+
+
+def faults_of_waves(rollout: Rollout, issued: Sequence[Wave]) -> list[str]:
+    """Return waves that are issued and are not in the new study as they were."""
+    by = {wave.name: wave for wave in rollout.waves}
+    found = []
+    if not issued:
+        found.append("no wave is issued yet: make a new draw of all units (rollout randomise).")
+    for one in issued:
+        wave, many = by.get(one["name"]), len(one["units"])
+        if wave is None:
+            found.append(f"waves: {one['name']} is issued, and the new study does not have it.")
+        elif wave.begins != one["begins"] or wave.units not in (None, many):
+            found.append(
+                f"waves: {one['name']} is issued: {counted(many, 'unit')} from "
+                f"{one['begins'] or 'after the last period'}. It stays so in the new study. (That "
+                "it began later is for the ledger: fingerpost rollout note DRAW slipped …)"
+            )
+    periods = rollout.periods
+    last = max((periods.index(w["begins"]) for w in issued if w["begins"] in periods), default=-1)
+    names = {one["name"] for one in issued}
+    early = [
+        wave.name
+        for wave in rollout.waves
+        if wave.name not in names and wave.begins in periods and periods.index(wave.begins) <= last
+    ]
+    if early:
+        found.append(
+            f"waves: {listing(early)} would begin no later than a wave that is issued. Give a "
+            "later period."
+        )
+    return found
+
+
+def faults_of_pulse(rollout: Rollout, old: Path, before: Frozen) -> list[str]:
+    """Return that the new pulse may be one that is known already."""
+    pulse, was = rollout.draw.pulse, before.plan["pulse"]
+    round_ = json.loads(folders.read(old / DRAW))["round"]
+    if pulse.source == was["source"] and pulse.source != "parties" and pulse.after < round_:
+        return [
+            f"draw.pulse.after: {pulse.after:,} lies before the round of the earlier draw, "
+            f"{round_:,}. Name the last round that is known now."
+        ]
+    if pulse.source == "parties" and [list(one) for one in pulse.parties] == was["parties"]:
+        return ["draw.pulse.parties: their secrets are revealed already. They need new ones."]
+    return []
+
+
+def among(draw: Draw, columns: dict[str, list[str]], unit: str, waves: Sequence[str]) -> Draw:
+    """Return how to draw among what is left: limits and pairs that speak of what is issued are
+    settled. Raises Malformed where a unit is to share the wave of one that is issued.
+    """
+    codes = set(columns[unit])
+    torn = [pair for pair in draw.together if len(codes & set(pair)) == 1]
+    if torn:
+        raise Malformed(
+            f"draw.together: {listed(pair)}: one is issued and the other is not. Leave the pair "
+            "out."
+            for pair in torn
+        )
+
+    def speaks(limit: Limit) -> bool:
+        if limit.wave is not None and limit.wave not in waves:
+            return False
+        return limit.where is None or limit.where[1] in columns[limit.where[0]]
+
+    return replace(
+        draw,
+        limits=tuple(limit for limit in draw.limits if speaks(limit)),
+        together=tuple(pair for pair in draw.together if codes >= set(pair)),
+        apart=tuple(pair for pair in draw.apart if codes >= set(pair)),
+    )
+
+
+def lineage(frozen: Frozen) -> tuple[str, ...]:
+    """Return the commitment of a draw, and those of the draws that it follows, latest first."""
+    follows = frozen.plan.get("follows", {})
+    before = [follows["commitment"], *follows.get("earlier", ())] if follows else []
+    return (frozen.commitment.hex(), *before)
+
+
+def names_of(frozen: Frozen) -> dict[str, str]:
+    """Return unit → what it is called, of all units that a draw holds: those issued before it, and
+    those that it draws.
+    """
+    issued = [
+        unit for wave in frozen.plan.get("follows", {}).get("issued", ()) for unit in wave["units"]
+    ]
+    name = frozen.plan["name"]
+    called = frozen.columns[name] if name else [""] * len(frozen.units)
+    found = {**dict.fromkeys(issued, ""), **dict(zip(frozen.units, called, strict=True))}
+    return dict(sorted(found.items()))
+
+
+def check_collected(commitment: str, draw: Path) -> None:
+    """Raise UsageError where a draw is neither that of a collection, nor drawn anew from it."""
+    frozen = open_folder(draw)
+    if commitment not in lineage(frozen):
+        raise UsageError(
+            f"--draw {draw}: the records were collected for another draw, whose commitment is "
+            f"{commitment}. Name that one, or one drawn anew from it."
+        )
+
+
+def whole(drawn: Drawn, count: int | None = None) -> tuple[Allocation, Permutations]:
+    """Return all units with their waves, and the draws that were possible: of a draw that follows
+    another, units issued before it are in their waves in each of them.
+
+    count: the first so many draws; None: all that were kept.
+    """
+    own, draws = drawn.allocation, drawn.permutations(count)
+    issued: Sequence[Wave] = drawn.frozen.plan.get("follows", {}).get("issued", ())
+    if not issued:
+        return own, draws
+    assert own.probability is not None
+    arms = (*(str(wave["name"]) for wave in issued), *own.arms)
+    fixed = [(unit, at) for at, wave in enumerate(issued) for unit in wave["units"]]
+    units = (*(unit for unit, _ in fixed), *own.units)
+    order = np.array(sorted(range(len(units)), key=lambda at: units[at]))
+    first = np.array([at for _, at in fixed], dtype=np.int64)
+    code = np.concatenate([first, own.code + len(issued)])
+    chances = np.zeros((len(units), len(arms)))
+    chances[np.arange(len(first)), first] = 1.0
+    chances[len(first) :, len(issued) :] = own.probability
+    codes = np.concatenate(
+        [np.tile(first, (len(draws.codes), 1)), draws.codes + len(issued)], axis=1
+    )[:, order]
+    named = tuple(units[at] for at in order)
+    allocation = replace(own, units=named, arms=arms, code=code[order], probability=chances[order])
+    return allocation, Permutations(named, arms, codes, digest_of(codes))

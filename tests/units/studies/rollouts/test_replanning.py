@@ -1,0 +1,185 @@
+"""What is not issued, drawn anew: issued units stay, the rest is as random as before."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fingerpost.core.errors import FingerpostError, Malformed, UsageError
+from fingerpost.studies.document import read_study
+from fingerpost.studies.rollouts.drawing import draw, replayed
+from fingerpost.studies.rollouts.issuing import issue
+from fingerpost.studies.rollouts.noting import note
+from fingerpost.studies.rollouts.registering import register
+from fingerpost.studies.rollouts.replanning import check_collected, replan, whole
+from fingerpost.studies.rollouts.verifying import verify
+from units.studies.rollouts.draws import drand, write_study
+
+ROOT = Path(__file__).resolve().parents[4]
+START = {
+    "waves": (
+        "waves: {first: {begins: 2, units: 9}, second: {begins: 3, units: 9}, late: {}}",
+        "waves: {first: {begins: 2, units: 6}, second: {begins: 3, units: 8}, late: {}}",
+    ),
+    "limit": ("      - {at_most: 1400.5, column: pupils}\n", ""),
+    "pairs": ("    together: [[A03, A15]]\n    apart: [[A01, A02]]\n", ""),
+}
+# Capacity of the second wave is cut from 8 to 5.
+CUT = {
+    **START,
+    "cut": ("second: {begins: 3, units: 8}", "second: {begins: 4, units: 5}"),
+    "pulse": ("after: 40", "after: 41"),
+}
+
+
+@pytest.fixture(scope="module")
+def issued(tmp_path_factory) -> Path:
+    """A draw whose first wave is issued, which no test may change."""
+    folder = tmp_path_factory.mktemp("replan")
+    path = write_study(folder, **START)
+    register(read_study(path), folder, out=folder / "old", study_file=path.read_bytes())
+    draw(folder / "old", drand())
+    issue(folder / "old", "first")
+    return folder
+
+
+@pytest.fixture
+def place(issued, tmp_path) -> Path:
+    shutil.copytree(issued, tmp_path / "p")
+    return tmp_path / "p"
+
+
+def again(place: Path, out: str = "new", **changes):
+    path = write_study(place, **(changes or CUT))
+    return replan(
+        *(read_study(path), place),
+        old=place / "old",
+        out=place / out,
+        study_file=path.read_bytes(),
+    )
+
+
+def test_only_what_is_not_issued_is_drawn_again_and_both_verify(place):
+    old = replayed(place / "old")
+    first = {u for u, code in zip(old.frozen.units, old.chosen, strict=True) if code == 0}
+    found = again(place)
+    assert found.new and not set(found.frozen.units) & first and len(found.frozen.units) == 20
+    follows = found.frozen.plan["follows"]
+    said = json.loads((place / "old" / "draw.json").read_text())
+    assert follows["commitment"] == old.frozen.commitment.hex()
+    assert follows["permutations"] == said["permutations"] and follows["round"] == 41
+    assert {u for wave in follows["issued"] for u in wave["units"]} == first
+    assert not again(place).new  # asked again: the same
+    drawn = draw(place / "new", drand(42, "another"))
+    for name in ("old", "new"):
+        checked = verify(place / name)
+        assert not checked.faults and checked.drawn is not None
+    script = str(ROOT / "examples" / "verify_draw.py")
+    for name in ("old", "new"):
+        assert subprocess.run([sys.executable, "-I", script, str(place / name)]).returncode == 0
+    assert np.bincount(drawn.chosen).tolist() == [5, 15]
+    with pytest.raises(UsageError, match="drawn anew: issue it by the draw whose commitment"):
+        issue(place / "old", "second")
+    assert len(issue(place / "new", "second")) == 5
+
+
+def test_all_units_with_issued_ones_held_fast(place):
+    old = replayed(place / "old")
+    again(place)
+    drawn = draw(place / "new", drand(42, "another"))
+    allocation, permutations = whole(drawn, 60)
+    assert allocation.units == old.frozen.units and allocation.arms == ("first", "second", "late")
+    assert permutations.codes.shape == (60, 26) and permutations.units == allocation.units
+    first = old.chosen == 0
+    assert np.array_equal(allocation.code == 0, first)
+    assert (permutations.codes[:, first] == 0).all() and (permutations.codes[:, ~first] > 0).all()
+    assert allocation.probability.sum(axis=1) == pytest.approx(np.ones(26))
+    assert np.array_equal(allocation.probability[first], np.eye(3)[[0] * 6])
+    # Chances in the kept draws are those of the draws that are replayed.
+    _, every = whole(drawn)
+    assert allocation.probability[:, 1] == pytest.approx((every.codes == 1).mean(axis=0))
+    plain, draws = whole(old, 20)
+    assert plain.units == old.frozen.units and len(draws.codes) == 20
+    check_collected(old.frozen.commitment.hex(), place / "new")
+    with pytest.raises(UsageError, match="collected for another draw"):
+        check_collected("0" * 64, place / "new")
+
+
+def test_units_that_merged_leave_and_what_came_of_them_is_drawn(place):
+    old = replayed(place / "old")
+    left = [u for u, code in zip(old.frozen.units, old.chosen, strict=True) if code > 0]
+    text = (place / "areas.csv").read_text(encoding="utf-8").splitlines()
+    gone = left[:2]
+    kept = [line for line in text if line.split(",")[0] not in gone]
+    register_ = "\n".join([*kept, 'B01,"Area B01",South,130,1.25']) + "\n"
+
+    def go():
+        path = write_study(place, **CUT)
+        (place / "areas.csv").write_text(register_, encoding="utf-8")
+        return replan(read_study(path), place, old=place / "old", out=place / "new")
+
+    before = sorted(path.name for path in place.iterdir())
+    with pytest.raises(Malformed) as caught:
+        go()
+    told = " ".join(caught.value.problems)
+    assert f"{gone[0]} and {gone[1]} were drawn and are not in it" in told
+    assert "B01 were not in the draw" in told
+    assert sorted(path.name for path in place.iterdir()) == before
+    note(place / "old", "merged", units=gone, into=["B01"], period="3")
+    found = go()
+    assert "B01" in found.frozen.units and not set(gone) & set(found.frozen.units)
+    assert found.frozen.plan["follows"]["changes"][0]["into"] == "B01"
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"pulse": ("after: 40", "after: 40")}, "lies before the round of the earlier draw, 41"),
+        ({"x": ("first: {begins: 2, units: 6}", "first: {begins: 2, units: 7}")}, "is issued: 6"),
+        (
+            {
+                "x": ("first: {begins: 2", "one: {begins: 2"),
+                "y": ("      - {at_most: 3, wave: first, where: {region: North}}\n", ""),
+                "z": ("    limits:\n", ""),
+            },
+            "first is issued, and the new study",
+        ),
+        ({"x": ("begins: 4, units: 5", "begins: 2, units: 5")}, "no later than a wave that is"),
+        ({"x": ("units: 5}", "units: 50}")}, "hold 50 units, and 20 are not"),
+        ({"x": ("study: small-draw", "study: other")}, "keeps its name"),
+    ],
+)
+def test_what_cannot_be_drawn_anew_is_told_and_nothing_is_written(place, change, told):
+    before = (place / "old" / "manifest.json").read_bytes()
+    with pytest.raises(FingerpostError, match=told):
+        again(place, **{**CUT, **change})
+    assert not (place / "new").exists()
+    assert (place / "old" / "manifest.json").read_bytes() == before
+
+
+def test_a_draw_that_nobody_likes_is_not_drawn_a_third_time(place):
+    again(place)
+    other = {**CUT, "cut": ("second: {begins: 3, units: 8}", "second: {begins: 4, units: 6}")}
+    with pytest.raises(UsageError, match="committed to anew already"):
+        again(place, "other", **other)
+    assert not (place / "other").exists()
+
+
+def test_a_changed_draw_and_one_without_an_issued_wave_are_refused(place, tmp_path):
+    text = (place / "old" / "allocation.csv").read_text(encoding="utf-8")
+    (place / "old" / "allocation.csv").write_text(text.replace("late", "early", 1))
+    with pytest.raises(Malformed, match=r"allocation\.csv"):
+        again(place)
+    path = write_study(tmp_path, **START)
+    register(read_study(path), tmp_path, out=tmp_path / "old", study_file=path.read_bytes())
+    with pytest.raises(UsageError, match="not drawn yet"):
+        again(tmp_path)
+    draw(tmp_path / "old", drand())
+    with pytest.raises(Malformed, match="no wave is issued yet"):
+        again(tmp_path)
