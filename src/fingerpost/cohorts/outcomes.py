@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 
 from fingerpost.cohorts.columns import children, measured
-from fingerpost.cohorts.values import Floats, Mask, Places, moments
+from fingerpost.cohorts.conditions import canonical
+from fingerpost.cohorts.values import Floats, Mask, Places, codes, moments
 from fingerpost.core.errors import listed
 from fingerpost.core.moment import moment
 from fingerpost.core.outcome import KINDS, Outcome
@@ -157,7 +158,12 @@ def time_faults(spec: OutcomeSpec, parts: Mapping[str, Floats | None], *, seen: 
 
 
 def order_faults(spec: OutcomeSpec, arms: Arms, *, read: Read) -> list[str]:
-    """Return a fault where an outcome was measured before the exposure."""
+    """Return a fault where an outcome was measured before the exposure, or where time to it runs
+    before the exposure began in one arm only.
+    """
+    endless = immortal(spec, arms, read=read)
+    if endless:
+        return [endless]
     first = when(arms.date, arms.at, read=read)
     second = when(spec.date, spec.at, read=read)
     if first is None or second is None:
@@ -175,6 +181,34 @@ def order_faults(spec: OutcomeSpec, arms: Arms, *, read: Read) -> list[str]:
         f"{place}: the outcome was measured before the exposure for {children(int(before.sum()))} "
         f"({read.places.of(before)}). Correct the dates, or leave these children out by population."
     ]
+
+
+def immortal(spec: OutcomeSpec, arms: Arms, *, read: Read) -> str:
+    """Return the fault of immortal time: the exposure begins at a time of each child's own in one
+    arm, at none in another, and time to the event is counted without late entry; empty elsewhere.
+    """
+    if spec.kind != "time" or spec.entry or not arms.date or not arms.column:
+        return ""
+    moment_of, _ = moments(read.table[arms.date])
+    code, levels = codes(read.table[arms.column])
+    arm_of = {canonical(value): arm for value, arm in arms.levels}
+    own, none = "", ""
+    for arm in arms.names:
+        among = [at for at, level in enumerate(levels) if arm_of.get(level) == arm]
+        values = moment_of[read.keep & np.isin(code, among)]
+        known = values[np.isfinite(values)]
+        if 2 * len(known) > len(values) and len(np.unique(known)) > 1:
+            own = own or arm
+        elif 2 * len(known) < len(values):
+            none = none or arm
+    if not own or not none:
+        return ""
+    return (
+        f"outcomes.{spec.name}: arm {own} begins at a date of each child's own ({arms.date}) and "
+        f"arm {none} at none, so that before it began no child of {own} can have had the event "
+        "(immortal time). Begin follow-up of both arms on one day and choose the arm by what was "
+        "known then, or give entry: the column of when a child comes under observation in its arm."
+    )
 
 
 def when(column: str | None, at: Scalar | None, *, read: Read) -> When | None:

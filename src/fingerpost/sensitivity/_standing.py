@@ -351,10 +351,11 @@ def refused(task: SensitivityTask, asked: list[Question]) -> dict[Term, Refusal]
 def _refused(task: SensitivityTask, asked: list[Question]) -> dict[Term, Refusal]:
     found: dict[Term, Refusal] = {}
     for name in dict.fromkeys(one.term.outcome for one in asked if not one.why):
-        seen = Outcome("binary", seen_of(task.cohort, name).astype(float))
+        # Not as a yes or no: an arm in which all were seen holds no event, and is no less told of.
+        seen = Outcome("continuous", seen_of(task.cohort, name).astype(float))
         cohort = replace(task.cohort, outcomes={name: seen})
         own = {
-            replace(one.term, summary="risk", scale="difference"): one.term
+            replace(one.term, summary="mean", scale="difference"): one.term
             for one in asked
             if one.term.outcome == name and not one.why
         }

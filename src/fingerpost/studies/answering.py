@@ -25,18 +25,14 @@ from fingerpost.core.words import listing
 from fingerpost.estimators._answer import spelt_out
 from fingerpost.estimators._outcome import outcome_of
 from fingerpost.estimators._score import score
-from fingerpost.kernels.clusters import recode
 from fingerpost.studies import diagnostics, forms, guard, plan, several
+from fingerpost.studies.cautions import cautions
 from fingerpost.studies.groups import Groups, narrowed, stays
 from fingerpost.studies.guard import Verdict
 from fingerpost.studies.judging import Judgement, judge
 from fingerpost.studies.weights import Indicators, Weighting, from_own
 
 Say = Callable[[str], None]
-UNDECLARED = (
-    "every {level} holds one arm only, and variance is taken by child: errors are as if children "
-    "of one {level} told as much as children of several. Say cluster: {level}"
-)
 SEEN_ONLY = (
     "children whose outcome was not seen are left out by {leaf}, which has no use for the model of "
     "who was seen"
@@ -209,31 +205,13 @@ def _warnings(asking: Asking, terms: list[Term]) -> tuple[tuple[Term, str], ...]
             task = asking.groups.of(term)
             counts = guard.judge_counts(task, term, asking.study.guard)
             found += [(term, one.broken.words) for one in counts if one.verdict != guard.OK]
-        level = undeclared(asking.groups.of(term))
-        if level:
-            found.append((term, UNDECLARED.format(level=level)))
+        own = asking.groups.of(term)
+        found += [(term, words) for words in cautions(asking.study, own, term)]
         if not asking.leaf.censoring and asking.groups.of(term) is not asking.groups.of(
             term, seen=True
         ):
             found.append((term, SEEN_ONLY.format(leaf=asking.name)))
     return tuple(found)
-
-
-def undeclared(task: Task) -> str:
-    """Return the level of clusters that each hold one arm only while variance is taken by child;
-    empty where there is none.
-    """
-    cohort = task.cohort
-    if task.analysis.cluster is not None:
-        return ""
-    for level, codes in cohort.clusters.items():
-        own, keys = recode(codes)
-        if 2 * len(keys) > cohort.n:
-            continue  # clusters of a child or two say nothing
-        pairs = len(np.unique(own.astype(np.int64) * len(cohort.arms) + cohort.arm))
-        if pairs == len(keys):
-            return level
-    return ""
 
 
 def own_weights(asking: Asking, task: Task, *, answer: Answer) -> Answer:

@@ -211,9 +211,10 @@ def test_guard_rails_are_asked_of_who_was_seen():
     cohort = world(4)
     run("survivor_bounds", task(cohort, refit=refit))
     ((outcome, terms, leaves),) = asked
-    assert outcome.kind == "binary" and outcome.observed is None
+    # As a number: of an arm in which all were seen a yes or no would count nobody without.
+    assert outcome.kind == "continuous" and outcome.observed is None
     assert outcome.value.astype(bool).tolist() == cohort.outcomes["score"].observed.tolist()
-    assert leaves == ("aipw",) and terms[0].summary == "risk"
+    assert leaves == ("aipw",) and terms[0].summary == "mean"
 
 
 def test_what_was_imputed_was_not_seen():

@@ -1,0 +1,98 @@
+"""What speaks against an answer without refusing it: how arms were drawn, clusters, subgroups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from fingerpost.core.analysis import Task
+from fingerpost.core.cohort import Cohort
+from fingerpost.core.estimand import Term
+from fingerpost.core.study import Study
+from fingerpost.kernels.clusters import recode, sum_by
+from fingerpost.studies.weights import indicators
+
+Array = NDArray[np.float64]
+UNLIKELY = 0.001  # of a draw as it was declared, over all covariates together
+FEWEST = 10  # units of an arm, fewer of which tell nothing of how they were drawn
+UNDECLARED = (
+    "every {level} holds one arm only, and variance is taken by child: errors are as if children "
+    "of one {level} told as much as children of several. Say cluster: {level}"
+)
+UNEVEN = (
+    "{name} differs between the drawn arms by more than a draw gives (p {p} over all covariates): "
+    "was the draw as declared, and are all who were drawn here?"
+)
+MADE_LATER = (
+    "the subgroups are of {name}, which is none of the covariates: if provision can change it, "
+    "children of one value are not alike in the arms, and the answer among them is of nobody"
+)
+
+
+def cautions(study: Study, task: Task, term: Term) -> Iterator[str]:
+    """Yield what speaks against one term's answer on its own cohort."""
+    level = task.fits.once("undeclared clusters", lambda: undeclared(task))
+    if level:
+        yield UNDECLARED.format(level=level)
+    if study.assignment.randomised and study.given and term.subgroup is None:
+        found = task.fits.once(
+            "uneven draw", lambda: uneven(task.cohort, study.given, study.cluster)
+        )
+        if found is not None:
+            name, p = found
+            yield UNEVEN.format(name=name, p="< 0.0001" if p < 1e-4 else f"= {p:.4f}")
+    column = (term.subgroup or "").partition(" = ")[0]
+    if column and study.linked is None and column not in study.given:
+        yield MADE_LATER.format(name=column)
+
+
+def undeclared(task: Task) -> str:
+    """Return the level of clusters that each hold one arm only while variance is taken by child;
+    empty where there is none.
+    """
+    cohort = task.cohort
+    if task.analysis.cluster is not None:
+        return ""
+    for level, codes in cohort.clusters.items():
+        own, keys = recode(codes)
+        if 2 * len(keys) > cohort.n:
+            continue  # clusters of a child or two say nothing
+        pairs = len(np.unique(own.astype(np.int64) * len(cohort.arms) + cohort.arm))
+        if pairs == len(keys):
+            return level
+    return ""
+
+
+def uneven(cohort: Cohort, given: tuple[str, ...], unit: str | None) -> tuple[str, float] | None:
+    """Return the covariate that differs most between drawn arms, and its p over all covariates
+    (Bonferroni), where a draw of these units would hardly ever give it; None elsewhere.
+
+    Each arm's mean over the units drawn is compared with that of the others, by the normal.
+    """
+    codes, keys = recode(cohort.cluster_codes(unit))
+    size = np.bincount(codes)
+    arm = np.zeros(len(keys), dtype=np.int64)
+    arm[codes] = cohort.arm
+    shown = indicators(cohort, tuple(name for name in given if name in cohort.covariates))
+    worst, count = ("", 0.0), 0
+    for name, column in zip(shown.names, shown.columns, strict=True):
+        means = sum_by(codes, column, n_groups=len(keys)) / size
+        for one in range(1, len(cohort.arms)):
+            away = gap(means[arm == one], means[arm != one])
+            if away is None:
+                continue
+            count += 1
+            worst = max(worst, (name, away), key=lambda each: each[1])
+    p = min(1.0, 2 * count * float(ndtr(-worst[1])))
+    return (worst[0], p) if worst[0] and p < UNLIKELY else None
+
+
+def gap(first: Array, second: Array) -> float | None:
+    """Return how many standard errors two means lie apart, None where too few units tell."""
+    if min(len(first), len(second)) < FEWEST:
+        return None
+    error = float(np.sqrt(first.var(ddof=1) / len(first) + second.var(ddof=1) / len(second)))
+    return abs(float(first.mean() - second.mean())) / error if error > 0 else None
