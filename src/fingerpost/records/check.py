@@ -203,6 +203,8 @@ def look(
             columns.append(wrong.alias(misfit_name(field.name)))
         if not field.missing:
             columns.append(nw.col(field.name).is_null().alias(blank_name(field.name)))
+    if not columns:  # none of its columns is there, which is told of the columns
+        columns.append(nw.lit(0).alias("(nothing)"))
     frame = store.raw(spec.name, rows=rows).select(*columns)
     if spec.of_children and spec.name != "child" and "child_id" in schema:
         frame = with_births(store, frame)

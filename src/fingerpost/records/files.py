@@ -55,6 +55,7 @@ def write_dictionary(path: Path) -> Path:
         words = FORMS[path.suffix]()
     else:
         raise UsageError(f'"{path.name}" ends in none of .md, .html, .json. Name such a file.')
+    keep_others(path, words)
     replace(path, words)
     return path
 
@@ -67,8 +68,24 @@ def write_package(store: Store, path: Path) -> Path:
         for name in store.tables
     }
     columns = {name: store.raw(name).collect_schema().names() for name in store.tables}
-    replace(path, as_json(data_package(paths, columns)))
+    words = as_json(data_package(paths, columns))
+    keep_others(path, words)
+    replace(path, words)
     return path
+
+
+def keep_others(path: Path, words: str) -> None:
+    """Raise UsageError where a file is there that is none of ours: it does not begin as ours do."""
+    if not path.exists() or (path.is_file() and not path.stat().st_size):
+        return
+    begins = words.encode()[:40]
+    with path.open("rb") as stream:
+        if stream.read(len(begins)) == begins:
+            return
+    raise UsageError(
+        f"{path}: this is there already and was not written by fingerpost, so it stays as it is. "
+        "Name another file."
+    )
 
 
 def from_here(file: Path, base: Path) -> str:

@@ -213,6 +213,11 @@ def open_store(path: str | Path, engine: str = "duckdb") -> Store:
             "tables or a DuckDB file."
         )
     load("engines", engine, kind=Engine)
+    if place.is_dir() and (place / UNFINISHED).is_dir():
+        raise Malformed(
+            f"records: {place.name} is not finished: what wrote it was stopped. Run the same "
+            "command again; it goes on where it stopped."
+        )
     manifest = (read_manifest(place) if place.is_dir() else None) or Manifest()
     found = tables_in(place)
     files = {name: file for name, file in found.items() if name in TABLES}
@@ -224,6 +229,9 @@ def open_store(path: str | Path, engine: str = "duckdb") -> Store:
             f"file for each table, named as it is: {listed(sorted(TABLES))}."
         )
     return Store(place, engine, files, unknown, manifest)
+
+
+UNFINISHED = ".parts"  # what a build leaves behind until it is whole
 
 
 def tables_in(place: Path) -> dict[str, TableFile]:
@@ -247,6 +255,16 @@ def tables_in(place: Path) -> dict[str, TableFile]:
         if not parts and not (item.is_file() and item.suffix.lower() in LOOSE):
             continue
         name = item.stem.lower()
+        others = [
+            path.name
+            for path in sorted(item.rglob("*") if parts else ())
+            if path.suffix.lower() in LOOSE and path.suffix.lower() != ".parquet"
+        ]
+        if others:
+            faults.append(
+                f"records: the folder {item.name} holds Parquet parts and {listed(others[:3])} "
+                "beside them. Keep one form."
+            )
         if name in found:
             faults.append(
                 f'records: the table "{name}" is there twice: {found[name].path.name} and '

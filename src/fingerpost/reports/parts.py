@@ -130,6 +130,9 @@ def heading_of(column: str) -> str:
         "power_z": "Power, z",
         "power_t": "Power, t",
         "mdes": "Smallest effect, z",
+        "mdes80": "Smallest effect",
+        "mcse": "Monte Carlo error",
+        "se_over_sd": "Mean SE / SD",
         "mdes_t": "Smallest effect, t",
         **{
             f"{name}_{end}": f"{words} {far}"

@@ -420,18 +420,19 @@ def test_no_fault_tells_the_password(tmp_path, url, words, monkeypatch):
     assert SECRET not in done.output and not (tmp_path / "x").exists()
 
 
-def test_without_sqlalchemy_the_extra_is_named(file, monkeypatch):
+def test_without_the_driver_of_postgresql_the_extra_is_named(tmp_path, monkeypatch):
     import builtins
 
     real = builtins.__import__
 
     def absent(name, *rest, **more):
-        if name.split(".")[0] == "sqlalchemy":
-            raise ModuleNotFoundError(name=name)
+        if name.split(".")[0] == "psycopg":
+            raise ModuleNotFoundError(name="psycopg")
         return real(name, *rest, **more)
 
     monkeypatch.setattr(builtins, "__import__", absent)
-    done = run("--url", f"sqlite:///{file}", "--table", "pupil", "--out", file.parent / "x")
+    place = "postgresql+psycopg://reader@localhost/records"
+    done = run("--url", place, "--table", "pupil", "--out", tmp_path / "x")
     assert done.exit_code == 1 and "pip install 'fingerpost[sql]'" in done.output
 
 

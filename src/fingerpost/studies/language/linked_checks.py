@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from fingerpost.core.errors import listed, nearest
 from fingerpost.core.leaves import Phenotype, RecordsMeasure, load, names
-from fingerpost.core.linked import Linked
+from fingerpost.core.linked import LEVEL_WORDS, Linked
 from fingerpost.core.study import Study
 from fingerpost.studies.language.faults import FaultList
 from fingerpost.studies.language.form import Document
@@ -29,6 +29,7 @@ def check_linked(document: Document, study: Study, faults: FaultList) -> None:
     if linked.phenotype:
         check_group(linked, faults)
     check_over_time(linked, study, faults)
+    check_apart(linked, faults)
     if isinstance(document.outcomes, dict):
         faults.add("outcomes", "name columns, but arms are those of linked records. Write a list.")
         return
@@ -39,6 +40,24 @@ def check_linked(document: Document, study: Study, faults: FaultList) -> None:
     if study.cluster not in (None, *LEVELS):
         words = f'"{study.cluster}" is not a level of linked records. Allowed: {listed(LEVELS)}.'
         faults.add("assignment.observed.cluster", words)
+
+
+def check_apart(linked: Linked, faults: FaultList) -> None:
+    """Note arms that share a recorded level and differ in nothing else: a child is of one."""
+    plain = [
+        (arm, one)
+        for arm, one in linked.strategies
+        if one.within is None and one.after is None and not one.dose and one.through is None
+    ]
+    for at, (arm, one) in enumerate(plain):
+        for other, two in plain[at + 1 :]:
+            shared = [level for level in one.levels if level in two.levels]
+            if shared:
+                words = [LEVEL_WORDS[level] for level in shared]
+                faults.add(
+                    "arms",
+                    f"{arm} and {other} both hold {listed(words)}. Each child is of one arm.",
+                )
 
 
 def check_group(linked: Linked, faults: FaultList) -> None:
