@@ -100,62 +100,65 @@ class Section:
     parts: tuple[Part, ...] = field(default=())
 
 
+# Names of columns that are no words of their own.
+HEADINGS: dict[str, str] = {
+    "r2_exposure": "R² of exposure",
+    "r2_outcome": "R² of outcome",
+    "partial_r2": "Partial R²",
+    "rv": "Robustness value",
+    "rv_alpha": "Robustness value, interval",
+    "se": "SE",
+    "df": "df",
+    **{name: name for name in ("t", "h", "b", "p", "q", "F", "delta", "gamma")},
+    "f": "F",
+    "effective_f": "Effective F",
+    "p_holm": "p, Holm",
+    "r_max": "R² at most",
+    "r2_short": "R² without covariates",
+    "r2": "R²",
+    "delta_for_null": "delta for nothing",
+    "second_arm": "In the second arm",
+    "sd": "SD",
+    "icc": "ICC",
+    "cac": "Cluster autocorrelation",
+    "iac": "Individual autocorrelation",
+    "power_z": "Power, z",
+    "power_t": "Power, t",
+    "mdes": "Smallest effect, z",
+    "mdes80": "Smallest effect",
+    "mcse": "Monte Carlo error",
+    "se_over_sd": "Mean SE / SD",
+    "mdes_t": "Smallest effect, t",
+    **{
+        f"{name}_{end}": f"{words} {far}"
+        for name, words in (("sd", "SD"), ("icc", "ICC"))
+        for end, far in (("lo", "from"), ("hi", "to"))
+    },
+    "lo": "From",
+    "hi": "To",
+    "of": "Probability of",
+    "beside": "Children seen for",
+    "se_kind": "Kind of SE",
+    "adjusted_se": "Adjusted SE",
+    "e_value": "E-value",
+    "e_value_limit": "E-value of the limit",
+    "outside_share": "Outside support",
+    "effective_first": "Effective size, first arm",
+    "effective_second": "Effective size, second arm",
+    "largest": "Largest weight",
+    "largest_share": "Largest share of a child",
+    "largest_cluster_share": "Largest share of a cluster",
+}
+
+
 def heading_of(column: str) -> str:
     """Return a column's name as a heading.
 
     >>> heading_of("smd_before"), heading_of("r2_exposure")
     ('SMD before', 'R² of exposure')
     """
-    special = {
-        "r2_exposure": "R² of exposure",
-        "r2_outcome": "R² of outcome",
-        "partial_r2": "Partial R²",
-        "rv": "Robustness value",
-        "rv_alpha": "Robustness value, interval",
-        "se": "SE",
-        "df": "df",
-        **{name: name for name in ("t", "h", "b", "p", "q", "F", "delta", "gamma")},
-        "f": "F",
-        "effective_f": "Effective F",
-        "p_holm": "p, Holm",
-        "r_max": "R² at most",
-        "r2_short": "R² without covariates",
-        "r2": "R²",
-        "delta_for_null": "delta for nothing",
-        "second_arm": "In the second arm",
-        "sd": "SD",
-        "icc": "ICC",
-        "cac": "Cluster autocorrelation",
-        "iac": "Individual autocorrelation",
-        "power_z": "Power, z",
-        "power_t": "Power, t",
-        "mdes": "Smallest effect, z",
-        "mdes80": "Smallest effect",
-        "mcse": "Monte Carlo error",
-        "se_over_sd": "Mean SE / SD",
-        "mdes_t": "Smallest effect, t",
-        **{
-            f"{name}_{end}": f"{words} {far}"
-            for name, words in (("sd", "SD"), ("icc", "ICC"))
-            for end, far in (("lo", "from"), ("hi", "to"))
-        },
-        "lo": "From",
-        "hi": "To",
-        "of": "Probability of",
-        "beside": "Children seen for",
-        "se_kind": "Kind of SE",
-        "adjusted_se": "Adjusted SE",
-        "e_value": "E-value",
-        "e_value_limit": "E-value of the limit",
-        "outside_share": "Outside support",
-        "effective_first": "Effective size, first arm",
-        "effective_second": "Effective size, second arm",
-        "largest": "Largest weight",
-        "largest_share": "Largest share of a child",
-        "largest_cluster_share": "Largest share of a cluster",
-    }
-    if column in special:
-        return special[column]
+    if column in HEADINGS:
+        return HEADINGS[column]
     words = column.replace("_", " ")
     for short, long in (("smd", "SMD"), ("vr ", "Variance ratio "), ("ks ", "KS ")):
         if words.startswith(short):
