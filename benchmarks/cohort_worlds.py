@@ -156,11 +156,13 @@ def count(events: NDArray[np.int64], exposure: Array) -> Outcome:
 
 
 def exits(of: Lives) -> NDArray[np.int64]:
-    """Return the day on which each child's follow-up ends: (n,) of the whole block."""
+    """Return the day on which each child's follow-up by hospitals ends, which goes on after state
+    schools: (n,) of the whole block.
+    """
     families = of.world.families
     last = np.full(families.size, _days.COUNT - 1)
     end = calendar_end(families.reception, last)
-    return np.minimum.reduce([end, of.roll.left - 1, of.world.health.died, of.roll.opted_out])
+    return np.minimum.reduce([end, of.world.health.died, of.roll.opted_out])
 
 
 def calendar_end(reception: NDArray[np.int64], term: NDArray[np.int64]) -> NDArray[np.int64]:

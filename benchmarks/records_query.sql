@@ -39,10 +39,10 @@ cohort AS (
         3 * academic_year + 1 AS zero_term
     FROM born JOIN year_1 USING (child_id)
     ANTI JOIN (
-        SELECT child_id FROM death JOIN year_1 USING (child_id) WHERE known_from <= zero
+        SELECT child_id FROM death JOIN year_1 USING (child_id) WHERE death_date <= zero
     ) USING (child_id)
     ANTI JOIN (
-        SELECT child_id FROM opt_out JOIN year_1 USING (child_id) WHERE known_from <= zero
+        SELECT child_id FROM opt_out JOIN year_1 USING (child_id) WHERE opted_out_date <= zero
     ) USING (child_id)
 ),
 seen AS (
@@ -78,6 +78,8 @@ followed AS (
             END END,
             died, left_out
         ) AS exit_date,
+        -- Hospitals see a child who has left state schools; only death and an opt-out end it.
+        least(make_date(last_year, 8, 31), died, left_out) AS open_date,
         least(
             3 * last_year + 2,
             CASE WHEN last_term < 3 * last_year + 1 THEN last_term END,
@@ -109,7 +111,7 @@ absent AS (
 ),
 episodes AS (
     SELECT
-        child_id, hes.known_from, admission_method, zero, exit_date,
+        child_id, hes.known_from, admission_method, zero, open_date,
         coalesce(birth_date, birth_month + 14) AS born,
         coalesce(episode_start, admission_date, episode_end, discharge_date) AS begins,
         coalesce(episode_end, discharge_date, episode_start, admission_date) AS stops,
@@ -139,19 +141,19 @@ begun AS (
 ),
 stays AS (
     SELECT
-        child_id, zero, exit_date, min(a) AS admitted, bool_or(birth) AS birth,
+        child_id, zero, open_date, min(a) AS admitted, bool_or(birth) AS birth,
         max(admission_method) FILTER (opens) AS method
     FROM (
         SELECT *, sum(opens::INT) OVER (
             PARTITION BY child_id ORDER BY a, place, z, episode_id
         ) AS stay FROM begun
     )
-    GROUP BY child_id, zero, exit_date, stay
+    GROUP BY child_id, zero, open_date, stay
 ),
 admitted AS (
     SELECT child_id, count(*) AS unplanned_admissions
     FROM stays
-    WHERE NOT birth AND admitted > zero AND admitted <= exit_date
+    WHERE NOT birth AND admitted > zero AND admitted <= open_date
         AND method IN ('21', '22', '23', '24', '25', '28', '2A', '2B', '2D')
     GROUP BY child_id
 ),
@@ -215,10 +217,10 @@ SELECT
     unauthorised_absence::DOUBLE AS unauthorised_absence,
     CASE WHEN sessions > 0 THEN sessions END AS "unauthorised_absence exposure",
     coalesce(unplanned_admissions, 0)::DOUBLE AS unplanned_admissions,
-    (exit_date - zero) / 365.25 AS "unplanned_admissions exposure",
+    (open_date - zero) / 365.25 AS "unplanned_admissions exposure",
     ks2_maths
 FROM cohort
-JOIN (SELECT child_id, exit_date FROM followed) USING (child_id)
+JOIN (SELECT child_id, open_date FROM followed) USING (child_id)
 LEFT JOIN absent USING (child_id)
 LEFT JOIN admitted USING (child_id)
 LEFT JOIN early USING (child_id)

@@ -39,6 +39,8 @@ from suites.panel_worlds import NEVER, PanelWorld, ask, task  # noqa: E402
 FULL, CHUNK, FIRST_SEED = 1_000, 50, 700_000
 FOLDER = ROOT / "build" / "rollout-coverage"
 PAGE = ROOT / "docs" / "manual" / "rollout-coverage.md"
+SMALL = ROOT / "benchmarks" / "SMALL_WAVES.md"  # by small_wave_coverage.py: the page's next part
+CHANCES = ROOT / "benchmarks" / "WAVE_CHANCES.md"  # by wave_chances.py: its last
 COVERED, HONEST = (0.92, 0.98), (0.93, 1.07)
 MOST_MCSE, MOST_BIAS = 3.5, 0.10
 
@@ -135,9 +137,16 @@ def version() -> str:
     """Return eight letters that change with what is asked and with the code of panel leaves."""
     told = hashlib.sha256(repr((asked(), LAYOUTS, DRIFTS)).encode())
     package = ROOT / "src" / "fingerpost"
-    for name in ("exposure_gls", "staggered", "two_way", "two_periods", "wave_means"):
+    for name in (
+        "exposure_gls",
+        "staggered",
+        "two_way",
+        "two_periods",
+        "wave_means",
+        "small_waves",
+    ):
         told.update((package / "kernels" / f"{name}.py").read_bytes())
-    for name in (*leaves(), "_panel", "_group_time", "_drawn_waves"):
+    for name in (*leaves(), "_panel", "_group_time", "_drawn_waves", "_wave_errors"):
         told.update((package / "estimators" / f"{name}.py").read_bytes())
     return told.hexdigest()[:8]
 
@@ -235,7 +244,8 @@ def page(found: np.ndarray) -> str:
             missed.append(f"- {words}: {', '.join(faults)}")
     told = "\n".join(missed) or "None."
     head = HEAD.format(day=f"{date.today():%d %B %Y}", count=len(found), missed=told)
-    return "\n".join([f"{head}| {' | '.join(COLUMNS)} |", LINE, *lines, ""])
+    small = "\n\n".join(each.read_text(encoding="utf-8").rstrip() for each in (SMALL, CHANCES))
+    return "\n".join([f"{head}| {' | '.join(COLUMNS)} |", LINE, *lines, "", small, ""])
 
 
 def main() -> None:

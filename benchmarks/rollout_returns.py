@@ -17,12 +17,14 @@ from pathlib import Path
 import numpy as np
 
 from fingerpost.core.analysis import Analysis, PanelTask
+from fingerpost.core.drawn import Drawn
 from fingerpost.core.estimand import Target, Term, pair
 from fingerpost.core.leaves import Estimator, load
 from fingerpost.core.panel import Panel, PanelOutcome
 from fingerpost.core.seeds import stream
 from fingerpost.studies.document import read_study
-from fingerpost.studies.rollouts.drawing import Drawn, replay
+from fingerpost.studies.rollouts import drawing
+from fingerpost.studies.rollouts.drawing import replay
 from fingerpost.studies.rollouts.frozen import Frozen, freeze
 
 PLAN = Path(__file__).resolve().parents[1] / "examples" / "rollouts" / "england.yaml"
@@ -41,7 +43,9 @@ def outcomes(units: int, periods: int) -> np.ndarray:
     return mean
 
 
-def p_of(drawn: Drawn, mean: np.ndarray, periods: tuple[str, ...], analysis: Analysis) -> float:
+def p_of(
+    drawn: drawing.Drawn, mean: np.ndarray, periods: tuple[str, ...], analysis: Analysis
+) -> float:
     """Return the p-value of the randomisation test on areas that returned every period."""
     at = {name: periods.index(name) if name else -1 for name in drawn.frozen.begins}
     begins = np.array([at[drawn.frozen.begins[code]] for code in drawn.chosen])
@@ -56,9 +60,12 @@ def p_of(drawn: Drawn, mean: np.ndarray, periods: tuple[str, ...], analysis: Ana
         begun[kept].astype(int),
         {"y": outcome},
         adopted=begins[kept],
+        drawn=np.flatnonzero(kept),
+        begins=np.array([at[name] for name in drawn.frozen.begins]),
     )
     leaf = load("estimators", "randomisation_test", kind=Estimator)
-    task = PanelTask(panel, (TERM,), analysis, 0, drawn.permutations(REPLAYED))
+    own = Drawn(drawn.allocation, drawn.permutations(REPLAYED))
+    task = PanelTask(panel, (TERM,), analysis, 0, own)
     found = leaf.run(task).regions[0].p
     assert found is not None
     return found

@@ -46,6 +46,8 @@ BEARS: dict[str, tuple[str, ...]] = {
     "form of the effect": (),
     "independent leaving": (),
     "independent entry": (),
+    "drawn as said": (),
+    "normal intercepts": (),
 }
 NEEDS_A_TARGET = {"calibration", "e_value", "tipping_point", "bias_analysis"}
 OF_TIMES = {"e_value", "tipping_point"}

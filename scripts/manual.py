@@ -26,6 +26,7 @@ from _manual_words import (
 )
 
 from fingerpost.core.leaves import Estimator, Sensitivity, menu
+from fingerpost.england.extract_page import extracts_page
 from fingerpost.records.dictionary import as_markdown
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -208,6 +209,7 @@ def main() -> None:
     for name, text in written.items():
         (MANUAL / name).write_text(text, encoding="utf-8")
     (MANUAL / "data-dictionary.md").write_text(as_markdown(), encoding="utf-8")
+    (MANUAL / "england-extracts.md").write_text(extracts_page(), encoding="utf-8")
     print(f"Wrote {len(written) + 1} pages in docs/manual.")
 
 

@@ -106,7 +106,7 @@ def estimates(results: dict[str, Any], estimator: str, contrast: str) -> list[di
 def test_with_need_of_all_a_planted_gap_is_found(tmp_path: Path) -> None:
     import jsonschema
 
-    code, results, told = answered(tmp_path, "universal_need", children=30_000, whole=True)
+    code, results, told = answered(tmp_path, "universal_need", children=20_000, whole=True)
     assert code == 0 and results["synthetic"]
     jsonschema.validate(results, schema())
     (found,) = estimates(results, "equal_need", "boys v girls")
@@ -116,7 +116,7 @@ def test_with_need_of_all_a_planted_gap_is_found(tmp_path: Path) -> None:
 
 
 def test_with_need_at_concern_the_answer_is_for_children_with_a_concern(tmp_path: Path) -> None:
-    code, results, _ = answered(tmp_path, "concern_only_need", children=15_000)
+    code, results, _ = answered(tmp_path, "concern_only_need", children=12_000)
     assert code == 0
     (found,) = estimates(results, "equal_need", "boys v girls")
     assert found["subgroup"] == "children of whom a concern was raised"
@@ -124,7 +124,7 @@ def test_with_need_at_concern_the_answer_is_for_children_with_a_concern(tmp_path
 
 
 def test_with_need_of_the_provided_alone_we_cannot_tell(tmp_path: Path) -> None:
-    code, results, told = answered(tmp_path, "provided_only_need", children=20_000)
+    code, results, told = answered(tmp_path, "provided_only_need", children=12_000)
     assert code == 4 and results["status"] == "refused"
     assert not estimates(results, "equal_need", "boys v girls")
     assert estimates(results, "observed", "boys v girls")

@@ -12,6 +12,7 @@ int8 overflow of age³: integer columns are widened on reading.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ import polars as pl
 import pyreadstat
 import pytest
 
+from fingerpost.cli._comparing import compared, read_side
+from fingerpost.cli._gap import WITHIN, gaps
 from fingerpost.cohorts.table import read_records
 from fingerpost.release.clear import clear
 from fingerpost.reports.results import results as results_of
@@ -66,7 +69,7 @@ def ordinary(results: dict[str, Any], estimator: str) -> dict[str, Any]:
         row
         for table in results["diagnostics"]["ordinary_errors"]
         for row in table["rows"]
-        if row["estimator"] == estimator
+        if row["estimator"] == estimator and row["convention"] == "ordinary least squares"
     ]
     assert len(rows) == 1
     return rows[0]
@@ -139,3 +142,35 @@ def test_narrow_integers_do_not_overflow(tmp_path, survey):
     study.write_text(text, encoding="utf-8")
     found = estimate(answers(study), "ipw", "att")
     assert found["value"] == pytest.approx(estimate(survey, "ipw", "att")["value"], abs=1e-9)
+
+
+def test_the_gap_between_the_experiment_and_its_re_analysis(tmp_path, trial, survey):
+    sides = []
+    for name, found in (("survey", survey), ("trial", trial)):
+        (tmp_path / f"{name}.json").write_text(json.dumps(found), encoding="utf-8")
+        sides.append(read_side(tmp_path / f"{name}.json"))
+    by = {gap.emulated["estimator"]: gap for gap in gaps(compared(*sides))}
+    # 1794.3424 by the experiment, 1782.2085 by weighting (Cunningham 2021), -8497.516 raw.
+    assert by["ipw"].gap == pytest.approx(1794.3424 - 1782.2085, abs=1e-3)
+    assert by["ipw"].unadjusted == pytest.approx(1794.3424 + 8497.516, abs=1e-3)
+    assert by["ipw"].chance == by["aipw"].chance == WITHIN
+    # The men who had a place are in both, so no standard error of the gap is made up.
+    assert by["ipw"].independent is None
+    told = by["ipw"].omitted
+    assert told is not None and told.estimate == pytest.approx(699.13, abs=0.01)
+    assert 0.015 < told.strength < 0.0165
+
+
+def test_subgroups_of_the_experiment_are_drawn_towards_one_another():
+    found = answers(ROOT / "examples/trials/nsw_subgroups.yaml")
+    (table,) = found["diagnostics"]["subgroups_pooled"]
+    by = {row["subgroup"]: row for row in table["rows"]}
+    # Differences of means in the file itself: 3192.03 and 1154.05, 1373.49 and 3709.34.
+    assert by["nodegree = 0"]["estimate"] == pytest.approx(3192.03, abs=0.01)
+    assert by["marr = 1"]["estimate"] == pytest.approx(3709.34, abs=0.01)
+    for column in ("nodegree", "marr"):
+        few, many = sorted((by[f"{column} = {at}"] for at in (0, 1)), key=lambda row: row["kept"])
+        # The less sure is drawn the further, and neither past the other.
+        assert abs(few["estimate"] - few["pooled"]) > abs(many["estimate"] - many["pooled"])
+        apart = few["estimate"] - many["estimate"]
+        assert 0 < (few["pooled"] - many["pooled"]) / apart < 1

@@ -125,7 +125,7 @@ def test_what_drift_of_trends_allows(mpdta):
     `CallawaySantAnna(base_period="universal")`, mean over exposures. Intervals here are wider than
     there, where the drift is taken as known.
     """
-    found = group_time.run(PanelTask(mpdta, (asked("simple"),), Analysis(())))
+    found = group_time.run(PanelTask(mpdta, (asked("exposure_average"),), Analysis(())))
     (table,) = (table for table in found.tables if table.name == "trend_bounds")
     ends = {0.5: (-0.1078, -0.0467), 1.0: (-0.1384, -0.0161), 2.0: (-0.1995, 0.0451)}
     theirs = {0.5: (-0.1469, -0.0075), 1.0: (-0.1775, 0.0230), 2.0: (-0.2387, 0.0842)}

@@ -12,11 +12,13 @@ from typing import Any
 
 from fingerpost.core import leaves
 from fingerpost.core.analysis import Analysis, Task
+from fingerpost.core.assignment import Observed
 from fingerpost.core.cohort import Cohort
 from fingerpost.core.estimand import Target, Term, pair
 from fingerpost.core.leaves import Estimator
 from suites import (
     cutoff_worlds,
+    drawn_worlds,
     instrument_worlds,
     over_time_worlds,
     school_worlds,
@@ -25,10 +27,19 @@ from suites import (
 )
 
 MENU = leaves.menu("estimators", Estimator)
-LEAVES = {name: leaf for name, leaf in MENU.items() if leaf.takes == "cohort"}
-EQUAL = ("g_estimation", "regression")  # coefficients: a truth only where effects are equal
+# Tests over draws give p-values and intervals and no estimate: they have tests of their own.
+NO_ESTIMATE = ("permutation_test",)
+LEAVES = {
+    name: leaf for name, leaf in MENU.items() if leaf.takes == "cohort" and name not in NO_ESTIMATE
+}
+EQUAL = (
+    "g_estimation",
+    "mixed",
+    "regression",
+)  # coefficients: a truth only where effects are equal
 FAMILY = {"iv": "instrument", "rdd": "cutoff", "survival": "time", "within": "school"}
 FAMILY |= dict.fromkeys(EQUAL, "equal") | {"time_varying": "over time"}
+FAMILY |= {"by_stratum": "drawn", "cluster_means": "drawn"}
 OPTIONS: dict[str, dict[str, object]] = {
     "double_ml": {"learner": "linear"},  # the default learner has a slow test of its own
     "rdd": cutoff_worlds.options(),
@@ -54,15 +65,29 @@ ASIDE: dict[str, dict[str, object]] = {
 COARSE = {"subclassification": "strata leave bias within them by design"}
 LET_OFF: dict[str, dict[str, str]] = {
     "flip": {"incremental": "the odds of the first arm are multiplied: another question"},
-    "sum": {"matching": "matches are resampled around a curve", "rdd": "robust, by nearest"},
+    "sum": {
+        "cluster_means": "HC2 divides by what each cluster leaves to others",
+        "mixed": "its errors are of a model and not of influence",
+        "matching": "matches are resampled around a curve",
+        "rdd": "robust, by nearest",
+    },
     "jackknife": {
         "matching": "who is matched changes by jumps",
         "rdd": "robust variance by nearest neighbours, and a bandwidth that is chosen",
         "double_ml": "what is learnt is taken as known: it is of second order",
+        "cluster_means": "HC2, and strata as effects",
+        "mixed": "Kenward and Roger's, of a model and not of influence",
         **COARSE,
     },
-    "doubling": {"rdd": "the bandwidth depends on the number of children"},
-    "weights": {"rdd": "the bandwidth depends on the number of children", **COARSE},
+    "doubling": {
+        "rdd": "the bandwidth depends on the number of children",
+        "mixed": "copies of children make schools look more alike within than they are",
+    },
+    "weights": {
+        "mixed": "it has no use for sampling weights",
+        "rdd": "the bandwidth depends on the number of children",
+        **COARSE,
+    },
 }
 
 
@@ -103,6 +128,9 @@ class Place:
             return school_worlds.SchoolWorld(**size, kind=self.kind, scale=self.scale)
         if self.family == "over time":
             return over_time_worlds.OverTimeWorld(n=self.n, schools=self.schools, kind=self.kind)
+        if self.family == "drawn":
+            whole = self.leaf == "cluster_means"
+            return drawn_worlds.DrawnWorld(**size, kind=self.kind, whole=whole)
         equal = self.family == "equal"
         return worlds.World(**size, kind=self.kind, equal_effects=equal, two_kinds=self.two_kinds)
 
@@ -135,7 +163,13 @@ class Place:
     def task(self, cohort: Cohort, *terms: Term, **more: object) -> Task:
         """Return the task, clustered by school."""
         given = getattr(self.world, "given", worlds.GIVEN)
-        told = Analysis(given, cluster="school", stream="test", options={**self.options, **more})
+        told = Analysis(
+            given,
+            assignment=getattr(self.world, "assignment", Observed()),
+            cluster="school",
+            stream="test",
+            options={**self.options, **more},
+        )
         return Task(cohort, terms, told)
 
     def ask(self, cohort: Cohort, *terms: Term, **more: object):

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fingerpost.core.allocation import Permutations
+from fingerpost.core.allocation import Allocation, Permutations
 from fingerpost.core.analysis import Analysis, PanelTask
 from fingerpost.core.assignment import Observed, Randomised, Schedule
+from fingerpost.core.drawn import Drawn
 from fingerpost.core.estimand import Target, Term, pair
 from fingerpost.core.panel import Panel, PanelOutcome
 
@@ -123,8 +124,23 @@ def task(
     """Return a task, of an order that was drawn, with the draws that were possible, or was not."""
     assignment = Randomised("staggered", cluster, schedule=schedule(panel)) if drawn else Observed()
     told = Analysis(given, assignment=assignment, cluster=cluster, stream="test", options=options)
-    permutations = shuffles(panel, draws) if drawn and draws else None
-    return PanelTask(panel, terms, told, anticipation, permutations)
+    asked = PanelTask(panel, terms, told, anticipation)
+    return with_draws(asked, shuffles(panel, draws)) if drawn and draws else asked
+
+
+def with_draws(
+    asked: PanelTask, draws: Permutations, chances: np.ndarray | None = None, counted: int = 0
+) -> PanelTask:
+    """Return a task with the draws that were possible; chances: (units of them, waves)."""
+    panel = asked.panel
+    names = panel.units
+    if "area" in panel.clusters:
+        names = tuple(str(at) for at in panel.clusters["area"])
+    allocation = Allocation(draws.units, draws.arms, draws.codes[0], chances, draws=counted)
+    drawn = Drawn(allocation, draws)
+    begins = np.array([-1 if name == "never" else int(name[1:]) for name in draws.arms])
+    placed = replace(panel, drawn=drawn.places(names), begins=begins)
+    return replace(asked, panel=placed, drawn=drawn)
 
 
 def with_means(panel: Panel, mean: np.ndarray) -> Panel:

@@ -317,7 +317,9 @@ def made_by(leaf: str) -> frozenset[str]:
     return frozenset(table.name for table in (*found.tables, *answer.tables))
 
 
-@pytest.mark.parametrize("leaf", sorted(MENU))
+# A leaf that leans on a draw has no answer in these worlds, where nothing was drawn; its tables are
+# held in units/estimators.
+@pytest.mark.parametrize("leaf", sorted(name for name, one in MENU.items() if not one.drawn))
 def test_a_study_of_the_leaf_alone_has_every_table_that_its_assumptions_name(leaf):
     named = {one.diagnostic for one in MENU[leaf].assumes if one.diagnostic}
     assert not named - made_by(leaf)
@@ -400,6 +402,14 @@ UNTESTABLE: dict[str, Recovered | Believed] = {
         "it says what an arm is, and that children do not share it: two kinds of support under "
         "one name give one answer, with no parameter that would part them; where arms were "
         "recorded wrongly, bias_analysis (misclassified_exposure) gives the truth back"
+    ),
+    "drawn as said": Believed(
+        "a ledger that is verified shows that the draw was made as said; without one the records "
+        "hold its result alone, of which balance shows what was recorded"
+    ),
+    "normal intercepts": Believed(
+        "with few clusters no test tells a normal from another law; that intercepts have nothing "
+        "to do with the arm is what drawing clusters gives"
     ),
     "positivity over time": Believed(
         "the guard rails judge the weights of those who follow on, and refuse where few hold them "

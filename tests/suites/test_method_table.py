@@ -49,6 +49,20 @@ class Row:
 
 
 TABLE = {
+    # of arms that were drawn: by the draw alone, or by a working model (then a coefficient)
+    "by_stratum": Row(("ate",), "k", guard="exempt", drawn=True),
+    "cluster_means": Row(("ate",), "k", scales=("difference",), guard="exempt", drawn=True),
+    "permutation_test": Row(
+        ("ate",),
+        "pairwise",
+        scales=("difference",),
+        outcomes=("continuous", "binary"),
+        guard="exempt",
+        drawn=True,
+    ),
+    "mixed": Row(
+        ("conditional",), "k", scales=("difference",), outcomes=("continuous",), guard="exempt"
+    ),
     # difference and ratio of standardised means; every target also trimmed; k arms
     "ipw": Row(MARGINAL, "k", trimmed=True),
     "ipw_ra": Row(MARGINAL, "k", trimmed=True),

@@ -16,8 +16,8 @@ from fingerpost.core.errors import TooFew, Unanswerable, UsageError
 from fingerpost.core.inference import intervals, standard_errors
 from fingerpost.core.leaves import Estimator
 from fingerpost.core.panel import Panel
-from fingerpost.estimators._group_time import trends_before
 from fingerpost.estimators._panel import units_of
+from fingerpost.estimators._trends_before import trends_before
 from suites.panel_worlds import NEVER, PanelWorld, ask, means, rows, schools, task, with_means
 
 UNITS = Path(__file__).resolve().parents[1] / "units" / "estimators"
@@ -248,10 +248,11 @@ def test_an_exposure_without_units_still_waiting_is_refused_by_name(name: str) -
 @pytest.mark.parametrize("name", NAMES)
 def test_units_that_had_provision_from_the_first_are_left_out_and_counted(name: str) -> None:
     panel = world_of(name).draw(12)
-    early = replace(panel, adopted=np.where(np.arange(80) < 5, 0, panel.adopted))
     asked = task(panel, ask("simple"), drawn=LEAVES[name].drawn)
+    panel = asked.panel
+    early = replace(panel, adopted=np.where(np.arange(80) < 5, 0, panel.adopted))
     found = LEAVES[name].run(replace(asked, panel=early))
-    kept = LEAVES[name].run(replace(asked, panel=rows(panel, np.arange(5, 80))))
+    kept = LEAVES[name].run(replace(asked, panel=panel.take(np.arange(5, 80))))
     # Their children still tell of the spread of children within a cell.
     assert values(found) == pytest.approx(values(kept), rel=1e-3)
     if name not in TESTS:

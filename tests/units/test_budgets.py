@@ -28,6 +28,10 @@ POSITIONAL = 2
 RAISED: dict[str, str] = {
     "cli/study_run.py:run": "0011-a-commands-options.md",
     "cli/rollout_analyse.py:analyse": "0011-a-commands-options.md",
+    "cli/trial_randomise.py:randomise": "0011-a-commands-options.md",
+    "cli/trial_note.py:note": "0011-a-commands-options.md",
+    "cli/trial_boundaries.py:boundaries": "0011-a-commands-options.md",
+    "cli/trial_power.py:power": "0011-a-commands-options.md",
 }
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef

@@ -82,7 +82,7 @@ def without_encoding(found: list[ast.AST]) -> Iterator[int]:
             continue
         named = {word.arg for word in node.keywords}
         function = node.func
-        if "encoding" in named or None in named:
+        if "encoding" in named or None in named or ast.unparse(function) == "os.open":
             continue
         if isinstance(function, ast.Attribute) and function.attr in TEXT_METHODS:
             if len(node.args) <= TEXT_METHODS[function.attr]:
@@ -118,6 +118,7 @@ def called(function: ast.expr) -> str:
         ("p.write_text(words)", [1]),
         ("p.write_text(words, 'utf-8')", []),
         ("os.fdopen(handle, 'w')", [1]),
+        ("os.open(folder, os.O_RDONLY)", []),
     ],
 )
 def test_the_measure_sees_a_missing_encoding(code, lines):

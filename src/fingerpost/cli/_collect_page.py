@@ -53,6 +53,7 @@ def write_page(found: Board, path: Path, *, draw: Path | None, hexmap: Path | No
         ),
         hexmap=hexmap,
         made_by=f"fingerpost {fingerpost.__version__}",
+        synthetic=found.rounds.synthetic,
     )
     write_collection_page(page, path)
 

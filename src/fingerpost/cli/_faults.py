@@ -17,6 +17,8 @@ from fingerpost.core.errors import FingerpostError
 FAULT = 1
 BUG = 70
 STOPPED = 130
+# Faults that are told at once: whoever has more has made one slip many times over.
+MOST_LINES = 20
 DEBUG = "FINGERPOST_DEBUG"
 # typer ends these itself: a wish to stop, a wrong option.
 TYPERS_OWN = (typer.Exit, typer.Abort, typer.BadParameter, BrokenPipeError)
@@ -69,12 +71,18 @@ def told(error: BaseException) -> tuple[list[str], int]:
     if stopped(error):
         return ["Stopped. Nothing is half-written."], STOPPED
     if isinstance(error, FingerpostError):
-        return [" ".join(problem.split()) for problem in error.problems], error.exit_code
+        lines = [" ".join(problem.split()) for problem in error.problems[:MOST_LINES]]
+        if len(error.problems) > MOST_LINES:
+            more = len(error.problems) - MOST_LINES
+            lines.append(f"… and {more:,} more. Mend these, and see what is left.")
+        return lines, error.exit_code
     if isinstance(error, MemoryError):
         return ["The machine ran out of memory. Give it more, or study fewer children."], FAULT
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
-        return [f"{where}{error.strerror}. Check the path, its permissions and the disk."], FAULT
+        # What a library adds to the system's own words is for its makers.
+        words = os.strerror(error.errno) if error.errno else error.strerror
+        return [f"{where}{words}. Check the path, its permissions and the disk."], FAULT
     if isinstance(error, ModuleNotFoundError):
         package = (error.name or "?").split(".")[0]
         if package != "fingerpost":

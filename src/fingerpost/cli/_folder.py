@@ -104,9 +104,8 @@ def naming(path: Path) -> Iterator[None]:
         elsewhere = isinstance(named, str) and not Path(named).absolute().is_relative_to(above)
         if not error.strerror or elsewhere:
             raise
-        raise FingerpostError(
-            f"{path}: {error.strerror}. Make room there or name another place."
-        ) from None
+        words = os.strerror(error.errno) if error.errno else error.strerror
+        raise FingerpostError(f"{path}: {words}. Make room there or name another place.") from None
 
 
 def publish(

@@ -59,10 +59,26 @@ def reform(out: Path, *, say: Say) -> tuple[Output, Path, str]:
     choices = Choices(made / "panel.csv", draw=made / "draw")
     study = chosen(made / "study.yaml", choices)
     power = planned(study, made, out / PLAN, say=say)
-    output = answered(study, choices, base=made, say=say)
+    output = with_truth(answered(study, choices, base=made, say=say))
     say("writing the report")
     write_folder(output, out / NAME)
     return output, out / NAME, power
+
+
+def with_truth(output: Output) -> Output:
+    """Return the output with what was planted: alike everywhere and at once, so that every target
+    is of that size.
+    """
+    from dataclasses import replace
+
+    rollout = output.study.rollout
+    effect = None if rollout is None or rollout.power is None else rollout.power.effect
+    if effect is None:
+        return output
+    terms = dict.fromkeys(
+        [result.term for result in output.results] + [one.region.term for one in output.regions]
+    )
+    return replace(output, truth=tuple((term, effect) for term in terms))
 
 
 def make(folder: Path, *, say: Say) -> None:

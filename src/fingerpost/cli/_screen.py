@@ -14,6 +14,7 @@ from textwrap import fill
 
 Say = Callable[[str], None]
 WIDEST = 100
+MADE_UP = "the records are made up: no real child is in them"
 MARGIN = 10
 
 
@@ -39,6 +40,11 @@ def labelled(label: str, paragraphs: Iterable[str], margin: int = MARGIN) -> str
         )
         first = " " * margin
     return "\n".join(lines)
+
+
+def marked(synthetic: bool) -> list[str]:
+    """Return the line that comes first where all is made up, as a list of one or none."""
+    return [labelled("Synthetic", [MADE_UP])] if synthetic else []
 
 
 def listed_lines(label: str, lines: Iterable[object]) -> str:

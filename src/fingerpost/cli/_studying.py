@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fingerpost.cli._folder import WRITTEN, check_folder, check_json, publish, undated
-from fingerpost.cli._screen import Say, labelled, listed_lines, shown
+from fingerpost.cli._screen import MADE_UP, Say, labelled, listed_lines, shown
 from fingerpost.cli._truth import with_truth
 from fingerpost.core.errors import FingerpostError, UsageError
 
 if TYPE_CHECKING:
-    from fingerpost.cohorts.reading import TableRecords
-    from fingerpost.core.finding import Finding
     from fingerpost.core.output import Output
     from fingerpost.core.study import Records, Study, TableSource
     from fingerpost.records.store import Store
@@ -23,7 +22,6 @@ TABLES = f"{Path(REPORT).stem}-tables"
 MANIFEST = f"{TABLES}/{WRITTEN}"
 # The list of a clearance pack, in its open: whoever checks the pack may use it too.
 SUMS = "SHA256SUMS"
-REPLAYED = 9_999  # draws that inference replays, with the one that was made 10,000
 LARGEST_SEED = 2**63 - 1
 FEWEST_COPIES, MOST_COPIES = 2, 200
 
@@ -99,9 +97,8 @@ def answered(study: Study, choices: Choices, *, base: Path, say: Say) -> Output:
     if study.rollout is not None and choices.records is not None and choices.records.is_dir():
         base = choices.records.resolve()  # where a table of starts is looked for too
     records = read_records(named, engine=choices.engine, base=base)
-    if choices.draw is not None:
-        return clear(as_drawn(study, records, choices.draw, say=say), release=choices.release)
-    return clear(run(study, records, say=say), release=choices.release)
+    finding = run(study, records, draw=choices.draw, ledger=choices.ledger, say=say)
+    return clear(finding, release=choices.release)
 
 
 def as_collected(study: Study, choices: Choices) -> tuple[Study, Choices]:
@@ -118,29 +115,19 @@ def as_collected(study: Study, choices: Choices) -> tuple[Study, Choices]:
         return study, choices
     if found.commitment and choices.draw is not None:
         check_collected(found.commitment, choices.draw)
-    records = replace(study.records, unit=study.records.unit or found.unit)
+    if found.newest:
+        words = f"{choices.records} is analysed; {found.newest} of the same collection is later."
+        print(labelled("Caution", [words]), file=sys.stderr)
+    records = replace(
+        study.records,
+        unit=study.records.unit or found.unit,
+        synthetic=study.records.synthetic or found.synthetic,
+    )
     rollout = replace(study.rollout, period=study.rollout.period or found.period)
     return (
         replace(study, records=records, rollout=rollout),
         replace(choices, records=found.path),
     )
-
-
-def as_drawn(study: Study, records: TableRecords, draw: Path, *, say: Say) -> Finding:
-    """Return the finding of a roll-out whose units, waves and possible draws its folder holds."""
-    from fingerpost.studies.rollouts.drawing import replayed
-    from fingerpost.studies.rollouts.replanning import whole
-    from fingerpost.studies.run import rollout_in
-
-    say("replaying the draw")
-    drawn = replayed(draw)
-    if drawn.frozen.plan["study"] != study.name:
-        raise UsageError(
-            f"--draw {draw}: the draw is of the study {drawn.frozen.plan['study']}, and this one "
-            f"is {study.name}. Name its own draw."
-        )
-    allocation, permutations = whole(drawn, REPLAYED)
-    return rollout_in(study, records, say=say, allocation=allocation, permutations=permutations)
 
 
 def linked_store(study: Study, path: Path | None, *, engine: str = "duckdb") -> Store:
@@ -194,6 +181,12 @@ def inside(source: TableSource, folder: Path) -> TableSource:
     tried = [folder / name, folder / (source.package or "") / name, folder / name.name]
     found = next((path for path in tried if path.exists()), None)
     if found is None:
+        deeper = next(folder.rglob(name.name), None)
+        if deeper is not None:
+            raise FingerpostError(
+                f"--records {folder}: {named} is not there; {deeper.relative_to(folder)} is. Name "
+                f"the folder that holds it: --records {deeper.parent}."
+            )
         found = folder if any(folder.rglob("*.parquet")) else tried[-1]
     return at(source, found)
 
@@ -265,7 +258,7 @@ def told(output: Output) -> str:
     heading = f"{output.study.name}: {output.study.question}"
     parts = [heading, ""]
     if output.provenance.synthetic:
-        parts.append(labelled("Synthetic", ["the records are made up: no real child is in them"]))
+        parts.append(labelled("Synthetic", [MADE_UP]))
     parts.append(labelled("Answer", [say(text) for text in answers(output)]))
     parts += [labelled("How sure", [say(text) for text in reasons(output)])]
     parts += [labelled(label, [words]) for label, words in stamped(output)]

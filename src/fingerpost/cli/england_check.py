@@ -34,7 +34,9 @@ def check(
     """Hold a synthetic England against published figures, each computed from its records.
 
     A row a target: published, achieved, their difference, the tolerance, whether it was met, and
-    where the figure comes from. Figures that are only shown are not judged.
+    where the figure comes from. Figures that are only shown are not judged. Where so few children
+    are behind a figure that chance could move it by more than its tolerance it is held loosely; the
+    last line says of how many that is so.
 
     Exit codes: 0 at most one target in ten missed, 4 more missed or none judged, 1 a fault in the
     records, 2 records that are not synthetic.

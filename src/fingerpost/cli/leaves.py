@@ -11,9 +11,16 @@ from fingerpost.cli._screen import command, labelled, table
 from fingerpost.core.errors import UsageError, listed, nearest
 
 if TYPE_CHECKING:
-    from fingerpost.core.leaves import Engine, Estimator, Phenotype, RecordsMeasure, Sensitivity
+    from fingerpost.core.leaves import (
+        Design,
+        Engine,
+        Estimator,
+        Phenotype,
+        RecordsMeasure,
+        Sensitivity,
+    )
 
-ROOMS = ("estimators", "sensitivity", "phenotypes", "outcomes", "engines")
+ROOMS = ("estimators", "sensitivity", "designs", "phenotypes", "outcomes", "engines")
 
 ARMS = {
     "k": "2 or more",
@@ -27,14 +34,16 @@ def leaves(
     room: Annotated[
         str | None,
         typer.Argument(
-            metavar="[ROOM]", help="estimators, sensitivity, phenotypes, outcomes or engines."
+            metavar="[ROOM]",
+            help="estimators, sensitivity, designs, phenotypes, outcomes or engines.",
         ),
     ] = None,
     name: Annotated[
         str | None, typer.Argument(metavar="[NAME]", help="One leaf, told in full.")
     ] = None,
 ) -> None:
-    """List estimators, sensitivity analyses, phenotypes, outcomes of linked records and engines.
+    """List estimators, sensitivity analyses, designs, phenotypes, outcomes of linked records and
+    engines.
 
     \b
     Examples:
@@ -57,8 +66,11 @@ def leaves(
 def overview(room: str) -> str:
     """Return a room's leaves, a line each: its title, and whom or what it answers for."""
     from fingerpost.core import leaves as found
-    from fingerpost.core.leaves import Engine, Estimator, Sensitivity
+    from fingerpost.core.leaves import Design, Engine, Estimator, Sensitivity
 
+    if room == "designs":
+        drawn = [[name, each.title, of(each)] for name, each in found.menu(room, Design).items()]
+        return table([room, "", "of"], drawn)
     if room == "estimators":
         rows = [
             [name, leaf.title, targets(leaf)] for name, leaf in found.menu(room, Estimator).items()
@@ -82,8 +94,11 @@ def overview(room: str) -> str:
 def menu(room: str) -> str:
     """Return a room's leaves as a plain table."""
     from fingerpost.core import leaves as found
-    from fingerpost.core.leaves import Engine, Estimator, Sensitivity
+    from fingerpost.core.leaves import Design, Engine, Estimator, Sensitivity
 
+    if room == "designs":
+        drawn = [[n, of(each), answered(each)] for n, each in found.menu(room, Design).items()]
+        return table(["design", "of", "answered by"], drawn)
     if room == "estimators":
         rows = [
             [name, targets(leaf), ", ".join(leaf.scales), ", ".join(leaf.outcomes), arms(leaf)]
@@ -137,8 +152,18 @@ def arms(leaf: Estimator) -> str:
 def in_full(room: str, name: str) -> str:
     """Return one leaf in full."""
     from fingerpost.core import leaves as found
-    from fingerpost.core.leaves import Engine, Estimator, Phenotype, RecordsMeasure, Sensitivity
+    from fingerpost.core.leaves import (
+        Design,
+        Engine,
+        Estimator,
+        Phenotype,
+        RecordsMeasure,
+        Sensitivity,
+    )
 
+    if room == "designs":
+        design = found.load(room, name, kind=Design)
+        return page(name, design, list(design_facts(design)))
     if room == "estimators":
         leaf = found.load(room, name, kind=Estimator)
         return page(name, leaf, list(estimator_facts(leaf)))
@@ -157,13 +182,43 @@ def in_full(room: str, name: str) -> str:
 
 def page(
     name: str,
-    leaf: Estimator | Sensitivity | Phenotype | RecordsMeasure | Engine,
+    leaf: Design | Estimator | Sensitivity | Phenotype | RecordsMeasure | Engine,
     facts: list[tuple[str, list[str]]],
 ) -> str:
     """Return a leaf's title, summary, facts and reference."""
     parts = [f"{name}: {leaf.title}", "", labelled("What", [leaf.summary])]
     parts += [labelled(label, words) for label, words in facts]
     return "\n".join([*parts, labelled("Source", [leaf.reference])])
+
+
+def of(leaf: Design) -> str:
+    """Return what a design draws: trials, roll-outs or both."""
+    kinds = (("trials", leaf.procedure is not None), ("roll-outs", leaf.layout is not None))
+    return ", ".join(word for word, there in kinds if there)
+
+
+def answered(leaf: Design) -> str:
+    """Return the estimators that a design names; that of trials first."""
+    own = leaf.procedure.analysis if leaf.procedure is not None else ""
+    return ", ".join(dict.fromkeys(name for name in (own, leaf.analysis) if name))
+
+
+def design_facts(leaf: Design) -> Iterator[tuple[str, list[str]]]:
+    """Yield what a design draws, who goes without what, and what its results take for granted."""
+    yield "Of", [of(leaf)]
+    if leaf.procedure is not None:
+        how = "unit by unit" if leaf.procedure.step is not None else "a whole register at once"
+        yield "Drawn", [how + (", within strata" if leaf.procedure.strata else "")]
+    yield "Without", [leaf.denies]
+    yield "Answer", [answered(leaf)]
+    yield (
+        "Assumes",
+        [
+            f"{each.name}: {each.words} "
+            + (f"(see {each.diagnostic})" if each.diagnostic else "(untestable)")
+            for each in leaf.assumes
+        ],
+    )
 
 
 def phenotype_facts(leaf: Phenotype) -> Iterator[tuple[str, list[str]]]:

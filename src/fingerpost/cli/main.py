@@ -39,6 +39,18 @@ from fingerpost.cli.study_describe import describe
 from fingerpost.cli.study_export import export
 from fingerpost.cli.study_init import init
 from fingerpost.cli.study_run import run
+from fingerpost.cli.trial_analyse import analyse as analyse_trial
+from fingerpost.cli.trial_boundaries import boundaries
+from fingerpost.cli.trial_consort import consort
+from fingerpost.cli.trial_design import design as design_trial
+from fingerpost.cli.trial_monitor import monitor
+from fingerpost.cli.trial_note import note as note_trial
+from fingerpost.cli.trial_power import power as power_of_trial
+from fingerpost.cli.trial_randomise import randomise as randomise_trial
+from fingerpost.cli.trial_rehearse import rehearse as rehearse_trial
+from fingerpost.cli.trial_run import run as run_trial
+from fingerpost.cli.trial_validate import validate as validate_trial
+from fingerpost.cli.trial_verify import verify as verify_trial
 
 study = typer.Typer(
     cls=Verbs,
@@ -105,6 +117,36 @@ rollout.command(cls=Verb, short_help="Draw anew what is not issued.")(replan)
 rollout.add_typer(collect, name="collect")
 rollout.command(cls=Verb, name="analyse", short_help="Analyse it as it was drawn.")(analyse_rollout)
 
+trial = typer.Typer(
+    cls=Verbs,
+    help="Plan, draw, verify, run and analyse trials.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+)
+trial.command(cls=Verb, name="power", short_help="What it can find, along curves.")(power_of_trial)
+trial.command(cls=Verb, short_help="Where looks before the end would stop it.")(boundaries)
+trial.command(cls=Verb, name="design", short_help="Say its design in words.")(design_trial)
+trial.command(cls=Verb, name="rehearse", short_help="Play it on a synthetic England.")(
+    lean(rehearse_trial)
+)
+trial.command(cls=Verb, name="validate", short_help="Draw it 10,000 times for an auditor.")(
+    lean(validate_trial)
+)
+trial.command(cls=Verb, name="randomise", short_help="Open it, and allocate its units.")(
+    randomise_trial
+)
+trial.command(cls=Verb, name="note", short_help="Write down what happened.")(note_trial)
+trial.command(cls=Verb, short_help="Report on its way, open or closed.")(monitor)
+trial.command(cls=Verb, short_help="Its flow, and what CONSORT asks.")(consort)
+trial.command(cls=Verb, name="verify", short_help="Allocate again, and find any change.")(
+    verify_trial
+)
+trial.command(cls=Verb, name="analyse", short_help="Analyse it as it was drawn.")(analyse_trial)
+trial.command(cls=Verb, name="run", short_help="Run it whole on synthetic England.")(
+    lean(run_trial)
+)
+
 app = typer.Typer(
     cls=Verbs,
     no_args_is_help=True,
@@ -117,6 +159,7 @@ app.add_typer(study, name="study")
 app.add_typer(records, name="records")
 app.add_typer(england, name="england")
 app.add_typer(rollout, name="rollout")
+app.add_typer(trial, name="trial")
 app.command(cls=Verb, short_help="What each estimator and analysis can do.")(leaves)
 app.command(cls=Verb, short_help="What works on this machine.")(doctor)
 

@@ -65,7 +65,22 @@ def import_rows(
     )
     more = f", of which {counted(made.kept, 'row')} were there" if made.kept else ""
     print(listed_lines("Had" if made.there else "Wrote", [f"{shown(made.folder)}/  {files}{more}"]))
+    if made.there:
+        print(labelled("Note", [not_asked(made.when)]))
     if not made.rows:
         words = "There is no row in it: the file holds the columns alone. Is that what was meant?"
         print(labelled("Note", [words]))
     print(listed_lines("Next", [f"{command('records convert', out)} --adapter npd --out records"]))
+
+
+def not_asked(when: str) -> str:
+    """Return that a server was not asked, when it was, and how it is asked anew.
+
+    >>> not_asked("")[:64]
+    'The server was not asked again: what is there was read before, a'
+    """
+    return (
+        f"The server was not asked again: what is there was read {when or 'before'}, and every "
+        "file is as it was written then. To ask it anew, name another folder (--out), or remove "
+        "that one and run the same command."
+    )

@@ -18,7 +18,7 @@ from fingerpost.cli._collect_words import (
 )
 from fingerpost.cli._faults import Verb
 from fingerpost.cli._folder import check_json, check_writable
-from fingerpost.cli._screen import command, labelled, listed_lines, shown, table
+from fingerpost.cli._screen import command, labelled, listed_lines, marked, shown, table
 from fingerpost.cli._slips import Verbs
 from fingerpost.core.errors import UsageError
 
@@ -80,7 +80,8 @@ def open_(
     found = open_collection(rounds, out, ledger=ledger)
     again = f" It was open already; {found.restored} templates were gone and are there again."
     words = f"{len(rounds.units)} units, {len(rounds.periods)} periods, {len(rounds.columns)}"
-    print(labelled("Opened", [f"{words} columns." + ("" if found.new else again)]))
+    opened = labelled("Opened", [f"{words} columns." + ("" if found.new else again)])
+    print("\n".join([*marked(rounds.synthetic), opened]))
     rows = [(each.name, str(each.ends), str(each.due)) for each in rounds.periods]
     print(table(("period", "ends", "due by"), rows))
     print(labelled("Returns", ["One row a unit and period, over all of its children; no child's."]))
@@ -104,13 +105,20 @@ def receive(
     received: Annotated[
         str | None, typer.Option(metavar="DAY", help="When they came.  [default: today]")
     ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="A file that came before is meant to count again.")
+    ] = False,
+    implausible: Annotated[
+        bool, typer.Option("--implausible", help="Take values outside the study's ranges.")
+    ] = False,
     draw: Draw = None,
     ledger: Address = None,
     json_file: Json = None,
 ) -> None:
     """Check returns and take them in: all faults of all files at once, or all of them.
 
-    A return that comes again with other values is a new version; with the same, it is none.
+    A return that comes again with other values is a new version; with the same, it is none. A file
+    that came before is not taken in again, so that one sent twice undoes no later revision.
 
     \b
     Examples:
@@ -121,8 +129,24 @@ def receive(
 
     check_out_json(json_file, *files)
     day = day_of(received) if received else date.today()
-    found = received_(folder, files, received=day, draw=draw, ledger=ledger)
+    found = received_(
+        folder,
+        files,
+        received=day,
+        draw=draw,
+        ledger=ledger,
+        again=again,
+        implausible=implausible,
+    )
     print(receipts_table(found))
+    known = [one.file.name for one in found if one.known]
+    if known:
+        words = f"{', '.join(known)}: taken in before, and so not again (--again takes it in)."
+        print(labelled("Known", [words]))
+    after = [one.frozen for one in found if one.frozen]
+    if after:
+        words = f"{after[-1]} holds nothing of this: freeze again to analyse it."
+        print(labelled("Frozen", [words]))
     if json_file is not None:
         rows = [
             {
@@ -169,7 +193,7 @@ def status(
     if hexmap is not None and html is None:
         raise UsageError("--hexmap: it is drawn on the page. Name the page: --html FILE.")
     found = board(folder, day=day_of(on) if on else date.today(), draw=draw, ledger=ledger)
-    print(labelled("Returns", summary(found)))
+    print("\n".join([*marked(found.rounds.synthetic), labelled("Returns", summary(found))]))
     lines = lines_of(found, every=every)
     if lines:
         names = [each.name for each in found.rounds.periods]
@@ -242,7 +266,7 @@ def freeze(
 
     check_out_json(json_file)
     found = frozen(folder, day=date.today(), until=until, draw=draw, ledger=ledger)
-    print(labelled("Frozen", freeze_words(found)))
+    print("\n".join([*marked(found.synthetic), labelled("Frozen", freeze_words(found))]))
     print(listed_lines("Digest", [found.digest]))
     print(listed_lines("Wrote", [shown(found.path)]))
     if json_file is not None:

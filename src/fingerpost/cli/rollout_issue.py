@@ -32,9 +32,12 @@ def issue(
       fingerpost rollout issue build/draw --wave first
       fingerpost rollout issue build/draw --wave second --keeper ~/keeper.txt
     """
+    from fingerpost.studies.rollouts.issuing import is_issued
     from fingerpost.studies.rollouts.issuing import issue as issued
 
+    before = is_issued(folder, wave, ledger=ledger)
     units = issued(folder, wave, keeper=keeper, ledger=ledger)
-    print(labelled("Issued", [f"wave {wave}: {len(units)} units.", ", ".join(units)]))
+    again = " It was issued before; nothing new was written." if before else ""
+    print(labelled("Issued", [f"wave {wave}: {len(units)} units.{again}", ", ".join(units)]))
     print(listed_lines("Wrote", [shown(folder)]))
     print(listed_lines("Next", [command("rollout verify", folder)]))

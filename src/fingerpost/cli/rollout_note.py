@@ -8,24 +8,36 @@ from typing import Annotated
 import typer
 
 from fingerpost.cli._screen import command, labelled, listed_lines, shown
+from fingerpost.core.errors import UsageError
 
 
 def note(
     folder: Annotated[Path, typer.Argument(metavar="DRAW", help="What `rollout randomise` wrote.")],
     kind: Annotated[
-        str, typer.Argument(metavar="KIND", help="started, slipped, withdrew, merged or split.")
+        str,
+        typer.Argument(
+            metavar="KIND", help="started, slipped, withdrew, merged, split or corrected."
+        ),
     ],
     *,
     unit: Annotated[
-        list[str], typer.Option(metavar="CODE", help="The unit; again and again for several.")
-    ],
+        list[str] | None,
+        typer.Option(metavar="CODE", help="The unit; again and again for several."),
+    ] = None,
     period: Annotated[
-        str,
+        str | None,
         typer.Option(metavar="PERIOD", help="When provision began there, or it left or changed."),
-    ],
+    ] = None,
     into: Annotated[
         list[str] | None,
         typer.Option(metavar="CODE", help="Of merged and split: what the units became."),
+    ] = None,
+    entry: Annotated[
+        int | None,
+        typer.Option(metavar="NUMBER", help="Of corrected: the entry that was noted wrongly."),
+    ] = None,
+    why: Annotated[
+        str | None, typer.Option(metavar="WORDS", help="Of corrected: why it was wrong.")
     ] = None,
     ledger: Annotated[
         str | None, typer.Option(metavar="URL", help="The ledger's database, if not in DRAW.")
@@ -34,18 +46,28 @@ def note(
     """Write into the ledger of a draw what happened to its units.
 
     Nothing here changes who was drawn: a unit that slipped or withdrew is analysed as it was drawn.
-    Collections stop asking units that merged or split, and `rollout replan` leaves them out.
+    Collections stop asking units that merged or split. What was noted wrongly can be corrected.
 
     \b
     Examples:
       fingerpost rollout note draw slipped --unit X17 --period "2028 autumn"
       fingerpost rollout note draw merged --unit X3 --unit X4 --into X153 --period "2029 spring"
+      fingerpost rollout note draw corrected --entry 7 --why "it was X18"
     """
+    from fingerpost.studies.rollouts.events import TAKEN_BACK
+    from fingerpost.studies.rollouts.noting import correct
     from fingerpost.studies.rollouts.noting import note as noted
 
-    entries = noted(folder, kind, units=unit, period=period, into=into or (), ledger=ledger)
-    print(labelled("Noted", [f"{kind}: {', '.join(unit)}, {period}."]))
-    last = entries[-1]
+    if kind == TAKEN_BACK:
+        if entry is None or not why or unit or period or into:
+            raise UsageError("corrected: it takes --entry NUMBER and --why WORDS, and no more.")
+        last = correct(folder, entry, why=why, ledger=ledger)
+        print(labelled("Noted", [f"corrected: entry {entry} counts no more. {why}"]))
+    else:
+        if not unit or period is None or entry is not None or why is not None:
+            raise UsageError(f"{kind}: it takes --unit CODE and --period PERIOD.")
+        last = noted(folder, kind, units=unit, period=period, into=into or (), ledger=ledger)[-1]
+        print(labelled("Noted", [f"{kind}: {', '.join(unit)}, {period}."]))
     print(listed_lines("Ledger", [f"{last.number}:{last.hash}"]))
     print(listed_lines("Wrote", [shown(folder)]))
     print(listed_lines("Next", [command("rollout verify", folder)]))

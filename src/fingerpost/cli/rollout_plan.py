@@ -10,7 +10,7 @@ import typer
 
 from fingerpost.cli import _rollout_words as spoken
 from fingerpost.cli._folder import check_folder, check_json, naming, publish
-from fingerpost.cli._screen import command, labelled, listed_lines, progress, shown
+from fingerpost.cli._screen import command, labelled, listed_lines, marked, progress, shown
 
 if TYPE_CHECKING:
     from fingerpost.core.table import Table
@@ -83,7 +83,12 @@ def told(found: Plan, file: Path) -> str:
     """Return a plan as plain text: every check, then what is open."""
     from fingerpost.studies.rollouts.protocol_items import items
 
-    parts = [labelled("Study", [f"{found.study.name}: {found.study.question}"]), ""]
+    study = found.study
+    parts = [
+        *marked(study.records.synthetic),
+        labelled("Study", [f"{study.name}: {study.question}"]),
+        "",
+    ]
     margin = 2 + max(len(f"{one.name} ({one.state})") for one in found.checks)
     for one in found.checks:
         mend = [f"Mend: {one.mend}"] if one.mend and one.state != "good" else []

@@ -10,7 +10,7 @@ import typer
 
 from fingerpost.cli._folder import check_folder, check_json, naming, publish
 from fingerpost.cli._rollout_words import answer, assumptions, cautions, curve_tables, notes
-from fingerpost.cli._screen import command, labelled, listed_lines, progress, shown
+from fingerpost.cli._screen import command, labelled, listed_lines, marked, progress, shown
 
 if TYPE_CHECKING:
     from fingerpost.studies.rollouts.power import Planned
@@ -68,6 +68,7 @@ def power(
 def told(planned: Planned) -> str:
     """Return a power calculation as plain text."""
     parts = [
+        *marked(planned.study.records.synthetic),
         labelled("Study", [f"{planned.study.name}: {planned.study.question}"]),
         labelled("Answer", answer(planned)),
         *([labelled("Caution", cautions(planned))] if cautions(planned) else []),

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fingerpost.cli._folder import check_json
-from fingerpost.cli._screen import command, labelled, listed_lines, progress, shown, table
+from fingerpost.cli._screen import command, labelled, listed_lines, marked, progress, shown, table
 from fingerpost.core.errors import UsageError
 
 if TYPE_CHECKING:
     from fingerpost.cli._screen import Say
+    from fingerpost.core.study import Study
     from fingerpost.studies.rollouts.drawing import Drawn
     from fingerpost.studies.rollouts.registering import Registered
 
@@ -72,7 +73,7 @@ def randomise(
         registered, drawn = made(
             file, say, out=out, pulse=pulse, keeper=keeper, rehearsal=rehearsal, ledger=ledger
         )
-    print(committed(registered, drawn is not None))
+    print("\n".join([*marked(made_up(out)), committed(registered, drawn is not None)]))
     finish(registered, drawn, out=out, json_file=json_file)
     print(listed_lines("Next", following(file, out, drawn is not None)))
 
@@ -95,6 +96,8 @@ def made(
     content = pulse_of(pulse) if pulse else b""
     held = rehearsal_of(rehearsal) if rehearsal else b""
     study = read_study(file)
+    if pulse is not None:
+        check_pulse(study, content)
     say("freezing the register and the plan, trying out whether limits can be met")
     registered = register(
         study,
@@ -120,6 +123,23 @@ def finish(
     print(listed_lines("Wrote", [shown(out), *([shown(json_file)] if json_file else [])]))
     if json_file is not None:
         write_json(json_file, registered, drawn)
+
+
+def check_pulse(study: Study, content: bytes) -> None:
+    """Raise where a pulse is not one that the study asks for, before anything is written."""
+    from fingerpost.studies.rollouts.frozen import asked_pulse
+    from fingerpost.studies.rollouts.pulses import read_pulse
+
+    if study.rollout is not None:
+        read_pulse(content, asked_pulse(study.rollout.draw.pulse))
+
+
+def made_up(out: Path) -> bool:
+    """Return whether the study that a draw is of says that all of it is made up."""
+    from fingerpost.studies.document import read_study
+    from fingerpost.studies.rollouts.folder import STUDY
+
+    return read_study(out / STUDY).records.synthetic
 
 
 def pulse_of(path: Path) -> bytes:
@@ -164,8 +184,14 @@ def committed(registered: Registered, drawn: bool) -> str:
         else "Registered as exploratory: no rehearsal was given (--rehearsal), so that what it "
         "finds confirms nothing by itself.",
     ]
+    lines += registered.notes
     unnamed = unnamed_round(pulse)
     lines += [f"{unnamed[0].upper()}{unnamed[1:]}"] if unnamed else []
+    if drawn and not unnamed and pulse["source"] != "parties":
+        lines.append(
+            "That the beacon's round gave this randomness is not checked here, where there is no "
+            "network: look it up (docs/manual/draw.md)."
+        )
     if not drawn:
         wait = (
             "for every party to reveal its secret"
@@ -186,7 +212,7 @@ def committed(registered: Registered, drawn: bool) -> str:
 
 def told(drawn: Drawn) -> str:
     """Return a draw in words: how good, how probable, and each wave."""
-    from fingerpost.studies.rollouts.drawing import scaled
+    from fingerpost.studies.rollouts.drawing import few_kept, scaled
 
     kept, found, space = drawn.kept, drawn.shape, drawn.space
     scores = kept.all_scores
@@ -198,7 +224,8 @@ def told(drawn: Drawn) -> str:
         f"{found.draws:,} best balanced kept ({found.distinct:,} distinct), one of them drawn.",
         f"Balance score {scaled(space, int(own)):.3f} (kept up to "
         f"{scaled(space, kept.cutoff):.3f}; median {middle:.3f}, least "
-        f"{scaled(space, int(scores[0])):.3f}; waves drawn wholly at random have 1 on average).",
+        f"{scaled(space, int(scores[0])):.3f}; waves drawn wholly at random have about 1 on "
+        "average).",
         f"A unit's chance of a wave lies from {chances.min():.3f} to {chances.max():.3f}; by the "
         f"sizes of waves alone {shares.min():.3f} to {shares.max():.3f}.",
     ]
@@ -208,6 +235,13 @@ def told(drawn: Drawn) -> str:
             f"{found.most / found.draws:.3f} of the kept draws (mean {found.mean:.3f}); none is "
             "locked but by declaration."
         )
+    else:
+        lines.append(
+            "There are too many units to look at every pair: whether two of them are locked "
+            "together or apart is not known."
+        )
+    if few_kept(found.distinct):
+        lines.append(few_kept(found.distinct))
     if drawn.frozen.plan["sealed"]:
         lines.append("Waves are sealed: the keeper opens them one by one.")
         return labelled("Draw", lines)

@@ -15,7 +15,7 @@ from fingerpost.cli._studying import pointed
 if TYPE_CHECKING:
     from fingerpost.reports.rehearsal import Shown
     from fingerpost.studies.rollouts.judging import Judged, Question
-    from fingerpost.studies.rollouts.rehearsing import Rehearsal
+    from fingerpost.studies.rollouts.rehearsing import OfOutcome, Rehearsal
 
 PAGE, RESULTS = "rehearsal.html", "rehearsal.json"
 TABLES = "rehearsal-tables"
@@ -124,10 +124,15 @@ def past_lines(found: Rehearsal) -> str:
 
 def heading(found: Rehearsal, question: Question) -> str:
     """Return the heading of a question's table."""
+    from fingerpost.plots.numbers import number
     from fingerpost.studies.rollouts.rehearsal_tables import unit_words
 
     unit = unit_words(found.study, question.outcome).raw
-    return f"{question.outcome}, {question.term.label()} ({unit}), {found.draws:,} draws"
+    size = next(one.size for one in found.outcomes if one.past.outcome == question.outcome)
+    return (
+        f"{question.outcome}, {question.term.label()} ({unit}), {found.draws:,} draws; planted "
+        f"effect {number(size)}"
+    )
 
 
 def rows(question: Question) -> str:
@@ -150,7 +155,7 @@ def row(one: Judged, *, best: bool) -> list[str]:
     covered = [each for each in kept if each is not None]
     return [
         one.leaf,
-        shared(one.size),
+        with_error(one.size, one.answered),
         shared(min(covered) if covered else None),
         number(one.under[0].bias),
         number(by["early"].bias) if "early" in by else "",
@@ -167,13 +172,43 @@ def shared(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:.1f}%"
 
 
+def with_error(value: float | None, draws: int) -> str:
+    """Return a share over draws with half the width of its 95% interval.
+
+    >>> with_error(0.05, 1000)
+    '5.0% ±1.4'
+    """
+    if value is None:
+        return shared(value)
+    return f"{shared(value)} ±{196 * (value * (1 - value) / draws) ** 0.5:.1f}"
+
+
 def answer(found: Rehearsal) -> list[str]:
     """Return what the rehearsal chooses, and why."""
     from fingerpost.studies.rollouts.judging import preselected, questions
 
     best, why = preselected(questions(found))
     first = f"Preselected: {best}." if best else "No estimator is preselected."
-    return [first, why]
+    return [first, why, *declared(found, best)]
+
+
+def declared(found: Rehearsal, best: str | None) -> list[str]:
+    """Return whether the study's own primary estimators held, where they are not the one chosen."""
+    from fingerpost.studies.rollouts.judging import holding, questions
+
+    asked = questions(found)
+    held = holding(asked)
+    said = []
+    for leaf in found.study.primary:
+        if leaf == best:
+            continue
+        faults = {
+            fault for q in asked for one in q.judged if one.leaf == leaf for fault in one.faults
+        }
+        told = "held" if leaf in held else "did not hold, or gave no interval"
+        more = f" ({', '.join(sorted(faults))})" if faults else ""
+        said.append(f"The study's own primary estimator, {leaf}, {told}{more}.")
+    return said
 
 
 def cautions(found: Rehearsal) -> list[str]:
@@ -187,10 +222,33 @@ def cautions(found: Rehearsal) -> list[str]:
             f"{196 * (0.05 * 0.95 / found.draws) ** 0.5:.1f} points either way; {ENOUGH:,} or more "
             "are asked of a rehearsal that a confirmatory registration rests on."
         )
+    said += [words for one in found.outcomes for words in other_past(one)]
     if found.study.rollout is not None and not found.study.rollout.anticipation:
         said.append(
             "Units that know their turn may act before it. What that does is under `if early`: the "
             "bias where the whole effect comes one period before. Name `anticipation` if it may."
+        )
+    return said
+
+
+def other_past(one: OfOutcome) -> list[str]:
+    """Return what it means that an outcome was rehearsed on other units or periods than the plan's;
+    nothing where it was on its own.
+    """
+    laid = one.laid
+    here, there = len(laid.names), laid.planned
+    said = []
+    if not laid.own and here != there:
+        said.append(
+            f"{laid.outcome}: this is what {here:,} units can find, and the plan has {there:,}, of "
+            f"which these are none or few. Were units alike, its smallest effects would be about "
+            f"{(here / there) ** 0.5:.2f} times these. It cannot be registered as confirmatory."
+        )
+    if not laid.alike:
+        said.append(
+            f"{laid.outcome}: periods of this past ({laid.past[-1]}) are of another length than "
+            f"the plan's ({laid.panel.periods[-1]}), so that outcomes drift otherwise between "
+            "them. It cannot be registered as confirmatory."
         )
     return said
 
@@ -203,7 +261,8 @@ def notes(found: Rehearsal) -> list[str]:
         f"{found.draws:,} draws that the plan might make, none of them the draw itself, each laid "
         "on the same outcomes of the past.",
         "Planted: " + "; ".join(f"{one.name}: {one.words}" for one in PLANTINGS) + ".",
-        "Size: the share of draws in which the interval leaves out nought where nothing happens. "
+        "Size: the share of draws in which the interval leaves out nought where nothing happens "
+        "(±: half the width of its 95% interval over draws; estimators are compared on the same). "
         "Smallest detectable effect: 2.8 standard deviations of the answers over draws (power 80%, "
         "two-sided 5%).",
         "The best has the least smallest effect of those with a size of 3-7% and coverage of "

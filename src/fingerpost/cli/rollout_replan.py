@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fingerpost.cli._folder import check_json
 from fingerpost.cli._screen import command, labelled, listed_lines, progress, shown
-from fingerpost.cli.rollout_randomise import committed, finish, pulse_of, telling
+from fingerpost.cli.rollout_randomise import (
+    check_pulse,
+    committed,
+    finish,
+    pulse_of,
+    rehearsal_of,
+    telling,
+)
 
 if TYPE_CHECKING:
-    from fingerpost.cli._screen import Say
-    from fingerpost.studies.rollouts.drawing import Drawn
     from fingerpost.studies.rollouts.registering import Registered
 
 
@@ -32,12 +36,17 @@ def replan(
         Path | None,
         typer.Option(metavar="FILE", help="Keep later waves secret: the keeper's file."),
     ] = None,
+    rehearsal: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="What `rollout rehearse --json` wrote of the new study: registers it as "
+            "confirmatory.",
+        ),
+    ] = None,
     ledger: Annotated[
         str | None,
         typer.Option(metavar="URL", help="The ledger's database, if not in the folders."),
-    ] = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write what was drawn as JSON.")
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No lines of progress.")] = False,
 ) -> None:
@@ -45,55 +54,56 @@ def replan(
 
     For when capacity is cut, a wave has to begin later, or areas merged. Waves that are issued stay
     as they were drawn. The new draw has a commitment of its own, which names the one before; both
-    folders verify. Without --pulse it is committed to only, as by `rollout randomise`.
+    folders verify. Without --pulse it is committed to only, as by `rollout randomise`. It is
+    registered as the earlier draw was; --rehearsal makes an exploratory one confirmatory.
 
     \b
     Examples:
       fingerpost rollout replan build/draw --study smaller.yaml --out build/new
       fingerpost rollout replan build/draw --study smaller.yaml --pulse p.json --out build/new
     """
-    if json_file is not None:
-        check_json(json_file, inputs=[study, *([pulse] if pulse else [])])
+    from fingerpost.studies.rollouts.drawing import draw
+
+    if pulse is not None:
+        from fingerpost.studies.document import read_study
+
+        check_pulse(read_study(study), pulse_of(pulse))
     with progress(quiet=quiet) as say:
-        registered, drawn = made(
-            old, say, study=study, out=out, pulse=pulse, keeper=keeper, ledger=ledger
-        )
+        held = rehearsal_of(rehearsal) if rehearsal else b""
+        say("verifying the draw so far, and trying out the new one")
+        registered = replanned(old, study, out, keeper=keeper, ledger=ledger, rehearsal=held)
+        drawn = None
+        if pulse is not None:
+            tell = telling(say, registered.frozen.plan["candidates"])
+            drawn = draw(out, pulse_of(pulse), keeper=keeper, ledger=ledger, tell=tell)
     print(before(registered))
     print(committed(registered, drawn is not None))
-    finish(registered, drawn, out=out, json_file=json_file)
+    finish(registered, drawn, out=out, json_file=None)
     print(listed_lines("Next", [following(old, study, out, drawn is not None)]))
 
 
-def made(
+def replanned(
     old: Path,
-    say: Say,
-    *,
     study: Path,
     out: Path,
-    pulse: Path | None,
+    *,
     keeper: Path | None,
     ledger: str | None,
-) -> tuple[Registered, Drawn | None]:
-    """Return what was registered anew, and, with a pulse, drawn."""
+    rehearsal: bytes,
+) -> Registered:
+    """Return what was registered anew."""
     from fingerpost.studies.document import read_study
-    from fingerpost.studies.rollouts.drawing import draw
-    from fingerpost.studies.rollouts.replanning import replan as replanned
+    from fingerpost.studies.rollouts.replanning import replan as again
 
-    content = pulse_of(pulse) if pulse else b""
-    asked = read_study(study)
-    say("verifying the draw so far, and trying out the new one")
-    registered = replanned(
-        *(asked, study.parent),
+    return again(
+        *(read_study(study), study.parent),
         old=old,
         out=out,
         study_file=study.read_bytes(),
         keeper=keeper,
         ledger=ledger,
+        rehearsal=rehearsal,
     )
-    if pulse is None:
-        return registered, None
-    tell = telling(say, registered.frozen.plan["candidates"])
-    return registered, draw(out, content, keeper=keeper, ledger=ledger, tell=tell)
 
 
 def before(registered: Registered) -> str:

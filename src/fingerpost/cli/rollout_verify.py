@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from fingerpost.cli._folder import check_json
 from fingerpost.cli._screen import labelled, progress
 from fingerpost.cli.rollout_randomise import telling
 from fingerpost.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from fingerpost.studies.rollouts.verifying import Verified
 
 FAULTY = 1
 
@@ -25,12 +28,19 @@ def verify(
     ledger: Annotated[
         str | None, typer.Option(metavar="URL", help="The ledger's database, if not in DIR.")
     ] = None,
+    finish: Annotated[
+        bool,
+        typer.Option(
+            "--finish", help="Where only the list of files is behind the ledger: write it anew."
+        ),
+    ] = False,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write what was found as JSON.")
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No lines of progress.")] = False,
 ) -> None:
-    """Hold every file of a draw against its digest, check the ledger, and draw again.
+    """Hold every file of a draw against its digest, check the ledger, and draw again; of a
+    collection, hold its ledger, the returns as they came and every freeze against one another.
 
     Exit codes: 0 all is as it was drawn, 1 something was changed (told file by file), 2 a wrong
     command. examples/verify_draw.py does the same in another program of sixty lines.
@@ -39,22 +49,37 @@ def verify(
     Examples:
       fingerpost rollout verify build/draw
       fingerpost rollout verify build/draw --head 3:9f2c… --json build/verified.json
+      fingerpost rollout verify build/returns
     """
-    from fingerpost.studies.rollouts.drawing import open_folder
-    from fingerpost.studies.rollouts.verifying import verify as verified
+    from fingerpost.studies.rollouts import verifying
+    from fingerpost.studies.rollouts.collecting.folder import COLLECTION
 
     if not folder.is_dir():
         raise UsageError(f"{folder}: there is no such folder. `rollout randomise` writes one.")
     if json_file is not None:
         check_json(json_file)
+    if (folder / COLLECTION).is_file():
+        of_collection(folder, ledger, json_file)
+        return
+    if finish:
+        verifying.finish(folder, ledger=ledger)
     with progress(quiet=quiet) as say:
         say("holding every file against its digest, and the ledger against itself")
-        found = verified(folder, ledger=ledger, published=head_of(head), tell=telling(say, 0))
+        found = verifying.verify(
+            folder, ledger=ledger, published=head_of(head), tell=telling(say, 0)
+        )
     if json_file is not None:
         write_json(json_file, found.faults, found.notes)
     if found.faults:
-        print(labelled("Changed", found.faults))
+        print(labelled("Unfinished" if found.unfinished else "Changed", found.faults))
         raise typer.Exit(FAULTY)
+    tell_verified(folder, found)
+
+
+def tell_verified(folder: Path, found: Verified) -> None:
+    """Print what was verified of a draw in which nothing is wrong."""
+    from fingerpost.studies.rollouts.drawing import open_folder
+
     frozen = open_folder(folder)
     lines = [
         f"{len(frozen.units)} units, {len(frozen.waves)} waves: all is as it was committed to."
@@ -65,6 +90,19 @@ def verify(
     print(labelled("Commit", [frozen.commitment.hex()]))
     if found.head is not None:
         print(labelled("Ledger", [f"{found.head.number}:{found.head.hash}"]))
+
+
+def of_collection(folder: Path, ledger: str | None, json_file: Path | None) -> None:
+    """Verify a collection: its ledger, the files as they came, and every freeze."""
+    from fingerpost.studies.rollouts.collecting.freezing import verify_collection
+
+    faults, notes = verify_collection(folder, ledger=ledger)
+    if json_file is not None:
+        write_json(json_file, faults, notes)
+    if faults:
+        print(labelled("Changed", faults))
+        raise typer.Exit(FAULTY)
+    print(labelled("Verified", notes))
 
 
 def head_of(text: str | None):  # type: ignore[no-untyped-def]

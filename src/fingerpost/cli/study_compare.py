@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from fingerpost.cli import _comparing as comparing
+from fingerpost.cli import _gap
 from fingerpost.cli._comparing import Comparison, Pair
 from fingerpost.cli._folder import check_json, naming
 from fingerpost.cli._screen import labelled, listed_lines, shown, table
@@ -33,7 +34,8 @@ def compare(
     """Set two results.json side by side: same outcome, contrast, scale and target.
 
     A folder that holds a results.json may be named instead of the file. Where the studies answer
-    for different targets only, their primary answers are shown apart, with a caution.
+    for different targets only, their primary answers are shown apart, with a caution. Beside a
+    trial, records in which nobody drew are told their gap, and what confounding would explain it.
 
     \b
     Examples:
@@ -48,7 +50,9 @@ def compare(
     if json_file is not None:
         from fingerpost.reports.files import write_text
 
-        text = json.dumps(comparing.as_data(found), indent=2, ensure_ascii=False) + "\n"
+        data = comparing.as_data(found)
+        data["gaps"] = [_gap.as_data(gap) for gap in _gap.gaps(found)]
+        text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
         with naming(json_file):
             write_text(json_file, text)
         print(listed_lines("Wrote", [shown(json_file)]))
@@ -65,9 +69,26 @@ def in_words(found: Comparison) -> str:
         parts.append(labelled("Caution", [CAUTION]))
     if not found.pairs and not found.near:
         parts += ["", "No question is answered by both studies."]
+    parts += gap_lines(found)
     parts += alone_lines(found)
     parts += ["", labelled("Errors", [comparing.covariance_words(found)])]
     return "\n".join(parts)
+
+
+def gap_lines(found: Comparison) -> list[str]:
+    """Return the gaps between a trial and records in which nobody drew, in sentences."""
+    told = _gap.gaps(found)
+    if not told:
+        return []
+    from fingerpost.cli._gap_words import in_words as words
+
+    parts: list[str] = []
+    seen: set[tuple[object, ...]] = set()
+    for gap in told:
+        asked = gap.pair.question
+        parts.append(labelled("" if parts else "Gap", words(gap, regression=asked not in seen)))
+        seen.add(asked)
+    return [line for part in parts for line in ("", part)]
 
 
 def pair_table(pairs: Sequence[Pair]) -> str:

@@ -45,12 +45,16 @@ def describe(
         print(in_words(study), end="")
         return
     if study.linked is not None:
-        from fingerpost.cohorts.linked.flatten import studied
+        from fingerpost.cohorts.linked.flatten import counts_of
         from fingerpost.studies.describe import counted
 
         if sql:
             raise UsageError("--sql is for a study of one table; this one asks linked records.")
-        print(in_words(study) + counted(studied(study, linked_store(study, records))), end="")
+        found = counts_of(study, linked_store(study, records))
+        print(
+            in_words(study) + counted(found.flow, before=found.before, unknown=found.unknown),
+            end="",
+        )
         return
     from fingerpost.cohorts.table import read_records, steps_sql
 

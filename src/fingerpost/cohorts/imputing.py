@@ -1,16 +1,18 @@
 """Completed copies of a cohort: what each missing value is drawn from, and the drawing.
 
 The models hold every covariate, every outcome, the arm, the survey weight, the columns named as
-auxiliary and, where children share clusters, a level of each cluster. Numbers are drawn from a
-normal regression where the recorded ones look normal, else taken from children alike by predictive
-mean matching, which keeps to values that occur (Morris, White & Royston 2014); two levels by a
-logit, more by a multinomial logit. A time to an event is a predictor by its event and the
-cumulative hazard at its time (White & Royston 2009), and is never imputed itself.
+auxiliary or by which subgroups are made and, where children share clusters, a level of each
+cluster. Where arms share a model it holds products of the arm with the outcomes and with those
+covariates by which effects may differ, as many as the smallest arm can bear. Numbers are drawn from
+a normal regression where the recorded ones look normal, else taken from children alike by
+predictive mean matching, which keeps to values that occur (Morris, White & Royston 2014); two
+levels by a logit, more by a multinomial logit. A time to an event is a predictor by its event and
+the cumulative hazard at its time (White & Royston 2009), and is never imputed itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,9 +24,9 @@ from fingerpost.core.column import Column
 from fingerpost.core.errors import Malformed
 from fingerpost.core.outcome import Outcome
 from fingerpost.core.study import Imputation
-from fingerpost.kernels import chained
+from fingerpost.kernels import chained, chained_layout
 from fingerpost.kernels.arrays import Array
-from fingerpost.kernels.chained import Known, Layout, Variable, layout
+from fingerpost.kernels.chained_layout import Known, Layout, Variable, layout
 
 Mask = NDArray[np.bool_]
 
@@ -33,6 +35,7 @@ HEAPED = 0.02  # share of the recorded at the lowest or the highest value: a flo
 FEW_VALUES = 20
 TOGETHER = 1.5  # recorded children a cluster, from which clusters have a level of their own
 FEWEST_CLUSTERS = 5
+WEIGHT = "survey weight"  # among the predictors
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -40,7 +43,9 @@ class Plan:
     """A cohort whose missing values are to be drawn.
 
     equations: the regressions. holes: covariate or role → (n,) missing. outcomes: outcome → (n,)
-    missing. clustered: the level of the clusters in the models, empty where there is none.
+    missing. clustered: the level of the clusters in the models, empty where there is none. crossed:
+    the covariates whose products with the arm the models hold, and uncrossed: those for whose
+    products the smallest arm is too small; both empty where each arm has models of its own.
     """
 
     cohort: Cohort
@@ -49,6 +54,8 @@ class Plan:
     holes: Mapping[str, Mask]
     outcomes: Mapping[str, Mask]
     clustered: str = ""
+    crossed: tuple[str, ...] = ()
+    uncrossed: tuple[str, ...] = ()
 
 
 def outcome_key(name: str) -> str:
@@ -67,12 +74,14 @@ def planned(
     holes: Mapping[str, Mask],
     outcomes: Iterable[str],
     cluster: str | None,
+    modifiers: Iterable[str] = (),
 ) -> Plan | None:
     """Return the plan of a cohort's copies; None where nothing is missing that could be imputed.
 
     holes: covariate → (n,) where the cohort holds a stand-in. outcomes: those to be imputed.
-    cluster: the level at which variance is taken. Raises Malformed where an arm has nobody with a
-    recorded value.
+    cluster: the level at which variance is taken. modifiers: covariates, or columns of subgroups,
+    by which effects may differ, the most important first. Raises Malformed where an arm has nobody
+    with a recorded value.
     """
     unseen = {
         name: ~seen for name in outcomes if (seen := cohort.outcomes[name].observed) is not None
@@ -88,12 +97,62 @@ def planned(
         _outcome(name, cohort.outcomes[name], missing) for name, missing in unseen.items()
     ]
     _refuse_empty(cohort, variables)
-    columns, at = _recorded(cohort, asked, empty, unseen)
+    wanted = tuple(dict.fromkeys(modifiers))
+    shown = _recorded(cohort, empty, unseen, roles=(*asked.auxiliary, *wanted))
+    crossed = _crossed(cohort, variables, shown, wanted)
     codes = _clusters(cohort, cluster)
-    known = Known(columns, at, cohort.arm, len(cohort.arms), codes)
-    plan = layout(variables, known)
+    equations = layout(
+        [replace(one, crossed=one.crossed or one.name in crossed) for one in variables],
+        _known(cohort, shown, crossed, codes),
+    )
     level = str(cluster) if codes is not None else ""
-    return Plan(cohort, asked, plan, empty, unseen, level)
+    found = Plan(cohort, asked, equations, empty, unseen, level)
+    if equations.by_arm:
+        return found
+    held = {*shown, *empty}
+    left = tuple(name for name in wanted if name in held and name not in crossed)
+    return replace(found, crossed=crossed, uncrossed=left)
+
+
+def _crossed(
+    cohort: Cohort,
+    variables: Sequence[Variable],
+    shown: Mapping[str, Array],
+    modifiers: tuple[str, ...],
+) -> tuple[str, ...]:
+    """Return the modifiers whose products with the arm models that arms share can bear: in their
+    order, as long as the smallest arm holds enough recorded children for each. Slopes from few
+    children are drawn so far apart that what is drawn by them loses its bearing on the outcome.
+    """
+    widths = {one.name: one.width for one in variables} | {
+        name: own.shape[1] for name, own in shown.items()
+    }
+    least = chained_layout.fewest(variables, cohort.arm, arms=len(cohort.arms))
+    free = least // chained_layout.AMPLE
+    found = []
+    for name in modifiers:
+        if 0 < widths.get(name, 0) <= free:
+            found.append(name)
+            free -= widths[name]
+    return tuple(found)
+
+
+def _known(
+    cohort: Cohort,
+    shown: Mapping[str, Array],
+    crossed: tuple[str, ...],
+    codes: NDArray[np.int64] | None,
+) -> Known:
+    """Return what is recorded for all, as columns, with the places of those that are crossed."""
+    outcomes = {outcome_key(name) for name in cohort.outcomes}
+    places: list[int] = []
+    at = 0
+    for name, own in shown.items():
+        if name in outcomes or name in crossed:
+            places += range(at, at + own.shape[1])
+        at += own.shape[1]
+    columns = np.hstack(list(shown.values())) if shown else np.empty((cohort.n, 0))
+    return Known(columns, tuple(places), cohort.arm, len(cohort.arms), codes)
 
 
 def copy(plan: Plan, *, number: int, generator: Generator) -> tuple[Cohort, Array]:
@@ -135,15 +194,15 @@ def model_of(values: Array, kind: str = "") -> tuple[str, int]:
     """
     distinct = np.unique(values)
     if len(distinct) == 2 and kind in ("", "binary"):
-        return chained.LOGIT, 2
+        return chained_layout.LOGIT, 2
     if kind in ("count", "ordinal") or len(distinct) <= FEW_VALUES:
-        return chained.MATCHING, 0
+        return chained_layout.MATCHING, 0
     spread = float(values.std())
     skew = float(((values - values.mean()) ** 3).mean()) / spread**3
     ends = [float((values == end).mean()) for end in (distinct[0], distinct[-1])]
     if abs(skew) > SKEWED or max(ends) > HEAPED:
-        return chained.MATCHING, 0
-    return chained.LINEAR, 0
+        return chained_layout.MATCHING, 0
+    return chained_layout.LINEAR, 0
 
 
 def _column(cohort: Cohort, name: str) -> Column:
@@ -163,7 +222,7 @@ def _auxiliary_holes(cohort: Cohort, asked: Imputation) -> dict[str, Mask]:
 
 def _covariate(name: str, column: Column, missing: Mask) -> Variable:
     if column.categorical:
-        model = chained.LOGIT if len(column.levels) == 2 else chained.MULTINOMIAL
+        model = chained_layout.LOGIT if len(column.levels) == 2 else chained_layout.MULTINOMIAL
         return Variable(name, column.values.astype(float), missing, model, len(column.levels))
     values = column.values.astype(float)
     model, levels = model_of(values[~missing])
@@ -175,7 +234,7 @@ def _covariate(name: str, column: Column, missing: Mask) -> Variable:
 def _outcome(name: str, outcome: Outcome, missing: Mask) -> Variable:
     values = _scaled(outcome, missing)
     model, levels = model_of(values[~missing], outcome.kind)
-    return Variable(outcome_key(name), values, missing, model, levels, outcome=True)
+    return Variable(outcome_key(name), values, missing, model, levels, crossed=True)
 
 
 def _scaled(outcome: Outcome, missing: Mask) -> Array:
@@ -203,34 +262,44 @@ def _refuse_empty(cohort: Cohort, variables: Iterable[Variable]) -> None:
 
 
 def _recorded(
-    cohort: Cohort, asked: Imputation, holes: Mapping[str, Mask], unseen: Mapping[str, Mask]
-) -> tuple[Array, tuple[int, ...]]:
-    """Return (n, f) predictors recorded for every child, and the places of outcomes among them."""
-    parts: list[Array] = []
-    for name, column in cohort.covariates.items():
-        if name not in holes:
-            parts += _numbers_of(column)
-    for name in asked.auxiliary:
+    cohort: Cohort,
+    holes: Mapping[str, Mask],
+    unseen: Mapping[str, Mask],
+    *,
+    roles: Iterable[str],
+) -> dict[str, Array]:
+    """Return name → (n, k) predictors recorded for every child; those that never vary are left out.
+
+    roles: columns besides the covariates, such as auxiliary ones and those of subgroups.
+    """
+    parts: dict[str, list[Array]] = {
+        name: _numbers_of(column) for name, column in cohort.covariates.items() if name not in holes
+    }
+    for name in roles:
         if name in cohort.roles and name not in holes:
-            parts += _numbers_of(cohort.roles[name])
+            parts[name] = _numbers_of(cohort.roles[name])
     if cohort.weight is not None:
-        parts.append(cohort.weight.astype(float))
-    outcomes: list[int] = []
+        parts[WEIGHT] = [cohort.weight.astype(float)]
     for name, outcome in cohort.outcomes.items():
-        if name in unseen:
-            continue
-        own = _predictors_of(outcome)
-        outcomes += range(len(parts), len(parts) + len(own))
-        parts += own
-    columns = np.column_stack(parts) if parts else np.empty((cohort.n, 0))
-    vary = np.ptp(columns, axis=0) > 0 if parts else np.zeros(0, dtype=bool)
-    place = np.cumsum(vary) - 1
-    return columns[:, vary], tuple(int(place[at]) for at in outcomes if vary[at])
+        if name not in unseen:
+            parts[outcome_key(name)] = _predictors_of(outcome)
+    found = {}
+    for name, columns in parts.items():
+        vary = [column for column in columns if np.ptp(column) > 0]
+        if vary:
+            found[name] = np.column_stack(vary)
+    return found
 
 
 def _numbers_of(column: Column) -> list[Array]:
+    """Return a column as predictors: numbers, with a flag where one is missing, or its levels."""
     if not column.categorical:
-        return [column.values.astype(float)]
+        values = column.values.astype(float)
+        missing = np.isnan(values)
+        if not missing.any():
+            return [values]
+        middle = float(values[~missing].mean()) if not missing.all() else 0.0
+        return [np.where(missing, middle, values), missing.astype(float)]
     return [(column.values == code).astype(float) for code in range(1, len(column.levels))]
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from fingerpost.cohorts.columns import children, measured
 from fingerpost.cohorts.conditions import canonical
@@ -14,7 +15,7 @@ from fingerpost.cohorts.values import Floats, Mask, Places, codes, moments
 from fingerpost.core.errors import listed
 from fingerpost.core.moment import moment
 from fingerpost.core.outcome import KINDS, Outcome
-from fingerpost.core.study import Arms, OutcomeSpec, Scalar
+from fingerpost.core.study import Arms, OutcomeSpec, Scalar, Study
 
 # Kind → what each recorded value must be, in words.
 ALLOWED = {
@@ -45,8 +46,53 @@ class When:
     kind: str
 
 
-def outcome(spec: OutcomeSpec, read: Read, *, faults: list[str]) -> Outcome | None:
-    """Return an outcome of the children studied; None, and a fault, where it cannot be one.
+@dataclass(frozen=True, eq=False, slots=True)
+class Told:
+    """outcomes: by name. silent: of the others, why the records tell nothing of them."""
+
+    outcomes: Mapping[str, Outcome]
+    silent: Mapping[str, str]
+
+
+def outcomes_of(study: Study, read: Read, *, arm: NDArray[np.int64], faults: list[str]) -> Told:
+    """Return the outcomes by name; what is wrong with one is added to `faults`.
+
+    That records hold nobody's value of an outcome, or the same of everybody, is a fault too, but
+    in a study of linked records that asks of others as well: there it is refused for itself.
+    """
+    found: dict[str, Outcome] = {}
+    silent: dict[str, str] = {}
+    for spec in study.outcomes:
+        faults += order_faults(spec, study.arms, read=read)
+        none: list[str] = []
+        one = outcome(spec, read, faults=faults, none=none)
+        none += in_no_child(spec, one, study.arms, arm=arm)
+        if none:
+            silent[spec.name] = " ".join(none)
+        elif one is not None:
+            found[spec.name] = one
+    if study.linked is None or not found:
+        faults += silent.values()
+    return Told(found, silent)
+
+
+def in_no_child(
+    spec: OutcomeSpec, one: Outcome | None, arms: Arms, *, arm: NDArray[np.int64]
+) -> Iterator[str]:
+    """Yield a fault for each arm of whose children none has the outcome."""
+    for code, name in enumerate(arms.names):
+        here = arm == code
+        gone = one is not None and one.observed is not None and not one.observed[here].any()
+        if here.any() and gone:
+            yield (
+                f'outcomes.{spec.name}: "{spec.column}" is missing for every child of the arm '
+                f'"{name}". Name another column, or leave the arm out.'
+            )
+
+
+def outcome(spec: OutcomeSpec, read: Read, *, faults: list[str], none: list[str]) -> Outcome | None:
+    """Return an outcome of the children studied; None, and a fault, where it cannot be one. none:
+    told where the records hold no value of it, or one for all.
 
     A child whose value, person-time or event is missing has no outcome, and stays.
     """
@@ -67,13 +113,22 @@ def outcome(spec: OutcomeSpec, read: Read, *, faults: list[str]) -> Outcome | No
         if other is not None:
             seen &= ~np.isnan(other)
     if not seen.any():
-        faults.append(
+        none.append(
             f'outcomes.{spec.name}: "{spec.column}" is missing for every child studied. '
             "Name another column, or widen the population."
         )
         return None
     faults += [f"outcomes.{spec.name}: {fault}" for fault in value_faults(spec, parts, seen=seen)]
-    return None if len(faults) > before else made(spec, parts, seen=seen)
+    if len(faults) > before:
+        return None
+    known = value[seen]
+    if known.min() == known.max():
+        none.append(
+            f'outcomes.{spec.name}: "{spec.column}" is the same for every child studied, so no arm '
+            "can differ from another. Name another column."
+        )
+        return None
+    return made(spec, parts, seen=seen)
 
 
 def part(spec: OutcomeSpec, key: str, *, read: Read, faults: list[str]) -> Floats | None:
@@ -122,11 +177,6 @@ def value_faults(spec: OutcomeSpec, parts: Mapping[str, Floats | None], *, seen:
         faults.append(
             f'"{spec.column}" of {children(int(wrong.sum()))} is not {ALLOWED[spec.kind]}, as '
             f"kind {spec.kind} needs. Correct the records, or give the outcome another kind."
-        )
-    elif known.min() == known.max():
-        faults.append(
-            f'"{spec.column}" is the same for every child studied, so no arm can differ from '
-            "another. Name another column."
         )
     return faults + time_faults(spec, parts, seen=seen)
 

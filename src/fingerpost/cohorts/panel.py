@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import TypedDict
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from fingerpost.cohorts.reading import TableRecords, read_records, unknown
+from fingerpost.cohorts.drawn import Placed, placed, started_faults, strata_faults, with_missing
+from fingerpost.cohorts.periods import periods_of
+from fingerpost.cohorts.reading import TableRecords, unknown
+from fingerpost.cohorts.starts import starts
+from fingerpost.cohorts.unit_cells import Cells
 from fingerpost.cohorts.values import codes, numbers
-from fingerpost.core.allocation import Allocation
-from fingerpost.core.errors import Malformed, listed
+from fingerpost.core.assignment import Randomised
+from fingerpost.core.drawn import Drawn
+from fingerpost.core.errors import Malformed
 from fingerpost.core.flow import Flow
-from fingerpost.core.moment import NUMBER
 from fingerpost.core.panel import Panel, PanelOutcome
-from fingerpost.core.rollout import NEVER, Rollout
+from fingerpost.core.rollout import Rollout
 from fingerpost.core.study import Study
 from fingerpost.engines._shared import collected
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-# Names of periods whose alphabet is their order: 2016, 2015/16, 2015-16, 2027-03, 2027-03-31.
-ORDERED = re.compile(r"\d{4}([-/]\d{2}(-\d{2})?)?")
-SHOWN = 5
 KEYS = {
     "period": "rollout.period",
     "adopted": "rollout.adopted",
@@ -40,56 +40,58 @@ KEYS = {
 class Read:
     """A panel as it was read: every unit of the table whose start is known.
 
-    flow: counts units. columns: of covariates, by name, as the panel holds them.
+    flow: counts units, from those that were drawn on. whole: the panel with the drawn units of
+    which the records hold no row.
     """
 
     panel: Panel
     flow: Flow
+    whole: Panel
 
 
 def read_panel(
     study: Study,
     records: TableRecords,
     *,
-    allocation: Allocation | None = None,
+    drawn: Drawn | None = None,
     covariates: tuple[str, ...] = (),
     past: bool = False,
 ) -> Read:
     """Return the panel of a study of a roll-out.
 
-    records: one row a unit and period, or several (children, schools), which are summed.
-    allocation: the draw, where a ledger holds it: units begin when their wave does, whatever the
-    records say, and records that say otherwise are a fault. covariates: columns of numbers that
-    leaves name. past: whether the panel lies before the roll-out, so that it begins nowhere. Units
-    that had provision from the first period on leave: nothing is known of them without it. Raises
-    Malformed with every fault found.
+    records: one row a unit and period, or several (children, schools), which are summed. drawn: the
+    draw, where a ledger holds it: units begin when their wave does, whatever the records say, and
+    records that say otherwise, or hold other strata, are a fault. covariates: columns of numbers
+    that leaves name. past: whether the panel lies before the roll-out, so that it begins nowhere.
+    Raises Malformed with every fault found.
     """
     rollout = study.rollout
     if rollout is None or not study.records.unit or not rollout.period:
         raise Malformed(
             "records: a roll-out is read by records.unit and rollout.period. Name both."
         )
+    unit_column = study.records.unit
+    if drawn is not None:
+        study = ledger_strata(study, records, drawn)
     check_columns(study, records, covariates)
     table = whole(study, records, covariates)
     faults: list[str] = []
-    unit, units = codes(table[study.records.unit])
+    unit, units = codes(table[unit_column])
     period, periods = periods_of(rollout, table[rollout.period], faults)
     stop(faults)
-    if min(len(units), len(periods)) < 2:
-        raise Malformed(
-            f"records: {len(units)} units and {len(periods)} periods. A roll-out needs two or more "
-            "of each."
-        )
+    check_size(units, periods)
     flow = Flow(len(units), counts="units")
     cells = Cells(unit, period, len(units), len(periods))
-    adopted = starts(study, table, cells, units=units, periods=periods, faults=faults)
-    if rollout.starts is not None:
-        own = read_records(rollout.starts.table, base=records.base)
-        adopted = from_table(rollout, own, units=units, periods=periods, faults=faults)
+    faults += cells.told_twice()
+    adopted = starts(
+        study, table, cells, base=records.base, units=units, periods=periods, to=faults
+    )
     held = held_of(study, table, cells, faults)
-    if allocation is not None and not faults:
-        called = called_in_draw(study, held, units)
-        adopted = drawn(rollout, allocation, adopted, units=called, periods=periods, faults=faults)
+    at: Placed | None = None
+    if drawn is not None and not faults:
+        at = on_draw(study, table, cells, drawn, held=held, units=units, periods=periods)
+        faults += at.faults + started_faults(rollout, adopted, at.adopted)
+        adopted = at.adopted
     stop(faults)
     panel = Panel(
         units=units,
@@ -98,15 +100,84 @@ def read_panel(
         arm=begun(adopted, len(periods)),
         adopted=adopted,
         covariates={name: cells.mean(table[name]) for name in covariates},
+        drawn=None if at is None else at.places,
+        begins=None if at is None else at.begins,
         **held,
     )
-    always = adopted == 0
+    every, flow = with_drawn(panel, at, drawn, flow)
+    return left_over(panel, every, flow, past=past)
+
+
+def with_drawn(
+    panel: Panel, at: Placed | None, drawn: Drawn | None, flow: Flow
+) -> tuple[Panel, Flow]:
+    """Return the panel with the drawn units of which no row came, and a flow that begins with all
+    that were drawn.
+    """
+    if at is None or drawn is None:
+        return panel, flow
+    every, missing = with_missing(panel, at, drawn), len(at.missing)
+    flow = replace(flow, start=len(every.units))
+    return every, flow.then("drawn, and no row in the records", missing) if missing else flow
+
+
+def check_size(units: tuple[str, ...], periods: tuple[str, ...]) -> None:
+    """Raise Malformed where there are too few units or periods for a roll-out."""
+    if min(len(units), len(periods)) < 2:
+        raise Malformed(
+            f"records: {len(units)} units and {len(periods)} periods. A roll-out needs two or more "
+            "of each."
+        )
+
+
+def on_draw(
+    study: Study,
+    table: pl.DataFrame,
+    cells: Cells,
+    drawn: Drawn,
+    *,
+    held: Held,
+    units: tuple[str, ...],
+    periods: tuple[str, ...],
+) -> Placed:
+    """Return where units stand in their draw, and give `held` its strata."""
+    seen = np.isin(np.arange(len(periods)), cells.period)
+    at = placed(drawn, called_in_draw(study, held, units), periods=periods, seen=seen)
+    told = [one_word(table[name], cells) for name in study.assignment.strata]
+    held["strata"] = at.strata if at.strata is not None else held["strata"]
+    return replace(at, faults=[*at.faults, *strata_faults(drawn.allocation, at.places, told)])
+
+
+def left_over(panel: Panel, every: Panel, flow: Flow, *, past: bool) -> Read:
+    """Return a panel without the units that had provision from the first period on."""
+    always = np.asarray(panel.adopted) == 0
     if always.any():
         flow = flow.then("provision had begun before the second period", int(always.sum()))
         panel = panel.take(np.flatnonzero(~always))
-    if not past and not (adopted > 0).any():
+        every = every.take(np.flatnonzero(np.asarray(every.adopted) != 0))
+    if not past and not (np.asarray(panel.adopted) > 0).any():
         raise Malformed("records: provision began in no unit after the first period.")
-    return Read(panel, flow)
+    return Read(panel, flow, every)
+
+
+def ledger_strata(study: Study, records: TableRecords, drawn: Drawn) -> Study:
+    """Return a study whose strata come from its ledger: of the columns that it names, those stay
+    that the records hold too, all or none, to be held against it.
+    """
+    assignment = study.assignment
+    if not isinstance(assignment, Randomised):
+        return study
+    names = assignment.strata
+    same = names == drawn.allocation.stratum and all(name in records.columns for name in names)
+    if same or not drawn.allocation.strata:
+        return study
+    return replace(study, assignment=replace(assignment, strata=()))
+
+
+def one_word(series: pl.Series, cells: Cells) -> list[str]:
+    """Return (u,) the word that all rows of a unit hold."""
+    code, levels = codes(series)
+    return [levels[at] for at in cells.one_of(code, series.name, [])]
 
 
 class Held(TypedDict):
@@ -220,75 +291,6 @@ def period_of(study: Study) -> str:
     return study.rollout.period if study.rollout else ""
 
 
-def periods_of(
-    rollout: Rollout, series: pl.Series, faults: list[str]
-) -> tuple[Ints, tuple[str, ...]]:
-    """Return (rows,) codes of the period, NEVER for one that the study does not name, and the
-    periods in order.
-    """
-    code, levels = codes(series)
-    if not rollout.periods:
-        if not all(NUMBER.fullmatch(one) or ORDERED.fullmatch(one) for one in levels):
-            faults.append(
-                f'rollout.periods: the column "{series.name}" holds words whose order nothing '
-                "tells. Name the periods in order: periods: [2027 autumn, 2028 spring, …]."
-            )
-        return code, levels
-    place = {name: at for at, name in enumerate(rollout.periods)}
-    if not set(levels) & set(place):
-        faults.append(
-            f"rollout.periods: none of {listed(rollout.periods[:SHOWN])} is in column "
-            f'"{series.name}".'
-        )
-    onto = np.array([place.get(level, NEVER) for level in levels] + [NEVER], dtype=np.int64)
-    return onto[code], rollout.periods
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Cells:
-    """Where rows lie: (rows,) unit and period, NEVER where a period is not the study's."""
-
-    unit: Ints
-    period: Ints
-    units: int
-    periods: int
-
-    @property
-    def inside(self) -> NDArray[np.bool_]:
-        """(rows,) whether a row lies in a period of the study."""
-        found: NDArray[np.bool_] = self.period >= 0
-        return found
-
-    def sum(self, values: Floats) -> Floats:
-        """Return (u, t) sums; rows without a value add nothing."""
-        keep = self.inside & np.isfinite(values)
-        flat = self.unit[keep] * self.periods + self.period[keep]
-        total = np.bincount(flat, weights=values[keep], minlength=self.units * self.periods)
-        found: Floats = total.astype(np.float64).reshape(self.units, self.periods)
-        return found
-
-    def mean(self, series: pl.Series) -> Floats:
-        """Return (u, t) means of a column of numbers, NaN where nothing is recorded."""
-        values, _ = numbers(series)
-        count = self.sum(np.where(np.isfinite(values), 1.0, np.nan))
-        with np.errstate(invalid="ignore"):
-            found: Floats = np.where(count > 0, self.sum(values) / np.maximum(count, 1), np.nan)
-        return found
-
-    def one_of(self, code: Ints, what: str, faults: list[str]) -> Ints:
-        """Return (u,) the one code that all rows of a unit hold; a fault where they differ."""
-        low, high = np.full(self.units, np.iinfo(np.int64).max), np.full(self.units, -2)
-        np.minimum.at(low, self.unit, code)
-        np.maximum.at(high, self.unit, code)
-        mixed = int(np.count_nonzero(low != high))
-        if mixed:
-            faults.append(
-                f"{what}: {mixed} of {self.units} units hold more than one value over their rows. "
-                "It is one for each unit."
-            )
-        return low
-
-
 def constant(series: pl.Series, cells: Cells, what: str, faults: list[str]) -> Ints:
     """Return (u,) codes of a column that is the same in all rows of a unit."""
     code, _ = codes(series)
@@ -305,144 +307,6 @@ def strata_of(study: Study, table: pl.DataFrame, cells: Cells, faults: list[str]
     each = [constant(table[name], cells, "assignment.randomised.strata", faults) for name in names]
     _, found = np.unique(np.stack(each, axis=1), axis=0, return_inverse=True)
     return found.astype(np.int64).reshape(-1)
-
-
-def starts(
-    study: Study,
-    table: pl.DataFrame,
-    cells: Cells,
-    *,
-    units: tuple[str, ...],
-    periods: tuple[str, ...],
-    faults: list[str],
-) -> Ints:
-    """Return (u,) the period in which provision began by the records: NEVER where it did not by the
-    last, 0 where it had begun before the second.
-    """
-    rollout = study.rollout or Rollout()
-    if not rollout.adopted:
-        return np.full(len(units), NEVER, dtype=np.int64)
-    code, levels = codes(table[rollout.adopted])
-    place = {name: at for at, name in enumerate(periods)}
-    onto = [start_of(level, place, rollout.never) for level in levels]
-    strange = [level for level, at in zip(levels, onto, strict=True) if at is None]
-    if strange:
-        faults.append(
-            f"rollout.adopted: {len(strange)} values of {rollout.adopted} are no period of the "
-            f"panel ({listed(strange[:SHOWN])}). Name those of units where it never began: "
-            "never: [0]."
-        )
-    known = np.array([NEVER if at is None else at for at in onto] + [NEVER], dtype=np.int64)
-    return cells.one_of(known[code], "rollout.adopted", faults)
-
-
-def from_table(
-    rollout: Rollout,
-    records: TableRecords,
-    *,
-    units: tuple[str, ...],
-    periods: tuple[str, ...],
-    faults: list[str],
-) -> Ints:
-    """Return (u,) the period in which provision began by a table of its own: NEVER for units that
-    are not in it.
-    """
-    told = rollout.starts
-    assert told is not None
-    absent = [column for column in (told.unit, told.begins) if column not in records.columns]
-    stop(
-        [
-            unknown(column, "rollout.starts", columns=records.columns, words=records.words)
-            for column in absent
-        ]
-    )
-    table = collected(records.frame.select([told.unit, told.begins]), records.words)
-    names, periods_of_it = dict(told.names), dict(told.periods)
-    place, at = (
-        {name: i for i, name in enumerate(periods)},
-        {name: i for i, name in enumerate(units)},
-    )
-    found = np.full(len(units), NEVER, dtype=np.int64)
-    for column in (told.unit, told.begins):
-        if table[column].null_count():
-            faults.append(f"rollout.starts: {table[column].null_count()} rows have no {column}.")
-    strange, twice = list[str](), list[str]()
-    for unit, begins in zip(
-        *(table[one].cast(pl.String) for one in (told.unit, told.begins)), strict=True
-    ):
-        if unit is None or begins is None:
-            continue
-        unit, when = names.get(unit, unit), periods_of_it.get(begins, begins)
-        start = start_of(when, place, rollout.never)
-        if unit not in at:
-            strange.append(unit)
-        elif start is None:
-            faults.append(f'rollout.starts: "{when}" is no period of the panel.')
-        else:
-            twice += [unit] if found[at[unit]] != NEVER else []
-            found[at[unit]] = start
-    if strange:
-        faults.append(
-            f"rollout.starts: {len(strange)} units of {records.words} are not in the records "
-            f"({listed(strange[:SHOWN])}). Write names: {{theirs: ours}} where a unit is called "
-            "otherwise."
-        )
-    if twice:
-        faults.append(f"rollout.starts: {listed(twice[:SHOWN])} stand more than once.")
-    return found
-
-
-def start_of(level: str, place: Mapping[str, int], never: tuple[str, ...]) -> int | None:
-    """Return where a start lies among the periods; None where nothing tells.
-
-    A number before the first period is a start before the panel begins, one after the last a
-    start that the panel does not see.
-    """
-    if level in never:
-        return NEVER
-    if level in place:
-        return place[level]
-    every = list(place)
-    if NUMBER.fullmatch(level) and all(NUMBER.fullmatch(one) for one in every):
-        value, known = float(level), [float(one) for one in every]
-        if value < known[0]:
-            return 0
-        # A start between two periods is seen from the later one on.
-        return next((at for at, one in enumerate(known) if one >= value), NEVER)
-    return None
-
-
-def drawn(
-    rollout: Rollout,
-    allocation: Allocation,
-    told: Ints,
-    *,
-    units: tuple[str, ...],
-    periods: tuple[str, ...],
-    faults: list[str],
-) -> Ints:
-    """Return (u,) the period in which provision was drawn to begin; faults where units of the
-    records were not drawn, or the records say another period.
-    """
-    begins = {wave.name: wave.begins for wave in rollout.waves}
-    place = {name: at for at, name in enumerate(periods)}
-    wave = dict(zip(allocation.units, allocation.code, strict=True))
-    strangers = [unit for unit in units if unit not in wave]
-    if strangers:
-        faults.append(
-            f"records.unit: {len(strangers)} units of the records are not in the draw "
-            f"({listed(strangers[:SHOWN])})."
-        )
-    of_wave = [place.get(begins.get(name, ""), NEVER) for name in allocation.arms]
-    found = np.array([of_wave[wave[unit]] if unit in wave else NEVER for unit in units])
-    wrong = np.count_nonzero(found != told)
-    if rollout.adopted and wrong:
-        faults.append(
-            f"rollout.adopted: {wrong} of {len(units)} units began, by the records, in another "
-            "period than the ledger drew. They are analysed as drawn: leave `adopted` out, and "
-            "write who slipped in the ledger."
-        )
-    return found.astype(np.int64)
 
 
 def begun(adopted: Ints, periods: int) -> Ints:
@@ -462,8 +326,9 @@ def outcome(
     """
     values, wrong = numbers(table[column])
     if wrong is not None:
+        none = np.zeros((cells.units, cells.periods))
         faults.append(f"outcomes: {int(wrong.sum())} rows of column {column} hold no number.")
-        return PanelOutcome(*(np.zeros((cells.units, cells.periods)) for _ in range(3)))
+        return PanelOutcome(none, none, none)
     weight = np.ones(len(values))
     if children:
         weight, bad = numbers(table[children])
@@ -473,14 +338,21 @@ def outcome(
             )
     seen = np.where(np.isfinite(values) & np.isfinite(weight), weight, 0.0)
     told = np.where(seen > 0, values, 0.0)
-    return PanelOutcome(cells.sum(seen), cells.sum(seen * told), cells.sum(seen * told**2))
+    return PanelOutcome(
+        cells.sum(seen),
+        cells.sum(seen * told),
+        cells.sum(seen * told**2),
+        children=not children,
+    )
 
 
 def complete(panel: Panel, name: str) -> tuple[Panel, int]:
-    """Return the units whose outcome is recorded in every period in which any unit's is, without
-    the periods in which none is, and how many units left.
+    """Return the units whose outcome is recorded in every period in which any unit's is, and how
+    many units left. Periods before the first and after the last in which one is are left out; one
+    between them in which none is keeps its place, as time since a start is counted by the calendar.
     """
     seen = panel.outcomes[name].count > 0
-    kept = np.flatnonzero(seen.any(axis=0))
-    whole_units = np.flatnonzero(seen[:, kept].all(axis=1))
+    told = np.flatnonzero(seen.any(axis=0))
+    whole_units = np.flatnonzero(seen[:, told].all(axis=1))
+    kept = np.arange(told.min(initial=0), told.max(initial=-1) + 1)
     return panel.take(whole_units).over(kept), len(panel.units) - len(whole_units)

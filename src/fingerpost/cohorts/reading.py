@@ -67,7 +67,8 @@ class TableRecords:
     @property
     def made(self) -> bool:
         """Whether the table was made from its sources, not only read."""
-        return len(self.parts) > 1 or bool(self.parts[0].source.where or self.parts[0].source.set)
+        first = self.parts[0].source
+        return len(self.parts) > 1 or bool(first.where or first.set or self.records.sums)
 
     @property
     def words(self) -> str:
@@ -97,11 +98,44 @@ def read_records(
     frames = load("engines", engine, kind=Engine).read(files)
     parts = tuple(Part(one, frame) for one, frame in zip(records.sources, frames, strict=True))
     frame, columns, dropped = stacked(parts)
+    frame, columns = with_sums(frame, columns, records.sums)
     digests = [item for file in files for item in file.digest()]
     # Stacked sources may bear one name; each keeps an entry of its own.
     called = distinct([name for name, _ in digests])
     digest = tuple(zip(called, (found for _, found in digests), strict=True))
     return TableRecords(frame, columns, digest, engine, parts, dropped, records, base)
+
+
+def with_sums(
+    frame: nw.LazyFrame[Any],
+    columns: tuple[str, ...],
+    sums: tuple[tuple[str, tuple[str, ...]], ...],
+) -> tuple[nw.LazyFrame[Any], tuple[str, ...]]:
+    """Return a table with the columns that are sums of others; Malformed with every fault."""
+    schema = dict(frame.collect_schema())
+    faults = []
+    for name, parts in sums:
+        if name in columns:
+            faults.append(f'records.sums: there is a column "{name}" already. Name another.')
+        for part in parts:
+            if part not in columns:
+                faults.append(unknown(part, f"records.sums.{name}", columns=columns, words="it"))
+            elif not schema[part].is_numeric():
+                faults.append(f'records.sums.{name}: "{part}" holds no numbers.')
+    if faults:
+        raise Malformed(faults)
+    if not sums:
+        return frame, columns
+    made = [total(parts).alias(name) for name, parts in sums]
+    return frame.with_columns(*made), (*columns, *(name for name, _ in sums))
+
+
+def total(parts: tuple[str, ...]) -> nw.Expr:
+    """Return the sum of columns, missing where one of them is."""
+    found = nw.col(parts[0]).cast(nw.Float64)
+    for part in parts[1:]:
+        found = found + nw.col(part).cast(nw.Float64)
+    return found
 
 
 def located(

@@ -141,10 +141,24 @@ def made(records: TableRecords) -> str:
             parts = [
                 column_of(part, column, dtypes=[schema[column] for schema in schemas])
                 for column in (ROW, *records.columns)
+                if column not in dict(records.records.sums)
             ]
             columns = listing([*parts, f"CAST({place} AS BIGINT) AS {name(SOURCE)}"])
         queries.append(f"SELECT {columns}\nFROM {name(called)}{where(rest)}")
-    return "\nUNION ALL\n".join(queries)
+    whole = "\nUNION ALL\n".join(queries)
+    if not records.records.sums:
+        return whole
+    added = [f"{summed(parts)} AS {name(column)}" for column, parts in records.records.sums]
+    return f"SELECT *, {listing(added)}\nFROM (\n{whole}\n)"
+
+
+def summed(parts: tuple[str, ...]) -> str:
+    """Return the sum of columns, missing where one of them is.
+
+    >>> summed(("read", "maths"))
+    'CAST("read" AS DOUBLE) + CAST("maths" AS DOUBLE)'
+    """
+    return " + ".join(f"CAST({name(part)} AS DOUBLE)" for part in parts)
 
 
 def prepared_schema(part: Part) -> Schema:

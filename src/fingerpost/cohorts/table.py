@@ -24,7 +24,7 @@ from fingerpost.cohorts.columns import (
     role,
 )
 from fingerpost.cohorts.conditions import canonical
-from fingerpost.cohorts.outcomes import Read, order_faults, outcome
+from fingerpost.cohorts.outcomes import Read, outcomes_of
 from fingerpost.cohorts.reading import SOURCE, TableRecords, read_records
 from fingerpost.cohorts.sql import steps_sql
 from fingerpost.cohorts.steps import (
@@ -42,7 +42,6 @@ from fingerpost.core.column import Column
 from fingerpost.core.errors import Malformed
 from fingerpost.core.flow import Flow
 from fingerpost.core.model import Factor, ModelTerm
-from fingerpost.core.outcome import Outcome
 from fingerpost.core.reasons import without_covariate
 from fingerpost.core.study import OutcomeSpec, Study
 from fingerpost.core.table import Cell, Table
@@ -67,7 +66,8 @@ class Built:
     """The cohort, the study as it is run (with the flags of filled covariates among `given`), the
     table of what was missing, and (n,) keys of the children: the unit column, or the row's place.
     rows: (n,) where each stands in its file, from 0. holes: covariate → (n,) whose value is to be
-    imputed; the cohort holds a stand-in there.
+    imputed; the cohort holds a stand-in there. silent: outcome → why the records tell nothing of
+    it; the cohort, which holds others, is without it.
     """
 
     cohort: Cohort
@@ -76,6 +76,7 @@ class Built:
     keys: NDArray[np.str_]
     rows: NDArray[np.int64]
     holes: Mapping[str, Mask] = field(default_factory=dict)
+    silent: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -91,8 +92,9 @@ class Gathered:
         return len(self.places.row)
 
 
-def build(study: Study, records: TableRecords) -> Built:
-    """Return the cohort of a study whose `given` has been resolved.
+def build(study: Study, records: TableRecords, *, followed: Mask | None = None) -> Built:
+    """Return the cohort of a study whose `given` has been resolved. followed: of rows that are
+    copies of children, (m,) by place in the file, which kept to their strategy to the end.
 
     Children leave at each condition of the population, where their exposure is none of the arms,
     and where a covariate to be complete is missing; every step is in the flow. A child without an
@@ -116,10 +118,12 @@ def build(study: Study, records: TableRecords) -> Built:
     keep, flow = complete(drafts, flow, n=rows.n)
     if not keep.any():
         raise Malformed([*faults, none_left(flow, records.words)])
-    missing = missing_table(study, drafts, rows=rows)
+    kept = None if followed is None else followed[rows.places.row - 1]
+    missing = missing_table(study, drafts, rows=rows, followed=kept)
     staying = [draft.take(keep) for draft in drafts]
     run, columns = filled(study, staying)
-    cohort = assembled(run, rows, keep=keep, columns=columns, faults=faults)
+    silent: dict[str, str] = {}
+    cohort = assembled(run, rows, keep=keep, columns=columns, faults=faults, silent=silent)
     if faults:
         raise Malformed(dict.fromkeys(faults))
     counts = np.bincount(cohort.arm, minlength=len(cohort.arms))
@@ -131,7 +135,7 @@ def build(study: Study, records: TableRecords) -> Built:
         for draft in staying
         if draft.missing == IMPUTE and draft.absent.any()
     }
-    return Built(cohort, run, missing, keys, rows.places.row[keep] - 1, holes)
+    return Built(cohort, run, missing, keys, rows.places.row[keep] - 1, holes, silent)
 
 
 def members(built: Built, cohort: Cohort | None = None) -> NDArray[np.str_]:
@@ -281,9 +285,17 @@ def flagged(
 
 
 def assembled(
-    study: Study, rows: Gathered, *, keep: Mask, columns: dict[str, Column], faults: list[str]
+    study: Study,
+    rows: Gathered,
+    *,
+    keep: Mask,
+    columns: dict[str, Column],
+    faults: list[str],
+    silent: dict[str, str],
 ) -> Cohort:
-    """Return the cohort of those who stay; what is wrong with it is added to `faults`."""
+    """Return the cohort of those who stay; what is wrong with it is added to `faults`, and outcomes
+    of which its records tell nothing, where there are others, to `silent`.
+    """
     table, places = rows.table, rows.places
     staying = pl.Series(keep)
     here = Places(places.row[keep], places.source[keep], places.words)
@@ -304,11 +316,13 @@ def assembled(
             f"Write records: {{clusters: {{{study.cluster}: COLUMN}}}}."
         )
     faults += alike_faults(columns, study.arms.column or "", arm=arm)
+    found = outcomes_of(study, Read(table, places, keep), arm=arm, faults=faults)
+    silent.update(found.silent)
     return Cohort(
         unit=unit,
         arms=study.arms.names,
         arm=arm,
-        outcomes=outcomes_of(study, Read(table, places, keep), arm=arm, faults=faults),
+        outcomes=found.outcomes,
         covariates=columns,
         clusters=clusters,
         strata=strata_of(study, rows, staying=staying),
@@ -350,27 +364,6 @@ def arm_faults(study: Study, arm: NDArray[np.int64]) -> list[str]:
         for name, count in zip(names, counts, strict=True)
         if count < FEWEST_IN_ARM
     ]
-
-
-def outcomes_of(
-    study: Study, read: Read, *, arm: NDArray[np.int64], faults: list[str]
-) -> dict[str, Outcome]:
-    """Return the outcomes by name; what is wrong with one is added to `faults`."""
-    found = {}
-    for spec in study.outcomes:
-        faults += order_faults(spec, study.arms, read=read)
-        one = outcome(spec, read, faults=faults)
-        if one is None:
-            continue
-        found[spec.name] = one
-        for code, name in enumerate(study.arms.names):
-            here = arm == code
-            if here.any() and one.observed is not None and not one.observed[here].any():
-                faults.append(
-                    f'outcomes.{spec.name}: "{spec.column}" is missing for every child of the arm '
-                    f'"{name}". Name another column, or leave the arm out.'
-                )
-    return found
 
 
 def weight_of(study: Study, rows: Gathered, *, keep: Mask, faults: list[str]) -> Floats | None:
@@ -437,38 +430,54 @@ def imputes(study: Study, spec: OutcomeSpec) -> bool:
     return asked and spec.kind != "time" and study.models.censoring is None
 
 
-def missing_table(study: Study, drafts: Sequence[Draft], *, rows: Gathered) -> Table:
+def missing_table(
+    study: Study, drafts: Sequence[Draft], *, rows: Gathered, followed: Mask | None = None
+) -> Table:
     """Return how often each covariate and outcome was missing, and what was done about it.
 
     Counted among the children whose exposure is one of the arms, before any left for want of a
-    covariate.
+    covariate. followed: of copies of children, (n,) which kept to their strategy to the end: a
+    child then counts once, and its outcome among those who kept to one.
     """
+    every = np.ones(rows.n, dtype=np.bool_)
+    own = every if followed is None else followed
+    unit = unit_codes(study, rows, keep=every) if followed is not None else None
+
+    def many(mask: Mask) -> int:
+        return int(mask.sum()) if unit is None else len(np.unique(unit[mask]))
+
+    whole, seen = many(every), many(own)
     entries = [
-        (draft.name, "covariate", int(draft.absent.sum()), draft.handling) for draft in drafts
+        (draft.name, "covariate", many(draft.absent), whole, draft.handling) for draft in drafts
     ]
     for spec in study.outcomes:
         parts = {"outcome": spec.column, "person-time": spec.exposure, "event": spec.event}
         done = "those seen stand for them, by weights"
-        if study.models.censoring is None:
+        if study.models.censoring is None and followed is None:
             done = IMPUTED if imputes(study, spec) else "left out of this outcome"
         entries += [
-            (column, part, rows.table[column].null_count(), done)
+            (column, part, many(own & rows.table[column].is_null().to_numpy()), seen, done)
             for part, column in parts.items()
             if column
         ]
     lines: list[tuple[Cell, ...]] = [
-        (name, part, count, count / rows.n, done if count else "none missing")
-        for name, part, count, done in entries
+        (name, part, count, count / of if of else 0.0, done if count else "none missing")
+        for name, part, count, of, done in entries
     ]
+    told = children(whole)
+    if study.records.repeated and followed is None:  # several trials of one child
+        told = f"{rows.n:,} child-trials (rows of the same children at several times)"
+    kept = f"; of outcomes, of {children(seen)} who kept to a strategy to its end"
+    kept = "" if followed is None else kept
     return Table(
         name="missing",
         title="What was not recorded",
         columns=("variable", "role", "missing", "share", "handling"),
         kinds=("label", "label", "count", "share", "label"),
         rows=tuple(lines),
-        counts=tuple(count for _, _, count, _ in entries),
+        counts=tuple(count for _, _, count, _, _ in entries),
         context=(
-            f"Of {children(rows.n)} who met every condition and whose exposure was one of the "
-            "arms, before any left for want of a covariate."
+            f"Of {told} who met every condition and whose exposure was one of the arms, before any "
+            f"left for want of a covariate{kept}."
         ),
     )

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from fingerpost.core.allocation import Permutations
 from fingerpost.core.assignment import Assignment, Observed
 from fingerpost.core.cohort import Cohort
+from fingerpost.core.drawn import Drawn
 from fingerpost.core.estimand import Term
 from fingerpost.core.model import Models
 from fingerpost.core.panel import Panel
@@ -54,13 +54,15 @@ class Task:
     where the study has a model of censoring and the leaf can use it, for those marked observed.
 
     Trimming and subgroups have been applied to the cohort already: the leaf answers its target on
-    the children it is given. fits: shared by leaves on the same cohort.
+    the children it is given. fits: shared by leaves on the same cohort. drawn: the draw, whose
+    units `cohort.drawn` points to; None where nothing was drawn, or no ledger says so.
     """
 
     cohort: Cohort
     terms: tuple[Term, ...]
     analysis: Analysis
     fits: Fits = field(default_factory=Fits)
+    drawn: Drawn | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -68,16 +70,16 @@ class PanelTask:
     """What a leaf over panels answers: terms of one outcome, on units followed over periods.
 
     anticipation: periods before adoption in which units may already behave otherwise; they count
-    neither as without provision nor as with it. permutations: the draws that were possible, as
-    codes into the waves of the schedule; None where nothing was drawn or no ledger says so. bare:
-    whether answers alone are wanted, as of one draw of a rehearsal: then leaves draw up no tables,
-    and make no tests that no answer rests on.
+    neither as without provision nor as with it. drawn: the draw, whose units `panel.drawn` points
+    to; None where nothing was drawn or no ledger says so. bare: whether answers alone are wanted,
+    as of one draw of a rehearsal: then leaves draw up no tables, and make no tests that no answer
+    rests on.
     """
 
     panel: Panel
     terms: tuple[Term, ...]
     analysis: Analysis
     anticipation: int = 0
-    permutations: Permutations | None = None
+    drawn: Drawn | None = None
     fits: Fits = field(default_factory=Fits)
     bare: bool = False

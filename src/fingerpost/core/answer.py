@@ -18,6 +18,7 @@ class Answer:
     fit: weights, matched sets, nuisance models; it stays in the room and reaches sensitivity only.
     extrapolated: an estimate that may be shown only under the heading 'model extrapolation'.
     warnings: (term, words). A leaf gives one answer an outcome and cohort (whole, trimmed).
+    about: of a sensitivity analysis, the outcome it was asked beside; empty where of all.
     """
 
     leaf: str
@@ -28,3 +29,4 @@ class Answer:
     fit: object | None = None
     extrapolated: Estimate | None = None
     warnings: tuple[tuple[Term, str], ...] = ()
+    about: str = ""

@@ -34,13 +34,16 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class Randomised:
-    """Arms drawn by a named design. `unit` is what was drawn (child, school, area)."""
+    """Arms drawn by a named design. `unit` is what was drawn (child, school, area); level: that at
+    which variance is taken, where it is coarser (drawn children who are taught together).
+    """
 
     design: str = "simple"
     unit: str | None = None
     given: tuple[str, ...] = ()
     strata: tuple[str, ...] = ()
     schedule: Schedule | None = None
+    level: str | None = None
 
     @property
     def randomised(self) -> bool:
@@ -49,8 +52,8 @@ class Randomised:
 
     @property
     def cluster(self) -> str | None:
-        """The level at which variance is taken: what was drawn."""
-        return self.unit
+        """The level at which variance is taken: what was drawn, unless a coarser one is named."""
+        return self.level or self.unit
 
 
 Assignment = Observed | Randomised

@@ -13,6 +13,7 @@ from datetime import date, timedelta
 
 AUTUMN, SPRING, SUMMER = "AUT", "SPR", "SUM"
 TERMS = (AUTUMN, SPRING, SUMMER)
+SEASONS = {"autumn": AUTUMN, "spring": SPRING, "summer": SUMMER}  # in names of periods
 # The first month of an academic year, and of each term; all but autumn's lie in the year that
 # labels the academic year.
 FIRST_MONTH = 9
@@ -85,6 +86,23 @@ def term_last_day(year: int, name: str) -> date:
     later = TERMS[TERMS.index(name) + 1 :]
     following = term_first_day(year, later[0]) if later else first_day(year + 1)
     return following - timedelta(days=1)
+
+
+def period_end(name: str) -> date | None:
+    """Return the last day of a period by its name: a term, or an academic year (2027 is 2026/27);
+    None where the name is of neither.
+
+    >>> period_end("2027 autumn"), period_end("2028 spring"), period_end("2027")
+    (datetime.date(2027, 12, 31), datetime.date(2028, 3, 31), datetime.date(2027, 8, 31))
+    """
+    year, _, season = name.partition(" ")
+    if len(year) != 4 or not year.isdecimal() or not year.isascii() or int(year) < 1000:
+        return None
+    if not season:
+        return last_day(int(year)) if name == year else None
+    if season not in SEASONS:
+        return None
+    return term_last_day(int(year) + (season == "autumn"), SEASONS[season])
 
 
 def term_number(year: int, name: str) -> int:

@@ -29,6 +29,9 @@ class Cohort:
     imputed: outcome → (n,) whose value was drawn in this replicate, since none was recorded.
     roles: columns with a job (instrument, running variable, link probability).
     course: what each row was followed through, where arms are strategies sustained over time.
+    provided: (n,) years before time zero in which provision was first recorded, of rows whose child
+    had it in an earlier school year; NaN of others. drawn: (n,) the place of what was drawn (the
+    child, its school) among the units of the draw, −1 of rows that were not.
     """
 
     unit: Codes
@@ -46,6 +49,8 @@ class Cohort:
     flow: Flow = field(default_factory=Flow)
     course: Course | None = None
     imputed: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+    provided: NDArray[np.float64] | None = None
+    drawn: NDArray[np.int64] | None = None
 
     @property
     def n(self) -> int:
@@ -78,6 +83,8 @@ class Cohort:
             weight=part(self.weight),
             course=None if self.course is None else self.course.take(rows),
             imputed={name: mask[rows] for name, mask in self.imputed.items()},
+            provided=part(self.provided),
+            drawn=part(self.drawn),
         )
 
     def blocks(

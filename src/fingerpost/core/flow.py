@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +19,16 @@ class FlowStep:
 class Flow:
     """The steps from the records to the children analysed. `start` is the rows read.
 
-    counts: what is counted, where it is not children: a child may enter several trials.
+    counts: what is counted, where it is not children: a child may enter several trials. copied:
+    whether each child stands in every arm as a copy of it, as where strategies are sustained over
+    time; the steps then count children, and each arm holds all who remain.
     """
 
     start: int = 0
     steps: tuple[FlowStep, ...] = ()
     arms: tuple[tuple[str, int], ...] = ()
     counts: str = "children"
+    copied: bool = False
 
     def then(self, reason: str, left: int, *, outcome: str | None = None) -> Flow:
         """Return the flow with one more step.
@@ -34,7 +37,7 @@ class Flow:
         7
         """
         step = FlowStep(reason, left, self.remaining - left, outcome)
-        return Flow(self.start, (*self.steps, step), self.arms, self.counts)
+        return replace(self, steps=(*self.steps, step))
 
     @property
     def remaining(self) -> int:

@@ -10,15 +10,17 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from fingerpost.core.errors import FingerpostError, UnknownLeaf, listed, nearest
+from fingerpost.core.errors import FingerpostError, UnknownLeaf, UsageError, listed, nearest
 from fingerpost.core.estimand import SCALES, SUMMARIES, TARGETS
 
 if TYPE_CHECKING:
+    from fingerpost.core.allocation import Allocation, Arrived, Step
     from fingerpost.core.analysis import Task
     from fingerpost.core.answer import Answer
     from fingerpost.core.codes import CodeRule
-    from fingerpost.core.rollout import Layout, Rollout
+    from fingerpost.core.rollout import Frame, Layout, Rollout
     from fingerpost.core.study import Study
+    from fingerpost.core.trial import Trial
 
 D = TypeVar("D")
 GUARDS = {"target", "own", "exempt"}
@@ -52,7 +54,9 @@ class Estimator:
     extrapolates: whether it may answer where nobody was observed, shown apart if the target is
     refused. censoring: whether it answers for children whose outcome was not seen too, where the
     study has a model of who was seen. over_time: whether it answers of strategies sustained
-    over time. randomised: targets it answers under a simple randomisation. takes: `cohort` (a row
+    over time. randomised: targets it answers where arms were drawn with the same chances for all.
+    strata: whether it compares within the strata of a draw, so that chances may differ among them.
+    takes: `cohort` (a row
     a child) or `panel` (units over periods). drawn: whether it leans on the draw itself, so that
     a study in which nothing was drawn cannot ask it.
     options: (name, words); needs: options it cannot run without; columns: options whose value is a
@@ -84,6 +88,7 @@ class Estimator:
     censoring: bool = False
     over_time: bool = False
     randomised: tuple[str, ...] = ()
+    strata: bool = False
     takes: str = "cohort"
     drawn: bool = False
     instead: tuple[tuple[str, tuple[str, ...]], ...] = ()
@@ -221,6 +226,32 @@ class Phenotype:
 
 
 @dataclass(frozen=True, slots=True)
+class Procedure:
+    """How a trial's design allocates, as functions of a seed of 32 bytes that anyone can replay.
+
+    Exactly one of step and draw is there: `step` where units come one by one, `draw` where all are
+    known beforehand. check(trial): every fault of what the trial says, in words. step(trial,
+    arrived, seed): the arm of the first unit without one, from those before it, the same whenever
+    it is asked. draw(trial, frame, seed): the allocation of a register. replay(trial, units, seed,
+    count, exact=False): (count, n) arms that the same units, in the same order (`Arrived`, or the
+    `Frame` of a register), might have been given; exact: made to the byte as the draw itself is,
+    under a seed each (slow), and not by a quick generator. strata: whether it draws within strata.
+    analysis: the estimator that answers a trial, where it is not the design's. within: whether each
+    unit is drawn within its own cluster. margins: whether what a unit is given depends on more than
+    its place in its stratum, so that no table made beforehand holds it.
+    """
+
+    check: Callable[[Trial], list[str]]
+    replay: Callable[..., Any]
+    step: Callable[[Trial, Arrived, bytes], Step] | None = None
+    draw: Callable[[Trial, Frame, bytes], Allocation] | None = None
+    strata: bool = False
+    analysis: str = ""
+    within: bool = False
+    margins: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Design:
     """How arms, or the order in which provision begins, are drawn: as data.
 
@@ -228,7 +259,9 @@ class Design:
     whether some units are without it to the last period, so that every exposure has a comparison.
     assumes: what reading its results takes. denies: who goes without what, and for how long, in
     words. analysis: the estimator that answers it, by name. layout(rollout, units): the waves that
-    a roll-out of so many units has under the design; UsageError where it has none.
+    a roll-out of so many units has under the design; UsageError where it has none; None where the
+    design is of trials alone. procedure: how a trial allocates under it; None where it is of
+    roll-outs alone.
     """
 
     title: str
@@ -239,11 +272,27 @@ class Design:
     assumes: tuple[Assumption, ...]
     denies: str
     analysis: str
-    layout: Callable[[Rollout, int], Layout]
+    layout: Callable[[Rollout, int], Layout] | None = None
+    procedure: Procedure | None = None
+
+    def lay(self, rollout: Rollout, units: int) -> Layout:
+        """Return the waves of a roll-out of so many units; UsageError where there are none."""
+        if self.layout is None:
+            raise UsageError(
+                f'"{self.title}" is a design of trials. Write trial: in place of rollout:, or name '
+                "a design of roll-outs: `fingerpost leaves designs` lists them."
+            )
+        return self.layout(rollout, units)
 
 
 ROWS = ("terms", "events", "years", "once")
 ABSENT = ("zero", "unobserved")
+# Where an outcome would be seen, and what ends the time in which it would be.
+SEEN = {
+    "school records": "leaving state schools, death and opting out",
+    "health records": "death and opting out",
+    "registered for all": "opting out",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,8 +307,10 @@ class RecordsMeasure:
     `year`). window: that in words. value, exposure: narwhals expressions over the rows of one
     child; person_years: exposure is the child's years of follow-up. finish: of the columns (value,
     exposure), for what is no plain sum. absent: what a child without rows has, 0 or nothing
-    observed. scale: the only scale that makes sense of it, empty where any does. limits: what it
-    is not, in words.
+    observed. seen: where it would be seen, a key of `SEEN`, which says what ends the time in which
+    it would be: a child who left state schools is still seen in health records. also: tables whose
+    rows count too, where the records have them. scale: the only scale that makes sense of it, empty
+    where any does. limits: what it is not, in words.
     """
 
     title: str
@@ -280,6 +331,8 @@ class RecordsMeasure:
     prepare: Callable[[Any], Any] | None = None
     dated: str = ""
     year: int | None = None
+    seen: str = "school records"
+    also: tuple[str, ...] = ()
     scale: str = ""
     informant: str = "records"
     limits: tuple[str, ...] = ()
@@ -290,6 +343,13 @@ class RecordsMeasure:
             *([f"kind {self.kind}"] if self.kind not in KINDS else []),
             *([f"rows {self.rows}"] if self.rows not in ROWS else []),
             *([f"absent {self.absent}"] if self.absent not in ABSENT else []),
+            *([f"seen {self.seen}"] if self.seen not in SEEN else []),
+            # A term ends for a child with the last in which a school had it on its roll.
+            *(
+                [f"rows {self.rows}, seen in {self.seen}"]
+                if self.rows == "terms" and self.seen != "school records"
+                else []
+            ),
             *([f"scale {self.scale}"] if self.scale and self.scale not in SCALES else []),
             *(["no date"] if self.rows == "events" and not self.dated else []),
         ]

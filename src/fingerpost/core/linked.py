@@ -110,7 +110,9 @@ class Linked:
     what the study tells its leaf. born: first and last month of birth (YYYY-MM), None for any.
     school: `state-funded` (any school of the census) or `mainstream`. concern: whether only
     children with a concern raised by time zero are studied. strategies: arm → what it means.
-    until: the school year at whose end follow-up ends.
+    until: the school year at whose end follow-up ends. new_users: whether children provided for in
+    an earlier school year than that of time zero are left out, as they always are where trials
+    repeat.
     """
 
     phenotype: str = ""
@@ -120,9 +122,15 @@ class Linked:
     born: tuple[str, str] | None = None
     school: str = "state-funded"
     concern: bool = False
+    new_users: bool = False
     strategies: tuple[tuple[str, Strategy], ...] = ()
     zero: TimeZero = TimeZero()
     until: int = 6
+
+    @property
+    def only_new(self) -> bool:
+        """Whether children provided for in an earlier school year are not studied."""
+        return self.new_users or self.zero.repeated
 
     @property
     def through(self) -> int | None:

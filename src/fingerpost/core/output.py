@@ -87,7 +87,7 @@ class RegionResult:
 @dataclass(frozen=True, slots=True)
 class SensitivityResult:
     """What one sensitivity analysis found: tables, results (role `control`), regions, and what it
-    could not answer.
+    could not answer. about: the outcome it was asked beside; empty where it speaks of all.
     """
 
     leaf: str
@@ -95,6 +95,7 @@ class SensitivityResult:
     results: tuple[Result, ...] = ()
     regions: tuple[RegionResult, ...] = ()
     refusals: tuple[Refusal, ...] = ()
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)

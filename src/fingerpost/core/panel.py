@@ -15,11 +15,16 @@ A = TypeVar("A", bound=NDArray[Any])
 
 @dataclass(frozen=True, eq=False)
 class PanelOutcome:
-    """Sufficient statistics of one outcome by unit × period, each (u, t)."""
+    """Sufficient statistics of one outcome by unit × period, each (u, t).
+
+    children: whether what was summed are children's own values, so that the squares tell how
+    children differ; rows that are means of many do not.
+    """
 
     count: Array
     total: Array
     squares: Array
+    children: bool = True
 
     @property
     def mean(self) -> NDArray[np.float64]:
@@ -33,9 +38,12 @@ class PanelOutcome:
 class Panel:
     """u units by t periods (or stages).
 
-    arm: (u, t) codes into `arms`; eligible: (u, t); probability: (u, t) of the arm received;
-    adopted: (u,) period of adoption, −1 for never. covariates: name → (u, t). clusters: level →
-    (u,) codes, cluster_names: level → what each code is called. strata: (u,) codes.
+    arm: (u, t) codes into `arms`; adopted: (u,) period of adoption, −1 for never. covariates: name
+    → (u, t). clusters: level → (u,) codes, cluster_names: level → what each code is called. strata:
+    (u,) codes. drawn: (u,) the place of what was drawn (the unit, or its cluster) among the units
+    of the draw; begins: (k,) the period in which each wave of the draw begins, −1 for not by the
+    last; None where nothing was. later: (u,) whether provision begins after the last period, of
+    units that are seen without it.
     """
 
     units: tuple[str, ...]
@@ -44,12 +52,17 @@ class Panel:
     arm: NDArray[np.integer[Any]]
     outcomes: Mapping[str, PanelOutcome]
     adopted: NDArray[np.integer[Any]] | None = None
-    eligible: NDArray[np.bool_] | None = None
-    probability: Array | None = None
     covariates: Mapping[str, Array] = field(default_factory=dict)
     clusters: Mapping[str, NDArray[np.integer[Any]]] = field(default_factory=dict)
     strata: NDArray[np.integer[Any]] | None = None
     cluster_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    drawn: NDArray[np.int64] | None = None
+    begins: NDArray[np.int64] | None = None
+    later: NDArray[np.bool_] | None = None
+
+    def told(self, outcome: str) -> NDArray[np.bool_]:
+        """Return (t,) whether an outcome was recorded in a period, in any unit."""
+        return np.asarray((np.asarray(self.outcomes[outcome].count) > 0).any(axis=0))
 
     def take(self, units: NDArray[np.int64]) -> Panel:
         """Return the panel of the chosen units, by index."""
@@ -62,15 +75,17 @@ class Panel:
             units=tuple(self.units[at] for at in units),
             arm=self.arm[units],
             outcomes={
-                name: PanelOutcome(one.count[units], one.total[units], one.squares[units])
+                name: PanelOutcome(
+                    one.count[units], one.total[units], one.squares[units], one.children
+                )
                 for name, one in self.outcomes.items()
             },
             adopted=part(self.adopted),
-            eligible=part(self.eligible),
-            probability=part(self.probability),
             covariates={name: values[units] for name, values in self.covariates.items()},
             clusters={name: values[units] for name, values in self.clusters.items()},
             strata=part(self.strata),
+            drawn=part(self.drawn),
+            later=part(self.later),
         )
 
     def over(self, periods: NDArray[np.int64]) -> Panel:
@@ -79,26 +94,32 @@ class Panel:
         """
         if len(periods) == len(self.periods):
             return self
-        adopted = self.adopted
-        if adopted is not None:
-            later = np.searchsorted(periods, adopted)
-            adopted = np.where((adopted < 0) | (later >= len(periods)), -1, later)
 
-        def part(values: A | None) -> A | None:
-            return None if values is None else values[:, periods]  # type: ignore[return-value]
+        def moved(begins: NDArray[np.integer[Any]] | None) -> NDArray[np.int64] | None:
+            if begins is None:
+                return None
+            later = np.searchsorted(periods, begins)
+            return np.where((begins < 0) | (later >= len(periods)), -1, later).astype(np.int64)
 
+        adopted, later = moved(self.adopted), self.later
+        if self.adopted is not None and adopted is not None:
+            gone = (np.asarray(self.adopted) >= 0) & (adopted < 0)
+            later = gone if later is None else later | gone
         return replace(
             self,
             periods=tuple(self.periods[at] for at in periods),
             arm=self.arm[:, periods],
             outcomes={
                 name: PanelOutcome(
-                    one.count[:, periods], one.total[:, periods], one.squares[:, periods]
+                    one.count[:, periods],
+                    one.total[:, periods],
+                    one.squares[:, periods],
+                    one.children,
                 )
                 for name, one in self.outcomes.items()
             },
             adopted=adopted,
-            eligible=part(self.eligible),
-            probability=part(self.probability),
+            later=later,
+            begins=moved(self.begins),
             covariates={name: values[:, periods] for name, values in self.covariates.items()},
         )

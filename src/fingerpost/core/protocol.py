@@ -262,8 +262,10 @@ def followed(linked: Linked) -> str:
     """Return how follow-up is read from linked records."""
     return (
         f"from the day of {linked.zero.words()} of each child to 31 August after its Year "
-        f"{linked.until}; ends earlier at death, at an opt-out, or with the last term in which a "
-        "child is in a census of state schools; covariates from what was known on the first day"
+        f"{linked.until}; ends earlier at death, at an opt-out and, for what only schools record, "
+        "with the last term in which a child is in a census of state schools; a child of whom the "
+        "records do not hold the whole of it leaves, and is counted; covariates from what was "
+        "known on the first day"
     )
 
 
@@ -426,9 +428,13 @@ def analysis(study: Study) -> tuple[str, str]:
 def agreement(study: Study) -> str:
     """Return what was declared to count as agreement."""
     if study.agreements:
-        told = [f"{far:g} for {name}" for name, far in study.agreements]
-        log = " on the logarithm" if study.estimand.scale == "ratio" else ""
-        return f"primary answers within {listing(told)}{log}"
+        scales = {spec.name: spec.scale or study.estimand.scale for spec in study.outcomes}
+        logs = [scales.get(name) == "ratio" for name, _ in study.agreements]
+        told = [
+            f"{far:g}{' on the logarithm' * (log and not all(logs))} for {name}"
+            for (name, far), log in zip(study.agreements, logs, strict=True)
+        ]
+        return f"primary answers within {listing(told)}{' on the logarithm' * all(logs)}"
     if study.agreement is None:
         return NOT_STATED
     if study.estimand.scale == "ratio":

@@ -146,13 +146,15 @@ class Power:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """Returns that every unit owes: columns of a return, days after a period until it is due,
-    and the last day of each period, as (period, ISO date).
+    """Returns that every unit owes: columns of a return, days after a period until it is due, the
+    last day of each period, as (period, ISO date), and (column, (least, most)) outside which a
+    value is asked about.
     """
 
     columns: tuple[str, ...] = ()
     due_days: int = 30
     ends: tuple[tuple[str, str], ...] = ()
+    plausible: tuple[tuple[str, tuple[float, float]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

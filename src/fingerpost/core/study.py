@@ -13,6 +13,7 @@ from fingerpost.core.linked import Linked
 from fingerpost.core.measure import Measure
 from fingerpost.core.model import Models
 from fingerpost.core.rollout import Rollout
+from fingerpost.core.trial import Trial
 
 Scalar = str | int | float | bool
 LANGUAGE = 1  # of the canonical form; raised only if a default changes its meaning
@@ -55,6 +56,7 @@ class Records:
     """Where the table is, which column names the child, and which name its clusters.
 
     repeated: whether a child may stand on several rows (trials in sequence, copies of a child).
+    sums: (new column, columns) whose sum it is, missing where one of them is.
     """
 
     sources: tuple[TableSource, ...] = ()
@@ -63,6 +65,7 @@ class Records:
     weight: str | None = None
     synthetic: bool = False
     repeated: bool = False
+    sums: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +208,7 @@ class Study:
     linked records; None for a study of one table. access: what a study of access asks; None for a
     study of an effect. people: what reports call those studied, where they are no children.
     rollout: when provision begins where, of a study of units over periods; None for any other.
+    trial: how arms are drawn, of a study that draws them; None for any other.
     """
 
     name: str
@@ -241,6 +245,7 @@ class Study:
     imputation: Imputation | None = None
     people: str = ""
     rollout: Rollout | None = None
+    trial: Trial | None = None
 
     @property
     def given(self) -> tuple[str, ...]:

@@ -38,6 +38,12 @@ class Table:
     tells: Tells = Tells()
     leaf: str = ""
 
+    def __post_init__(self) -> None:
+        """Keep cells as Python's own: NumPy's are written otherwise, as np.float64(0.2)."""
+        if any(hasattr(cell, "dtype") for row in self.rows for cell in row):
+            plain = tuple(tuple(_plain(cell) for cell in row) for row in self.rows)
+            object.__setattr__(self, "rows", plain)
+
     def plays(self, role: str) -> bool:
         """Return whether the table plays a part, with every column that the part needs."""
         return self.tells.role == role and set(self.tells.needs) <= set(self.columns)
@@ -54,3 +60,10 @@ class Table:
     def tag(self, name: str) -> Cell:
         """Return one tag (outcome, contrast, target …), or None."""
         return dict(self.tags).get(name)
+
+
+def _plain(cell: Cell) -> Cell:
+    """Return a cell as Python's own."""
+    item = getattr(cell, "item", None)
+    found: Cell = cell if item is None else item()
+    return found

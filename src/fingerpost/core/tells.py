@@ -21,6 +21,9 @@ ROLES: dict[str, tuple[str, ...]] = {
     "instruments agree": ("p",),
     "matches": ("matched", "without_match"),
     "clusters that compare": ("level", "clusters hold", "children"),
+    "trends before": ("contrast", "p_small_sample", "p_shuffled"),
+    "moved before": ("contrast", "periods before", "estimate", "p"),
+    "drift allowed": ("contrast", "target", "times", "lo", "hi"),
     # Of sensitivity analyses.
     "control": ("estimator", "target", "estimate", "lo", "hi"),
     "control before": ("estimator", "target", "estimate", "lo", "hi"),
@@ -43,6 +46,8 @@ ROLES: dict[str, tuple[str, ...]] = {
     "selection grid": ("r_max", "delta", "adjusted"),
     "survivor bounds": ("outcome", "contrast", "target", "assumes", "lower", "upper", "verdict"),
     "unassessed bounds": ("outcome", "contrast", "target", "assumes", "lower", "upper", "verdict"),
+    "unreturned bounds": ("outcome", "contrast", "target", "assumes", "lower", "upper", "verdict"),
+    "lost by wave": ("provision began", "units", "left out", "p"),
     "shifts": ("outcome", "contrast", "target", "value", "lo", "hi"),
     "shifts that matter": ("outcome", "shifted", "conclusion_changes_at", "looked_to"),
 }

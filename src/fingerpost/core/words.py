@@ -45,6 +45,15 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
+def p_words(p: float) -> str:
+    """Return a p-value in words; one that is next to nothing is not told to its last digit.
+
+    >>> p_words(2.2e-75), p_words(0.0312)
+    ('p < 0.0001', 'p = 0.0312')
+    """
+    return "p < 0.0001" if p < 1e-4 else f"p = {p:.4f}"
+
+
 def exposure_words(exposure: float) -> str:
     """Return so many periods since provision began.
 

@@ -8,7 +8,7 @@ DRAWN = Assumption(
     "the draw was kept to",
     "Units began when they were drawn to begin, or are read as if they had: what began otherwise "
     "is counted with the wave in which it was drawn.",
-    diagnostic="starts and slips in the ledger",
+    diagnostic="units since the draw, by wave (since_drawn), from the ledger",
 )
 NO_ANTICIPATION = Assumption(
     "no anticipation",

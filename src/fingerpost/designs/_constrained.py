@@ -4,15 +4,14 @@ The draw, to the letter; `docs/manual/draw.md` says the same in words. Units sta
 the frozen register, waves in the order in which they begin, strata in the order in which they first
 appear. N units, n(s) in stratum s, w(k) in wave k.
 
-1. Every wave gets floor(n(s)·w(k) / N) of the units of every stratum; left(s) units of a stratum
-   and place(k) places of a wave are left over.
-2. Candidate c, from stream c of `kernels.counter_draws`: the waves are shuffled, then the strata.
-   Strata take their turn in that order: the left(s) waves with the most places left over, ties in
-   the shuffled order of waves, get one more unit of the stratum each, and have one place fewer.
-   So a wave gets its whole share of a stratum or one more, and always exactly w(k) in all.
-3. A list of a stratum's waves (its whole shares wave by wave, then the waves with one more in the
-   order chosen) is shuffled; its units take what stands at their own place. The numbers that all
-   shuffles need are drawn in this order: waves, strata, then stratum by stratum.
+1. Every wave gets floor(n(s)·w(k) / N) of the units of every stratum.
+2. Rounding r says which waves get one more unit of which stratum, from stream 2^63 + r of
+   `kernels.counter_draws`, as `designs._rounding` says: always exactly w(k) in all, and on average
+   n(s)·w(k) / N of every stratum. Candidate c takes rounding c mod R, R being
+   2^10 + floor(2^18 / ((strata − 1)(waves − 1) + 1)), at most 2^13.
+3. From stream c: a list of a stratum's waves (its whole shares wave by wave, then the waves with
+   one more, both in the order of waves) is shuffled; its units take what stands at their own place.
+   Strata take their turn in their own order.
 4. A candidate counts if it meets every limit and every pair declared together or apart.
 5. Its score is the sum, over columns and waves, of floor(Z² / w(k)), Z being the sum over the
    wave's units of `standardised` values: whole numbers throughout, so that any two programs agree.
@@ -35,9 +34,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fingerpost.core.errors import TooFew
+from fingerpost.designs._rounding import book_size, roundings
 from fingerpost.kernels.counter_draws import PICK, below, below_many, shuffle_bounds, shuffle_rows
 
-ALGORITHM = "fingerpost-draw-1"
+ALGORITHM = "fingerpost-draw-2"
 UNIT = 10_000  # a standard deviation, in the whole numbers of scores
 MILLION = 1_000_000
 CHUNK = 8_192
@@ -87,8 +87,16 @@ class Space:
     @property
     def bounds(self) -> list[int]:
         """The numbers that a candidate needs, in order."""
-        found = shuffle_bounds(len(self.waves)) + shuffle_bounds(len(self.sizes))
-        return found + [bound for size in self.sizes for bound in shuffle_bounds(int(size))]
+        return [bound for size in self.sizes for bound in shuffle_bounds(int(size))]
+
+    @property
+    def book(self) -> int:
+        """How many roundings candidates take in turn."""
+        return book_size(len(self.sizes), len(self.waves))
+
+    def rounded(self, seed: bytes, numbers: Whole) -> NDArray[np.bool_]:
+        """(s, k, roundings) which waves get one more unit of each stratum, by rounding."""
+        return roundings(self.sizes, self.waves, seed=seed, numbers=numbers)
 
 
 def whole(texts: Sequence[str]) -> tuple[list[int], int]:
@@ -129,64 +137,48 @@ def standardised(values: Sequence[int]) -> list[int]:
     ]
 
 
-def draw_candidates(space: Space, streams: Sequence[int] | Whole, *, seed: bytes) -> Codes:
-    """Return candidates by number: (streams, u) places of waves."""
+def draw_candidates(
+    space: Space,
+    streams: Sequence[int] | Whole,
+    *,
+    seed: bytes,
+    book: NDArray[np.bool_] | None = None,
+) -> Codes:
+    """Return candidates by number: (streams, u) places of waves.
+
+    book: (s, k, r) the first r roundings, where the caller holds those that are needed.
+    """
     kind: Any = np.uint8 if len(space.waves) < 256 else np.uint16
-    found = np.empty((len(streams), len(space.strata)), dtype=kind)
-    for start in range(0, len(streams), CHUNK):
-        part = streams[start : start + CHUNK]
-        found[start : start + CHUNK] = _chunk(space, seed, part, kind).T
+    numbers = np.asarray(streams, dtype=np.int64)
+    place = numbers % space.book
+    if book is None:
+        needed, place = np.unique(place, return_inverse=True)
+        book = space.rounded(seed, needed)
+    found = np.empty((len(numbers), len(space.strata)), dtype=kind)
+    for start in range(0, len(numbers), CHUNK):
+        part = slice(start, start + CHUNK)
+        found[part] = _chunk(space, seed, numbers[part], book[:, :, place[part]]).T
     return found
 
 
-def _chunk(space: Space, seed: bytes, streams: Sequence[int] | Whole, kind: Any) -> Codes:
-    """Return candidates of a few streams: (u, streams)."""
-    waves, sizes, shares = len(space.waves), space.sizes, space.shares
+def _chunk(space: Space, seed: bytes, streams: Whole, more: NDArray[np.bool_]) -> Codes:
+    """Return candidates of a few streams: (u, streams). more: (s, k, streams) their roundings."""
+    kind: Any = np.uint8 if len(space.waves) < 256 else np.uint16
+    sizes, shares = space.sizes, space.shares
     chosen = below_many(seed, streams, bounds=space.bounds)
-    order = _shuffled(waves, chosen[: waves - 1])
-    turns = _shuffled(len(sizes), chosen[waves - 1 : waves + len(sizes) - 2])
-    extras = left_over(space, order, turns)
     found = np.empty((len(space.strata), len(streams)), dtype=kind)
-    at = waves + len(sizes) - 2
+    at = 0
     for stratum, size in enumerate(sizes):
-        sure = np.repeat(np.arange(waves, dtype=kind), shares[stratum])
+        sure = np.repeat(np.arange(len(space.waves), dtype=kind), shares[stratum])
         rows = np.empty((int(size), len(streams)), dtype=kind)
         rows[: len(sure)] = sure[:, None]
-        rows[len(sure) :] = extras[stratum][: int(size) - len(sure)]
+        # Every stream has as many waves with one more: those that are no whole share.
+        ones = np.nonzero(more[stratum].T)[1]
+        rows[len(sure) :] = ones.reshape(len(streams), int(size) - len(sure)).T
         shuffle_rows(rows, chosen[at : at + int(size) - 1])
         found[space.strata == stratum] = rows
         at += int(size) - 1
     return found
-
-
-def _shuffled(places: int, chosen: Whole) -> Whole:
-    """Return 0 … places − 1 shuffled in every stream: (places, streams)."""
-    rows = np.repeat(np.arange(places)[:, None], chosen.shape[1], axis=1)
-    shuffle_rows(rows, chosen)
-    return rows
-
-
-def left_over(space: Space, order: Whole, turns: Whole) -> Whole:
-    """Return the waves that get one more of each stratum, the first left(s) of (s, k, streams).
-
-    order: (k, streams) the shuffled waves; turns: (s, streams) the shuffled strata.
-    """
-    waves, shares = len(space.waves), space.shares
-    left = space.sizes - shares.sum(axis=1)
-    across = np.arange(order.shape[1])
-    places = np.repeat((space.waves - shares.sum(axis=0))[:, None], len(across), axis=1)
-    rank = np.empty_like(order)
-    np.put_along_axis(rank, order, np.arange(waves)[:, None], axis=0)
-    extras = np.empty((len(shares), waves, len(across)), dtype=np.int64)
-    for stratum in turns:
-        # Fewest last: places left over count downwards, ties by the shuffled order.
-        ranked = np.argsort(rank - places * waves, axis=0)
-        extras[stratum, :, across] = ranked.T
-        taken = np.arange(waves)[:, None] < left[stratum][None, :]
-        np.put_along_axis(
-            places, ranked, np.take_along_axis(places, ranked, axis=0) - taken, axis=0
-        )
-    return extras
 
 
 def sums_by_wave(space: Space, codes: Codes, weights: Whole) -> NDArray[np.float64]:
@@ -240,8 +232,10 @@ class Kept:
 
 def chunks(space: Space, seed: bytes, count: int) -> Iterator[tuple[int, Codes]]:
     """Yield candidates 0 … count − 1 a chunk at a time, with the number of the first."""
+    book = space.rounded(seed, np.arange(min(count, space.book)))
     for start in range(0, count, CHUNK):
-        yield start, draw_candidates(space, range(start, min(start + CHUNK, count)), seed=seed)
+        part = range(start, min(start + CHUNK, count))
+        yield start, draw_candidates(space, part, seed=seed, book=book)
 
 
 def keep(space: Space, seed: bytes, *, count: int, accept: int, tell: Tell | None = None) -> Kept:

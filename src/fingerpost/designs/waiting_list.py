@@ -1,12 +1,15 @@
 """A waiting list: some units, drawn, begin at once; the others later, and all of them together.
 
-What happens after the second group has begun has no comparison.
+What happens after the second group has begun has no comparison. Of a trial, two arms are drawn in
+permuted blocks within strata: those who begin, and those who wait and have what is given anyway.
 """
 
 from fingerpost.core.errors import UsageError
-from fingerpost.core.leaves import Design
+from fingerpost.core.leaves import Design, Procedure
 from fingerpost.core.rollout import Layout, Rollout, Wave
+from fingerpost.core.trial import Trial
 from fingerpost.designs._assumptions import CARRIED_BY_MODEL, DRAWN, NO_ANTICIPATION, NO_SPILLING
+from fingerpost.designs._blocks import by_stratum, check_blocks, replays, steps
 from fingerpost.designs._layouts import begun, first_begin, has_late, laid_out
 
 
@@ -32,6 +35,15 @@ def own(rollout: Rollout, units: int) -> tuple[Wave, ...]:
     return (Wave("first", periods[first]), Wave("waiting", periods[second]))
 
 
+def check(trial: Trial) -> list[str]:
+    """Return every fault of what a trial says under this design."""
+    two = len(trial.arms) == 2
+    return [
+        *([] if two else ["arms: waiting_list has two, those who begin and those who wait."]),
+        *check_blocks(trial),
+    ]
+
+
 WAITING_LIST = Design(
     title="Waiting list",
     summary="Some units, drawn at random, begin at once; all others begin together later.",
@@ -42,4 +54,11 @@ WAITING_LIST = Design(
     denies="Units that wait go without provision until the second group begins; nobody after that.",
     analysis="gls_exposure_time",
     layout=layout,
+    procedure=Procedure(
+        check,
+        replays(by_stratum),
+        step=steps(by_stratum),
+        strata=True,
+        analysis="by_stratum",
+    ),
 )

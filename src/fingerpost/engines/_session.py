@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from fingerpost.core.errors import FingerpostError, Malformed, listed, nearest
 from fingerpost.engines._csv import csv_form, name, pattern, text
+from fingerpost.engines._frames import frame
 from fingerpost.engines._limits import limits
 from fingerpost.engines._shared import TableFile, fault_of, processors
 
@@ -80,7 +81,8 @@ def relation(connection: duckdb.DuckDBPyConnection, file: TableFile) -> duckdb.D
         if file.form == "duckdb":
             return attached(connection, file)
         held = f"{file.name} as stored {uuid4().hex}"
-        connection.register(held, stata(file).to_arrow())
+        own = frame(file) if file.form == "frame" else stata(file)
+        connection.register(held, own.to_arrow())
         return connection.table(name(held))
     except duckdb.Error as error:
         raise fault_of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
@@ -27,6 +28,8 @@ SUFFIXES = {
     ".db": "duckdb",
     ".dta": "stata",
 }
+# Only of an installed package: a frame that anyone may have written is not opened.
+PACKAGED = {".pkl": "frame", ".compress": "frame"}
 LARGEST = 2**63 - 1
 # Day 0 and day 1 of day numbers.
 EPOCH, NEXT = date(1970, 1, 1), date(1970, 1, 2)
@@ -38,7 +41,8 @@ EXTRAS = {"causaldata": "examples"}
 class TableFile:
     """One table on disk, found and of a known form.
 
-    form: csv, parquet, duckdb or stata. name: what SQL calls it. words: what a reader calls it.
+    form: csv, parquet, duckdb, stata or frame (of an installed package). name: what SQL calls it.
+    words: what a reader calls it.
     table: the table's name inside a DuckDB file. files: the files that hold it, in order.
     text: columns to be read as text whatever they hold, so that a child's identifier keeps its
     leading zeros.
@@ -104,7 +108,7 @@ def package_file(package: str, file: str) -> Path:
             path.relative_to(root).as_posix()
             for root in roots
             for path in root.rglob("*")
-            if path.suffix in SUFFIXES
+            if path.suffix in {*SUFFIXES, *PACKAGED}
         ]
         raise Malformed(
             f'records: the package "{package}" holds no file "{file}".{nearest(file, tables)}'
@@ -118,7 +122,8 @@ def table_file(
     """Return a source as a file an engine can open; Malformed where its form is unknown."""
     path = locate(source, base)
     files: tuple[Path, ...] = (path,)
-    form = SUFFIXES.get(path.suffix.lower())
+    known = {**SUFFIXES, **(PACKAGED if source.package else {})}
+    form = known.get(path.suffix.lower())
     if path.is_dir():
         form, files = "parquet", tuple(sorted(path.rglob("*.parquet")))
         if not files:
@@ -231,6 +236,8 @@ def sink(frame: nw.LazyFrame[Any], path: Path, *, rows: int = 131_072) -> None:
             native.sink_parquet(path, compression="zstd", row_group_size=rows)
     except (duckdb.Error, PolarsError, nw.exceptions.ComputeError) as error:
         # Without its cause: what a library says may quote a child's values.
+        if os.strerror(errno.ENOSPC) in str(error):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from None
         raise fault_of(path.name, error, mend="Is the source whole, and is there room?") from None
 
 

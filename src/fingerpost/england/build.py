@@ -37,11 +37,19 @@ from fingerpost.england.provision import Provision
 from fingerpost.england.scenarios import DEFAULT, scenario
 from fingerpost.england.world import World
 from fingerpost.records import writing
+from fingerpost.records.alone import alone
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 BLOCK = 50_000
+# What an England may hold, and why no more.
+MOST_CHILDREN = 20_000_000
+WHY_MOST = (
+    "20 million are about as many people as the linked records of England hold; they take about 17 "
+    "minutes on two processors and 11 GB of disk."
+)
+MOST_JOBS = 64
 # The table that is made last in each block, and so stands for all of them.
 LAST_TABLE = "dispute"
 # No row is known later than this day, whatever the era.
@@ -68,8 +76,8 @@ class Options:
     def __post_init__(self) -> None:
         """Refuse what no England can be made of, all faults at once."""
         faults = []
-        if self.children < 1:
-            faults.append("--children must be at least 1.")
+        if not 1 <= self.children <= MOST_CHILDREN:
+            faults.append(f"--children must be 1 to {MOST_CHILDREN:,}. {WHY_MOST}")
         if self.era not in ERAS:
             faults.append(f'No era "{self.era}". Eras: {listed(ERAS)}.')
         for name, count in self.boosts.items():
@@ -77,8 +85,8 @@ class Options:
                 faults.append(
                     f'No condition "{name}".{nearest(name, NAMES)} Conditions: {listed(NAMES)}.'
                 )
-            if count < 1:
-                faults.append(f"A boost of {name} must be at least 1 child.")
+            if not 1 <= count <= MOST_CHILDREN:
+                faults.append(f"A boost of {name} must be 1 to {MOST_CHILDREN:,} children.")
         if faults:
             raise UsageError(faults)
         scenario(self.scenario)
@@ -122,7 +130,7 @@ def blocks(options: Options) -> tuple[Block, ...]:
     return tuple(found)
 
 
-def make_world(options: Options, block: Block, where: Places) -> World:
+def make_world(options: Options, block: Block, *, where: Places) -> World:
     """Return the children of one block."""
     return world.make(
         where,
@@ -199,7 +207,7 @@ def write_block(folder: Path, options: Options, block: Block) -> int:
     """Write the parts of one block; return how many children it holds. A finished part is kept."""
     made = None
     if writing.kept(folder, LAST_TABLE, index=block.index) is None:
-        made = make_world(options, block, places.make(options.seed))
+        made = make_world(options, block, where=places.make(options.seed))
         given = world.unaided(made)
         sealing.seal(folder, made, given)
         for name, rows in recorded(made, given):
@@ -217,30 +225,34 @@ def build(
 ) -> bool:
     """Write an England into a folder; return whether it was there already, made the same way.
 
-    A stop leaves whole parts only; the same call goes on from them. Raises UsageError where the
-    folder holds anything else.
+    A stop, or a disk that is full, leaves whole parts only; the same call goes on from them. jobs:
+    processes at once, 1 to 64. Raises UsageError where the folder holds anything else or jobs is
+    none of these, FingerpostError where another process is writing the folder.
     """
-    if writing.begin(folder, recipe(options)):
-        return True
-    if writing.kept(folder, "school", index=0) is None:
-        writing.write_part(
-            folder, "school", index=0, rows=tables_schools.school(places.make(options.seed))
+    if not 1 <= jobs <= MOST_JOBS:
+        raise UsageError(f"--jobs must be 1 to {MOST_JOBS}: each is a process of 0.5 GiB.")
+    with alone(folder):
+        if writing.begin(folder, recipe(options)):
+            return True
+        if writing.kept(folder, "school", index=0) is None:
+            writing.write_part(
+                folder, "school", index=0, rows=tables_schools.school(places.make(options.seed))
+            )
+        planned = blocks(options)
+        total = sum(block.size for block in planned)
+        done = 0
+        for size in written(folder, options, planned, jobs):
+            done += size
+            say(f"{done:,} of {total:,} children")
+        writing.finish(
+            folder,
+            writing.Manifest(
+                made_by=f"fingerpost {fingerpost.__version__}",
+                synthetic=True,
+                seed=options.seed,
+                options=recipe(options),
+            ),
         )
-    planned = blocks(options)
-    total = sum(block.size for block in planned)
-    done = 0
-    for size in written(folder, options, planned, jobs):
-        done += size
-        say(f"{done:,} of {total:,} children")
-    writing.finish(
-        folder,
-        writing.Manifest(
-            made_by=f"fingerpost {fingerpost.__version__}",
-            synthetic=True,
-            seed=options.seed,
-            options=recipe(options),
-        ),
-    )
     return False
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 from fingerpost.core.errors import UsageError
+from fingerpost.england.extract_noise import Coding, as_coded, two_rolls
 from fingerpost.records.adapter import Rule, read_adapter
 from fingerpost.records.convert import EDUCATION_ID, HEALTH_ID, MADE_UP
 from fingerpost.records.declarations import TABLES
@@ -42,6 +43,11 @@ FILES = {
 TERMS = {"AUT": "Autumn", "SPR": "Spring", "SUM": "Summer"}
 CHILD = ("sex", "ethnicity", "first_language", "birth_month")
 SPINE = "spine.csv"
+AS_TRUE = Coding()
+CODING_WORDS = (
+    "Of each diagnosis, the chance that it is missing: {coding.missing:g}; that a neighbouring "
+    "category stands in its place: {coding.miscoded:g}.\n"
+)
 MADE_UP_WORDS = "The records in this folder are made up. No child in them is real.\n"
 # Identifiers of the collections: each child has one in each, and neither tells the other.
 PRIME, EDUCATION, HEALTH = 2_147_483_647, 1_103_515_245, 1_597_334_677
@@ -52,6 +58,7 @@ def extract(
     out: Path,
     *,
     years: tuple[int, int] | None = None,
+    coding: Coding = AS_TRUE,
     say: Callable[[str], None] = lambda words: None,
 ) -> tuple[Path, ...]:
     """Write the extracts of a synthetic England into a new or empty folder; return their paths.
@@ -59,9 +66,10 @@ def extract(
     Beside the folder of extracts (`extracts`) lies the spine, which says which child each health
     identifier is. It holds the children of the school censuses alone: who else a hospital saw,
     education records cannot say. years: academic years of the education files, by the year in which
-    each ends, both ends included; all where None. Raises UsageError for records that are not
-    synthetic, or a folder that is not empty. Nothing is half-written: all lies in a hidden folder
-    beside until the last file is there.
+    each ends, both ends included; all where None. coding: how often a diagnosis is missing or
+    wrong; never by default, and said in the file SYNTHETIC. Raises UsageError for records that are
+    not synthetic, or a folder that is not empty. Nothing is half-written: all lies in a hidden
+    folder beside until the last file is there.
     """
     if not store.synthetic:
         raise UsageError(
@@ -72,7 +80,7 @@ def extract(
     out.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
-        made = filled(store, aside, years=years, say=say)
+        made = filled(store, aside, years=years, coding=coding, say=say)
         aside.chmod(0o755)
         if out.exists():
             out.rmdir()
@@ -83,12 +91,18 @@ def extract(
 
 
 def filled(
-    store: Store, out: Path, *, years: tuple[int, int] | None, say: Callable[[str], None]
+    store: Store,
+    out: Path,
+    *,
+    years: tuple[int, int] | None,
+    coding: Coding,
+    say: Callable[[str], None],
 ) -> list[Path]:
     """Write the extracts and the spine into a folder; return their paths."""
     folder = out / "extracts"
     folder.mkdir()
-    (folder / MADE_UP).write_text(MADE_UP_WORDS, encoding="utf-8")
+    words = MADE_UP_WORDS + CODING_WORDS.format(coding=coding)
+    (folder / MADE_UP).write_text(words, encoding="utf-8")
     made: list[Path] = []
     for name in ("npd", "hes"):
         adapter = read_adapter(name)
@@ -97,19 +111,19 @@ def filled(
                 say(f"{name}: {rule.table}")
                 made += [
                     saved(frame, folder / f"{stem}.csv")
-                    for stem, frame in files_of(store, rule, years)
+                    for stem, frame in files_of(store, rule, years, coding)
                 ]
     made.append(saved(spine(store, years), out / SPINE))
     return made
 
 
 def files_of(
-    store: Store, rule: Rule, years: tuple[int, int] | None
+    store: Store, rule: Rule, years: tuple[int, int] | None, coding: Coding
 ) -> Iterator[tuple[str, pa.Table]]:
     """Yield the files of one table of an adapter: their names and what they hold."""
     frame, stem = store.frame(rule.table), FILES[rule.table]
     if "YEAR" not in stem:
-        yield stem, named(rule, fetched(frame, rule), suffix="")
+        yield stem, named(rule, diagnosed(rule, fetched(frame, rule), coding), suffix="")
         return
     frame = within(frame, years).join(pupils(store, years), on="child_id", how="semi")
     children = fetched(store.frame("child").select("child_id", *CHILD), rule)
@@ -121,7 +135,8 @@ def files_of(
         elif "TERM" not in stem:
             yield told, named(rule, whole, suffix="")
         else:
-            both = whole.join(children, keys="child_id").sort_by(order_of(rule, whole))
+            rolls = two_rolls(whole, int(year))
+            both = rolls.join(children, keys="child_id").sort_by(order_of(rule, rolls))
             for term, words in TERMS.items():
                 mine = both.filter(pc.equal(both["term"], term))
                 if mine.num_rows:
@@ -166,6 +181,18 @@ def named(rule: Rule, table: pa.Table, *, suffix: str) -> pa.Table:
     return pa.table(columns)
 
 
+def diagnosed(rule: Rule, table: pa.Table, coding: Coding) -> pa.Table:
+    """Return a table with its diagnoses as coders wrote them."""
+    if "diag" not in rule.numbered:
+        return table
+    for at in range(1, rule.numbered["diag"].count + 1):
+        name = f"diag_{at:02}"
+        if name in table.column_names:
+            cells = as_coded(table[name], name, coding)
+            table = table.set_column(table.column_names.index(name), name, cells)
+    return table
+
+
 def of_child(table: pa.Table) -> dict[str, pa.ChunkedArray]:
     """Return what a census says of the child itself."""
     rule = next(rule for rule in read_adapter("npd").rules if rule.table == "child")
@@ -199,19 +226,20 @@ def written(rule: Rule, ours: str, cells: pa.ChunkedArray) -> pa.Array | pa.Chun
     """Return a column as its collection writes it: identifiers of its own, its own codes."""
     if ours == "child_id":
         return identifiers(cells, HEALTH if rule.link else EDUCATION)
-    codes = list(rule.codes.get(ours, {}).items())
-    # Of several codes that are called alike the first is written.
-    back = {value: code for code, value in reversed(codes) if value is not None}
-    if not back:
+    back = written_codes(rule, ours)
+    if not rule.codes.get(ours):
         return cells
     held = cells.cast(pa.string())
-    for value, code in recorded(back).items():
+    for value, code in back.items():
         held = pc.if_else(pc.equal(cells.cast(pa.string()), value), code, held)
     return held
 
 
-def recorded(back: Mapping[str, str]) -> dict[str, str]:
-    """Return codes as recorded by codes as ours, but for those that are called alike."""
+def written_codes(rule: Rule, ours: str) -> dict[str, str]:
+    """Return the codes that a collection writes by ours, but for those that are called alike."""
+    codes = list(rule.codes.get(ours, {}).items())
+    # Of several codes that are called alike the first is written.
+    back = {value: code for code, value in reversed(codes) if value is not None}
     return {value: code for value, code in back.items() if value.lower() != code.lower()}
 
 

@@ -51,7 +51,7 @@ def blocks(folder: Path) -> Iterator[World]:
     options = options_of(folder)
     where = places.make(options.seed)
     for block in build.blocks(options):
-        yield build.make_world(options, block, where)
+        yield build.make_world(options, block, where=where)
 
 
 def made(folder: Path, what: Callable[[World], Columns]) -> dict[str, Floats | Ints]:

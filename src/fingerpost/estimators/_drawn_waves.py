@@ -9,96 +9,89 @@ from numpy.typing import NDArray
 
 from fingerpost.core.analysis import PanelTask
 from fingerpost.core.assignment import Randomised
-from fingerpost.core.errors import Malformed, UsageError, listed
-from fingerpost.estimators._panel import Units, Waves, generator
+from fingerpost.core.errors import Unanswerable, UsageError
+from fingerpost.core.wave_chances import of_beginnings, places_of
+from fingerpost.estimators._panel import generator
+from fingerpost.estimators._units import Units, Waves
 from fingerpost.kernels.clusters import recode, sum_by
-from fingerpost.kernels.staggered import NEVER, Whole
+from fingerpost.kernels.staggered import Whole
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Clusters:
-    """What was drawn: sizes (c,) units, wave (c,) codes into waves, totals of values by cluster."""
+    """What was drawn: sizes (c,) units, wave (c,) codes into waves, weight (c,) what they count."""
 
     units: Units
     sizes: Array
     wave: Whole
+    weight: Array
 
     def totals(self, values: Array) -> Array:
         """Return (c, t) sums of unit values."""
         return sum_by(self.units.cluster, values, n_groups=len(self.sizes))
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Replayed:
+    """codes: (d, c) the wave of each cluster in each draw that was possible; those without a unit
+    of the panel come after the others. made: (c,) the same of the draw that was made. weight:
+    (c, w) what a cluster counts in each of them: one over its chance, on average near one.
+    """
+
+    codes: Whole
+    made: Whole
+    weight: Array
+
+
 def clusters_of(units: Units, waves: Waves, leaf: str) -> Clusters:
-    """Return the clusters; raises Malformed where units of one cluster are of two waves."""
+    """Return the clusters; raises Unanswerable where units of one cluster are of two waves."""
     g = len(units.keys)
     wave = np.zeros(g, dtype=np.int64)
     wave[units.cluster] = waves.member
     mixed = np.unique(units.cluster[wave[units.cluster] != waves.member])
     if len(mixed):
-        raise Malformed(
+        raise Unanswerable(
             f"{leaf}: in {len(mixed)} of {g} clusters ({units.level}) provision begins at several "
             "periods, so they were not drawn as one. Mend: cluster: the level that was drawn."
         )
-    return Clusters(units, np.bincount(units.cluster, minlength=g).astype(float), wave)
+    weight = np.ones(g)
+    weight[units.cluster] = units.weight
+    return Clusters(units, np.bincount(units.cluster, minlength=g).astype(float), wave, weight)
 
 
-def ledger_draws(task: PanelTask, units: Units, waves: Waves, leaf: str) -> Whole | None:
-    """Return (d, c) waves of the clusters in each draw that was possible, None where no ledger
-    says. Waves that hold no unit of the panel have codes from len(waves.begins) on.
+def ledger_draws(task: PanelTask, units: Units, waves: Waves, leaf: str) -> Replayed | None:
+    """Return the draws that were possible, of the clusters; None where no ledger holds them.
 
-    Raises Malformed where the draws speak of other units or waves.
+    Raises Unanswerable where a cluster holds several of the units that were drawn.
     """
-    drawn = task.permutations
-    if drawn is None:
+    drawn = task.drawn
+    if drawn is None or drawn.permutations is None:
         return None
-    begins = _begins_of_waves(task, drawn.arms, leaf)
-    places = {unit: at for at, unit in enumerate(drawn.units)}
-    names = [str(key) for key in units.keys]
-    missing = [name for name in names if name not in places]
-    if missing and units.clustered and units.keys.dtype.kind in "iu":
-        # Codes of clusters, which are places among the units that were drawn.
-        places, missing = {str(at): at for at in range(len(drawn.units))}, []
-        missing = [name for name in names if name not in places]
-    if missing:
-        raise Malformed(
-            f"{leaf}: the ledger's draws hold no unit {listed(missing[:3])} of the panel. Mend: "
-            "the ledger of this study, and cluster: the level that was drawn."
+    own = places_of(task, leaf)[units.rows]
+    place = np.zeros(len(units.keys), dtype=np.int64)
+    place[units.cluster] = own
+    if not np.array_equal(place[units.cluster], own):
+        raise Unanswerable(
+            f"{leaf}: a cluster ({units.level}) holds several of the units that were drawn, so "
+            "that draws do not move it whole. Mend: cluster: the level that was drawn."
         )
-    codes = np.asarray(drawn.codes)[:, [places[name] for name in names]]
-    own = {int(at): w for w, at in enumerate(waves.begins)}
-    extra = len(own)
-    table = np.empty(len(begins), dtype=np.int64)
-    for arm, at in enumerate(begins):
-        if at not in own:
-            own[at], extra = extra, extra + 1
-        table[arm] = own[at]
-    return table[codes]
-
-
-def _begins_of_waves(task: PanelTask, arms: tuple[str, ...], leaf: str) -> list[int]:
-    """Return the period in which provision begins in each wave of a draw."""
-    periods = task.panel.periods
-    schedule = task.analysis.assignment.schedule
-    adoption = dict(schedule.adoption) if schedule is not None else {}
-    found, unknown = [], []
-    for arm in arms:
-        period = adoption.get(arm, "" if adoption else arm)
-        if period in periods:
-            found.append(periods.index(period))
-        elif not period or period in ("never", "late"):
-            found.append(NEVER)
-        elif adoption:
-            found.append(NEVER)  # it begins after the last period that was seen
-        else:
-            unknown.append(arm)
-    if unknown:
-        raise Malformed(
-            f"{leaf}: the study does not say in which period provision begins in "
-            f"{listed(unknown)}. Mend: a schedule with the period of each wave."
-        )
-    return found
+    codes = drawn.draws(place)
+    assert codes is not None
+    begins = np.asarray(task.panel.begins)
+    known = [int(at) for at in waves.begins]
+    known += sorted({int(at) for at in (*begins, *units.begins)} - set(known))
+    table = np.array([known.index(int(at)) for at in begins], dtype=np.int64)
+    made = np.zeros(len(units.keys), dtype=np.int64)
+    made[units.cluster] = [known.index(int(at)) for at in units.begins]
+    chances = of_beginnings(task, units.rows, begins=np.array(known), leaf=leaf)
+    if chances is None:
+        return Replayed(table[codes], made, np.ones((len(place), len(known))))
+    each = np.zeros((len(place), len(known)))
+    each[units.cluster] = chances
+    weight = np.divide(each.mean(axis=0), each, out=np.zeros_like(each), where=each > 0)
+    return Replayed(table[codes], made, weight)
 
 
 def shuffled(task: PanelTask, clusters: Clusters, draws: int) -> Whole:

@@ -11,14 +11,9 @@ from scipy.special import stdtrit
 from fingerpost.core.analysis import PanelTask
 from fingerpost.core.table import Cell, Table
 from fingerpost.core.tells import Tells
-from fingerpost.estimators._panel import (
-    DRAWS,
-    TOO_FEW_CLUSTERS,
-    Units,
-    cluster_sums,
-    generator,
-    welch,
-)
+from fingerpost.estimators._panel import DRAWS, TOO_FEW_CLUSTERS, generator
+from fingerpost.estimators._units import Units
+from fingerpost.estimators._wave_errors import Found, errors_of
 from fingerpost.kernels.wild import wild_weights
 
 Array = NDArray[np.float64]
@@ -28,15 +23,26 @@ def event_study(
     leaf: str,
     task: PanelTask,
     units: Units,
-    rows: Sequence[tuple[int, float, Array]],
+    rows: Sequence[tuple[int, Found]],
 ) -> Table | None:
-    """Return effects by period since provision began; rows: (exposure, value, (u,) influence)."""
+    """Return effects by period since provision began; rows: (exposure, what was found). One that
+    rests on a single cluster has no error and is left out.
+    """
     if not rows:
         return None
-    sums, factor, _ = cluster_sums(units, np.stack([row[2] for row in rows], axis=1))
-    value = np.array([row[1] for row in rows])
-    sums = sums * np.sqrt(factor)
-    return event_study_of(leaf, task, units, [row[0] for row in rows], value, sums)
+    told = errors_of(units, [found for _, found in rows])
+    kept = [int(at) for at in np.flatnonzero(~told.lone)]
+    if not kept:
+        return None
+    return event_study_of(
+        leaf,
+        task,
+        units,
+        [rows[at][0] for at in kept],
+        np.array([rows[at][1].value for at in kept]),
+        told.sums[:, kept],
+        df=told.df[kept],
+    )
 
 
 def event_study_of(
@@ -47,7 +53,7 @@ def event_study_of(
     value: Array,
     sums: Array,
     *,
-    df: Array | None = None,
+    df: Array,
 ) -> Table | None:
     """Return effects by period since provision began, with bands that hold all of them at once;
     None where clusters are too few.
@@ -56,11 +62,10 @@ def event_study_of(
     is a multiplier bootstrap's: cluster sums by random signs (Callaway & Sant'Anna 2021).
     """
     g = len(units.keys)
-    if g < TOO_FEW_CLUSTERS:
+    if units.worth < TOO_FEW_CLUSTERS:
         return None
     errors = np.sqrt((sums**2).sum(axis=0))
-    freedom = welch(units, sums) if df is None else df
-    own = stdtrit(freedom, 0.5 + task.analysis.level / 2)
+    own = stdtrit(df, 0.5 + task.analysis.level / 2)
     joint = np.maximum(band_critical(task, sums), own)
     cells: list[tuple[Cell, ...]] = []
     contrast = task.terms[0].words()

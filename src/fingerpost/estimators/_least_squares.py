@@ -84,7 +84,7 @@ def least_squares_spread(
 
 def ordinary_table(task: Task, answer: Answer, x: Array, weights: Array | None = None) -> Answer:
     """Return the answer with a table of standard errors by convention: ordinary least squares
-    (one variance for all, children independent) beside the one the answer uses.
+    (one variance for all, children independent) and HC1, beside the one the answer uses.
     """
     if not all_differences(task) or answer.estimate is None:
         return answer
@@ -95,9 +95,12 @@ def ordinary_table(task: Task, answer: Answer, x: Array, weights: Array | None =
     df = len(y) - x.shape[1]
     variance = float(weight @ residual**2) / df
     errors = np.sqrt(np.diag(chosen.T @ gram @ chosen) * variance)
+    each = (weight * residual)[:, None] * (x @ (gram @ chosen))
+    robust = np.sqrt(len(y) / df * (each**2).sum(axis=0))
     rows = tuple(
-        (answer.leaf, term.words(), "ordinary least squares", float(value), float(error))
-        for term, value, error in zip(task.terms, answer.estimate.value, errors, strict=True)
+        (answer.leaf, term.words(), words, float(value), float(error))
+        for words, own in (("ordinary least squares", errors), ("robust (HC1)", robust))
+        for term, value, error in zip(task.terms, answer.estimate.value, own, strict=True)
     )
     table = Table(
         "ordinary_errors",
@@ -109,6 +112,7 @@ def ordinary_table(task: Task, answer: Answer, x: Array, weights: Array | None =
         counts=(task.cohort.n,) * len(rows),
         residual_df=df,
         tags=(("outcome", task.terms[0].outcome),),
-        context="Children taken as independent with one variance; intervals do not use these.",
+        context="Children taken as independent, with one variance or (HC1: White 1980, with "
+        "n/(n − k)) each with its own; intervals do not use these.",
     )
     return replace(answer, tables=(*answer.tables, table))

@@ -8,7 +8,7 @@ begun by the first period tell nothing of its effect and are left out, and count
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,10 +21,20 @@ from fingerpost.core.assignment import Randomised
 from fingerpost.core.errors import TooFew, Unanswerable, UsageError, listed
 from fingerpost.core.estimand import Term
 from fingerpost.core.estimate import Estimate, Influence
+from fingerpost.core.inference import critical_values
 from fingerpost.core.leaves import Assumption
 from fingerpost.core.refusal import Broken, Refusal
 from fingerpost.core.seeds import stream
 from fingerpost.core.table import Table
+from fingerpost.core.wave_chances import own_chance
+from fingerpost.estimators._units import Units, Waves
+from fingerpost.estimators._wave_errors import (
+    FEW_CLUSTERS,
+    Errors,
+    Found,
+    errors_of,
+    too_few_of_wave,
+)
 from fingerpost.kernels.clusters import recode, sum_by
 from fingerpost.kernels.staggered import (
     NEVER,
@@ -32,19 +42,20 @@ from fingerpost.kernels.staggered import (
     Whole,
     blocks,
     cell_weights,
-    exposed,
     since,
-    untouched,
 )
 from fingerpost.kernels.wild import every_weight, wild_score_bootstrap
+from fingerpost.kernels.within_cells import within_cells
 
 Array = NDArray[np.float64]
 KINDS = ("continuous", "binary", "count")
 SUMMARIES = ("mean", "risk", "rate")
-FEW_CLUSTERS = 50
 TOO_FEW_CLUSTERS = 10
 DRAWS = 1999
-LEAST_LEFT = 0.5  # of a wave left to other clusters: a lone cluster is not made endless
+UNEVEN = (
+    "none: {g} clusters ({level}) of such uneven size are worth {worth:.1f} alike, fewer than "
+    "{least}; a randomisation test needs no more"
+)
 
 PARALLEL = Assumption(
     "parallel trends",
@@ -54,6 +65,22 @@ PARALLEL = Assumption(
 NO_ANTICIPATION = Assumption(
     "no anticipation",
     "before provision begins (or the declared periods before it) units behave as if it never would",
+)
+ERROR_KINDS, OWN = ("corrected", "analytic"), "own"
+ERROR_OPTION = (
+    "error",
+    "corrected (for what few units of a wave pull its mean) or analytic (the standard error as "
+    "published; the interval is the same)",
+)
+LATER_KINDS = ("keep", "leave_out")
+LATER_OPTION = (
+    "later",
+    "keep or leave_out: units in which provision begins after the last period, among those that "
+    "never have it",
+)
+LATER = (
+    "{count} of the units compared with are to have provision after the last period: they count as "
+    "without it here. later: leave_out answers without them"
 )
 ONE_UNIT = Assumption(
     "no spill-over",
@@ -69,80 +96,13 @@ RANDOM_ORDER = Assumption(
 # ------------------------------------------------------------------ units
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Units:
-    """u units by t periods, of one outcome.
+def units_of(task: PanelTask, leaf: str, *, weighed: bool = False, early: bool = False) -> Units:
+    """Return the units of a task's outcome; raises Unanswerable where none can be compared.
 
-    mean: (u, t), NaN where nothing was seen. children: (u, t). child: variance of children within
-    a cell, 0 where the records do not tell it. begins: (u,) period index, NEVER where provision
-    does not begin. cluster: (u,) codes into `keys`, level: what they are. rows: (u,) places in the
-    panel. left_out: why units were left out, and how many.
+    weighed: whether the leaf leans on the draw, so that units count by their chances of it. early:
+    whether units with provision from the first period on are kept, of which no effect can be told,
+    but which another draw might have had begin later.
     """
-
-    periods: tuple[str, ...]
-    mean: Array
-    children: Array
-    child: float
-    begins: Whole
-    anticipation: int
-    cluster: NDArray[np.int64]
-    keys: NDArray[Any]
-    level: str
-    clustered: bool
-    rows: Whole
-    left_out: tuple[tuple[str, int], ...] = ()
-
-    @property
-    def treated(self) -> Flags:
-        """(u, t) whether provision has begun."""
-        return exposed(self.begins, len(self.periods))
-
-    @property
-    def clean(self) -> Flags:
-        """(u, t) whether provision is still far off, or never comes."""
-        return untouched(self.begins, len(self.periods), anticipation=self.anticipation)
-
-    @property
-    def seen(self) -> Flags:
-        """(u, t) whether the outcome was seen."""
-        found: Flags = np.isfinite(self.mean)
-        return found
-
-    def seen_in(self, every: bool) -> Flags:
-        """Return (u,) whether the outcome was seen in every period, or in any."""
-        found: Flags = np.asarray(self.seen.all(axis=1) if every else self.seen.any(axis=1))
-        return found
-
-    @property
-    def waves(self) -> Whole:
-        """Periods in which provision begins somewhere, in order."""
-        found: Whole = np.unique(self.begins[self.begins != NEVER])
-        return found
-
-    def take(self, keep: Flags, why: str) -> Units:
-        """Return the chosen units; the others are counted under a reason."""
-        gone = int(np.count_nonzero(~keep))
-        if not gone:
-            return self
-        codes, kept = recode(self.cluster[keep])
-        return replace(
-            self,
-            mean=self.mean[keep],
-            children=self.children[keep],
-            begins=self.begins[keep],
-            cluster=codes.astype(np.int64),
-            keys=self.keys[kept],
-            rows=self.rows[keep],
-            left_out=(*self.left_out, (why, gone)),
-        )
-
-    def complete(self) -> Units:
-        """Return the units that were seen in every period."""
-        return self.take(self.seen_in(every=True), "outcome missing in some period")
-
-
-def units_of(task: PanelTask, leaf: str) -> Units:
-    """Return the units of a task's outcome; raises Unanswerable where none can be compared."""
     panel = task.panel
     outcome = panel.outcomes[task.terms[0].outcome]
     count, mean = np.asarray(outcome.count, dtype=np.float64), outcome.mean
@@ -151,7 +111,7 @@ def units_of(task: PanelTask, leaf: str) -> Units:
         panel.periods,
         mean,
         count,
-        _within_cells(count, mean, np.asarray(outcome.squares, np.float64)),
+        within_cells(outcome) or 0.0,
         _begins(task, leaf),
         task.anticipation,
         codes,
@@ -161,25 +121,18 @@ def units_of(task: PanelTask, leaf: str) -> Units:
         np.arange(len(panel.units)),
     )
     found = found.take(found.seen_in(every=False), "outcome never seen")
-    found = found.take(
-        (found.begins == NEVER) | (found.begins - task.anticipation > 0),
-        "provision had begun by the first period",
-    )
-    if not len(found.waves):
+    begun_later = found.begins - task.anticipation > 0
+    if not early:
+        keep = (found.begins == NEVER) | begun_later
+        found = found.take(keep, "provision had begun by the first period")
+    if not begun_later.any():
         raise TooFew(
             f"{leaf}: provision begins in no unit after the first period, so there is no before "
             "and after. Mend: more periods, or another estimator."
         )
-    return found
-
-
-def _within_cells(count: Array, mean: Array, squares: Array) -> float:
-    """Return the variance of children within cells, pooled; 0 where it cannot be told."""
-    more = count > 1
-    spare = float(np.sum(count[more] - 1))
-    if spare <= 0 or not np.isfinite(squares[more]).all():
-        return 0.0
-    return max(float(np.sum(squares[more] - count[more] * mean[more] ** 2)) / spare, 0.0)
+    if not weighed:
+        return found
+    return replace(found, chance=own_chance(task, found.rows, begins=found.begins, leaf=leaf))
 
 
 def _begins(task: PanelTask, leaf: str) -> Whole:
@@ -227,26 +180,6 @@ def _clusters(task: PanelTask, leaf: str) -> tuple[NDArray[np.int64], NDArray[An
 # ------------------------------------------------------------------ targets
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Waves:
-    """The waves of some units as (w, t) cells: begins (w,), sizes (w,) units, member (u,) codes."""
-
-    begins: Whole
-    sizes: Whole
-    member: Whole
-
-    @classmethod
-    def of(cls, units: Units) -> Waves:
-        """Return the waves, the units without provision among them, in order of period."""
-        begins, member = np.unique(units.begins, return_inverse=True)
-        return cls(begins, np.bincount(member), member)
-
-    def means(self, values: Array) -> Array:
-        """Return (w, t) means of the units of each wave."""
-        found: Array = sum_by(self.member, values, n_groups=len(self.begins))
-        return found / self.sizes[:, None]
-
-
 def target_of(term: Term, usable: Flags, begins: Whole) -> Array | None:
     """Return the blocks of a term's target, or None where no cell answers it."""
     kind, asked = term.target.kind, term.exposure_time
@@ -287,14 +220,6 @@ def without_comparison(leaf: str, term: Term, have: Sequence[int]) -> Refusal:
 # ------------------------------------------------------------------ answers
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Found:
-    """What a leaf found of one term: its value, and (u,) influence by unit."""
-
-    value: float
-    influence: Array
-
-
 def answer(
     leaf: str,
     task: PanelTask,
@@ -304,50 +229,37 @@ def answer(
     refusals: Iterable[Refusal] = (),
     tables: Sequence[Table] = (),
     note: str = "",
-    corrected: bool = False,
+    error: str = "corrected",
 ) -> Answer:
-    """Return the answer of a leaf whose terms have influence by unit; corrected: whether that is
-    corrected for leverage already.
+    """Return the answer of a leaf whose terms have influence by unit. error: corrected, for what
+    a cluster pulls its wave; own, where influence is so already; analytic, where the standard error
+    is told without it, as published, and the interval is the same.
     """
     told = tuple(left_out(units, found))
-    estimate = None
-    if found:
-        influence = np.stack([one.influence for one in found.values()], axis=1)
-        value = np.array([one.value for one in found.values()])
-        sums, correction, named = cluster_sums(units, influence, corrected=corrected)
+    refused, estimate = list(refusals), None
+    errors = errors_of(units, tuple(found.values()), corrected=error == OWN) if found else None
+    if errors is not None and len(units.keys) >= TOO_FEW_CLUSTERS:
+        refused += [
+            too_few_of_wave(leaf, term, units, float(errors.worth[at]))
+            for at, term in enumerate(found)
+            if errors.lone[at]
+        ]
+        found = {term: one for at, (term, one) in enumerate(found.items()) if not errors.lone[at]}
+        errors = errors_of(units, tuple(found.values()), corrected=error == OWN) if found else None
+    if errors is not None:
         estimate = estimate_of(
-            task, units, tuple(found), value, sums, correction=correction, note=(note, named)
+            task,
+            units,
+            tuple(found),
+            np.array([one.value for one in found.values()]),
+            errors.sums,
+            note=(note, errors.named),
+            welch=errors.df,
         )
-    return Answer(leaf, estimate, refusals=tuple(refusals), tables=tuple(tables), warnings=told)
-
-
-def cluster_sums(
-    units: Units, influence: Array, *, corrected: bool = False
-) -> tuple[Array, float, str]:
-    """Return (g, q) influence summed by cluster, its small-sample factor and what that is called.
-
-    influence: (u, q). Below 50 clusters a cluster pulls its own wave's mean towards itself: its sum
-    is divided by the share of the wave that it leaves to others, as leaving clusters out one at a
-    time does (decision 0005). Otherwise G/(G − 1), or none where units stand for themselves.
-    """
-    g = len(units.keys)
-    sums = sum_by(units.cluster, influence, n_groups=g)
-    wave = _wave_of_clusters(units) if g < FEW_CLUSTERS and not corrected else None
-    if wave is not None:
-        count = np.bincount(wave)[wave]
-        left = np.maximum(1 - 1 / count, LEAST_LEFT)
-        return sums / left[:, None], 1.0, "leverage-corrected"
-    factor = g / max(g - 1, 1) if units.clustered else 1.0
-    return sums, factor, "G/(G − 1)" * units.clustered
-
-
-def _wave_of_clusters(units: Units) -> Whole | None:
-    """Return (g,) codes of the waves of clusters, None where a cluster holds several."""
-    wave = np.full(len(units.keys), NEVER, dtype=np.int64)
-    wave[units.cluster] = units.begins
-    if not np.array_equal(wave[units.cluster], units.begins):
-        return None
-    return recode(wave)[0].astype(np.int64)
+        if error == "analytic" and estimate.spread is not None:
+            estimate = _analytic(estimate, errors, task.analysis.level)
+    told = tuple(one for one in told if one[0] in found)
+    return Answer(leaf, estimate, refusals=tuple(refused), tables=tuple(tables), warnings=told)
 
 
 def estimate_of(
@@ -357,25 +269,28 @@ def estimate_of(
     value: Array,
     sums: Array,
     *,
-    correction: float = 1.0,
     note: tuple[str, ...] = (),
+    welch: Array | None = None,
     df: Array | None = None,
 ) -> Estimate:
     """Return the estimate: t with `df`, or Welch's degrees of freedom over waves; below 50 clusters
-    at least the score wild bootstrap's critical value; below 10 no interval.
+    at least the score wild bootstrap's critical value; below 10 (or where uneven clusters are worth
+    fewer) no interval.
 
-    value: (q,). sums: (g, q) influence by cluster. df: (q,) where the leaf has its own, which then
-    need no bootstrap.
+    value: (q,). sums: (g, q) influence by cluster. welch: (q,). df: (q,) where the leaf has its
+    own, which then need no bootstrap.
     """
-    g = len(units.keys)
+    g, worth = len(units.keys), units.worth
     named = ", ".join(part for part in note if part)
-    freedom, kind = (
-        (welch(units, sums), "Welch, over waves") if df is None else (df, "Satterthwaite")
-    )
+    freedom, kind = (welch, "Welch, over waves") if df is None else (df, "Satterthwaite")
+    assert freedom is not None
     by = f"influence summed by {units.level}{', ' * bool(named)}{named}"
     words, critical = f"t ({kind}), {by}", None
-    if g < TOO_FEW_CLUSTERS:
+    few = worth < TOO_FEW_CLUSTERS
+    if few:
         words = f"none: {g} clusters are fewer than {TOO_FEW_CLUSTERS}"
+        if g >= TOO_FEW_CLUSTERS:
+            words = UNEVEN.format(g=g, level=units.level, worth=worth, least=TOO_FEW_CLUSTERS)
     elif g < FEW_CLUSTERS and df is None:
         level = task.analysis.level
         random = generator(task)
@@ -384,14 +299,26 @@ def estimate_of(
         drawn = wild_score_bootstrap(sums, level=level, draws=DRAWS, stream=random, weights=weights)
         critical = np.maximum(drawn, stdtrit(freedom, 0.5 + level / 2))
         words = f"score wild bootstrap, at least t ({kind}); {by}"
-    spread = Influence(sums, units.keys, units.level, correction=correction, note=named)
-    few = g < TOO_FEW_CLUSTERS
+    spread = Influence(sums, units.keys, units.level, note=named)
     return replace(
         shell(units, terms, value),
         spread=None if few else spread,
         df=freedom,
         critical=critical,
         interval=(words,) * len(terms),
+    )
+
+
+def _analytic(estimate: Estimate, errors: Errors, level: float) -> Estimate:
+    """Return the estimate with the published standard error and the same interval."""
+    assert isinstance(estimate.spread, Influence)
+    critical = critical_values(estimate, level) * errors.wider
+    note = estimate.spread.note.replace(errors.named, "analytic") or "analytic"
+    return replace(
+        estimate,
+        spread=replace(estimate.spread, sums=errors.plain, note=note),
+        critical=critical,
+        interval=tuple(f"{words}; standard error analytic" for words in estimate.interval),
     )
 
 
@@ -419,18 +346,16 @@ def generator(task: PanelTask, purpose: str = "score wild bootstrap") -> np.rand
     return stream(task.analysis.stream, purpose, seed=task.analysis.seed)
 
 
-def welch(units: Units, sums: Array) -> Array:
-    """Return (q,) Welch's degrees of freedom: waves are samples of their own; of clusters less one
-    where clusters hold units of several waves.
+def begin_later(task: PanelTask, units: Units, option: str) -> tuple[Units, list[tuple[Term, str]]]:
+    """Return the units, less those that begin after the last period where they are left out; and a
+    warning of them, where they stay, for every term.
     """
-    g, codes = len(sums), _wave_of_clusters(units)
-    if codes is None:
-        return np.full(sums.shape[1], max(g - 1.0, 1.0))
-    variance = sum_by(codes, sums**2, n_groups=int(codes.max()) + 1)
-    spare = np.maximum(np.bincount(codes) - 1.0, 0.5)[:, None]
-    whole = variance.sum(axis=0)
-    part = np.maximum((variance**2 / spare).sum(axis=0), 1e-300)
-    return np.where(whole > 0, np.clip(whole**2 / part, 1.0, max(g - 1.0, 1.0)), np.inf)
+    later = task.panel.later
+    mine = np.zeros(len(units.rows), dtype=np.bool_) if later is None else later[units.rows]
+    if option == "leave_out":
+        return units.take(~mine, "provision begins after the last period"), []
+    count = int(np.count_nonzero(mine))
+    return units, [(term, LATER.format(count=count)) for term in task.terms if count]
 
 
 def left_out(units: Units, terms: Iterable[Term]) -> Iterable[tuple[Term, str]]:
@@ -453,12 +378,6 @@ def terms_found(
     terms: Iterable[Term], find: Callable[[Term], Found | Refusal]
 ) -> tuple[dict[Term, Found], list[Refusal]]:
     """Return what was found of each term, and the refusals of the rest."""
-    found: dict[Term, Found] = {}
-    refused: list[Refusal] = []
-    for term in terms:
-        one = find(term)
-        if isinstance(one, Found):
-            found[term] = one
-        else:
-            refused.append(one)
-    return found, refused
+    every = {term: find(term) for term in terms}
+    found = {term: one for term, one in every.items() if isinstance(one, Found)}
+    return found, [one for one in every.values() if isinstance(one, Refusal)]

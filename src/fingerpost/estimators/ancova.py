@@ -30,11 +30,9 @@ from fingerpost.estimators._panel import (
     KINDS,
     NO_ANTICIPATION,
     ONE_UNIT,
+    OWN,
     RANDOM_ORDER,
     SUMMARIES,
-    Found,
-    Units,
-    Waves,
     answer,
     drawn_only,
     exposures,
@@ -43,6 +41,8 @@ from fingerpost.estimators._panel import (
     units_of,
     without_comparison,
 )
+from fingerpost.estimators._units import Units, Waves
+from fingerpost.estimators._wave_errors import Found
 from fingerpost.kernels.staggered import NEVER
 
 Array = NDArray[np.float64]
@@ -53,13 +53,13 @@ def run(task: PanelTask) -> Answer:
     """Return the adjusted difference after one beginning, or its refusal."""
     drawn_only(task, "ancova")
     way = _read(task.analysis.options)
-    units = units_of(task, "ancova").complete()
+    units = units_of(task, "ancova", weighed=True).complete()
     if len(units.rows) < 6:
         raise TooFew(f"ancova: {len(units.rows)} units were seen in every period; 6 are needed.")
     if len(units.waves) > 1 or not np.any(units.begins == NEVER):
         return Answer("ancova", refusals=tuple(_several(term, units) for term in task.terms))
     found, refused = terms_found(task.terms, lambda term: _gap(term, units, way))
-    return answer("ancova", task, units, found, refusals=refused, corrected=True)
+    return answer("ancova", task, units, found, refusals=refused, error=OWN)
 
 
 def check(study: Study, options: Mapping[str, object]) -> None:
@@ -76,13 +76,17 @@ def _read(options: Mapping[str, object]) -> str:
 
 def _gap(term: Term, units: Units, way: str) -> Found | Refusal:
     """Return the coefficient of provision, with influence under HC2."""
-    weights = unit_weights(term, units.treated, Waves.of(units))
+    usable = units.treated & units.told
+    weights = unit_weights(term, usable, Waves.of(units))
     if weights is None:
-        return without_comparison("ancova", term, exposures(units.treated, units.begins))
+        return without_comparison("ancova", term, exposures(usable, units.begins))
     mine = units.begins != NEVER
     during = weights[mine].sum(axis=0)
-    before = np.flatnonzero(np.arange(len(during)) < units.waves[0] - units.anticipation)
-    after, design = units.mean @ during, _design(units.mean[:, before], mine, way)
+    early = np.arange(len(during)) < units.waves[0] - units.anticipation
+    before = np.flatnonzero(early & units.told)
+    own = np.sqrt(units.weight)
+    after = own * (units.known @ during)
+    design = own[:, None] * _design(units.mean[:, before], mine, way)
     inverse = np.linalg.pinv(design.T @ design)
     best = inverse @ (design.T @ after)
     leverage = np.einsum("ij,jk,ik->i", design, inverse, design)

@@ -8,6 +8,8 @@ already, takes the growth of their effects for a trend, and can have the wrong s
 only beside the comparisons that it is made of (Goodman-Bacon's decomposition), with their weights.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,16 +21,12 @@ from fingerpost.core.leaves import Estimator
 from fingerpost.core.refusal import Broken, Refusal
 from fingerpost.core.table import Cell, Table
 from fingerpost.core.tells import Tells
-from fingerpost.estimators._group_time import trends_before
 from fingerpost.estimators._panel import (
     KINDS,
     NO_ANTICIPATION,
     ONE_UNIT,
     PARALLEL,
     SUMMARIES,
-    Found,
-    Units,
-    Waves,
     answer,
     exposures,
     terms_found,
@@ -36,6 +34,9 @@ from fingerpost.estimators._panel import (
     units_of,
     without_comparison,
 )
+from fingerpost.estimators._trends_before import trends_before
+from fingerpost.estimators._units import Units, Waves
+from fingerpost.estimators._wave_errors import Found
 from fingerpost.kernels.bacon import decomposition, two_way_coefficient
 from fingerpost.kernels.clusters import sum_by
 from fingerpost.kernels.staggered import NEVER
@@ -61,20 +62,22 @@ def _tables(task: PanelTask, units: Units) -> list[Table]:
     """Return what a regression compares, its coefficient, and what trends did before."""
     tables: list[Table] = []
     if np.any(units.begins == NEVER) or len(units.waves) > 1:
-        tables += [_comparisons(task, units), _regression(task, units)]
+        told = _told(units)
+        tables += [_comparisons(task, told), _regression(task, told)]
     before = trends_before(task, units, leaf="did")
     return [*tables, *([before] if before is not None else [])]
 
 
 def _gap(term: Term, units: Units) -> Found | Refusal:
     """Return the difference of mean changes, from the mean of all clean periods before."""
-    weights = unit_weights(term, units.treated, Waves.of(units))
+    usable = units.treated & units.told
+    weights = unit_weights(term, usable, Waves.of(units))
     if weights is None:
-        return without_comparison("did", term, exposures(units.treated, units.begins))
+        return without_comparison("did", term, exposures(usable, units.begins))
     mine = units.begins != NEVER
     during = weights[mine].sum(axis=0)
-    before = np.arange(len(during)) < units.waves[0] - units.anticipation
-    change = units.mean @ (during - before / before.sum())
+    before = (np.arange(len(during)) < units.waves[0] - units.anticipation) & units.told
+    change = units.known @ (during - before / before.sum())
     influence = np.empty(len(change))
     for sign, rows in ((1.0, mine), (-1.0, ~mine)):
         influence[rows] = sign * (change[rows] - change[rows].mean()) / rows.sum()
@@ -98,6 +101,19 @@ def _several(term: Term, units: Units) -> Refusal:
 
 
 # ------------------------------------------------------------------ what the regression compares
+
+
+def _told(units: Units) -> Units:
+    """Return the units over periods in which something was seen: a regression knows no others."""
+    kept = np.flatnonzero(units.told)
+    begins = np.where(units.begins == NEVER, NEVER, np.searchsorted(kept, units.begins))
+    return replace(
+        units,
+        periods=tuple(units.periods[at] for at in kept),
+        mean=units.mean[:, kept],
+        children=units.children[:, kept],
+        begins=begins,
+    )
 
 
 def _comparisons(task: PanelTask, units: Units) -> Table:

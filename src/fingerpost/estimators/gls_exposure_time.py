@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtr
 
 from fingerpost.core.analysis import PanelTask
 from fingerpost.core.answer import Answer
@@ -28,6 +29,8 @@ from fingerpost.core.leaves import Estimator
 from fingerpost.core.refusal import Refusal
 from fingerpost.core.study import Study
 from fingerpost.core.table import Table
+from fingerpost.core.tells import Tells
+from fingerpost.core.words import counted, p_words
 from fingerpost.estimators._event_study import event_study_of
 from fingerpost.estimators._options import Options
 from fingerpost.estimators._panel import (
@@ -36,8 +39,7 @@ from fingerpost.estimators._panel import (
     ONE_UNIT,
     RANDOM_ORDER,
     SUMMARIES,
-    Units,
-    Waves,
+    TOO_FEW_CLUSTERS,
     drawn_only,
     estimate_of,
     left_out,
@@ -45,22 +47,30 @@ from fingerpost.estimators._panel import (
     units_of,
     without_comparison,
 )
+from fingerpost.estimators._units import Units, Waves
 from fingerpost.kernels.exposure_gls import STRUCTURES, ExposureFit, Working, fit_exposure
-from fingerpost.kernels.staggered import Flags, cell_weights, since
+from fingerpost.kernels.staggered import NEVER, Flags, cell_weights, since
 
 Array = NDArray[np.float64]
 LEAF = "gls_exposure_time"
+FORESEEN = (
+    "outcomes had moved by {moved:.3g} {when} ({p}): if units knew and acted, or something else "
+    "began with them, the answer is wrong by as much. Declare it (rollout: anticipation) or "
+    "explain it"
+)
+LEADS = 2  # periods before provision in which it is asked whether outcomes had moved
 TARGETS = ("exposure_average", "simple", "long_term", "at_exposure")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Model:
-    """used: (u, t) cells. exposures: (k,) their periods since provision began, each with a column
-    after those of the `periods` periods; fit: of them.
+    """used: (u, t) cells. x: (u, t, p) columns. exposures: (k,) periods since provision began, each
+    with a column after those of the `periods` periods; fit: of them.
     """
 
     units: Units
     used: Flags
+    x: Array
     exposures: list[int]
     periods: int
     fit: ExposureFit
@@ -87,7 +97,8 @@ def run(task: PanelTask) -> Answer:
             refused.append(without_comparison(LEAF, term, model.exposures))
         else:
             asked.append((term, contrast))
-    kept = () if task.bare else _tables(task, model)
+    leads = None if task.bare else _leads(task, model, structure)
+    kept = () if task.bare else _tables(task, model, leads)
     if not asked:
         return Answer(LEAF, refusals=tuple(refused), tables=kept)
     terms = tuple(term for term, _ in asked)
@@ -101,13 +112,14 @@ def run(task: PanelTask) -> Answer:
         note=("CR2" if model.fit.leverage is not None else "G/(G − p)",),
         df=model.fit.freedom(wanted),
     )
-    warnings = (*left_out(units, terms), *_unanswered(model, terms))
-    return Answer(LEAF, estimate, refusals=tuple(refused), tables=kept, warnings=warnings)
+    warnings = [*left_out(units, terms), *_unanswered(model, terms)]
+    warnings += [(term, words) for term in terms for words in _foreseen(task, leads)]
+    return Answer(LEAF, estimate, refusals=tuple(refused), tables=kept, warnings=tuple(warnings))
 
 
-def _tables(task: PanelTask, model: Model) -> tuple[Table, ...]:
-    """Return the working correlation, and an event study."""
-    tables = (_working(task, model.units, model.fit.working), _event_study(task, model))
+def _tables(task: PanelTask, model: Model, leads: Table | None) -> tuple[Table, ...]:
+    """Return the working correlation, an event study, and what was so before provision began."""
+    tables = (_working(task, model.units, model.fit.working), _event_study(task, model), leads)
     return tuple(table for table in tables if table is not None)
 
 
@@ -125,7 +137,7 @@ def _read(options: Mapping[str, object]) -> str:
 
 def _fit(task: PanelTask, structure: str) -> Model:
     """Return the fitted model; exposures of one cluster alone are left out with their cells."""
-    units = units_of(task, LEAF)
+    units = units_of(task, LEAF, weighed=True)
     covariates = _covariates(task, units)
     keep: Flags = np.asarray(np.isfinite(covariates).all(axis=1))
     units, covariates = units.take(keep, "a covariate is missing"), covariates[keep]
@@ -152,18 +164,78 @@ def _fit(task: PanelTask, structure: str) -> Model:
         x[:, :, len(periods) + column] = units.treated & (ages == at)
     x[:, :, len(periods) + len(have) :] = covariates[:, None, :]
     try:
-        fit = fit_exposure(
-            units.mean,
-            x,
-            seen=used,
-            children=units.children,
-            cluster=units.cluster,
-            structure=structure,
-            child=units.child,
-        )
+        fit = _fitted(units, x, used, structure)
     except NotFitted as fault:
         raise Unanswerable(f"{LEAF}: {fault} Mend: fewer covariates.") from None
-    return Model(units, used, have, len(periods), fit)
+    return Model(units, used, x, have, len(periods), fit)
+
+
+def _fitted(units: Units, x: Array, used: Flags, structure: str) -> ExposureFit:
+    return fit_exposure(
+        units.mean,
+        x,
+        seen=used,
+        children=units.children,
+        cluster=units.cluster,
+        structure=structure,
+        child=units.child,
+        weight=units.weight,
+    )
+
+
+def _leads(task: PanelTask, model: Model, structure: str) -> Table | None:
+    """Return what units were already in the last periods before provision began, against others at
+    the same time; None where there is nobody to compare.
+    """
+    units = model.units
+    ages = since(units.begins, len(units.periods))
+    soon = (units.begins != NEVER)[:, None] & model.used & units.clean
+    leads, columns = [], []
+    for back in range(1 + units.anticipation, 1 + units.anticipation + LEADS):
+        column = soon & (ages == -back)
+        if len(np.unique(units.cluster[column.any(axis=1)])) > 1:
+            leads.append(back)
+            columns.append(column.astype(float))
+    if not leads or units.worth < TOO_FEW_CLUSTERS:
+        return None
+    wide = np.concatenate([model.x, np.stack(columns, axis=2)], axis=2)
+    try:
+        fit = _fitted(units, wide, model.used, structure)
+    except NotFitted:
+        return None
+    wanted = np.eye(wide.shape[2])[model.x.shape[2] :]
+    value, freedom = wanted @ fit.coefficients, fit.freedom(wanted)
+    error = np.sqrt(((fit.influence @ wanted.T) ** 2).sum(axis=0))
+    p = 2 * stdtr(freedom, -np.abs(value / np.maximum(error, 1e-300)))
+    return Table(
+        "leads",
+        "Did outcomes move before provision began?",
+        ("estimator", "contrast", "periods before", "estimate", "se", "p"),
+        ("label", "label", "number", "number", "number", "number"),
+        tuple(
+            (LEAF, task.terms[0].words(), back, *(float(one[at]) for one in (value, error, p)))
+            for at, back in enumerate(leads)
+        ),
+        tells=Tells("moved before", keys=("periods before",), outcomes=("estimate", "se")),
+        counts=tuple(int(column.any(axis=1).sum()) for column in columns),
+        clusters=(len(units.keys),) * len(leads),
+        tags=(("outcome", task.terms[0].outcome),),
+        context="Units soon to have provision against others at the same time. Where the order was "
+        "drawn and nobody acts on it beforehand, these are nought but for chance.",
+    )
+
+
+def _foreseen(task: PanelTask, leads: Table | None) -> list[str]:
+    """Return a warning where outcomes moved before provision began by more than chance gives."""
+    rows = [] if leads is None else leads.records()
+    level = (1 - task.analysis.level) / max(len(rows), 1)
+    told = []
+    for row in rows:
+        back, moved, p = (float(str(row[name])) for name in ("periods before", "estimate", "p"))
+        if p <= level:
+            when = f"{counted(int(back), 'period')} before provision began"
+            told.append(FORESEEN.format(moved=moved, when=when, p=p_words(p)))
+    return told
 
 
 def _covariates(task: PanelTask, units: Units) -> Array:
@@ -237,7 +309,7 @@ def _working(task: PanelTask, units: Units, working: Working) -> Table:
         "How outcomes of one unit hang together, as estimated",
         ("estimator", "what", "value"),
         ("label", "label", "number"),
-        tuple((LEAF, *row) for row in rows),
+        tuple((LEAF, what, None if value is None else float(value)) for what, value in rows),
         counts=(len(units.begins),) * len(rows),
         clusters=(len(units.keys),) * len(rows),
         tags=(("outcome", task.terms[0].outcome),),

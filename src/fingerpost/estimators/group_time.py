@@ -11,6 +11,7 @@ said how much of an answer is left if trends go on to part (trend_bounds).
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,25 +30,29 @@ from fingerpost.estimators._group_time import (
     Way,
     all_cells,
     by_wave,
-    drift_bounds,
-    pre_trends,
 )
 from fingerpost.estimators._options import Options
 from fingerpost.estimators._panel import (
+    ERROR_KINDS,
+    ERROR_OPTION,
     KINDS,
+    LATER_KINDS,
+    LATER_OPTION,
     NO_ANTICIPATION,
     ONE_UNIT,
     PARALLEL,
     SUMMARIES,
-    Found,
-    Units,
     answer,
+    begin_later,
     exposures,
     target_of,
     terms_found,
     units_of,
     without_comparison,
 )
+from fingerpost.estimators._trends_before import drift_bounds, pre_trends
+from fingerpost.estimators._units import Units
+from fingerpost.estimators._wave_errors import Found
 from fingerpost.kernels.staggered import NEVER, since
 from fingerpost.kernels.two_periods import METHODS
 
@@ -59,13 +64,14 @@ TIMES = (0.5, 1.0, 2.0)
 
 def run(task: PanelTask) -> Answer:
     """Return effects of every term, an event study, and what trends did before."""
-    units = units_of(task, "group_time")
+    told = _read(task.analysis.options)
+    units, later = begin_later(task, units_of(task, "group_time"), told.later)
     way = _way(task.analysis.options, units)
     x = _covariates(task, units)
     cells = all_cells(units, way, x, before=not task.bare)
     found, refused = terms_found(task.terms, lambda term: _target(term, cells))
     against = "never-treated" if way.never else "not-yet-treated"
-    return answer(
+    answered = answer(
         "group_time",
         task,
         units,
@@ -73,7 +79,9 @@ def run(task: PanelTask) -> Answer:
         refusals=refused,
         tables=[] if task.bare else _tables(task, units, cells, way, x),
         note=f"{against} comparison",
+        error=told.error,
     )
+    return replace(answered, warnings=(*answered.warnings, *later))
 
 
 def _tables(task: PanelTask, units: Units, cells: Cells, way: Way, x: Array | None) -> list[Table]:
@@ -83,7 +91,7 @@ def _tables(task: PanelTask, units: Units, cells: Cells, way: Way, x: Array | No
     tables = [
         event_study("group_time", task, units, _by_exposure(cells)),
         by_wave(task, units, cells),
-        pre_trends(task, units, cells, leaf="group_time"),
+        pre_trends(task, units, cells, way, leaf="group_time", x=x),
     ]
     if not task.analysis.assignment.randomised:
         wide = all_cells(units, Way(way.never, way.method, universal=True), x)
@@ -96,26 +104,41 @@ def check(study: Study, options: Mapping[str, object]) -> None:
     _read(options)
 
 
-def _read(options: Mapping[str, object]) -> tuple[str | None, str, bool]:
-    """Return the comparison (None: not said), the method and whether the base is universal."""
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The options: the comparison (None: not said), the method, whether the base is universal,
+    which standard error is told, and whether units that begin after the last period stay.
+    """
+
+    comparison: str | None
+    method: str
+    universal: bool
+    error: str
+    later: str
+
+
+def _read(options: Mapping[str, object]) -> Read:
     reads = Options("group_time", options)
     comparison = reads.word("comparison", COMPARISONS) if reads.has("comparison") else None
     method = reads.word("method", METHODS)
     universal = reads.word("base", BASES) == "universal"
+    error = reads.word("error", ERROR_KINDS)
+    later = reads.word("later", LATER_KINDS)
     reads.finish()
-    return comparison, method, universal
+    return Read(comparison, method, universal, error, later)
 
 
 def _way(options: Mapping[str, object], units: Units) -> Way:
     """Return how waves are compared; with units that never have provision where there are any."""
-    comparison, method, universal = _read(options)
+    told = _read(options)
+    comparison = told.comparison
     never = bool(np.any(units.begins == NEVER))
     if comparison == "never" and not never:
         raise TooFew(
             "group_time: no unit stays without provision to the last period. Mend: {group_time: "
             "{comparison: not_yet}}."
         )
-    return Way(comparison == "never" or (comparison is None and never), method, universal)
+    return Way(comparison == "never" or (comparison is None and never), told.method, told.universal)
 
 
 def _covariates(task: PanelTask, units: Units) -> Array | None:
@@ -138,14 +161,13 @@ def _target(term: Term, cells: Cells) -> Found | Refusal:
     return cells.mean(parts)
 
 
-def _by_exposure(cells: Cells) -> list[tuple[int, float, Array]]:
+def _by_exposure(cells: Cells) -> list[tuple[int, Found]]:
     """Return effects by periods since provision began, before it too."""
     known = np.isfinite(cells.effect)
     ages = since(cells.waves.begins, known.shape[1])
     rows = []
     for at in exposures(known, cells.waves.begins):
-        one = cells.mean((known & (ages == at)).astype(float)[None])
-        rows.append((at, one.value, one.influence))
+        rows.append((at, cells.mean((known & (ages == at)).astype(float)[None])))
     return rows
 
 
@@ -170,6 +192,8 @@ GROUP_TIME = Estimator(
         ("comparison", "never (units that never have provision, where any) or not_yet"),
         ("method", "doubly_robust, regression or weighting: how covariates are used"),
         ("base", "varying or universal: the period that earlier periods are compared with"),
+        ERROR_OPTION,
+        LATER_OPTION,
     ),
     check=check,
 )

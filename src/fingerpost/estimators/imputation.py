@@ -9,8 +9,13 @@ more. Effects may differ from unit to unit and grow as they will. Cells without 
 period cannot be filled in are left out; missing cells are no trouble.
 
 The standard error is conservative: effects are taken about the mean of their wave and period, so
-that differences of effects between units of one wave make it wider, never too small.
+that differences of effects between units of one wave make it wider, never too small. Waves of
+fewer than five clusters share their mean with their neighbours in time; an answer that rests on one
+cluster is refused.
 """
+
+from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,25 +25,31 @@ from fingerpost.core.answer import Answer
 from fingerpost.core.estimand import PANEL_TARGETS, Term
 from fingerpost.core.leaves import Estimator
 from fingerpost.core.refusal import Refusal
+from fingerpost.core.study import Study
 from fingerpost.core.table import Table
 from fingerpost.estimators._event_study import event_study
-from fingerpost.estimators._group_time import trends_before
+from fingerpost.estimators._options import Options
 from fingerpost.estimators._panel import (
+    ERROR_KINDS,
+    ERROR_OPTION,
     KINDS,
+    LATER_KINDS,
+    LATER_OPTION,
     NO_ANTICIPATION,
     ONE_UNIT,
     PARALLEL,
     SUMMARIES,
-    Found,
-    Units,
-    Waves,
     answer,
+    begin_later,
     exposures,
     terms_found,
     unit_weights,
     units_of,
     without_comparison,
 )
+from fingerpost.estimators._trends_before import trends_before
+from fingerpost.estimators._units import Units, Waves
+from fingerpost.estimators._wave_errors import Found, about_shared_means
 from fingerpost.kernels.clusters import sum_by
 from fingerpost.kernels.staggered import since
 from fingerpost.kernels.two_way import TwoWay
@@ -48,10 +59,11 @@ Array = NDArray[np.float64]
 
 def run(task: PanelTask) -> Answer:
     """Return effects of every term, an event study, and what trends did before."""
-    units = units_of(task, "imputation")
+    error, option = _read(task.analysis.options)
+    units, later = begin_later(task, units_of(task, "imputation"), option)
     filled = Filled(units)
     found, refused = terms_found(task.terms, filled.target)
-    return answer(
+    answered = answer(
         "imputation",
         task,
         units,
@@ -59,7 +71,23 @@ def run(task: PanelTask) -> Answer:
         refusals=refused,
         tables=[] if task.bare else _tables(task, filled),
         note="conservative",
+        error=error,
     )
+    return replace(answered, warnings=(*answered.warnings, *later))
+
+
+def check(study: Study, options: Mapping[str, object]) -> None:
+    """Raise UsageError with every fault of the options."""
+    _read(options)
+
+
+def _read(options: Mapping[str, object]) -> tuple[str, str]:
+    """Return which standard error is told, and whether units that begin later stay."""
+    reads = Options("imputation", options)
+    error = reads.word("error", ERROR_KINDS)
+    later = reads.word("later", LATER_KINDS)
+    reads.finish()
+    return error, later
 
 
 def _tables(task: PanelTask, filled: "Filled") -> list[Table]:
@@ -103,18 +131,30 @@ class Filled:
         heavy = sum_by(member, squares, n_groups=count)
         mean = sum_by(member, squares * self.effect, n_groups=count)
         mean = np.divide(mean, heavy, out=np.zeros_like(mean), where=heavy > 0)
-        left = np.where(self.usable, self.effect - mean[member], 0.0)
-        influence = (weights * left - self.grid.borrowed(weights) * self.residual).sum(axis=1)
-        return Found(value, influence)
+        own = np.where(self.usable, mean[member], 0.0)
+        left = np.where(self.usable, self.effect - own, 0.0)
+        influence = (weights * left).sum(axis=1)
+        lean = weights.sum(axis=1)
+        influence, group, _ = about_shared_means(
+            self.units, self.waves, influence, moved=(weights * own).sum(axis=1), lean=lean
+        )
+        influence = influence - (self.grid.borrowed(weights) * self.residual).sum(axis=1)
+        return Found(value, influence, lean, self._against(weights), group)
 
-    def by_exposure(self) -> list[tuple[int, float, Array]]:
+    def _against(self, weights: Array) -> Array:
+        """Return (u,) what units count among those without provision in the same periods."""
+        clean = self.grid.seen
+        share = weights.sum(axis=0) / np.maximum(clean.sum(axis=0), 1)
+        found: Array = (clean * share).sum(axis=1)
+        return found
+
+    def by_exposure(self) -> list[tuple[int, Found]]:
         """Return effects by periods since provision began."""
         ages = since(self.units.begins, self.usable.shape[1])
         rows = []
         for at in exposures(self.usable, self.units.begins):
             here = self.usable & (ages == at)
-            one = self.mean(here / here.sum())
-            rows.append((at, one.value, one.influence))
+            rows.append((at, self.mean(here / here.sum())))
         return rows
 
 
@@ -135,4 +175,6 @@ IMPUTATION = Estimator(
     trimmed=False,
     spread="conservative influence by unit, summed by cluster; t with Welch's df over waves",
     guard="exempt",
+    options=(ERROR_OPTION, LATER_OPTION),
+    check=check,
 )

@@ -9,6 +9,7 @@ import numpy as np
 
 from fingerpost.core.analysis import Task
 from fingerpost.core.answer import Answer
+from fingerpost.core.errors import TooFew
 from fingerpost.core.estimand import Term
 from fingerpost.core.leaves import Estimator
 from fingerpost.estimators._answer import answer_from_means
@@ -34,6 +35,8 @@ def observed_mean(task: Task, term: Term, arm: int) -> Mean:
     weight = survey_weight(task) * (task.cohort.arm == arm)
     time = weight * person_time(outcome)
     total = float(time.sum())
+    if not total > 0:
+        raise TooFew(f"naive: no child here has the arm {task.cohort.arms[arm]}.")
     value = float(weight @ outcome.value) / total
     return Mean(value, (weight * outcome.value - value * time) / total)
 

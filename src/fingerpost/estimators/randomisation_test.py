@@ -15,7 +15,6 @@ part.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,21 +30,21 @@ from fingerpost.core.study import Study
 from fingerpost.core.table import Table
 from fingerpost.core.tells import Tells
 from fingerpost.estimators._drawn_waves import clusters_of, ledger_draws
+from fingerpost.estimators._inverted import Statistic, region_of
 from fingerpost.estimators._options import Options
 from fingerpost.estimators._panel import (
     KINDS,
     ONE_UNIT,
     RANDOM_ORDER,
     SUMMARIES,
-    Units,
-    Waves,
     drawn_only,
     target_of,
     units_of,
     without_comparison,
 )
+from fingerpost.estimators._units import Units, Waves
 from fingerpost.kernels.newton import inverse_of
-from fingerpost.kernels.staggered import cell_weights, exposed, since, untouched
+from fingerpost.kernels.staggered import NEVER, cell_weights, exposed, since, untouched
 from fingerpost.kernels.two_way import TwoWay
 from fingerpost.kernels.wave_means import over_draws
 
@@ -54,47 +53,27 @@ LEAF = "randomisation_test"
 TARGETS = ("exposure_average", "simple", "long_term", "at_exposure")
 AUTOCORRELATION = 0.8
 PAIRS = ((0, 0), (0, 1), (1, 1))
-STEPS = 200  # of the grid on which the ends of the interval are looked for
-REACH = 30.0  # standard errors to which they are looked for
-PARTS, ROUNDS = 20, 8  # of the grid at a time; refinements of an end, elevenfold each
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Statistic:
-    """Over draws, the first being that which was made: value − effect × moved, with its variance
-    quadratic in the effect that is taken off.
-    """
-
-    value: Array
-    moved: Array
-    variance: Array
-
-    def p(self, effects: Array) -> Array:
-        """Return (e,) p-values of effects: (b + 1)/(B + 1), b the draws at least as far away."""
-        at = np.asarray(effects, dtype=float)[:, None]
-        own, both, spread = self.variance.T
-        error = own - 2 * at * both + at**2 * spread
-        square = (self.value - at * self.moved) ** 2 / np.maximum(error, 1e-300)
-        least = square[:, :1] * (1 - 1e-9)
-        found: Array = np.count_nonzero(square >= least, axis=1) / square.shape[1]
-        return found
 
 
 def run(task: PanelTask) -> Answer:
     """Return the p-value and the interval of every term."""
     drawn_only(task, LEAF)
     autocorrelation = _read(task.analysis.options)
-    units = units_of(task, LEAF)
+    # Units that began in the first period stay: another draw might have had them begin later, and
+    # a test that leaves out what one draw made of them would not be exact.
+    units = units_of(task, LEAF, weighed=True, early=True)
     waves = Waves.of(units)
     clusters = clusters_of(units, waves, LEAF)
-    codes = ledger_draws(task, units, waves, LEAF)
-    if codes is None:
+    possible = ledger_draws(task, units, waves, LEAF)
+    if possible is None:
         raise Unanswerable(
             f"{LEAF}: no draws were kept, so there is nothing to replay. Mend: the ledger of the "
-            "draw; or random_timing, which needs none."
+            "draw (--draw); of an order drawn elsewhere, whose possible draws nobody kept, "
+            "random_timing, which shuffles the waves, within strata where there are any."
         )
-    codes = np.concatenate([clusters.wave[None], codes])
-    count = max(int(codes.max()) + 1, len(waves.begins))
+    codes = np.concatenate([clusters.wave[None], possible.codes])
+    count = possible.weight.shape[1]
+    counted = clusters.sizes[:, None] * possible.weight
     sizes = _sizes(codes, clusters.sizes, count)[: len(waves.begins)]
     filled = [_filled(units, values) for values in (units.mean, units.treated.astype(float))]
     regions: list[Region] = []
@@ -106,9 +85,10 @@ def run(task: PanelTask) -> Answer:
             continue
         wide = np.pad(weights, ((0, count - len(weights)), (0, 0)))
         forms = np.stack([clusters.totals(values) @ wide.T for values in filled], axis=2)
-        value, variance = over_draws(forms, clusters.sizes, codes=codes, pairs=list(PAIRS))
+        forms *= possible.weight[:, :, None]
+        value, variance = over_draws(forms, counted, codes=codes, pairs=list(PAIRS))
         statistic = Statistic(value[:, 0], value[:, 1], variance)
-        regions.append(_region(term, statistic, task.analysis.level))
+        regions.append(region_of(term, statistic, task.analysis.level, leaf=LEAF))
     tables = () if task.bare else (_table(task, units, regions, len(codes) - 1),)
     return Answer(LEAF, regions=tuple(regions), refusals=tuple(refused), tables=tables)
 
@@ -136,7 +116,9 @@ def _usable(units: Units, waves: Waves) -> NDArray[np.bool_]:
     """Return (w, t) cells with provision in periods in which some wave is without it."""
     t = len(units.periods)
     clean = untouched(waves.begins, t, anticipation=units.anticipation)
-    found: NDArray[np.bool_] = exposed(waves.begins, t) & clean.any(axis=0)
+    told = (waves.begins == NEVER) | (waves.begins - units.anticipation > 0)
+    free = clean.any(axis=0) & units.told
+    found: NDArray[np.bool_] = exposed(waves.begins, t) & free & told[:, None]
     return found
 
 
@@ -159,7 +141,7 @@ def _weights(
         return None
     t = usable.shape[1]
     clean = untouched(waves.begins, t, anticipation=units.anticipation)
-    used = (usable | clean) & clean.any(axis=0)
+    used = (usable | clean) & clean.any(axis=0) & units.told
     ages = since(waves.begins, t)
     have = _have(units, waves)
     periods = np.flatnonzero(used.any(axis=0))
@@ -192,35 +174,6 @@ def _filled(units: Units, values: Array) -> Array:
     found: Array = np.where(seen, own, by_unit[:, None] + by_period)
     found -= found.mean(axis=0)
     return found
-
-
-def _region(term: Term, statistic: Statistic, level: float) -> Region:
-    """Return the p-value of no effect and every effect that is not rejected at the level."""
-    moved, error = float(statistic.moved[0]), float(np.sqrt(max(statistic.variance[0, 0], 0.0)))
-    value = float(statistic.value[0])
-    if abs(moved) < 1e-12 or error == 0:
-        raise TooFew(f"{LEAF}: nothing varies from draw to draw.")
-    middle, reach = value / moved, REACH * error / abs(moved)
-    grid = np.linspace(middle - reach, middle + reach, STEPS + 1)
-    kept = np.concatenate([statistic.p(part) > 1 - level for part in np.array_split(grid, PARTS)])
-    pieces = []
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], kept, [False]]).astype(int)))
-    for first, last in zip(edges[::2], edges[1::2] - 1, strict=True):
-        lo = -np.inf if first == 0 else _end(statistic, grid[first - 1], grid[first], level)
-        hi = np.inf if last == STEPS else _end(statistic, grid[last + 1], grid[last], level)
-        pieces.append((lo, hi))
-    none = statistic.p(np.zeros(1))
-    method = f"randomisation test of {len(statistic.value) - 1} draws, inverted"
-    return Region(term, tuple(pieces), level, method, value=value, p=float(none[0]))
-
-
-def _end(statistic: Statistic, outside: float, inside: float, level: float) -> float:
-    """Return the end of an interval between an effect that is rejected and one that is not."""
-    for _ in range(ROUNDS):
-        between = np.linspace(outside, inside, STEPS // PARTS + 2)
-        first = int(np.argmax(statistic.p(between) > 1 - level))
-        outside, inside = float(between[first - 1]), float(between[first])
-    return inside
 
 
 def _table(task: PanelTask, units: Units, regions: list[Region], draws: int) -> Table:

@@ -2,9 +2,8 @@
 
 Each variable with missing values is regressed on all others, its missing values are drawn anew, and
 so on round, several times over (Van Buuren, Boshuizen & Knook 1999; Van Buuren 2007; White, Royston
-& Wood 2011). Within each arm the regressions are that arm's own where every arm holds children
-enough, so that what differs by arm in the analysis may differ in the imputation; elsewhere one
-regression serves all arms, with the arm and its products with the outcomes among the predictors.
+& Wood 2011). `chained_layout` says which arms share regressions. Where they do, each has a residual
+variance of its own, and matches within itself unless it holds few donors.
 
 Only rows with a missing value are drawn, and the sums of products that linear regressions need are
 kept up to date by those rows alone: a pass costs what is missing, not what is recorded.
@@ -23,42 +22,9 @@ from fingerpost.kernels import chained_clusters as clusters
 from fingerpost.kernels import chained_draws as draws
 from fingerpost.kernels.arrays import Array
 from fingerpost.kernels.chained_clusters import Levels
+from fingerpost.kernels.chained_layout import MATCHING, Layout, Places
 
-LINEAR, MATCHING, LOGIT, MULTINOMIAL = "linear", "matching", "logit", "multinomial"
-MODELS = (LINEAR, MATCHING, LOGIT, MULTINOMIAL)
-ENOUGH = 5  # recorded children an arm needs for each column of a regression of its own
-Mask = NDArray[np.bool_]
-Places = NDArray[np.intp]
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Variable:
-    """One variable with missing values.
-
-    values: (n,) numbers, or codes from 0 where `levels` is above 0; anything where missing.
-    missing: (n,). model: one of MODELS; `logit` for two levels, `multinomial` for more. outcome:
-    whether its products with the arm are predictors where arms share a regression.
-    """
-
-    name: str
-    values: Array
-    missing: Mask
-    model: str
-    levels: int = 0
-    outcome: bool = False
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Known:
-    """What is recorded for all n children: `columns` (n, f) of predictors, which of them are
-    outcomes, (n,) codes of the arm and of the cluster (None where clusters play no part).
-    """
-
-    columns: Array
-    outcomes: tuple[int, ...]
-    arm: NDArray[np.integer]
-    arms: int
-    cluster: NDArray[np.integer] | None = None
+DONORS = 10  # times the donors sought, that an arm must hold to be matched within
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -75,131 +41,6 @@ class Drawn:
     means: Array
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Block:
-    """Rows that share regressions: `rows` of the children, and places of columns in the matrix."""
-
-    rows: Places
-    missing: tuple[Places, ...]
-    recorded: tuple[Places, ...]
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Layout:
-    """Where everything stands in the matrix of predictors, the same for every copy.
-
-    start: (n, p) matrix, missing values at nought. columns: of each variable; predictors: of each
-    variable's regression. products: of each variable (column, arm) that follow it. scale: (mean,
-    standard deviation) of each variable. common: the most common level of each. by_arm: whether
-    each arm has regressions of its own. parts: (g,) which constant a cluster's children share.
-    """
-
-    variables: tuple[Variable, ...]
-    known: Known
-    start: Array
-    blocks: tuple[Block, ...]
-    columns: tuple[Places, ...]
-    predictors: tuple[Places, ...]
-    products: tuple[tuple[tuple[int, int], ...], ...]
-    scale: tuple[tuple[float, float], ...]
-    common: tuple[int, ...]
-    by_arm: bool
-    parts: Places
-
-
-def layout(variables: Sequence[Variable], known: Known) -> Layout:
-    """Return the layout of the equations, variables in order of how many values are missing."""
-    ordered = tuple(sorted(variables, key=lambda one: int(one.missing.sum())))
-    width = 1 + known.columns.shape[1] + sum(max(one.levels - 1, 1) for one in ordered)
-    by_arm = _arms_hold(ordered, known, width)
-    base, columns, scale = _own_columns(ordered, known)
-    parts, products, at = [base], [], base.shape[1]
-    outcomes = [1 + place for place in known.outcomes]
-    if not by_arm:
-        dummies = (known.arm[:, None] == np.arange(1, known.arms)[None, :]).astype(float)
-        parts.append(dummies)
-        at += known.arms - 1
-        for place in outcomes:
-            parts.append(base[:, [place]] * dummies)
-            at += known.arms - 1
-    for one in ordered:
-        own: list[tuple[int, int]] = []
-        if one.outcome and not by_arm:
-            own = [(at + arm - 1, arm) for arm in range(1, known.arms)]
-            parts.append(np.zeros((len(known.arm), known.arms - 1)))
-            at += known.arms - 1
-        products.append(tuple(own))
-    start = np.ascontiguousarray(np.hstack(parts))
-    predictors = tuple(
-        np.setdiff1d(np.arange(start.shape[1]), [*mine, *(place for place, _ in own)])
-        for mine, own in zip(columns, products, strict=True)
-    )
-    groups = [known.arm == a for a in range(known.arms)] if by_arm else [known.arm >= 0]
-    blocks = tuple(_block(np.flatnonzero(mask), ordered) for mask in groups)
-    common = tuple(_most_common(one) for one in ordered)
-    return Layout(
-        *(ordered, known, start, blocks, tuple(columns), predictors, tuple(products), tuple(scale)),
-        *(common, by_arm, _parts(known)),
-    )
-
-
-def _parts(known: Known) -> Places:
-    """Return (g,) which constant the children of a cluster share: where every cluster is of one
-    arm, that of the arm; elsewhere one for all.
-    """
-    if known.cluster is None:
-        return np.zeros(0, dtype=np.intp)
-    count = int(known.cluster.max()) + 1
-    lowest = np.full(count, known.arms, dtype=np.intp)
-    highest = np.zeros(count, dtype=np.intp)
-    np.minimum.at(lowest, known.cluster, known.arm)
-    np.maximum.at(highest, known.cluster, known.arm)
-    return lowest if (lowest == highest).all() else np.zeros(count, dtype=np.intp)
-
-
-def _arms_hold(variables: tuple[Variable, ...], known: Known, width: int) -> bool:
-    fewest = min(
-        int(np.bincount(known.arm[~one.missing], minlength=known.arms).min()) for one in variables
-    )
-    return fewest >= ENOUGH * width
-
-
-def _own_columns(
-    variables: tuple[Variable, ...], known: Known
-) -> tuple[Array, list[Places], list[tuple[float, float]]]:
-    """Return the constant, the known columns and the variables' own, standardised; where each
-    variable stands; its mean and standard deviation.
-    """
-    n, f = known.columns.shape
-    mean, spread = known.columns.mean(axis=0), known.columns.std(axis=0)
-    parts = [np.ones((n, 1)), (known.columns - mean) / np.where(spread > 0, spread, 1.0)]
-    columns, scale, at = [], [], 1 + f
-    for one in variables:
-        width = max(one.levels - 1, 1)
-        columns.append(np.arange(at, at + width))
-        parts.append(np.zeros((n, width)))
-        recorded = one.values[~one.missing]
-        middle, sd = float(recorded.mean()), float(recorded.std())
-        scale.append((0.0, 1.0) if one.levels else (middle, sd if sd > 0 else 1.0))
-        at += width
-    return np.hstack(parts), columns, scale
-
-
-def _block(rows: Places, variables: tuple[Variable, ...]) -> Block:
-    return Block(
-        rows,
-        tuple(np.flatnonzero(one.missing[rows]) for one in variables),
-        tuple(np.flatnonzero(~one.missing[rows]) for one in variables),
-    )
-
-
-def _most_common(one: Variable) -> int:
-    if not one.levels:
-        return 0
-    codes = one.values[~one.missing].astype(np.intp)
-    return int(np.bincount(codes, minlength=one.levels).argmax())
-
-
 @dataclass(eq=False, slots=True)
 class State:
     """One copy on its way: the matrix of each block, its sums of products, current values."""
@@ -213,6 +54,7 @@ class State:
     donor: list[Places]
     best: dict[tuple[int, int], Array] = field(default_factory=dict)
     levels: dict[int, Levels] = field(default_factory=dict)
+    scales: dict[int, list[float]] = field(default_factory=dict)
 
 
 def draw(plan: Layout, generator: Generator, *, cycles: int = 10, donors: int = 5) -> Drawn:
@@ -276,8 +118,8 @@ def _write(state: State, place: int, at: int, rows: Places) -> None:
     whole = plan.blocks[at].rows[rows]
     shown = _shown(plan, place, state.current[place][whole])
     matrix[np.ix_(rows, plan.columns[place])] = shown
-    for column, arm in plan.products[place]:
-        matrix[rows, column] = shown[:, 0] * (plan.known.arm[whole] == arm)
+    for column, arm, part in plan.products[place]:
+        matrix[rows, column] = shown[:, part] * (plan.known.arm[whole] == arm)
 
 
 def _redraw(state: State, place: int) -> None:
@@ -293,7 +135,7 @@ def _redraw(state: State, place: int) -> None:
         values, source = drawn
         state.current[place][whole] = values
         state.donor[place][whole] = source
-        columns = [*state.layout.columns[place], *(c for c, _ in state.layout.products[place])]
+        columns = [*state.layout.columns[place], *(c for c, *_ in state.layout.products[place])]
         before = state.matrix[at][rows]
         _write(state, place, at, rows)
         _follow(state, at, np.array(columns), before, state.matrix[at][rows])
@@ -314,7 +156,7 @@ def _numbers(state: State, place: int) -> Found:
     """Return the draws of a number, block by block: from the normal, or from matched donors."""
     plan, one = state.layout, state.layout.variables[place]
     predictors, column = plan.predictors[place], plan.columns[place][0]
-    fits = []
+    sums = []
     level = _level(state, place)
     for at, block in enumerate(plan.blocks):
         found = _products(state, place, at)
@@ -323,26 +165,58 @@ def _numbers(state: State, place: int) -> Found:
             lean = state.matrix[at].T @ share
             square = found.square - 2 * float(lean[column]) + float(share @ share)
             found = draws.Products(found.gram, found.cross - lean[predictors], square, found.n)
-        fits.append(draws.linear(found, state.generator))
+        sums.append(found)
+    if plan.by_arm:
+        fits = [draws.linear(found, state.generator) for found in sums]
+    else:
+        fits = draws.linear_shared(sums, state.scales.get(place), state.generator)
+        state.scales[place] = [fit.scale for fit in fits]
     if plan.known.cluster is not None:
         level = _numbers_level(state, place, fits)
+    told = [
+        state.matrix[at] @ _wide(plan, predictors, fit.drawn) + _level_of(plan, level, at)
+        for at, fit in enumerate(fits)
+    ]
+    if one.model == MATCHING:
+        best = [
+            state.matrix[at] @ _wide(plan, predictors, fit.best) + _level_of(plan, level, at)
+            for at, fit in enumerate(fits)
+        ]
+        return _matches(state, place, told, best)
     middle, spread = plan.scale[place]
     result: Found = []
-    for at, (block, fit) in enumerate(zip(plan.blocks, fits, strict=True)):
+    for block, fit, own in zip(plan.blocks, fits, told, strict=True):
         mine = block.missing[place]
-        own = block.rows[mine]
-        told = state.matrix[at][mine] @ _wide(plan, predictors, fit.drawn)
-        told = told if level is None else told + level[_codes(plan)[own]]
-        if one.model == LINEAR:
-            noise = fit.scale * state.generator.standard_normal(len(mine))
-            result.append((middle + spread * (told + noise), own))
-            continue
-        known = block.recorded[place]
-        donors = (state.matrix[at] @ _wide(plan, predictors, fit.best))[known]
-        donors = donors if level is None else donors + level[_codes(plan)[block.rows[known]]]
-        taken = draws.matched(donors, told, count=state.donors_count, generator=state.generator)
-        source = block.rows[known[taken]]
-        result.append((one.values[source], source))
+        noise = fit.scale * state.generator.standard_normal(len(mine))
+        result.append((middle + spread * (own[mine] + noise), block.rows[mine]))
+    return result
+
+
+def _level_of(plan: Layout, level: Array | None, at: int) -> Array | float:
+    """Return what clusters add for the children of a block; nothing without clusters."""
+    return 0.0 if level is None else level[_codes(plan)[plan.blocks[at].rows]]
+
+
+def _matches(state: State, place: int, told: Sequence[Array], best: Sequence[Array]) -> Found:
+    """Return matched values, block by block. Donors are children of the seekers' own arm, or, where
+    arms share a regression and the smallest has few, of any.
+    """
+    plan = state.layout
+    known = [block.recorded[place] for block in plan.blocks]
+    rows = [block.rows[own] for block, own in zip(plan.blocks, known, strict=True)]
+    near = [own[mine] for own, mine in zip(best, known, strict=True)]
+    few = min(len(own) for own in known) < DONORS * state.donors_count
+    if few and not plan.by_arm:
+        rows = [np.concatenate(rows)] * len(rows)
+        near = [np.concatenate(near)] * len(near)
+    result: Found = []
+    for at, block in enumerate(plan.blocks):
+        seekers = told[at][block.missing[place]]
+        taken = draws.matched(
+            near[at], seekers, count=state.donors_count, generator=state.generator
+        )
+        source = rows[at][taken]
+        result.append((plan.variables[place].values[source], source))
     return result
 
 
@@ -400,27 +274,22 @@ def _logits(state: State, place: int) -> Found:
     """Return the draws of a category, block by block."""
     plan, one = state.layout, state.layout.variables[place]
     predictors, level = plan.predictors[place], _level(state, place)
-    fits, told = [], []
+    shown: list[draws.Response] = []
     for at, block in enumerate(plan.blocks):
         known = block.recorded[place]
         x = state.matrix[at][np.ix_(known, predictors)]
         codes = one.values[block.rows[known]].astype(np.intp)
         offset = None if level is None else level[_codes(plan)[block.rows[known]]]
-        response = draws.Response(x, codes, one.levels, offset)
-        fit = draws.logit(response, state.best.get((place, at)), state.generator)
-        state.best[place, at] = fit.best
-        fits.append(fit)
-        told.append((x @ fit.drawn[:, 0], codes == 1, block.rows[known]))
+        shown.append(draws.Response(x, codes, one.levels, offset))
+    groups = shown if plan.by_arm else [_together(shown)]
+    fits = []
+    for at, response in enumerate(groups):
+        fits.append(draws.logit(response, state.best.get((place, at)), state.generator))
+        state.best[place, at] = fits[at].best
+    if not plan.by_arm:
+        fits *= len(plan.blocks)
     if plan.known.cluster is not None and one.levels == 2:
-        predictor, response_, rows = (np.concatenate(part) for part in zip(*told, strict=True))
-        codes = _codes(plan)[rows]
-        before = state.levels.get(place) or clusters.start(
-            4 * (response_ - 1 / (1 + np.exp(-predictor))), codes, plan.parts
-        )
-        state.levels[place] = clusters.logit_levels(
-            predictor, response_.astype(float), codes, before, state.generator
-        )
-        level = state.levels[place].level
+        level = _logits_level(state, place, shown, fits)
     result: Found = []
     for at, (block, fit) in enumerate(zip(plan.blocks, fits, strict=True)):
         mine = block.missing[place]
@@ -429,6 +298,35 @@ def _logits(state: State, place: int) -> Found:
         offset = None if level is None else level[_codes(plan)[own]]
         result.append((draws.drawn_levels(x, fit.drawn, offset, state.generator), own))
     return result
+
+
+def _together(parts: Sequence[draws.Response]) -> draws.Response:
+    """Return the responses of all arms as one."""
+    offsets = [part.offset for part in parts if part.offset is not None]
+    return draws.Response(
+        np.concatenate([part.x for part in parts]),
+        np.concatenate([part.codes for part in parts]),
+        parts[0].levels,
+        np.concatenate(offsets) if offsets else None,
+    )
+
+
+def _logits_level(
+    state: State, place: int, shown: Sequence[draws.Response], fits: Sequence[draws.Drawn]
+) -> Array:
+    """Draw the clusters' levels of two categories given the coefficients."""
+    plan = state.layout
+    predictor = np.concatenate(
+        [part.x @ fit.drawn[:, 0] for part, fit in zip(shown, fits, strict=True)]
+    )
+    response = np.concatenate([part.codes == 1 for part in shown]).astype(float)
+    rows = np.concatenate([block.rows[block.recorded[place]] for block in plan.blocks])
+    codes = _codes(plan)[rows]
+    before = state.levels.get(place) or clusters.start(
+        4 * (response - 1 / (1 + np.exp(-predictor))), codes, plan.parts
+    )
+    state.levels[place] = clusters.logit_levels(predictor, response, codes, before, state.generator)
+    return state.levels[place].level
 
 
 def _mean_drawn(state: State, place: int) -> float:

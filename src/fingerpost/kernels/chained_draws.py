@@ -9,6 +9,7 @@ Royston 2010), here with the response's own mean, so that they pull slopes and n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,7 @@ RIDGE = 1e-5  # of each column's own sum of squares
 FLOOR = 1e-6  # of the number of children, for columns that are constant here
 FAR = 15.0  # a linear predictor beyond it is on its way to infinity
 STEPS = 25
+SHARED = 1.0  # children that the residual variance of all arms counts for in that of one
 SETTLED = 1e-5
 ALIKE = 1e-9  # of the predicted values' standard deviation: nearer than this is rounding
 Places = NDArray[np.intp]
@@ -72,6 +74,40 @@ def linear(found: Products, generator: Generator) -> Drawn:
     free = max(found.n - len(best), 1)
     scale = float(np.sqrt(max(residual, 1e-12) / generator.chisquare(free)))
     return Drawn(best, normal_draw(best, gram / scale**2, generator), scale)
+
+
+def linear_shared(
+    parts: Sequence[Products], before: Sequence[float] | None, generator: Generator
+) -> list[Drawn]:
+    """Return one regression that arms share, each with a residual variance of its own.
+
+    Coefficients are drawn given the variances of the cycle before, variances given coefficients, as
+    by a Gibbs sampler. With one variance for all, what depends on the outcome in one arm more than
+    in another would be drawn too wide there, and effects that differ be drawn in.
+
+    parts: sums over the recorded of each arm. before: standard deviations of the arms in the cycle
+    before, None in the first.
+    """
+    n = sum(part.n for part in parts)
+    weights = [1.0] * len(parts) if before is None else [sd**-2 for sd in before]
+    gram = sum(w * part.gram for w, part in zip(weights, parts, strict=True))
+    cross = sum(w * part.cross for w, part in zip(weights, parts, strict=True))
+    steady = steadied(np.asarray(gram), n)
+    best = np.asarray(np.linalg.solve(steady, cross), dtype=np.float64)
+    scale = 1.0 if before is not None else float(np.sqrt(sum(_left(p, best) for p in parts) / n))
+    drawn = normal_draw(best, steady / scale**2, generator)
+    left = [_left(part, drawn) for part in parts]
+    worth = SHARED * sum(left) / n
+    return [
+        Drawn(best, drawn, float(np.sqrt((own + worth) / generator.chisquare(part.n + SHARED))))
+        for own, part in zip(left, parts, strict=True)
+    ]
+
+
+def _left(part: Products, coefficients: Array) -> float:
+    """Return the sum of squares that coefficients leave."""
+    told = coefficients @ part.gram @ coefficients - 2 * coefficients @ part.cross
+    return max(float(part.square + told), 1e-12)
 
 
 def matched(donors: Array, seekers: Array, *, count: int, generator: Generator) -> Places:

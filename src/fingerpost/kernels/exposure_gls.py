@@ -97,13 +97,16 @@ def fit_exposure(
     cluster: Codes,
     structure: str,
     child: float = 0.0,
+    weight: Array | None = None,
 ) -> ExposureFit:
     """Return the fit. y: (u, t). x: (u, t, p). seen: (u, t) cells that count. children: (u, t)
     behind each. cluster: (u,) codes. structure: one of STRUCTURES. child: variance of children
-    within a cell, 0 where it is not told apart. Raises NotFitted for collinear columns.
+    within a cell, 0 where it is not told apart. weight: (u,) what units count, None for alike.
+    Raises NotFitted for collinear columns.
     """
-    y = np.where(seen, y, 0.0)
-    x = np.where(seen[:, :, None], x, 0.0)
+    counts = np.ones(len(y)) if weight is None else np.sqrt(weight)
+    y = np.where(seen, y, 0.0) * counts[:, None]
+    x = np.where(seen[:, :, None], x, 0.0) * counts[:, None, None]
     working = Working()
     with one_thread():
         for _ in range(1 if structure == "independent" else ROUNDS):

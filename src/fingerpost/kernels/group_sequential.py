@@ -18,6 +18,7 @@ from fingerpost.kernels.arrays import Array
 
 FINE = 40  # points of the grid a standard deviation, in the middle; six decimals take 16
 WIDEST = 20.0  # a boundary beyond which no statistic is looked for
+MARGIN = 0.01  # beyond the ends between which a scale or a drift must lie
 EXACT: dict[str, float] = {"obrien_fleming": 0.0, "pocock": 0.5}
 
 
@@ -82,7 +83,11 @@ def exact_bounds(looks: int | Sequence[float], alpha: float, *, delta: float = 0
     def excess(scale: float) -> float:
         return float(crossing(scale * shape, t).sum()) - alpha
 
-    return np.asarray(brentq(excess, 0.5, WIDEST, xtol=1e-10) * shape)
+    # At the last look alone, and were looks' errors added up: the scale lies between.
+    low, high = float(ndtri(1 - alpha)) - MARGIN, float(ndtri(1 - alpha / len(t))) + MARGIN
+    if delta > 0.5 or len(t) == 1:
+        low, high = 0.5, WIDEST
+    return np.asarray(brentq(excess, low, high, xtol=1e-10) * shape)
 
 
 def spent_bounds(
@@ -103,7 +108,8 @@ def spent_bounds(
     for at in range(len(t)):
         found = walk.bound(own[at])
         bounds.append(found)
-        walk.go(found)
+        if at < len(t) - 1:
+            walk.go(found)
     return np.array(bounds)
 
 
@@ -112,10 +118,11 @@ def crossing(bounds: Array, fractions: Array, *, drift: float = 0.0) -> Array:
 
     drift: the mean of the statistic at full information (θ √I); 0 under no effect.
     """
-    walk, found = Walk(fractions, drift), []
-    for bound in bounds:
+    walk, found, last = Walk(fractions, drift), [], len(bounds) - 1
+    for at, bound in enumerate(bounds):
         found.append(walk.beyond(float(bound)))
-        walk.go(float(bound))
+        if at < last:
+            walk.go(float(bound))
     return np.array(found)
 
 
@@ -125,7 +132,9 @@ def drift_of(bounds: Array, fractions: Array, *, power: float) -> float:
     def lack(drift: float) -> float:
         return float(crossing(bounds, fractions, drift=drift).sum()) - power
 
-    return float(brentq(lack, 0.0, WIDEST, xtol=1e-10))
+    # The last look alone would cross with that probability at this drift, and so all of them do.
+    most = float((bounds[-1] + ndtri(power)) / np.sqrt(fractions[-1])) + MARGIN
+    return float(brentq(lack, 0.0, most if 0 < most < WIDEST else WIDEST, xtol=1e-10))
 
 
 def inflation(bounds: Array, fractions: Array, *, alpha: float, power: float) -> float:

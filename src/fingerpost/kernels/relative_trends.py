@@ -12,7 +12,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri
 
 from fingerpost.kernels.arrays import Array
 
@@ -29,28 +28,28 @@ class Drift:
 
 
 def relative_magnitudes(
-    before: Array, after: Array, *, covariance: Array, weights: Array, times: float, level: float
+    before: Array, value: float, *, covariance: Array, carried: float, times: float, critical: float
 ) -> Drift:
     """Return what drift of `times` the largest step before allows.
 
     before: (k,) effects of the periods before the last one without provision, earliest first; that
-    one's is 0. after: (m,). covariance: (k + m, k + m). weights: (m,) of the effect that is asked.
+    one's is 0. value: the effect that is asked. covariance: (k + 1, k + 1) of both. carried: how
+    much of the effect moves with a step of drift in every period, summed: of a mean over exposures
+    0 to m the sum over s of the weights of s and later. critical: of an interval's end.
     """
     k = len(before)
-    value = np.concatenate([before, after])
-    target = np.concatenate([np.zeros(k), weights])
-    # A step of drift at exposure s is carried by every effect from s on.
-    reach = times * float(np.abs(np.cumsum(weights[::-1])).sum())
-    steps = np.zeros((k, k + len(after)))
+    whole = np.append(before, value)
+    target = np.append(np.zeros(k), 1.0)
+    reach = times * carried
+    steps = np.zeros((k, k + 1))
     steps[np.arange(k), np.arange(k)] = -1.0
     steps[np.arange(k - 1), np.arange(1, k)] = 1.0
-    critical = float(ndtri(0.5 + level / 2))
     low, high, lo, hi = np.inf, -np.inf, np.inf, -np.inf
     for sign in (1.0, -1.0):
         for step in steps:
             away = reach * sign * step
             first, last = target - away, target + away
-            ends = float(first @ value), float(last @ value)
+            ends = float(first @ whole), float(last @ whole)
             low, high = min(low, *ends), max(high, *ends)
             errors = [_root(float(end @ covariance @ end)) for end in (first, last)]
             own = ends[0] - critical * errors[0], ends[1] + critical * errors[1]

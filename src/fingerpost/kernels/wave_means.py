@@ -24,18 +24,19 @@ def over_draws(
     """Return (d, k) sums over waves of means, and (d, m) covariances of m pairs of them.
 
     forms: (c, w, k) totals of k linear forms by cluster, for each wave that it may be in. sizes:
-    (c,) units. codes: (d, c) the wave of each cluster. pairs: which covariances are wanted. A wave
-    with one cluster adds no variance. Forms far from nought should be centred first.
+    (c, w) units, times what the cluster counts in a wave, as forms are. codes: (d, c) the wave of
+    each cluster. pairs: which covariances are wanted. A wave with one cluster adds no variance.
+    Forms far from nought should be centred first.
     """
     c, w, k = forms.shape
     m, first, last = len(pairs), [one for one, _ in pairs], [other for _, other in pairs]
-    by_size = np.stack([sizes**2, sizes, np.ones_like(sizes)], axis=1)
+    by_size = np.stack([sizes**2, sizes, np.ones_like(sizes)], axis=2)
     wide = np.concatenate(
         [
             forms,
             forms[:, :, first] * forms[:, :, last],
-            forms * sizes[:, None, None],
-            np.broadcast_to(by_size[:, None], (c, w, 3)),
+            forms * sizes[:, :, None],
+            by_size,
         ],
         axis=2,
     ).reshape(c * w, -1)
@@ -50,7 +51,7 @@ def over_draws(
         )
         summed = (member @ wide).reshape(hi - lo, w, -1)
         total, square, crossed, sums = np.split(summed, [k, k + m, 2 * k + m], axis=2)
-        size, count = np.maximum(sums[:, :, 1], 1.0), sums[:, :, 2]
+        size, count = np.where(sums[:, :, 1] > 0, sums[:, :, 1], 1.0), sums[:, :, 2]
         mean = total / size[:, :, None]
         value[lo:hi] = mean.sum(axis=1)
         spread = square - mean[:, :, first] * crossed[:, :, last]

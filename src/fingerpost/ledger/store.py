@@ -11,8 +11,10 @@ import hashlib
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from fingerpost.core.errors import FingerpostError, Malformed, MissingExtra
 from fingerpost.ledger.chain import faults, hash_of, head, sealed
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 Decide = Callable[[Sequence[Entry]], Event]
+DecideOnTail = Callable[["Tail"], Event]
 COLUMNS = ("stream", "number", "kind", "body", "time", "key", "previous", "hash", "digests")
+LAST = "number = (SELECT max(number) FROM ledger WHERE stream = {sign})"
 WAIT = 60  # seconds that a writer waits for the others
 LONGEST = 200
 TABLE = """CREATE TABLE IF NOT EXISTS ledger (
@@ -32,9 +36,38 @@ TABLE = """CREATE TABLE IF NOT EXISTS ledger (
     PRIMARY KEY (stream, number), UNIQUE (stream, key))"""
 
 
+SQLITE = "sqlite:///"  # a file by its URL is that file
+
+
 def utc_now() -> str:
     """Return the time, UTC, to the second."""
     return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class _Theirs(Exception):
+    """An error of the caller's own, on its way through what tells of the ledger's."""
+
+    def __init__(self, error: UnicodeError) -> None:
+        super().__init__()
+        self.error = error
+
+
+class Tail:
+    """A stream inside a transaction: its head, and as much of it as is asked for.
+
+    Whoever holds what they read before, up to some number, asks only for what came after.
+    """
+
+    def __init__(self, connection: Connection, stream: str, *, before: Head) -> None:
+        """Take the connection of the transaction."""
+        self._connection, self._stream = connection, stream
+        self.head = before
+
+    def after(self, number: int) -> list[Entry]:
+        """Return the entries after a number, in order; after 0, all of them."""
+        if number >= self.head.number:
+            return []
+        return _read(self._connection, self._stream, after=number)
 
 
 class Ledger:
@@ -42,6 +75,9 @@ class Ledger:
 
     address: the path of an SQLite file, or a URL (postgresql+psycopg://…). read_only: for a file
     that must not be touched, as when a draw is verified. clock: gives the time of new entries.
+    often: for a file that is written to again and again: SQLite's journal is emptied after each
+    entry and not taken away, which spares the disk the folder's own list; an empty file
+    `…-journal` then stays beside it. What is acknowledged is on the disk either way.
     """
 
     def __init__(
@@ -50,12 +86,14 @@ class Ledger:
         *,
         read_only: bool = False,
         clock: Callable[[], str] = utc_now,
+        often: bool = False,
     ) -> None:
         self.clock = clock
-        self.path = None if "://" in str(address) else Path(address)
+        plain = str(address).removeprefix(SQLITE)
+        self.path = None if "://" in plain else Path(plain)
         if read_only and self.path is not None and not self.path.is_file():
             raise Malformed(f"{self.path}: there is no ledger.")
-        self.engine = _engine(self.path or str(address), read_only=read_only)
+        self.engine = _engine(self.path or str(address), read_only=read_only, often=often)
         if not read_only:
             with self._asking(), self._writing("") as connection:
                 connection.exec_driver_sql(TABLE)
@@ -69,26 +107,52 @@ class Ledger:
         not asked, so that a request may be repeated after a crash.
         Raises Malformed where the last entry was changed: nothing is built on it.
         """
+        return self.extend(stream, lambda tail: decide(tail.after(0)), key=key)
+
+    def extend(self, stream: str, decide: DecideOnTail, *, key: str) -> Entry:
+        """Add what `decide(tail)` says, as `append` does, without reading the whole stream.
+
+        Whoever has read the stream up to some entry, and checked it, reads on from there
+        (`tail.after(number)`) and holds what it reads against the hash that it knows; so the chain
+        is looked at whole, each entry once.
+        """
         with self._asking(), self._writing(stream) as connection:
-            entries = _read(connection, stream)
-            again = [entry for entry in entries if entry.key == key]
+            again = _find(connection, stream, "key = {sign}", key)
             if again:
                 return again[0]
-            if entries and hash_of(entries[-1]) != entries[-1].hash:
+            last = _find(connection, stream, LAST, stream)
+            if last and hash_of(last[0]) != last[0].hash:
                 raise Malformed(
-                    f"the ledger's entry {entries[-1].number} of {stream} was changed; nothing is "
+                    f"the ledger's entry {last[0].number} of {stream} was changed; nothing is "
                     "added to it. Restore it from a copy."
                 )
-            event = decide(entries)
-            entry = sealed(stream, event, before=head(entries), time=self.clock(), key=key)
+            try:
+                event = decide(Tail(connection, stream, before=head(last)))
+            except UnicodeError as error:
+                # What a caller cannot read is not the ledger's to speak of.
+                raise _Theirs(error) from None
+            entry = sealed(stream, event, before=head(last), time=self.clock(), key=key)
             _check_lengths(entry)
             connection.exec_driver_sql(_insert(self.engine), tuple(_row(entry)))
         return entry
 
-    def entries(self, stream: str) -> tuple[Entry, ...]:
-        """Return the entries of a stream, in order."""
+    @contextmanager
+    def still(self, stream: str) -> Iterator[tuple[Head, bytes]]:
+        """Hold a stream still: nobody writes to it until the end. Yields its head and, of a file,
+        the file's bytes.
+
+        The bytes come through the connection: whoever opens and closes the file beside it loses,
+        on POSIX systems, every lock that this process holds on it.
+        """
+        with self._asking(), self._writing(stream) as connection:
+            last = _find(connection, stream, LAST, stream)
+            held: Any = connection.connection.driver_connection
+            yield head(last), held.serialize() if self.path is not None else b""
+
+    def entries(self, stream: str, *, after: int = 0) -> tuple[Entry, ...]:
+        """Return the entries of a stream, in order; those after a number alone, if one is named."""
         with self._asking(), self.engine.connect() as connection:
-            return tuple(_read(connection, stream))
+            return tuple(_read(connection, stream, after=after))
 
     def streams(self) -> tuple[str, ...]:
         """Return the names of all streams."""
@@ -100,12 +164,23 @@ class Ledger:
         """Return the number and hash of the last entry, to be published."""
         return head(self.entries(stream))
 
-    def check(self, *, published: dict[str, Head] | None = None) -> list[Fault]:
-        """Return what is not as it was written, in any stream. published: heads made public."""
+    def check(
+        self,
+        *,
+        streams: Sequence[str] | None = None,
+        published: dict[str, Head] | None = None,
+    ) -> list[Fault]:
+        """Return what is not as it was written, in some streams or all; words name the stream.
+
+        published: heads made public.
+        """
         heads = dict(published or {})
         found: list[Fault] = []
-        for stream in dict.fromkeys((*self.streams(), *heads)):
-            found += faults(self.entries(stream), published=heads.get(stream))
+        for stream in dict.fromkeys((*(self.streams() if streams is None else streams), *heads)):
+            found += [
+                replace(fault, words=f"{stream}: {fault.words}")
+                for fault in faults(self.entries(stream), published=heads.get(stream))
+            ]
         return found
 
     def close(self) -> None:
@@ -135,6 +210,8 @@ class Ledger:
 
         try:
             yield
+        except _Theirs as passed:
+            raise passed.error from None
         except UnicodeError:
             raise Malformed(f"{self.path}: the file is damaged. Restore it from a copy.") from None
         except SQLAlchemyError as error:
@@ -151,7 +228,7 @@ class Ledger:
             ) from None
 
 
-def _engine(address: Path | str, *, read_only: bool) -> Engine:
+def _engine(address: Path | str, *, read_only: bool, often: bool = False) -> Engine:
     """Return SQLAlchemy's engine for a file or a server."""
     from sqlalchemy import create_engine, event
     from sqlalchemy.pool import NullPool
@@ -165,7 +242,7 @@ def _engine(address: Path | str, *, read_only: bool) -> Engine:
                 "'fingerpost[sql]'"
             ) from None
     mode = "ro" if read_only else "rwc"
-    uri = f"{address.absolute().as_uri()}?mode={mode}"
+    uri = f"file:{_quoted(address.absolute())}?mode={mode}"
 
     def connect() -> sqlite3.Connection:
         # Python's own transactions are switched off: ours begin as the listener below says.
@@ -173,6 +250,8 @@ def _engine(address: Path | str, *, read_only: bool) -> Engine:
         # A flipped bit may leave bytes that are no text: they are to be read all the same.
         found.text_factory = lambda held: held.decode("utf-8", "surrogateescape")
         found.execute("PRAGMA synchronous = FULL")
+        if often and not read_only:
+            found.execute("PRAGMA journal_mode = TRUNCATE")
         return found
 
     engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
@@ -183,6 +262,15 @@ def _engine(address: Path | str, *, read_only: bool) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _quoted(path: Path) -> str:
+    """Return a path as SQLite reads it in an address: `/C:/…` of a drive, four slashes before a
+    server's name.
+    """
+    text = path.as_posix()
+    before = "//" if text.startswith("//") else "" if text.startswith("/") else "/"
+    return before + quote(text)
 
 
 def _lock(stream: str) -> int:
@@ -204,11 +292,20 @@ def _row(entry: Entry) -> Iterator[Any]:
         yield getattr(entry, "text" if column == "body" else column)
 
 
-def _read(connection: Connection, stream: str) -> list[Entry]:
-    """Return the entries of a stream, in order."""
+def _read(connection: Connection, stream: str, *, after: int = 0) -> list[Entry]:
+    """Return the entries of a stream, in order; those after a number alone, if one is named."""
+    if not after:
+        return _find(connection, stream, "", None)
+    return _find(connection, stream, "number > {sign}", after)
+
+
+def _find(connection: Connection, stream: str, which: str, value: Any) -> list[Entry]:
+    """Return the entries of a stream that a condition on one value selects, in order."""
     sign = "?" if connection.dialect.name == "sqlite" else "%s"
+    where = f"stream = {sign}" + (f" AND {which.format(sign=sign)}" if which else "")
     found = connection.exec_driver_sql(
-        f"SELECT {', '.join(COLUMNS)} FROM ledger WHERE stream = {sign} ORDER BY number", (stream,)
+        f"SELECT {', '.join(COLUMNS)} FROM ledger WHERE {where} ORDER BY number",
+        (stream, value) if which else (stream,),
     )
     return [Entry(*row) for row in found]
 

@@ -11,7 +11,8 @@ from fingerpost.core.leaves import RecordsMeasure
 from fingerpost.outcomes._query import CHILD, Reading
 from fingerpost.records.hospital import spells
 
-WINDOW = "admissions after time zero, to the end of follow-up"
+WINDOW = "admissions after time zero, to the end of follow-up, at a state school or not"
+ABROAD = "a child who left England is counted as one without contacts: nothing here shows it"
 REFERENCE = (
     "NHS England, Hospital Episode Statistics data dictionary (ADMIMETH); admissions that overlap "
     "or touch on one day are one stay"
@@ -70,6 +71,7 @@ def stays_a_year(title: str, *, summary: str, value: Callable[[str], nw.Expr]) -
         value=lambda: value(UNPLANNED),
         person_years=True,
         absent="zero",
+        seen="health records",
         prepare=stays,
-        limits=("how many admissions there are also depends on how near a hospital is",),
+        limits=("how many admissions there are also depends on how near a hospital is", ABROAD),
     )

@@ -1,7 +1,8 @@
 """Measures as one query: rows of a table are read once for all the measures that count them.
 
 A measure's rows lie within a child's follow-up: after time zero, and not after the day on which
-follow-up ends, whether by plan, death, opt-out or leaving state schools.
+follow-up ends, by plan, death or opt-out; and, for what only schools would see, by leaving state
+schools. Which of them a measure is, its descriptor says (`seen`).
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ WINDOW = (
     "exit_day",
     "exit_term",
     "left_school",
+    "open_day",
+    "opted_out",
 )
+AT_SCHOOL = "school records"
 Frame = nw.LazyFrame[Any]
 
 
@@ -86,7 +90,7 @@ def measured(
     reading = Reading(store, window)
     groups: dict[object, dict[str, RecordsMeasure]] = {}
     for name, one in measures.items():
-        key = (one.tables, one.rows, one.dated, one.prepare)
+        key = (one.tables, one.rows, one.dated, one.prepare, one.seen == AT_SCHOOL)
         groups.setdefault(key, {})[name] = one
     return [_group(reading, group) for group in groups.values()]
 
@@ -110,7 +114,7 @@ def _counts(measure: RecordsMeasure) -> nw.Expr:
     year = nw.col("academic_year")
     if measure.rows == "events":
         day = day_number(nw.col(measure.dated))
-        return (day > nw.col("zero_day")) & (day <= nw.col("exit_day"))
+        return (day > nw.col("zero_day")) & (day <= nw.col(last_day_of(measure)))
     if measure.rows == "terms":
         term = term_of("academic_year", "term")
         return (term > nw.col("zero_term")) & (term <= nw.col("exit_term"))
@@ -119,11 +123,22 @@ def _counts(measure: RecordsMeasure) -> nw.Expr:
     return (year >= nw.col("zero_year")) & (year <= nw.col("last_year"))
 
 
+def last_day_of(measure: RecordsMeasure) -> str:
+    """Return the column of the window that holds the last day on which a measure would be seen."""
+    return "exit_day" if measure.seen == AT_SCHOOL else "open_day"
+
+
+def lost_to(measure: RecordsMeasure) -> str:
+    """Return the column of the window that is 1 for children whom a measure lost sight of."""
+    return "left_school" if measure.seen == AT_SCHOOL else "opted_out"
+
+
 def finished(measures: Mapping[str, RecordsMeasure]) -> list[nw.Expr]:
     """Return each measure, and its exposure, over the window with the frames of `measured` joined.
 
     A child without rows has 0 or nothing, as the measure says; where 0 stands for "it did not
-    happen", a child who left state schools has nothing, as nobody would have seen it happen.
+    happen", a child whom its source lost sight of has nothing, as nobody would have seen it happen.
+    A death is registered wherever the child went to school: only an opt-out hides it.
     """
     found = []
     for name, one in measures.items():
@@ -136,10 +151,11 @@ def finished(measures: Mapping[str, RecordsMeasure]) -> list[nw.Expr]:
             none = value.is_null()
             value = nw.when(none).then(nw.lit(0.0)).otherwise(value.cast(nw.Float64))
             if not one.person_years:
-                value = nw.when(~((nw.col("left_school") == 1) & none)).then(value)
+                value = nw.when(~((nw.col(lost_to(one)) == 1) & none)).then(value)
         found.append(value.cast(nw.Float64).alias(name))
         if one.person_years:
-            years = (nw.col("exit_day") - nw.col("zero_day")).cast(nw.Float64) / DAYS_A_YEAR
+            end = nw.col(last_day_of(one))
+            years = (end - nw.col("zero_day")).cast(nw.Float64) / DAYS_A_YEAR
             found.append(nw.when(years > 0).then(years).alias(exposure))
         elif one.exposure is not None and one.kind == "count":
             seen = nw.col(exposure)

@@ -25,8 +25,10 @@ DEATH = RecordsMeasure(
     tables=("death",),
     rows="events",
     dated="death_date",
-    window="after time zero, to the end of follow-up",
+    window="after time zero, to the end of follow-up, at a state school or not",
     value=lambda: nw.len().cast(nw.Int64),
     finish=once,
     absent="zero",
+    seen="registered for all",
+    limits=("a death abroad may not be registered in England",),
 )

@@ -18,10 +18,15 @@ HOSPITAL_CONTACTS = RecordsMeasure(
     tables=("hes_apc",),
     rows="events",
     dated="contact_date",
-    window="after time zero, to the end of follow-up",
+    window="after time zero, to the end of follow-up, at a state school or not",
     value=lambda: nw.len().cast(nw.Int64),
     person_years=True,
     absent="zero",
+    seen="health records",
+    also=("hes_ae",),
     prepare=admissions.contacts,
-    limits=("without a table of emergency attendances only unplanned admissions are counted",),
+    limits=(
+        "without a table of emergency attendances only unplanned admissions are counted",
+        admissions.ABROAD,
+    ),
 )

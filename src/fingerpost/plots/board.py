@@ -6,7 +6,7 @@ from collections import Counter
 
 import altair as alt
 
-from fingerpost.core.table import Table
+from fingerpost.core.table import Cell, Table
 from fingerpost.core.words import counted
 from fingerpost.plots._theme import (
     BLUE,
@@ -36,6 +36,7 @@ SHADES = {
 }
 DARK = ("in", "late", "revised", "overdue")
 ROW = 17
+MOST_UNITS = 400  # in a picture
 LEFT = 26  # beside the labels
 
 
@@ -47,7 +48,9 @@ def draw_board(table: Table) -> Picture | None:
     rows = table.records()
     if not rows:
         return None
-    units = list(dict.fromkeys(str(row["unit"]) for row in rows))
+    every = list(dict.fromkeys(str(row["unit"]) for row in rows))
+    units = every if len(every) <= MOST_UNITS else behind(rows)
+    shown = set(units)
     periods = list(dict.fromkeys(str(row["period"]) for row in rows))
     cells: Rows = [
         {
@@ -58,16 +61,32 @@ def draw_board(table: Table) -> Picture | None:
             "dark": row["state"] in DARK,
         }
         for row in rows
+        if str(row["unit"]) in shown
     ]
+    left = len(every) - len(units)
+    apart = f" Left out of the picture: {counted(left, 'unit')}; the table has all." if left else ""
     counts = Counter(cell["state"] for cell in cells)
     told = "; ".join(f"{state} {whole(counts[state])}" for state in SHADES if counts[state])
+    title = f"{table.title}: {counted(len(units), 'unit')} by {counted(len(periods), 'period')}"
+    if not units:
+        return None
     return picture(
         slug(table.name),
         lambda width: chart(cells, units, periods, width=width),
-        title=f"{table.title}: {counted(len(units), 'unit')} by {counted(len(periods), 'period')}",
-        description=f"Returns by unit and period. {told}.",
+        title=f"{title}, those behind first" if left else title,
+        description=f"Returns by unit and period. {told}.{apart}",
         source=table.name,
     )
+
+
+def behind(rows: list[dict[str, Cell]]) -> list[str]:
+    """Return the units that a large board shows: those with most returns overdue or late first, as
+    many as a picture has room for.
+    """
+    score: Counter[str] = Counter()
+    for row in rows:
+        score[str(row["unit"])] += {"overdue": 1000, "late": 1}.get(str(row["state"]), 0)
+    return [unit for unit, _ in score.most_common(MOST_UNITS)]
 
 
 def chart(cells: Rows, units: list[str], periods: list[str], *, width: int) -> Drawing:

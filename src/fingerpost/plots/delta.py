@@ -26,7 +26,8 @@ HEIGHT = 280
 def draw_delta(
     table: Table, *, arms: tuple[str, str], about: str, unit: str, times: float, ratio: bool
 ) -> Picture | None:
-    """Return the answer by the shift of the first arm, of the second, and of both alike.
+    """Return the answer by the shift of the first arm, of the second, of both alike and of both in
+    opposite ways.
 
     table: of one question. arms: names of the first and the second. about: which question, for the
     picture's name. unit, times: of the answer as it is shown.
@@ -51,7 +52,7 @@ def draw_delta(
 
 
 def lines(table: Table, arms: tuple[str, str], times: float) -> Rows:
-    """Return the points of the three ways of shifting, in the order of the shift."""
+    """Return the points of the four ways of shifting, in the order of the shift."""
     found: Rows = []
     for row in table.records():
         cells = [row[name] for name in ("delta_first", "delta_second", "value", "lo", "hi")]
@@ -62,6 +63,7 @@ def lines(table: Table, arms: tuple[str, str], times: float) -> Rows:
             (f"{arms[0]} shifted", second == 0, first),
             (f"{arms[1]} shifted", first == 0, second),
             ("both alike", first == second, first),
+            (f"opposite ways ({arms[0]} as shown)", first == -second, first),
         )
         value, low, high = (one * times for one in shown)
         found += [
@@ -69,8 +71,9 @@ def lines(table: Table, arms: tuple[str, str], times: float) -> Rows:
             for name, here, shift in ways
             if here
         ]
-    order = {name: at for at, name in enumerate((f"{arms[0]} shifted", f"{arms[1]} shifted"))}
-    return sorted(found, key=lambda row: (order.get(row["name"], 2), row["shift"]))
+    order = (f"{arms[0]} shifted", f"{arms[1]} shifted", "both alike")
+    places = {name: at for at, name in enumerate(order)}
+    return sorted(found, key=lambda row: (places.get(row["name"], len(order)), row["shift"]))
 
 
 def chart(rows: Rows, names: list[str], *, null: float, unit: str, width: int) -> Drawing:

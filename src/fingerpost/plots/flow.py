@@ -17,9 +17,10 @@ FIGURES = 170
 
 def flow_table(flow: Flow) -> Table:
     """Return the flow as a table: each step, who left, who stayed, and the arms at the end."""
-    rows: list[tuple[Cell, ...]] = [("rows read", None, None, flow.start)]
+    rows: list[tuple[Cell, ...]] = [(started(flow), None, None, flow.start)]
     rows += [(step.reason, step.outcome, step.left, step.remaining) for step in flow.steps]
-    rows += [(f"analysed, {arm}", None, None, count) for arm, count in flow.arms]
+    kept = "copies in" if flow.copied else "analysed,"
+    rows += [(f"{kept} {arm}", None, None, count) for arm, count in flow.arms]
     return Table(
         "flow",
         "Who left, why, and who stayed",
@@ -27,6 +28,15 @@ def flow_table(flow: Flow) -> Table:
         ("label", "label", "count", "count"),
         tuple(rows),
     )
+
+
+def started(flow: Flow) -> str:
+    """Return what a flow starts from: rows, or, of a roll-out, units.
+
+    >>> started(Flow(10, counts="units"))
+    'units'
+    """
+    return flow.counts if flow.counts == "units" else "rows read"
 
 
 def draw_flow(flow: Flow) -> Picture | None:
@@ -47,7 +57,8 @@ def draw_flow(flow: Flow) -> Picture | None:
     return picture(
         "flow",
         lambda width: chart(rows, width),
-        title=f"From {whole(flow.start)} rows to {whole(flow.remaining)} {flow.counts}",
+        title=f"From {whole(flow.start)} {started(flow).removesuffix(' read')} to "
+        f"{whole(flow.remaining)} {flow.counts}",
         description=f"Bars of {flow.counts} left after each step. {told}.",
         source="flow",
     )

@@ -27,11 +27,11 @@ BENEFIT, WORSE, HARM = "benefit", "worse", "harm (binds nobody)"
 AXIS = "standardised effect, positive for benefit"
 
 
-def draw_boundaries(table: Table, *, sides: int = 2) -> Picture | None:
+def draw_boundaries(table: Table, *, sides: int = 2, of: str = "roll-out") -> Picture | None:
     """Return the boundary of benefit, its mirror where both sides are tested, and the bound for
     harm, a point a look; None where there is no look at which anything can stop.
 
-    table: look, after, information (a share), bound, harm, as the looks of a roll-out.
+    table: look, after, information (a share), bound, harm. of: what would be stopped.
     """
     points = bounds_of(table, sides=sides)
     if not points:
@@ -41,7 +41,7 @@ def draw_boundaries(table: Table, *, sides: int = 2) -> Picture | None:
     return picture(
         "looks",
         lambda width: chart(points, names, width=width),
-        title="Where a look on the way would stop the roll-out",
+        title=f"Where a look on the way would stop the {of}",
         description=f"{counted(len(looks), 'look')}, the last analysis counted. "
         + "; ".join(described(row) for row in looks)
         + f". Numbers in the picture are those of the looks; along the bottom, {AXIS_X}.",

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 MINUS = "−"
 ABSENT = "–"
 MOST_DECIMALS = 8
+ALL_BUT = 0.05  # hundredths short of all, within which the digits say no more
 
 
 def signed(text: str) -> str:
@@ -58,13 +59,15 @@ def percent(share: float | None) -> str:
 
     >>> percent(0.9096), percent(0.0946), percent(0.998), percent(0.0004), percent(0)
     ('91%', '9.5%', '99.8%', '0.04%', '0%')
-    >>> percent(0.95), percent(0.05)
-    ('95%', '5%')
+    >>> percent(0.95), percent(0.05), percent(0.99999996)
+    ('95%', '5%', '> 99.9%')
     """
     if share is None or math.isnan(share):
         return ABSENT
     hundredths = 100 * share
     size, short = abs(hundredths), abs(100 - abs(hundredths))
+    if 0 < short < ALL_BUT and 0 < hundredths < 100:
+        return "> 99.9%"
     if 0 < short < 1 and size < 100:
         places = decimals(short, 1)
     elif size >= 9.95 or size == 0:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import altair as alt
-
 from fingerpost.core.table import Table
-from fingerpost.plots._axes import AXIS_ROOM, axis_x, axis_y, colour_of, dash_of, padded, rule_at
-from fingerpost.plots._theme import RIGHT, Drawing, Rows, data, picture, slug
+from fingerpost.plots._axes import padded
+from fingerpost.plots._curves import Lines, draw_lines
+from fingerpost.plots._theme import Drawing, Rows, picture, slug
 from fingerpost.plots.numbers import number
 from fingerpost.plots.picture import Picture
 
 HEIGHT = 260
-NARROW = 600
 DRIFTS = {
     "nested": "the same at any distance in time (nested)",
     "decay": "less with each period that passes (decay)",
@@ -105,22 +103,6 @@ def chart(
     width: int,
 ) -> Drawing:
     """Return the chart at a width."""
-    listed = list(names)
-    narrow = width < NARROW
     title = ["smallest detectable effect", f"({unit})"]
-    x = axis_x("cac:Q", [0.0, 1.0], "cluster autocorrelation" if narrow else AXIS)
-    y = axis_y("mdes:Q", ends, title)
-    columns = 2 if narrow else 0
-    layers: list[Drawing] = [
-        alt.Chart(data(points))
-        .mark_line(strokeWidth=2.5)
-        .encode(
-            x=x,
-            y=y,
-            color=colour_of(listed, columns=columns),
-            strokeDash=dash_of(listed, columns=columns),
-        )
-    ]
-    if look_for is not None:
-        layers.append(rule_at("mdes", look_for, y, dashed=True))
-    return alt.layer(*layers).properties(width=width - AXIS_ROOM - RIGHT, height=HEIGHT)
+    lines = Lines("cac", "mdes", [0.0, 1.0], ends, AXIS, "cluster autocorrelation", title, look_for)
+    return draw_lines(points, list(names), lines=lines, width=width, height=HEIGHT)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,8 @@ WORDS = (
     "derive",
 )
 DERIVED = ("birth",)
+# Which of day and month comes first where a date is written with strokes.
+ORDERS = ("day-first", "month-first")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class Rule:
     which a number is missing. wide: term → names that stand for it in columns' names. assessed:
     columns any of which, recorded, means that the child was assessed. modal: whether all rows of a
     child become one, of modal values. known, valid: from when a row could be known, and holds.
+    missing: what stands for a missing value in a column of numbers or dates.
     """
 
     table: str
@@ -81,6 +84,7 @@ class Rule:
     known: tuple[str, ...] = ()
     valid: tuple[str, ...] = ()
     derive: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
     def takes(self, name: str) -> bool:
         """Return whether a file of that name, without its ending, may be of this kind."""
@@ -93,7 +97,8 @@ class Adapter:
     """How a source's extracts become linked records.
 
     names: patterns of columns' names, tried in order. file_terms: what in a file's name tells its
-    term. missing_before: dates before this are missing.
+    term. missing_before: dates before this are missing. dates: which of day and month comes first
+    where a date is written with strokes; empty where each column is to tell it.
     """
 
     name: str
@@ -103,6 +108,7 @@ class Adapter:
     rules: tuple[Rule, ...]
     file_terms: Mapping[str, str] = field(default_factory=dict)
     missing_before: date | None = None
+    dates: str = ""
 
     def plain_name(self, column: str) -> tuple[str, str, int | None]:
         """Return a column's name without what it carries, and the term and year that it carries.
@@ -153,17 +159,22 @@ def read_adapter(name: str | Path) -> Adapter:
     except (re.error, TypeError):
         names = ()
         faults.append("adapter: `names` holds a pattern that cannot be read.")
+    dates = str(said.get("dates", ""))
+    if dates and dates not in ORDERS:
+        faults.append(f"adapter: `dates` is {listed(ORDERS)}, or left out.")
     if faults:
         raise Malformed(faults)
     before = said.get("missing_before")
+    missing = texts(said.get("missing", ()))
     return Adapter(
         path.stem,
         str(said.get("title", path.stem)),
         str(said.get("source", "")),
         names,
-        tuple(rule_of(item) for item in said["tables"]),
+        tuple(replace(rule_of(item), missing=missing) for item in said["tables"]),
         {str(k): str(v) for k, v in (said.get("files", {}).get("term", {})).items()},
         before if isinstance(before, date) else None,
+        dates,
     )
 
 

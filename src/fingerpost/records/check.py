@@ -24,7 +24,7 @@ from fingerpost.records.rules import (
     month_of,
     rules,
 )
-from fingerpost.records.store import Store
+from fingerpost.records.store import SETTLES, Store
 
 FIRST_ROWS = 5
 # The column that is 1 where a row's child is in the table of children.
@@ -51,13 +51,16 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a check found. rows: the rows of each table that could be read."""
+    """What a check found. rows: the rows of each table that could be read. unchecked: tables of
+    which nothing was checked, as a fault of another table, told there once, keeps all from it.
+    """
 
     path: str
     engine: str
     synthetic: bool
     rows: Mapping[str, int]
     problems: tuple[Problem, ...]
+    unchecked: tuple[str, ...] = ()
 
     @property
     def faults(self) -> tuple[Problem, ...]:
@@ -87,18 +90,32 @@ def check(store: Store, *, today: date | None = None) -> Report:
     day = today or date.today()
     problems = list(of_folder(store))
     counts: dict[str, int] = {}
-    for name in store.tables:
+    unreadable: dict[str, Problem] = {}
+    unchecked: list[str] = []
+    # Tables that settle the kind of identifiers come first: of a fault in one of them every other
+    # table has a part.
+    for name in sorted(store.tables, key=lambda each: each not in SETTLES.values()):
         try:
             rows, found = of_table(store, TABLES[name], day)
         except FingerpostError as fault:
-            problems += [
-                Problem(name, "", "unreadable", 0, (), said.removeprefix("records: "))
-                for said in fault.problems
-            ]
+            said = [each.removeprefix("records: ") for each in fault.problems]
+            if all(each in unreadable for each in said):
+                unchecked.append(name)
+            for each in said:
+                unreadable.setdefault(each, Problem(name, "", "unreadable", 0, (), each))
             continue
         counts[name] = rows
         problems += found
-    return Report(str(store.path), store.engine, store.synthetic, counts, tuple(problems))
+    problems = [*problems, *unreadable.values()]
+    ordered = {name: counts[name] for name in store.tables if name in counts}
+    return Report(
+        str(store.path),
+        store.engine,
+        store.synthetic,
+        ordered,
+        tuple(problems),
+        tuple(name for name in store.tables if name in unchecked),
+    )
 
 
 def of_folder(store: Store) -> list[Problem]:

@@ -6,29 +6,35 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import narwhals as nw
 
 import fingerpost
-from fingerpost.core.errors import Malformed, listed
+from fingerpost.core.errors import Malformed, UsageError, listed
 from fingerpost.core.leaves import Engine, load
 from fingerpost.core.study import TableSource
 from fingerpost.engines._csv import EVERY
 from fingerpost.engines._session import tables_of
 from fingerpost.engines._shared import SUFFIXES, TableFile, collected, int64, table_file
-from fingerpost.records.adapter import Adapter, Rule, read_adapter
+from fingerpost.records.adapter import ORDERS, Adapter, Rule, read_adapter
+from fingerpost.records.alone import alone
 from fingerpost.records.declarations import TABLES
 from fingerpost.records.hospital import birth_records
-from fingerpost.records.mapping import as_declared, fits, misfits, one_each, source_of
+from fingerpost.records.mapping import Source, as_declared, fits, one_each, source_of
+from fingerpost.records.misfits import Looked, look, refuse
 from fingerpost.records.writing import Manifest, begin, finish, kept, sink_part
 
 Frame = nw.LazyFrame[Any]
 HEALTH_ID, EDUCATION_ID = "TOKEN_PERSON_ID", "PupilMatchingRefAnonymous"
 # A file of this name in a folder of extracts says that no child in them is real.
 MADE_UP = "SYNTHETIC"
+# What stands in the place of a file where a table was made of several.
+MADE_OF_ALL = "all of these"
+Plan = list[tuple[Adapter, Rule, list[str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +55,13 @@ class Piece:
 @dataclass(frozen=True, slots=True)
 class Converted:
     """What a conversion made. pieces: empty where an earlier run had made it all. passed: files of
-    the source that no adapter takes.
+    the source that no adapter takes. notes: what is to be known of the whole, in words.
     """
 
     folder: Path
     pieces: tuple[Piece, ...]
     passed: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(eq=False)
@@ -81,18 +88,26 @@ def convert(
     *,
     out: Path,
     spine: Path | None = None,
+    dates: str | None = None,
+    blank: bool = False,
     say: Callable[[str], None] = lambda words: None,
 ) -> Converted:
     """Convert every file of a source that an adapter takes; return what was made.
 
     source: a folder of CSV, Parquet and Stata files, one such file, or a DuckDB file. spine: a
     table with the columns TOKEN_PERSON_ID and PupilMatchingRefAnonymous; health rows that it does
-    not link are left out. say: is told of each step. A run that stopped goes on where it was.
-    Raises Malformed where no adapter takes any file, UsageError where `out` holds something else.
+    not link are left out. dates: which of day and month comes first where dates have strokes,
+    `day-first` or `month-first`; None leaves it to the adapter and to what each column tells.
+    blank: whether values that do not fit their column become missing, and are counted, instead of
+    being faults. say: is told of each step. A run that stopped goes on where it was. Raises
+    Malformed where no adapter takes any file, and with every misfit and unclear date; UsageError
+    where `out` holds something else, or hospital and school rows have no spine to join them.
     """
     chosen = [read_adapter(name) for name in adapters]
+    if dates:
+        chosen = [replace(adapter, dates=known_order(dates)) for adapter in chosen]
     files = files_of(source)
-    recipe = recipe_of(chosen, files, spine)
+    recipe = recipe_of(chosen, files, spine, blank=blank)
     engine = load("engines", "duckdb", kind=Engine)
     session = engine.session() if engine.session else None
     sources = opened(engine, session, files)
@@ -102,25 +117,72 @@ def convert(
             f"records: no adapter of {listed([a.name for a in chosen])} takes any file of "
             f"{source.name}: {listed(sorted(files))}. They go by the names of files and columns."
         )
+    notes = lacking_links(plan, spine)
     linked = read_spine(engine, session, spine) if spine else None
     taken = {name for _, _, names in plan for name in names}
     passed = tuple(sorted(set(sources) - taken))
-    if begin(out, recipe):
-        return Converted(out, (), passed)
-    work = Work(engine, session, out, linked, say)
-    try:
-        for adapter, rule, names in plan:
-            made(work, adapter, rule, {name: sources[name] for name in names})
-    except Malformed:
-        # `begin` lets nothing but our own parts be here, and the same files would fail again.
-        shutil.rmtree(out)
-        raise
-    options = {"adapters": [adapter.name for adapter in chosen]}
-    by = f"fingerpost {fingerpost.__version__}"
-    # A folder that says so itself holds made-up records, and whatever is made of it says so too.
-    made_up = (source / MADE_UP).is_file()
-    finish(out, Manifest(made_by=by, options=options, synthetic=made_up))
-    return Converted(out, tuple(work.pieces), passed)
+    with alone(out):
+        if begin(out, recipe):
+            return Converted(out, (), passed, notes)
+        work = Work(engine, session, out, linked, say)
+        try:
+            looked = looked_through(work, plan, sources, files)
+            refuse([each for group in looked for each in group], blank=blank)
+            for (adapter, rule, _), group in zip(plan, looked, strict=True):
+                made(work, adapter, rule, group)
+            refuse_unlinked(work)
+        except Malformed:
+            # `begin` lets nothing but our own parts be here, and the same files would fail again.
+            shutil.rmtree(out)
+            raise
+        options = {"adapters": [adapter.name for adapter in chosen]}
+        by = f"fingerpost {fingerpost.__version__}"
+        # A folder that says so itself holds made-up records, and what is made of it says so too.
+        made_up = (source / MADE_UP).is_file()
+        finish(out, Manifest(made_by=by, options=options, synthetic=made_up))
+    return Converted(out, tuple(work.pieces), passed, notes)
+
+
+def known_order(dates: str) -> str:
+    """Return an order of day and month, or raise UsageError with those that there are."""
+    if dates not in ORDERS:
+        raise UsageError(f'--dates "{dates}" is neither {ORDERS[0]} nor {ORDERS[1]}.')
+    return dates
+
+
+def lacking_links(plan: Plan, spine: Path | None) -> tuple[str, ...]:
+    """Return what no study could do with what is to be made, in words.
+
+    Raises UsageError where health rows and education rows are to lie in one folder, and nothing
+    says which child each health identifier is.
+    """
+    health = sorted({rule.table for _, rule, _ in plan if rule.link})
+    others = sorted({rule.table for _, rule, _ in plan if not rule.link})
+    if health and others and spine is None:
+        raise UsageError(
+            f"records: the rows of {listed(health).replace(' or ', ' and ')} bear health "
+            "identifiers, and no spine says which "
+            "child each is, so that none of them would be of any child in the school records. Name "
+            f"it with --spine FILE (columns {HEALTH_ID} and {EDUCATION_ID}), or convert them apart."
+        )
+    if "child" not in others:
+        return (
+            "no file of these makes the table `child`, so that no study can read them alone: it is "
+            "made of school censuses that hold month of birth.",
+        )
+    return ()
+
+
+def refuse_unlinked(work: Work) -> None:
+    """Raise Malformed where there were health rows, and the spine links none of them."""
+    health = [piece for piece in work.pieces if piece.file != MADE_OF_ALL and piece.unlinked]
+    left = sum(piece.unlinked for piece in health)
+    kept_rows = sum(p.rows for p in work.pieces if p.table in {q.table for q in health})
+    if left and not kept_rows:
+        raise Malformed(
+            f"records: the spine links none of the {left:,} health rows. Its {HEALTH_ID} must be "
+            "written as it is in the extracts, letter by letter."
+        )
 
 
 def files_of(source: Path) -> dict[str, TableFile]:
@@ -147,13 +209,14 @@ def files_of(source: Path) -> dict[str, TableFile]:
 
 
 def recipe_of(
-    adapters: Sequence[Adapter], files: dict[str, TableFile], spine: Path | None
+    adapters: Sequence[Adapter], files: dict[str, TableFile], spine: Path | None, *, blank: bool
 ) -> dict[str, Any]:
     """Return everything that decides what is made, as digests."""
     said = {
         "adapters": [str(asdict(adapter)) for adapter in adapters],
         "files": {name: file.digest() for name, file in files.items()},
         "spine": table_file(TableSource(str(spine.absolute()))).digest() if spine else None,
+        "blank": blank,
         "version": fingerpost.__version__,
     }
     return {"digest": hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()}
@@ -173,9 +236,7 @@ def opened(engine: Engine, session: Any, files: dict[str, TableFile]) -> dict[st
     return frames
 
 
-def planned(
-    adapters: Sequence[Adapter], sources: dict[str, Frame]
-) -> list[tuple[Adapter, Rule, list[str]]]:
+def planned(adapters: Sequence[Adapter], sources: dict[str, Frame]) -> Plan:
     """Return which rule takes which files, in the order of the adapters and their rules."""
     plan = []
     for adapter in adapters:
@@ -187,28 +248,47 @@ def planned(
     return plan
 
 
-def made(work: Work, adapter: Adapter, rule: Rule, sources: dict[str, Frame]) -> None:
+def looked_through(
+    work: Work, plan: Plan, sources: dict[str, Frame], files: dict[str, TableFile]
+) -> list[list[Looked]]:
+    """Return, for each rule of a plan, its files looked through; nothing is written yet."""
+    found = []
+    for adapter, rule, names in plan:
+        group = []
+        for name in names:
+            work.say(f"looking through {name} ({rule.table})")
+            placed = partial(with_places, work, files[name], f"{name} for {rule.table}")
+            source = source_of(adapter, name, sources[name])
+            group.append(look(adapter, rule, source, placed=placed))
+        found.append(group)
+    return found
+
+
+def with_places(work: Work, file: TableFile, called: str) -> Frame:
+    """Return a file with its rows' places; called: its name in the session."""
+    again = replace(file, name=called)
+    frame: Frame
+    (frame,) = work.engine.read([again], session=work.session, rows=True)
+    return frame
+
+
+def made(work: Work, adapter: Adapter, rule: Rule, group: Sequence[Looked]) -> None:
     """Convert the files of one kind."""
     frames = []
-    for name, frame in sources.items():
-        work.say(f"{name} → {rule.table}")
-        source = source_of(adapter, name, frame)
-        text, rows = as_declared(adapter, rule, source)
-        tests = misfits(rule, text)
-        sums = [int64(test.cast(nw.Int64).sum()).alias(column) for column, test in tests.items()]
-        counts = collected(text.select(int64(nw.len()).alias("(rows)"), *sums), name).row(
-            0, named=True
-        )
-        wrong = tuple((column, counts[column]) for column in tests if counts[column])
-        linked, unlinked = joined(work, rule, rows)
+    for looked in group:
+        source: Source = looked.source
+        work.say(f"{source.name} → {rule.table}")
+        linked, unlinked = joined(work, rule, as_declared(adapter, rule, source))
         frames.append(linked)
-        total = counts["(rows)"] - unlinked
-        if not rule.modal:
-            wrote(work, rule.table, linked)
-        work.pieces.append(Piece(name, rule.table, total, wrong, unlinked))
+        # Of a table of which all rows become one a child nothing is written yet.
+        rows = looked.rows - unlinked if rule.modal else wrote(work, rule.table, linked)
+        wrong: dict[str, int] = {}
+        for one in looked.misfits:
+            wrong[one.column] = wrong.get(one.column, 0) + one.count
+        work.pieces.append(Piece(source.name, rule.table, rows, tuple(wrong.items()), unlinked))
     if rule.modal:
         part = wrote(work, rule.table, one_each(rule, frames))
-        work.pieces.append(Piece("all of these", rule.table, part))
+        work.pieces.append(Piece(MADE_OF_ALL, rule.table, part))
     if "birth" in rule.derive:
         # One path for every study: the same rules that clean a frame make the table.
         births = birth_records(nw.concat(frames, how="vertical"))

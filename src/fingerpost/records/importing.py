@@ -57,7 +57,8 @@ LASTING = ("DataError", "ProgrammingError", "NotSupportedError", "IntegrityError
 @dataclass(frozen=True, slots=True)
 class Imported:
     """What an import made. kept: rows that an earlier run had left there. there: whether all was
-    there already, so that the server was not asked.
+    there already, so that the server was not asked. started, finished: when it was asked for what
+    was there, as the manifest has it.
     """
 
     folder: Path
@@ -66,6 +67,31 @@ class Imported:
     columns: int
     kept: int = 0
     there: bool = False
+    started: str = ""
+    finished: str = ""
+
+    @property
+    def when(self) -> str:
+        """When the server was asked, in words; empty where the manifest does not say.
+
+        >>> made = Imported(Path("pupil"), 1, 1, 1, started="2026-01-02T09:00:00+00:00",
+        ...                 finished="2026-01-02T09:05:30+00:00")
+        >>> made.when
+        'from 2026-01-02 09:00:00 UTC to 2026-01-02 09:05:30 UTC'
+        """
+        ends = (moment(said) for said in (self.started, self.finished))
+        return " ".join(
+            f"{word} {end}" for word, end in zip(("from", "to"), ends, strict=True) if end
+        )
+
+
+def moment(said: str) -> str:
+    """Return a moment of a manifest in words; empty where there is none.
+
+    >>> moment("2026-01-02T09:00:00+00:00")
+    '2026-01-02 09:00:00 UTC'
+    """
+    return said.replace("T", " ").replace("+00:00", " UTC")
 
 
 def import_rows(
@@ -95,7 +121,8 @@ def import_rows(
             say(f"{what.name}: looking at what is there")
             refuse_damaged(home, done)
             counts = (done["rows"], len(done["parts"]), len(done["columns"]))
-            return Imported(home, *counts, there=True)
+            asked_then = [str(done.get(name) or "") for name in ("started", "finished")]
+            return Imported(home, *counts, 0, True, *asked_then)
         raise UsageError(
             f"{home} holds the rows of another table, query or server. Name another folder."
         )

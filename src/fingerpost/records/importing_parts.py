@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
@@ -22,6 +21,7 @@ import fingerpost
 from fingerpost.core.errors import FingerpostError, Malformed, UsageError
 from fingerpost.core.words import listing
 from fingerpost.engines._shared import sha256
+from fingerpost.records.alone import locked
 from fingerpost.records.files import replace
 from fingerpost.records.importing_types import TEXT, Column, array
 
@@ -122,33 +122,16 @@ def running(out: Path, name: str) -> Iterator[None]:
     """
     made = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
-    path = out / f".{name}.lock"
+    words = (
+        f"{out / name} is being written by another import. Wait for its end, or name another "
+        "folder (--out)."
+    )
     try:
-        held = sqlite3.connect(path, timeout=0, isolation_level=None)
-    except sqlite3.OperationalError:
-        raise FingerpostError(
-            f"{path}: nothing can be written there. Check the path, its permissions and the disk."
-        ) from None
-    mine = True
-    try:
-        try:
-            held.execute("PRAGMA journal_mode = MEMORY")
-            held.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
-            # Where a disk knows no locks there is none to be held.
-            if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
-                mine = False
-                raise FingerpostError(
-                    f"{out / name} is being written by another import. Wait for its end, or name "
-                    "another folder (--out)."
-                ) from None
-        yield
+        with locked(out / f".{name}.lock", words=words):
+            yield
     finally:
-        held.close()
-        with suppress(OSError):
-            if mine:
-                path.unlink(missing_ok=True)
-            if made:
+        if made:
+            with suppress(OSError):
                 out.rmdir()
 
 

@@ -16,7 +16,7 @@ from fingerpost.core import calendar
 from fingerpost.core.errors import Malformed, listed
 from fingerpost.engines._shared import collected
 from fingerpost.records.adapter import Adapter, Rule, matching
-from fingerpost.records.casts import INTEGER, cast, dtype, misfit
+from fingerpost.records.casts import INTEGER, cast, dtype
 from fingerpost.records.clean import modal
 from fingerpost.records.declarations import TABLES
 from fingerpost.records.fields import Field, TableSpec
@@ -26,8 +26,11 @@ TEXT = nw.String()
 # How an academic year may be written besides by the year it ends: 2014/2015, 20142015; 2014/15.
 LONG_YEAR = r"^[0-9]{4}[/-]?[0-9]{4}$"
 SHORT_YEAR = r"^[0-9]{4}[/-]?[0-9]{2}$"
-ENGLISH_DAY = r"^[0-9]{2}/[0-9]{2}/[0-9]{4}"
+# A day with strokes, midnight after it at most: which of day and month comes first it does not say.
+STROKES = r"^[0-9]{2}/[0-9]{2}/[0-9]{4}(?:[ T]00:00(?::00(?:\.0+)?)?)?$"
 BARE_DAY = r"^[0-9]{8}$"
+# Kinds of column in which a mark may stand for a missing value.
+MARKED = ("int", "float", "date")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,8 @@ class Source:
     """One file of a source, read: its name, its frame, and what its columns' names carry.
 
     present: plain name in lower case → the column. term, year: of the whole file; empty, None
-    where neither columns nor the file's name tell them.
+    where neither columns nor the file's name tell them. month_first: our columns of dates in which
+    the month stands before the day.
     """
 
     name: str
@@ -44,6 +48,7 @@ class Source:
     present: Mapping[str, str]
     term: str
     year: int | None
+    month_first: frozenset[str] = frozenset()
 
 
 def source_of(adapter: Adapter, name: str, frame: Frame) -> Source:
@@ -90,8 +95,8 @@ def birth_columns(rule: Rule, source: Source) -> tuple[str, str] | None:
     return (year, month) if year and month else None
 
 
-def as_declared(adapter: Adapter, rule: Rule, source: Source) -> tuple[Frame, Frame]:
-    """Return a file's rows as text in our columns, and in the declared types.
+def as_declared(adapter: Adapter, rule: Rule, source: Source) -> Frame:
+    """Return a file's rows in our columns and their declared types; what does not fit is missing.
 
     Raises Malformed where neither the file nor its name tells the academic year or term.
     """
@@ -114,7 +119,7 @@ def as_declared(adapter: Adapter, rule: Rule, source: Source) -> tuple[Frame, Fr
         if field.name not in typed.collect_schema().names()
     ]
     whole = typed.with_columns(*absent) if absent else typed
-    return text, whole.select(*spec.columns)
+    return whole.select(*spec.columns)
 
 
 def kind_of(spec: TableSpec, name: str) -> Field:
@@ -125,18 +130,6 @@ def kind_of(spec: TableSpec, name: str) -> Field:
 def cast_type(field: Field) -> nw.dtypes.DType:
     """Return the type of a column that a source does not have; identifiers are text."""
     return dtype(field, TEXT, text_id=True)
-
-
-def misfits(rule: Rule, text: Frame) -> dict[str, nw.Expr]:
-    """Return, for each column that can, whether its text is not of the declared kind."""
-    spec = TABLES[rule.table]
-    found = {}
-    for name in text.collect_schema().names():
-        if name in spec.columns:
-            wrong = misfit(spec.field(name), TEXT, text_id=True)
-            if wrong is not None:
-                found[name] = wrong
-    return found
 
 
 def as_text(rule: Rule, source: Source) -> Frame:
@@ -191,12 +184,19 @@ def whole_number(text: nw.Expr) -> nw.Expr:
 
 def text_columns(rule: Rule, source: Source) -> list[nw.Expr]:
     """Return our columns as text."""
+    return [expr.alias(ours) for ours, expr in texts_by_name(rule, source).items()]
+
+
+def texts_by_name(rule: Rule, source: Source) -> dict[str, nw.Expr]:
+    """Return our columns as text, by name."""
     spec = TABLES[rule.table]
     made: dict[str, nw.Expr] = {}
     for ours, names in rule.columns.items():
         column = matching(names, source.present)
         if column:
-            made[ours] = plain_text(column, source.schema[column])
+            known = ours in spec.columns or ours == "academic_year"
+            marks = marks_of(rule, ours) if known and kind_of(spec, ours).kind in MARKED else ()
+            made[ours] = plain_text(column, source.schema[column], marks)
     for stem, numbered in rule.numbered.items():
         for number in range(1, numbered.count + 1):
             column = matching(
@@ -206,7 +206,8 @@ def text_columns(rule: Rule, source: Source) -> list[nw.Expr]:
                 text = plain_text(column, source.schema[column])
                 made[f"{stem}_{number:02}"] = cut(text, rule.blank, numbered.cut)
     if pair := birth_columns(rule, source):
-        made["birth_month"] = month_text(*(plain_text(c, source.schema[c]) for c in pair))
+        marks = rule.missing
+        made["birth_month"] = month_text(*(plain_text(c, source.schema[c], marks) for c in pair))
     for ours, codes in rule.codes.items():
         if ours in made:
             made[ours] = recoded(made[ours], codes)
@@ -216,22 +217,32 @@ def text_columns(rule: Rule, source: Source) -> list[nw.Expr]:
         made["assessed"] = nw.when(seen).then(nw.lit("1")).otherwise(nw.lit("0"))
     if "academic_year" in made:
         made["academic_year"] = year_text(made["academic_year"])
-    for field in spec.fields:
-        if field.kind == "date" and field.name in made:
-            made[field.name] = day_text(made[field.name])
+    for name in [n for n in made if n in (*spec.columns, "academic_year")]:
+        kind = kind_of(spec, name).kind
+        if kind == "date":
+            made[name] = day_text(made[name], month_first=name in source.month_first)
     carried = {"academic_year": str(source.year) if source.year else "", "term": source.term}
     for ours, value in {**rule.constants, **{k: v for k, v in carried.items() if v}}.items():
         if ours not in made and (ours in spec.columns or ours in carried):
             made[ours] = nw.lit(value, dtype=TEXT)
-    return [expr.alias(ours) for ours, expr in made.items()]
+    return made
 
 
-def plain_text(column: str, held: nw.dtypes.DType) -> nw.Expr:
-    """Return a column of any type as text: whole numbers without a point, days by ISO 8601."""
+def marks_of(rule: Rule, ours: str) -> tuple[str, ...]:
+    """Return what stands for a missing value in one column, but for what is a code there."""
+    return tuple(mark for mark in rule.missing if mark not in rule.codes.get(ours, {}))
+
+
+def plain_text(column: str, held: nw.dtypes.DType, marks: Sequence[str] = ()) -> nw.Expr:
+    """Return a column of any type as text: whole numbers without a point, days by ISO 8601.
+
+    marks: texts that stand for a missing value, besides the empty one.
+    """
     value = nw.col(column)
     if held == nw.String:
         stripped = value.str.strip_chars()
-        return nw.when(stripped != "").then(stripped)
+        held_some = ~stripped.is_in(["", *marks]) if marks else stripped != ""
+        return nw.when(held_some).then(stripped)
     if held.is_float():
         whole = nw.when(value == value.floor()).then(value).cast(nw.Int64).cast(TEXT)
         return nw.coalesce(whole, value.cast(TEXT))
@@ -266,17 +277,20 @@ def year_text(text: nw.Expr) -> nw.Expr:
     return nw.coalesce(long, (short.cast(nw.Int64) + 1).cast(TEXT), text)
 
 
-def day_text(text: nw.Expr) -> nw.Expr:
-    """Return a day by ISO 8601, also where it is day/month/year or eight digits."""
-    english = nw.concat_str(
-        text.str.slice(6, 4), text.str.slice(3, 2), text.str.slice(0, 2), separator="-"
-    )
+def day_text(text: nw.Expr, *, month_first: bool = False) -> nw.Expr:
+    """Return a day by ISO 8601, also where it has strokes or is eight digits (year, month, day).
+
+    month_first: whether of a day with strokes the month is what comes first.
+    """
+    one, other = text.str.slice(0, 2), text.str.slice(3, 2)
+    day, month = (other, one) if month_first else (one, other)
+    strokes = nw.concat_str(text.str.slice(6, 4), month, day, separator="-")
     bare = nw.concat_str(
         text.str.slice(0, 4), text.str.slice(4, 2), text.str.slice(6, 2), separator="-"
     )
     return (
-        nw.when(text.str.contains(ENGLISH_DAY))
-        .then(english)
+        nw.when(text.str.contains(STROKES))
+        .then(strokes)
         .when(text.str.contains(BARE_DAY))
         .then(bare)
         .otherwise(text)

@@ -106,6 +106,18 @@ class Store:
             self._frames[name] = self._typed(spec)
         return self._frames[name]
 
+    def stand_in(self, name: str, rows: Any) -> None:
+        """Let rows in memory, an eager frame, stand in this opening for those of a table that the
+        records hold: what a made-up allocation would have left. Columns that they lack are missing.
+        """
+        own = nw.from_native(rows.lazy())
+        held = own.collect_schema().names()
+        columns = [
+            nw.col(column).cast(kind) if column in held else nw.lit(None, dtype=kind).alias(column)
+            for column, kind in self.frame(name).collect_schema().items()
+        ]
+        self._frames[name] = own.select(*columns)
+
     def hold(self, frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
         """Return a frame of this store computed once, so that what is asked of it later does not
         compute it again; it can still be joined with the store's tables.

@@ -36,8 +36,20 @@ def told(report: Report) -> str:
         counted = f"{rows:,} rows" if rows is not None else "not read"
         lines.append(f"{table}  {counted}  {state}")
         lines += [f"    {line(problem)}" for problem in found]
+    if report.unchecked:
+        lines += ["", unchecked(report)]
     lines += ["", verdict(report)]
     return "\n".join(lines)
+
+
+def unchecked(report: Report) -> str:
+    """Return which tables were not checked, in a sentence."""
+    n = len(report.unchecked)
+    few = "other table was" if n == 1 else "other tables were"
+    return (
+        f"{n} {few} not checked, as what is said above must be mended first: "
+        f"{', '.join(report.unchecked)}."
+    )
 
 
 def line(problem: Problem) -> str:
@@ -78,5 +90,6 @@ def as_data(report: Report) -> dict[str, Any]:
         "synthetic": report.synthetic,
         "ok": report.ok,
         "tables": dict(report.rows),
+        "unchecked": list(report.unchecked),
         "problems": [asdict(problem) for problem in report.problems],
     }

@@ -240,8 +240,11 @@ def note_path(folder: Path, table: str, index: int) -> Path:
 def written(path: Path, words: str) -> None:
     """Write a small file under a temporary name, then rename it."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    beside.write_text(words, encoding="utf-8")
-    os.replace(beside, path)
+    try:
+        beside.write_text(words, encoding="utf-8")
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def spec_of(table: str) -> TableSpec:

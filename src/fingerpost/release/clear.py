@@ -151,4 +151,5 @@ def _sensitive(answer: Answer, level: float) -> SensitivityResult:
         () if estimate is None else results_of(answer.leaf, estimate, level=level, role="control"),
         tuple(RegionResult(answer.leaf, region) for region in answer.regions),
         answer.refusals,
+        answer.about,
     )

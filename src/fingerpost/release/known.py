@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fingerpost.core.estimand import Term
 from fingerpost.core.estimate import Estimate
@@ -206,6 +206,8 @@ def released_flow(
         if (shown := own[arm].shown(count) if arm in own else None) is not None
     )
     here = sum(count for _, count in arms) or nearest(flow.remaining, rules.base)
+    if flow.copied and arms:
+        here = min(count for _, count in arms)  # every arm holds each child
     totals = {flow.remaining: here}
     common: list[FlowStep] = []
     at = here
@@ -222,7 +224,7 @@ def released_flow(
             continue
         later.append(FlowStep(step.reason, here - remaining, remaining, step.outcome))
         totals.setdefault(step.remaining, remaining)
-    return Flow(at, (*reversed(common), *later), arms), totals
+    return replace(flow, start=at, steps=(*reversed(common), *later), arms=arms), totals
 
 
 def observed_counts(finding: Finding, own: Mapping[str, Ladder]) -> dict[str, tuple[int, int]]:

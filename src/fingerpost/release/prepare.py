@@ -373,4 +373,5 @@ def _sensitive(one: SensitivityResult, facts: Facts, known: Known, log: Log) -> 
         kept,
         _regions(one.regions, facts, known, log),
         tuple(refusal(each, known) for each in one.refusals),
+        one.about,
     )

@@ -12,7 +12,7 @@ from fingerpost.core.output import RegionResult, Result
 from fingerpost.core.region import Region
 from fingerpost.release.guards import warning
 from fingerpost.release.known import Known
-from fingerpost.release.rounding import decimals, significant
+from fingerpost.release.rounding import decimals, once, significant
 from fingerpost.release.tables import FEW
 
 KEPT_DIGITS = 6  # of products of rounded numbers, so that they end
@@ -126,7 +126,7 @@ def rounded(values: Sequence[float | None], places: int | None) -> list[float | 
     return [
         value
         if value is None or not math.isfinite(value)
-        else (significant(value, 3) if places is None else round(value, places) + 0.0)
+        else (significant(value, 3) if places is None else once(value, places))
         for value in values
     ]
 

@@ -29,6 +29,25 @@ def significant(value: float, digits: int) -> float:
     return float(f"{value:.{digits - 1}e}")
 
 
+def once(value: float, places: int) -> float:
+    """Return a value with so many decimals, such that rounding it further gives what rounding the
+    full value would have given.
+
+    Where what is left ends in a five, which further rounding could take either way, one more digit
+    says on which side of it the full value lies, and no more than that.
+
+    >>> once(1.1151, 3), once(1.1146, 3), once(1.1163, 3), once(1.115, 3)
+    (1.1151, 1.1149, 1.116, 1.115)
+    >>> f"{once(1.1151, 3):.2f}", f"{once(1.1146, 3):.2f}", f"{once(1.1151, 3):.3f}"
+    ('1.12', '1.11', '1.115')
+    """
+    near = round(value, places) + 0.0
+    digits = f"{near:.{max(places, 0)}f}".replace(".", "").rstrip("0")
+    if near == value or not digits.endswith("5"):
+        return near
+    return round(near + math.copysign(10.0 ** -(places + 1), value - near), places + 1)
+
+
 def decimals(error: float, digits: int) -> int:
     """Return the decimals at which an error shows so many significant digits; may be negative.
 

@@ -19,6 +19,7 @@ from fingerpost.reports.phrases import (
     unit_of,
     with_unit,
 )
+from fingerpost.reports.truth import truth_of
 
 PROVISION, CONCERN, FIRST = "provision", "concern", "first_provision"
 OBSERVED, ALIKE, EQUAL_NEED, EXPLAINED = "association", "alike", "equal_need", "explained"
@@ -198,7 +199,7 @@ def clauses(output: Output, gap: Gap) -> Iterable[str]:
 
 
 def size(output: Output, result: Result) -> str:
-    """Return a gap with its interval, of 100 children."""
+    """Return a gap with its interval, of 100 children, and what is true where that is known."""
     unit = unit_of(output.study, result.term)
     places = places_of(result, unit)
     way = "more" if result.value > 0 else "fewer"
@@ -206,7 +207,9 @@ def size(output: Output, result: Result) -> str:
     if result.lo is None or result.hi is None:
         return f"{told} (no interval is justified)"
     lo, hi = (number(end * unit.times, places) for end in (result.lo, result.hi))
-    return f"{told} ({lo} to {hi})"
+    value = truth_of(output, result.term)
+    planted = "" if value is None else f"; planted truth {number(value * unit.times, places)}"
+    return f"{told} ({lo} to {hi}{planted})"
 
 
 def judgement(output: Output, gap: Gap) -> str:

@@ -12,7 +12,7 @@ from fingerpost.plots.gantt import draw_gantt
 from fingerpost.plots.hexmap import draw_hexmap, read_hexjson
 from fingerpost.reports.files import write_text
 from fingerpost.reports.parts import Figure, Part, Section, Words, grid
-from fingerpost.reports.write import render, tables_folder, write_tables
+from fingerpost.reports.write import made_up, render, tables_folder, write_tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class CollectionPage:
     waves: Table
     hexmap: Path | None = None
     made_by: str = ""
+    synthetic: bool = False
 
 
 def sections(page: CollectionPage) -> tuple[Section, ...]:
@@ -62,7 +63,7 @@ def write_collection_page(page: CollectionPage, path: Path) -> Path:
         "report.html.jinja",
         {
             "title": f"Returns: {page.study}, {page.day}",
-            "stamps": (),
+            "stamps": made_up(page.synthetic),
             "sections": sections(page),
             "folder": folder.name,
             "footer": f"{page.made_by}, study {page.study}",

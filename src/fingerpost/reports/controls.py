@@ -13,6 +13,7 @@ from fingerpost.core.study import SensitivitySpec
 from fingerpost.core.table import Cell, Table
 from fingerpost.core.words import counted, listing, sentence
 from fingerpost.plots.numbers import number, shared_places
+from fingerpost.reports.phrases import outcome_words
 
 Row = dict[str, Cell]
 # Why there can be no difference on a control, by the part that its table plays.
@@ -47,15 +48,23 @@ def judged(output: Output, roles: Iterable[str] = tuple(WHY_NOT)) -> list[tuple[
     for table in (each for role in roles for each in sensitivity_tables(output, role)):
         for row in table.records():
             if isinstance(row.get("estimate"), int | float) and row["target"] != "association":
-                key = (table.name, table.tag("outcome"), *asked_by(table, row))
+                key = (table.name, table.tag("outcome"), table.tag("beside"), *asked_by(table, row))
                 found.setdefault(key, (table, row))
-    primary = {
-        (result.estimator, result.term.label(), result.term.words())
-        for result in output.results
-        if result.primary and result.term.target.causal
-    }
-    first = [(table, row) for table, row in found.values() if asked_by(table, row) in primary]
+    primary = [result for result in output.results if result.primary and result.term.target.causal]
+    first = [
+        (table, row)
+        for table, row in found.values()
+        if any(of_answer(result, table, row) for result in primary)
+    ]
     return first or list(found.values())
+
+
+def of_answer(result: Result, table: Table, row: Row) -> bool:
+    """Return whether a row is the control of a result: of its leaf, target and contrast, among the
+    children of its outcome where the table names one.
+    """
+    own = (result.estimator, result.term.label(), result.term.words())
+    return asked_by(table, row) == own and table.tag("beside") in (None, result.term.outcome)
 
 
 def asked_by(table: Table, row: Row) -> tuple[Cell, Cell, Cell]:
@@ -72,9 +81,8 @@ def confounded(output: Output, result: Result) -> str:
     """Return the caution that a result must carry where its own negative control fired, else
     nothing. A control is a warning about the covariates that remain, not a measure of bias.
     """
-    own = (result.estimator, result.term.label(), result.term.words())
     for table, row in judged(output):
-        if asked_by(table, row) == own and not holds_zero(row):
+        if of_answer(result, table, row) and not holds_zero(row):
             dropped = left_out(output, table.leaf)
             told = f"with {listing(dropped)} left out of the covariates, " if dropped else ""
             also = "The answer adjusts for those too, so this" if dropped else "This"
@@ -134,12 +142,15 @@ def one_control_words(output: Output, role: str) -> str:
         return ""
     fired = [row for row in rows if not holds_zero(row)]
     told = fired[0] if fired else rows[0]
+    beside = next(table.tag("beside") for table, row in found if row is told)
+    whose = f"{outcome_words(output.study, str(beside))}, " if beside else ""
     names = listing(tuple(dict.fromkeys(str(table.tag("outcome")) for table, _ in found)))
     kind = "the negative control " if role == CONTROL else ""
     return sentence(
         f"on {kind}{names}, {why_not(found[0][0])}, {len(fired)} of "
         f"{counted(len(rows), 'answer')} {'differs' if len(fired) == 1 else 'differ'} "
-        f"from nothing ({told.get('estimator')}, {told.get('target')}: {limits_words(told)})"
+        f"from nothing ({whose}{told.get('estimator')}, {told.get('target')}: "
+        f"{limits_words(told)})"
         + (": a warning that the covariates do not make the arms alike" if fired else "")
     )
 

@@ -52,15 +52,40 @@ def of_rollout(output: Output) -> str:
     """Return who decided when provision began where, and what that asks a reader to believe."""
     study, drawn = output.study, output.study.assignment
     if isinstance(drawn, Randomised):
-        return (
-            f"The order in which provision began was drawn ({drawn.unit or 'unit'} by unit), so "
-            f"nothing can have decided both the order and {outcomes_words(output)} but by chance."
-        )
+        return of_draw(output, drawn.unit or "unit")
     given = f" among those alike in {listing(study.given)}" if study.given else ""
     return (
         "Nobody drew the order: without provision, units where it began and units where it had "
         f"not are taken to have gone alike{given} (parallel trends). What came before it can speak "
         "against that, and cannot prove it."
+    )
+
+
+def of_draw(output: Output, unit: str) -> str:
+    """Return what a draw asks a reader to believe: of one that was verified, nothing but chance; of
+    one that a study only speaks of, its word.
+    """
+    draw = output.provenance.draw
+    if draw is None:
+        return (
+            f"The study says that the order in which provision began was drawn ({unit} by {unit}); "
+            "no draw was named that could be verified. If it was, nothing can have decided both "
+            f"the order and {outcomes_words(output)} but by chance."
+        )
+    kind = (
+        "Its analysis was registered as confirmatory"
+        if draw.registered_as == "confirmatory"
+        else "Its analysis is exploratory"
+    )
+    changed = (
+        f" The study that was run departs from what was drawn: {'; '.join(draw.departures)}."
+        if draw.departures
+        else ""
+    )
+    return (
+        f"The order in which provision began was drawn in public ({unit} by {unit}; commitment "
+        f"{draw.commitment[:12]}…, verified and replayed), so nothing can have decided both the "
+        f"order and {outcomes_words(output)} but by chance. {kind}.{changed}"
     )
 
 

@@ -8,20 +8,26 @@ from fingerpost.core.output import Output
 from fingerpost.core.table import Cell, Table
 from fingerpost.core.words import counted, listing, sentence
 from fingerpost.plots.numbers import percent
+from fingerpost.reports.bounds import rows_of
 from fingerpost.reports.phrases import outcome_words
 
-MODELS, PRECISION, CONVERGENCE = (
+SHARES, MODELS, PRECISION, CONVERGENCE = (
+    "imputed",
     "imputation",
     "imputation_precision",
     "imputation_convergence",
 )
-TABLES = (MODELS, PRECISION, CONVERGENCE)
+TABLES = (SHARES, MODELS, PRECISION, CONVERGENCE)
 MOST_NAMED = 4
+ASK = ". A sensitivity analysis that shifts imputed outcomes asks how unlike they would have to be"
+MUCH = 0.20  # share of an arm whose outcome was imputed, from which a caution is due
+APART = 0.05  # between arms
 
 
 def imputed_words(output: Output) -> tuple[str, ...]:
     """Return what was imputed and what that assumes, what it costs, and what would help."""
-    return tuple(text for text in (imputed(output), cost(output), unsettled(output)) if text)
+    found = (imputed(output), *lopsided(output), cost(output), unsettled(output))
+    return tuple(text for text in found if text)
 
 
 def imputed(output: Output) -> str:
@@ -38,6 +44,35 @@ def imputed(output: Output) -> str:
         "each analysed and then pooled: that is right if, among children alike in all else that is "
         "recorded, whether a value is missing does not depend on the value, which cannot be tested"
     )
+
+
+def lopsided(output: Output) -> tuple[str, ...]:
+    """Return a caution for each outcome of which much was imputed in an arm, or more in one arm
+    than in another.
+    """
+    table = output.table(SHARES)
+    arms: dict[str, dict[str, float]] = {}
+    for row in table.records() if table is not None else ():
+        share = row.get("share")
+        if row["role"] == "outcome" and isinstance(share, float):
+            arms.setdefault(str(row["variable"]), {})[str(row["arm"])] = share
+    found = []
+    probed = bool(rows_of(output, "shifts that matter"))
+    for name, shares in arms.items():
+        least, most = min(shares, key=lambda a: shares[a]), max(shares, key=lambda a: shares[a])
+        # What is shown is what is judged: a policy may have rounded the shares.
+        apart = round(shares[most] - shares[least], 6) > APART
+        words = outcome_words(output.study, name)
+        told = f"warning, {words} was imputed for {percent(shares[most])} of {most}"
+        if apart:
+            told += f" and {percent(shares[least])} of {least}: whatever the unseen of one arm "
+            told += "have of their own moves the answer"
+        elif round(shares[most], 6) > MUCH:
+            told += ": much of the answer rests on the imputation models"
+        else:
+            continue
+        found.append(sentence(f"{told}{'' if probed else ASK}"))
+    return tuple(found)
 
 
 def _shown(output: Output, row: dict[str, Cell]) -> str:

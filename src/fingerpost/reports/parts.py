@@ -17,7 +17,7 @@ LONG_LABEL = 24
 WIDE = 8  # columns from which every label that is the same in all rows is said beneath
 MOST_UNLIKE, MOST_PLACES = 2, 4
 LEAST_P = 1e-4
-P_LIKE = ("p", "p_holm", "holm", "q", "q_any_dependence")
+P_LIKE = ("p_small_sample", "p_shuffled", "p", "p_holm", "holm", "q", "q_any_dependence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +113,8 @@ HEADINGS: dict[str, str] = {
     "f": "F",
     "effective_f": "Effective F",
     "p_holm": "p, Holm",
+    "p_small_sample": "p, F",
+    "p_shuffled": "p, waves shuffled",
     "r_max": "R² at most",
     "r2_short": "R² without covariates",
     "r2": "R²",
@@ -125,6 +127,8 @@ HEADINGS: dict[str, str] = {
     "power_z": "Power, z",
     "power_t": "Power, t",
     "mdes": "Smallest effect, z",
+    "smallest": "Smallest effect, t",
+    "smallest_z": "Smallest effect, z",
     "mdes80": "Smallest effect",
     "mcse": "Monte Carlo error",
     "se_over_sd": "Mean SE / SD",

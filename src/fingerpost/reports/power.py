@@ -13,7 +13,7 @@ from fingerpost.plots.picture import Picture
 from fingerpost.plots.power_curves import draw_power_curves
 from fingerpost.reports.files import write_text
 from fingerpost.reports.parts import Bullets, Figure, Part, Section, Words, grid
-from fingerpost.reports.write import render, tables_folder, write_tables
+from fingerpost.reports.write import made_up, render, tables_folder, write_tables
 
 CURVES, MATRIX = "power_curves", "design_matrix"
 # A page shows these where they have rows; the rest lies beside it.
@@ -97,7 +97,7 @@ def write_power_page(
         "report.html.jinja",
         {
             "title": f"Power: {study.question or study.name}",
-            "stamps": (),
+            "stamps": made_up(study.records.synthetic),
             "sections": sections(tables, page, drawn),
             "folder": folder.name,
             "footer": f"{page.made_by}, study {study.name}",

@@ -159,8 +159,11 @@ def unanswered(output: Output, question: tuple[str, str]) -> tuple[str, ...]:
 
 # --------------------------------------------------------------------------- sensitivity
 def sensitivity_refusals(output: Output, leaf: str | None = None) -> tuple[str, ...]:
-    """Return what sensitivity analyses could not answer, each reason once; of one leaf, or all."""
-    grouped: dict[tuple[str, str], list[Term]] = {}
+    """Return what sensitivity analyses could not answer, a sentence an analysis and target; each
+    reason once, with the outcomes beside which it was asked where there are several. Of one leaf,
+    or all.
+    """
+    grouped: dict[tuple[str, str, str], list[Term]] = {}
     for one in output.sensitivity:
         for refusal in one.refusals if leaf in (None, one.leaf) else ():
             reason = plainest(refusal.rules)
@@ -168,13 +171,29 @@ def sensitivity_refusals(output: Output, leaf: str | None = None) -> tuple[str, 
             why = leaf_words(refusal) if refusal.leaf or not reason else broken_words(reason)
             named = analysis(output, one.leaf)
             who = f"{named} by {refusal.leaf}" if own else named
-            grouped.setdefault((who, why.removeprefix(f"sensitivity: {one.leaf}: ")), []).extend(
-                refusal.terms
-            )
+            why = why.removeprefix(f"sensitivity: {one.leaf}: ")
+            grouped.setdefault((who, why, one.about), []).extend(refusal.terms)
+    by: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for (who, why, about), terms in grouped.items():
+        beside = by.setdefault((who, asked_of(terms, output)), {}).setdefault(why, [])
+        beside += [about] if about else []
+    several = len(output.study.outcomes) > 1
     return tuple(
-        sentence(f"the {who} could not be answered for {asked_of(terms, output)}: {why}")
-        for (who, why), terms in grouped.items()
+        sentence(
+            f"the {who} could not be answered for {asked}: "
+            + "; ".join(
+                f"{why.removesuffix('.')}{beside_words(output, names) if several else ''}"
+                for why, names in reasons.items()
+            )
+        )
+        for (who, asked), reasons in by.items()
     )
+
+
+def beside_words(output: Output, outcomes: list[str]) -> str:
+    """Return, in brackets, the outcomes beside which an analysis was asked; empty where of all."""
+    told = listing([outcome_words(output.study, name) for name in dict.fromkeys(outcomes)])
+    return f" (beside {told})" if told else ""
 
 
 def asked_of(terms: Iterable[Term], output: Output) -> str:

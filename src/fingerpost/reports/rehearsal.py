@@ -12,7 +12,7 @@ from fingerpost.plots.picture import Picture
 from fingerpost.plots.rehearsal import draw_rehearsal
 from fingerpost.reports.files import write_text
 from fingerpost.reports.parts import Bullets, Figure, Heading, Part, Section, Words, grid
-from fingerpost.reports.write import render, tables_folder, write_tables
+from fingerpost.reports.write import made_up, render, tables_folder, write_tables
 
 VERDICTS, PLANTED, PAST, LAGS, LAID = (
     *("rehearsal", "planted", "past", "autocorrelation", "laid"),
@@ -81,7 +81,7 @@ def sections(
     past: list[Part] = [Words(text) for text in page.laid]
     past += [grid(by[name]) for name in (LAID, PAST, LAGS)]
     return (
-        Section("answer", "What this plan can find", tuple(told)),
+        Section("answer", "What this rehearsal says", tuple(told)),
         Section("estimators", "Every estimator on the real past", tuple(found)),
         Section("past", "The past it rests on", tuple(past)),
         Section("method", "How it was computed", (Bullets(page.notes),)),
@@ -108,7 +108,7 @@ def write_rehearsal_page(
         "report.html.jinja",
         {
             "title": f"Rehearsal: {study.question or study.name}",
-            "stamps": (),
+            "stamps": made_up(study.records.synthetic),
             "sections": sections(tables, page, drawn),
             "folder": folder.name,
             "footer": f"{page.made_by}, study {study.name}",

@@ -11,6 +11,7 @@ from typing import Any
 
 from fingerpost.core.estimand import Term
 from fingerpost.core.output import Output, RegionResult, Result
+from fingerpost.core.provenance import DrawSource
 from fingerpost.core.refusal import Refusal
 from fingerpost.core.table import Table
 from fingerpost.reports.files import write_text
@@ -29,6 +30,7 @@ def results(output: Output) -> Record:
             "question": study.question,
             "digest": output.provenance.study_digest or study.digest(),
             "primary": list(study.primary),
+            "assignment": "randomised" if study.assignment.randomised else "observed",
         },
         "status": output.status,
         "clearance": output.clearance,
@@ -238,6 +240,21 @@ def provenance(output: Output) -> Record:
         "packages": dict(found.packages),
         "engine": found.engine,
         "synthetic": found.synthetic,
+        "draw": None if found.draw is None else draw(found.draw),
+    }
+
+
+def draw(source: DrawSource) -> Record:
+    """Return which draw was analysed, and whether it was registered as confirmatory."""
+    number, link = source.head
+    return {
+        "study": source.study,
+        "commitment": source.commitment,
+        "ledger": {"number": number, "hash": link},
+        "allocation": source.allocation,
+        "permutations": {"digest": source.permutations, "draws": source.draws},
+        "registered_as": source.registered_as,
+        "departures": list(source.departures),
     }
 
 

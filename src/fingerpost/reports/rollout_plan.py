@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fingerpost.core.study import Study
 from fingerpost.core.table import Table
+from fingerpost.core.words import sentence
 from fingerpost.plots.calendar import draw_calendar
 from fingerpost.plots.design_matrix import draw_design_matrix
 from fingerpost.plots.monitoring import draw_boundaries
@@ -26,8 +27,13 @@ from fingerpost.reports.parts import (
     grid,
 )
 from fingerpost.reports.power import PowerPage, shown
-from fingerpost.reports.write import render, tables_folder, write_tables
+from fingerpost.reports.write import made_up, render, tables_folder, write_tables
 
+# Columns of the looks that say when, and how much is known then; the others say what stops.
+KNOWN = (
+    *("look", "after", "returns_due", "information", "information_least", "information_most"),
+    *("exposures", "se"),
+)
 MATRIX, CURVES, LOOKS = "design_matrix", "power_curves", "looks"
 # Chapters of the protocol that are told item by item, in sentences.
 ANALYSIS = ("objective", "analysis", "further analyses", "missing returns", "multiplicity")
@@ -150,10 +156,41 @@ def whole(table: Table, caption: str = "") -> Part:
 def scaled(table: Table, page: PlanPage) -> tuple[Part, ...]:
     """Return a table with its effects in the unit that people use; what it is stays beneath."""
     if page.power is None:
-        return (whole(table),)
+        return halves(table)
     told = table.context.partition(" Unit:")[0]
     found = shown(table, page.power)
-    return (whole(replace(found, context=f"{told} Effects in {page.power.unit}.")),)
+    return halves(replace(found, context=f"{told} Effects in {page.power.unit}."))
+
+
+def halves(table: Table) -> tuple[Part, ...]:
+    """Return the table of looks as two that a page has room for: when each is and what is known
+    then; what stops it. Each row begins with its look.
+    """
+    names = table.columns
+    first = [at for at, name in enumerate(names) if name in KNOWN]
+    second = [at for at, name in enumerate(names) if at == 0 or name not in KNOWN]
+    found = []
+    for kept, title in ((first, "What is known at each look"), (second, "What stops a look")):
+        part = replace(
+            table,
+            columns=tuple(names[at] for at in kept),
+            kinds=tuple(table.kinds[at] for at in kept),
+            rows=tuple(tuple(row[at] for at in kept) for row in table.rows),
+            context=context_of(table, [names[at] for at in kept]),
+        )
+        found.append(whole(part, title))
+    return tuple(found)
+
+
+def context_of(table: Table, names: Sequence[str]) -> str:
+    """Return what stands beneath a table, without the sentences that are of other columns."""
+    others = set(table.columns) - set(names)
+    told = [
+        text
+        for text in table.context.split(". ")
+        if not set(text.partition(":")[0].replace(" and ", ", ").split(", ")) & others
+    ]
+    return sentence(". ".join(told)) if told else ""
 
 
 def of_power(by: dict[str, Table], page: PlanPage, figures: Sequence[Figure]) -> tuple[Part, ...]:
@@ -200,7 +237,7 @@ def write_protocol(
         "report.html.jinja",
         {
             "title": page.title,
-            "stamps": (),
+            "stamps": made_up(study.records.synthetic),
             "sections": parts,
             "folder": folder.name,
             "footer": footer,
@@ -211,5 +248,6 @@ def write_protocol(
     made = [write_text(path.parent / f"{one.name}.svg", one.wide + "\n") for one in every]
     if word and docx.available():
         place = path.with_suffix(".docx")
-        made.insert(0, docx.write_docx(place, parts, title=page.title, footer=footer))
+        title = f"{page.title} (made up)" if study.records.synthetic else page.title
+        made.insert(0, docx.write_docx(place, parts, title=title, footer=footer))
     return (write_text(path, html), *made)

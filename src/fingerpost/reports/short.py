@@ -11,6 +11,7 @@ from fingerpost.core.output import Output, Result
 from fingerpost.core.words import counted, listing, sentence
 from fingerpost.plots.numbers import percent
 from fingerpost.reports.phrases import horizon_words, in_unit, outcome_words, people, unit_of
+from fingerpost.reports.truth import in_its_unit, truth_of
 
 MOST_SHORT = 8  # further answers told after the first; all are in the report
 
@@ -63,12 +64,23 @@ def clauses(output: Output, first: Result, others: Iterable[Result]) -> Iterable
 
 
 def doubts(output: Output, result: Result) -> str:
-    """Return, in brackets, what speaks against a further answer: disagreement, warnings."""
+    """Return, in brackets, what speaks against a further answer: disagreement, warnings; and what
+    is true, where that is known.
+    """
     found = []
+    value = truth_of(output, result.term)
+    if value is not None:
+        found.append(f"planted truth {in_its_unit(output, result, value)}")
     if any(each.term == result.term and each.agree is False for each in output.agreements):
         found.append("the primary answers disagree")
     if result.warnings:
-        found.append("guard rails warn")
+        rails = {
+            row.get("words")
+            for table in output.tables
+            if table.name == "guard"
+            for row in table.records()
+        }
+        found.append("guard rails warn" if rails & set(result.warnings) else "with a warning")
     return f" ({'; '.join(found)})" if found else ""
 
 
@@ -137,25 +149,53 @@ def says_nothing(output: Output, result: Result) -> str:
 
 
 def parted(output: Output, result: Result) -> str:
-    """Return that primary answers to one question part, where an interval leaves out no difference
-    and another's does not, or lies on the other side of it; empty elsewhere.
+    """Return that primary answers to one question part: where some find a difference and others,
+    by their intervals, do not, or find the opposite; empty elsewhere.
     """
-    none = 1.0 if result.term.scale == "ratio" else 0.0
-    if result.lo is None or result.hi is None or result.lo <= none <= result.hi:
-        return ""
-    above = result.lo > none
-    others = [
-        one.estimator
+    own = [
+        one
         for one in output.results
-        if one.primary
-        and one.term == result.term
-        and one.lo is not None
-        and one.hi is not None
-        and not (one.lo > none if above else one.hi < none)
+        if one.primary and one.term == result.term and one.lo is not None and one.hi is not None
     ]
-    if not others:
+    sides = {side_of(one) for one in own}
+    if side_of(result) is None or len(sides) < 2:
         return ""
+    none = 1.0 if result.term.scale == "ratio" else 0.0
+    if any(one.value < none for one in own) and any(one.value > none for one in own):
+        told = listing([f"{in_short(output, one)} by {one.estimator}" for one in own])
+        return f"The primary answers disagree in sign, so nothing is settled: {told}."
+    clear = listing(dict.fromkeys(one.estimator for one in own if side_of(one)))
+    others = listing(dict.fromkeys(one.estimator for one in own if not side_of(one)))
     return (
-        "Primary answers part, so nothing is settled: the interval of "
-        f"{listing(dict.fromkeys(others))} does not lie on that side of no difference."
+        f"Primary answers part, so nothing is settled: the interval of {others} holds no "
+        f"difference, and that of {clear} does not."
     )
+
+
+def side_of(result: Result) -> int | None:
+    """Return on which side of no difference an interval lies: -1 or 1, 0 where it holds it, None
+    where there is none.
+    """
+    if result.lo is None or result.hi is None:
+        return None
+    none = 1.0 if result.term.scale == "ratio" else 0.0
+    return int(result.lo > none) - int(result.hi < none)
+
+
+def few_events(output: Output, result: Result) -> str:
+    """Return on how few events an answer rests, where a guard rail warns of them; empty elsewhere.
+    The release policy has had its say on the number.
+    """
+    term = result.term
+    found = [
+        str(row["words"])
+        for table in output.tables
+        if table.name == "guard"
+        and (table.tag("outcome"), table.tag("contrast"), table.tag("target"))
+        == (term.outcome, term.words(), term.label())
+        for row in table.records()
+        if row.get("rule") == "events" and row.get("verdict") == "warn" and row.get("words")
+    ]
+    if not found:
+        return ""
+    return f"This rests on few events: {listing(list(dict.fromkeys(found)))}."

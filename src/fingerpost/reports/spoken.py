@@ -28,6 +28,9 @@ from fingerpost.reports.parts import (
 Say = Callable[[str], str]
 # A name stands alone: it is no part of a longer one, of a path, or of a file's name.
 ALONE = r"(?<![\w./“`-])({names})(?![\w`”-]|\.\w)"
+# Small words of any sentence: a leaf that bears one is meant only where a name is told.
+ENGLISH = re.compile("an|and|as|at|by|did|do|for|had|has|in|is|it|of|on|or|so|the|to|was")
+BY_NAME = "(?:(?<=by )|(?<=estimator )|^){0}(?=$|[,.:;)])"
 NODE = re.compile(r">([^<>]+)<")
 CHILD = re.compile(r"\b([Cc])(hildren|hild)\b")
 
@@ -39,7 +42,10 @@ def speech(output: Output) -> Say:
     if not named and not people:
         return lambda text: text
     longest = sorted(named, key=len, reverse=True)
-    found = re.compile(ALONE.format(names="|".join(map(re.escape, longest)))) if longest else None
+    said = [
+        BY_NAME.format(name) if ENGLISH.fullmatch(name) else re.escape(name) for name in longest
+    ]
+    found = re.compile(ALONE.format(names="|".join(said))) if longest else None
 
     def say(text: str) -> str:
         if found is not None:

@@ -18,6 +18,7 @@ from fingerpost.core.tells import Tells
 from fingerpost.core.words import listing
 from fingerpost.plots import triangulation
 from fingerpost.plots.flow import flow_table
+from fingerpost.reports.agreeing import agreement_range
 from fingerpost.reports.names import unrepeated
 from fingerpost.reports.phrases import Unit, unit_of
 from fingerpost.reports.refusals import is_refused, leaf_words, target_refused
@@ -29,7 +30,6 @@ from fingerpost.reports.units import (
     raw_unit,
     unit_named,
 )
-from fingerpost.reports.words import agreement_range
 
 # Tables of effects: of a refused target they may stand only under "Model extrapolation".
 EFFECTS = ("truncation", "means", "trim_estimates")
@@ -312,7 +312,7 @@ def plain(cell: Cell) -> str:
         return ""
     if isinstance(cell, bool):
         return "true" if cell else "false"
-    return repr(cell) if isinstance(cell, float) else str(cell)
+    return repr(float(cell)) if isinstance(cell, float) else str(cell)
 
 
 def term_key(term: Term) -> str:

@@ -7,7 +7,7 @@ from fingerpost.core.output import Output, Result
 from fingerpost.core.words import counted, listing, sentence
 from fingerpost.plots.numbers import number
 from fingerpost.reports.parts import Entry, Grid, Heading, Part, Words
-from fingerpost.reports.phrases import outcome_words
+from fingerpost.reports.phrases import outcome_words, places_of, unit_of, with_unit
 
 COLUMNS = (
     "Outcome",
@@ -74,6 +74,32 @@ def untold(output: Output, what: str, why: str) -> str:
         outcome_words(output.study, each) if each in names else each for each in what.split(", ")
     )
     return sentence(f"No truth is printed of {words}: {why}")
+
+
+def planted(output: Output, result: Result) -> str:
+    """Return what is true of a result's term, and whether its interval holds that, in a sentence;
+    empty where no truth is known.
+    """
+    value = truth_of(output, result.term)
+    if value is None:
+        return ""
+    told = f"These records are synthetic: the planted truth is {in_its_unit(output, result, value)}"
+    if result.lo is None or result.hi is None:
+        return sentence(told)
+    held = "holds" if result.lo <= value <= result.hi else "does not hold"
+    return sentence(f"{told}, which the interval {held}")
+
+
+def truth_of(output: Output, term: Term) -> float | None:
+    """Return what is true of a term, None where it is not known."""
+    return next((value for each, value in output.truth if each == term), None)
+
+
+def in_its_unit(output: Output, result: Result, value: float) -> str:
+    """Return a truth in the unit, and with the decimals, of the answer beside it."""
+    unit = unit_of(output.study, result.term)
+    places = None if result.term.scale == "ratio" else places_of(result, unit)
+    return with_unit(value * unit.times, unit, places)
 
 
 def first_primary(output: Output, term: Term) -> Result | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from fingerpost.core.output import Output
+from fingerpost.core.output import Output, Result
 from fingerpost.core.table import Cell, Table
 from fingerpost.core.words import sentence
 from fingerpost.plots.delta import draw_delta
@@ -20,6 +20,13 @@ SURVIVOR = {
     "lowers": "if whoever is seen under {first} would be seen under {second}",
     "nothing": "if nothing is assumed of who would be seen",
 }
+UNRETURNED = {
+    "anything": "if those left out may have done anything",
+    "changes_within": "if those left out changed as the others did, give or take what the study "
+    "says",
+}
+BOTH, OPPOSITE = "both arms alike", "opposite ways"
+ABOUT = ("estimator", "outcome", "contrast", "target")
 UNASSESSED = {
     "anything": "if children not assessed may have done anything",
     "no_better": "if they would have done no better than others like them",
@@ -95,27 +102,90 @@ def unassessed_words(output: Output) -> str:
     )
 
 
+def unreturned_words(output: Output) -> str:
+    """Return the bounds of the effect on all units, whether they returned every period or not."""
+    rows = bounded(output, "unreturned bounds")
+    found = told(output, rows, UNRETURNED) if rows else []
+    if not found:
+        return ""
+    return sentence(
+        "bounds for what was not returned: among all units, those left out with them, the effect "
+        f"on {whose(output, rows[0])} lies, {'; '.join(found)}"
+    )
+
+
+def whatever_lost(output: Output, result: Result) -> str:
+    """Return how far an answer reaches if units that are left out are like nobody knows whom, as
+    the narrowest bounds of its own term say; empty where none are.
+    """
+    rows = [
+        row
+        for row in bounded(output, "unreturned bounds")
+        if (row.get("outcome"), row.get("contrast"), row.get("target"))
+        == (result.term.outcome, result.term.words(), result.term.label())
+    ]
+    if not rows:
+        return ""
+    row = min(rows, key=lambda row: as_float(row["upper"]) - as_float(row["lower"]))
+    how = UNRETURNED.get(str(row["assumes"]), "")
+    return sentence(f"Of all units, {how}: {span(output, row)} ({row.get('verdict')})")
+
+
 def delta_words(output: Output) -> str:
-    """Return the smallest shift of imputed outcomes at which the conclusion changes."""
+    """Return the smallest shift of imputed outcomes at which the conclusion changes, of one arm or
+    both alike, and with both arms shifted in opposite ways.
+    """
     rows = [row for row in rows_of(output, "shifts that matter") if row.get("outcome") is not None]
     if not rows:
         return ""
     found = [row for row in rows if is_number(row.get("conclusion_changes_at"))]
     if not found:
         far = max(abs(as_float(row["looked_to"])) for row in rows)
+        worst = any(row["shifted"] == OPPOSITE for row in rows)
+        ways = "of both alike or of both in opposite ways" if worst else "or of both alike"
         return sentence(
             f"delta-adjusted imputation: no shift of imputed outcomes up to {plain(far)}, down or "
-            "up, of one arm or of both alike, changes what is concluded of "
+            f"up, of one arm{',' if worst else ''} {ways}, changes what is concluded of "
             f"{whose(output, rows[0])}"
         )
-    row = min(found, key=lambda each: abs(as_float(each["conclusion_changes_at"])))
-    shift = as_float(row["conclusion_changes_at"])
-    arm = "both arms alike" if row["shifted"] == "both alike" else f"{row['shifted']} alone"
-    return sentence(
-        f"delta-adjusted imputation: what is concluded of {whose(output, row)} changes once the "
-        f"imputed outcomes of {arm} are shifted by {number(shift)}; no smaller shift of one arm or "
-        "of both alike does it"
+    alike = smallest(row for row in found if row["shifted"] != OPPOSITE)
+    first = alike or found[0]
+    apart = smallest(
+        row
+        for row in found
+        if row["shifted"] == OPPOSITE and all(row.get(n) == first.get(n) for n in ABOUT)
     )
+    told = []
+    if alike is not None:
+        arm = BOTH if alike["shifted"] == "both alike" else f"{alike['shifted']} alone"
+        told.append(
+            f"once the imputed outcomes of {arm} are shifted by {changes_at(alike)} (no smaller "
+            "shift of one arm or of both alike does it)"
+        )
+    if apart is not None:
+        told.append(f"once those imputed are shifted in opposite ways, {opposed(output, apart)}")
+    return sentence(
+        f"delta-adjusted imputation: what is concluded of {whose(output, first)} changes "
+        f"{', or '.join(told)}"
+    )
+
+
+def smallest(rows: Iterable[Row]) -> Row | None:
+    """Return the row of the smallest shift that changes a conclusion; None without rows."""
+    return min(rows, key=lambda row: abs(as_float(row["conclusion_changes_at"])), default=None)
+
+
+def changes_at(row: Row) -> str:
+    """Return the shift at which a conclusion changes."""
+    return number(as_float(row["conclusion_changes_at"]))
+
+
+def opposed(output: Output, row: Row) -> str:
+    """Return the shift of each arm at which a conclusion changes, in opposite ways."""
+    result = answered_by(output, row)
+    arms = [arm for arm, _ in result.term.contrast] if result else ["one arm", "the other"]
+    other = number(-as_float(row["conclusion_changes_at"]))
+    return f"{arms[0]} by {changes_at(row)} and {arms[-1]} by {other}"
 
 
 def shifts(output: Output, table: Table) -> Iterable[Figure]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from fingerpost.core.agreement import Agreement
 from fingerpost.core.estimand import Term
 from fingerpost.core.output import Output, RegionResult, Result
 from fingerpost.core.protocol import overrides
@@ -13,8 +12,9 @@ from fingerpost.core.reasons import limit_words
 from fingerpost.core.refusal import Refusal
 from fingerpost.core.table import Cell, Table
 from fingerpost.core.words import counted, listing, sentence
-from fingerpost.plots.numbers import decimals, number, plain, whole
+from fingerpost.plots.numbers import number, plain, whole
 from fingerpost.reports import access
+from fingerpost.reports.agreeing import Question, agreement
 from fingerpost.reports.bounds import oster_words, rosenbaum_words, tipping_words
 from fingerpost.reports.controls import any_fired, confounded, control_words
 from fingerpost.reports.corrected import (
@@ -29,15 +29,14 @@ from fingerpost.reports.imputed import imputed_words
 from fingerpost.reports.losses import armless, incomplete, lost, unseen
 from fingerpost.reports.names import unrepeated
 from fingerpost.reports.phrases import (
+    crosses,
     effect,
     judgement,
     outcome_words,
     people,
     primary_of,
     set_words,
-    unit_of,
     whom,
-    with_unit,
 )
 from fingerpost.reports.refusals import (
     leaf_refusals,
@@ -47,22 +46,36 @@ from fingerpost.reports.refusals import (
     target_refused,
     unanswered,
 )
-from fingerpost.reports.short import parted, provided_words, says_nothing, step_words, told_in_short
+from fingerpost.reports.short import (
+    few_events,
+    parted,
+    provided_words,
+    says_nothing,
+    step_words,
+    told_in_short,
+)
 from fingerpost.reports.signs import signs
 from fingerpost.reports.strength import e_value_words, robustness_words
 from fingerpost.reports.together import differences_words
-from fingerpost.reports.unseen import delta_words, survivor_words, unassessed_words
+from fingerpost.reports.trends import trends_parted
+from fingerpost.reports.truth import planted
+from fingerpost.reports.unseen import (
+    delta_words,
+    survivor_words,
+    unassessed_words,
+    unreturned_words,
+    whatever_lost,
+)
 
 TOLD = (
     *(robustness_words, e_value_words, tipping_words, rosenbaum_words, oster_words),
     *(prior_outcome_words, calibration_words, proximal_words, bias_words, many_words),
-    *(survivor_words, unassessed_words, delta_words),
+    *(survivor_words, unassessed_words, unreturned_words, delta_words),
 )
 NO_ANSWER = "No leaf of this study gives a causal answer."
 MOST_WARNINGS = 3
-MOST_AGREED, MOST_OBSERVED, MOST_REFUSED, MOST_SIGNS = 4, 6, 4, 4
+MOST_OBSERVED, MOST_REFUSED, MOST_SIGNS = 6, 4, 4
 MOST_WITHHELD = 3  # more are listed in their own section only
-Question = tuple[str, str]
 
 
 def answer(output: Output) -> str:
@@ -162,9 +175,15 @@ def told_in_full(output: Output, result: Result, *, after_refusal: bool) -> str:
     seen = ", of those with a recorded outcome" if some_unseen(output, result.term) else ""
     first = sentence(f"for {people(result.term)}{seen}, {link}{clause}, by {result.estimator}")
     more = provided_words(output, result.term) or step_words(output, result)
+    more = f"{more} {few_events(output, result)}".strip()
     meant = confounded(output, result) or set_holds_none(output, result)
-    meant = meant or parted(output, result) or judgement(output.study, result)
-    return " ".join(part for part in (first, more, meant) if part)
+    meant = meant or trends_parted(output, result)
+    if not meant:
+        apart, judged = parted(output, result), judgement(output.study, result)
+        # What an interval that holds no difference is compatible with is said all the same.
+        meant = f"{judged} {apart}".strip() if not apart or crosses(result) else apart
+    lost = whatever_lost(output, result)
+    return " ".join(part for part in (first, more, meant, lost, planted(output, result)) if part)
 
 
 def set_holds_none(output: Output, result: Result) -> str:
@@ -236,7 +255,8 @@ def reasons(output: Output) -> tuple[str, ...]:
     warned = (*warned_words(output), *signs(output)[:MOST_SIGNS])
     judged = (*told, *warned, *differences_words(output), *refused)
     missing = (armless(output), incomplete(output), unseen(output), *imputed_words(output))
-    parts = (*first, design(output), *missing, *agreement(output), *judged, *others, *last)
+    agreed = agreement(output, questions(output))
+    parts = (*first, design(output), *missing, *agreed, *judged, *others, *last)
     parts += sensitivity_refusals(output)
     return tuple(part for part in parts if part)
 
@@ -267,87 +287,6 @@ def warned_words(output: Output) -> tuple[str, ...]:
         if words not in judged and "weak instrument" not in words
     )
     return tuple(sentence(f"warning, {words}") for words in list(told)[:MOST_WARNINGS])
-
-
-def agreement(output: Output) -> tuple[str, ...]:
-    """Return, for each term with two or more primary answers, how far they lie apart."""
-    several = [found for found in output.agreements if len(found.estimators) > 1]
-    # Disagreement is told first: it is what a reader must not miss.
-    several.sort(key=lambda found: found.agree is not False)
-    told = [agreement_sentence(output, found) for found in several[:MOST_AGREED]]
-    told += different_children(output)
-    left = several[MOST_AGREED:]
-    if left:
-        apart = sum(found.agree is False for found in left)
-        verdict = f"{apart} do not agree" if apart else "none of them in disagreement"
-        told.append(
-            f"{counted(len(left), 'further answer')} by several primary leaves: {verdict}; "
-            "the report lists all."
-        )
-    return tuple(told)
-
-
-def different_children(output: Output) -> list[str]:
-    """Return, for each question whose primary answers are all for different children, that no
-    agreement is judged, and how far they lie apart.
-    """
-    told = []
-    for question in questions(output):
-        found = [r for r in primary_of(output) if (r.term.outcome, r.term.words()) == question]
-        first: dict[str, Result] = {}
-        for result in found:
-            first.setdefault(result.estimator, result)
-        terms = {result.term for result in first.values()}
-        shared = any(len(each.estimators) > 1 for each in output.agreements if each.term in terms)
-        if len(first) < 2 or len(terms) < 2 or shared:
-            continue
-        who = "; ".join(f"{name} for {whom(r.term, output.study)}" for name, r in first.items())
-        values = [result.value for result in first.values()]
-        unit = unit_of(output.study, found[0].term)
-        places = decimals(max(abs(value) for value in values) * unit.times)
-        span = f"{number(min(values) * unit.times, places)} to "
-        span += with_unit(max(values) * unit.times, unit, places)
-        told.append(
-            sentence(
-                f"the primary answers for {outcome_words(output.study, question[0])} are for "
-                f"different children ({who}), so none is a check on another; they run from {span}"
-            )
-        )
-    return told
-
-
-def agreement_sentence(output: Output, found: Agreement) -> str:
-    """Return how far the primary answers of one term lie apart, and whether that is agreement."""
-    term, study = found.term, output.study
-    low, high = agreement_range(output, found)
-    unit = unit_of(study, term)
-    several = len({(each.term.outcome, each.term.words()) for each in output.agreements}) > 1
-    what = f"{outcome_words(study, term.outcome)}, {term.words()}, " if several else ""
-    who = f"for {what}{whom(term, study)} the primary answers ({listing(found.estimators)})"
-    places = decimals(max(abs(low), abs(high)) * unit.times)
-    top = with_unit(high * unit.times, unit, places)
-    span = f"run from {number(low * unit.times, places)} to {top}"
-    if found.within is None or found.agree is None:
-        return sentence(f"{who} {span}; no distance was declared beforehand, so none is judged")
-    allowed = math.exp(found.within) if term.scale == "ratio" else found.within * unit.times
-    by = "a factor of " if term.scale == "ratio" else ""
-    verdict = "they agree" if found.agree else "they do not agree"
-    inside = "within" if found.agree else "beyond"
-    return sentence(f"{who} {span}, {inside} {by}{plain(allowed)} declared beforehand: {verdict}")
-
-
-def agreement_range(output: Output, found: Agreement) -> tuple[float, float]:
-    """Return the range of the answers that should agree, on the scale of the results."""
-    values = [
-        result.value
-        for result in output.results
-        if result.term == found.term and result.estimator in found.estimators
-    ]
-    if values:
-        return min(values), max(values)
-    # Agreement is judged on the scale of the estimates, the logarithm for ratios.
-    ends = (found.lo, found.hi)
-    return (math.exp(ends[0]), math.exp(ends[1])) if found.term.scale == "ratio" else ends
 
 
 def guard_words(output: Output) -> str:

@@ -99,6 +99,9 @@ ACRONYMS = frozenset(
 )
 
 
+MADE_UP = "The records are made up. Nothing here is about real children."
+
+
 @dataclass(frozen=True, slots=True)
 class Stamp:
     """What a reader must know before anything else."""
@@ -189,12 +192,14 @@ def title_of(output: Output) -> str:
     return title[:1].upper() + title[1:]
 
 
+def made_up(synthetic: bool) -> tuple[Stamp, ...]:
+    """Return what must be read first where records, or what a plan is made of, are made up."""
+    return (Stamp("synthetic", "Synthetic.", MADE_UP),) if synthetic else ()
+
+
 def stamps(output: Output) -> tuple[Stamp, ...]:
     """Return what must be read first: made-up records, and results that are not cleared."""
-    found = []
-    if output.provenance.synthetic:
-        text = "The records are made up. Nothing here is about real children."
-        found.append(Stamp("synthetic", "Synthetic.", text))
+    found = [*made_up(output.provenance.synthetic)]
     if output.clearance == "inside":
         text = (
             "These results have not passed disclosure control. They may not leave the room in "

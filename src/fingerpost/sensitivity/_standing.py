@@ -115,10 +115,13 @@ class Question:
         return self.term.scale == "ratio"
 
 
-def questions(task: SensitivityTask, leaf: str, wanted: Iterable[str] = ()) -> list[Question]:
+def questions(
+    task: SensitivityTask, leaf: str, wanted: Iterable[str] = (), *, over_time: str = ""
+) -> list[Question]:
     """Return the answered questions whose outcome was not seen for all, each once.
 
-    wanted: names of outcomes, where not all are asked of. Raises Unanswerable where there are none.
+    wanted: names of outcomes, where not all are asked of. over_time: why nothing is bounded where
+    strategies are sustained over time; empty where it is. Raises Unanswerable where there are none.
     """
     names = set(wanted)
     found: dict[Term, Question] = {}
@@ -126,7 +129,7 @@ def questions(task: SensitivityTask, leaf: str, wanted: Iterable[str] = ()) -> l
         name = line.term.outcome
         if (names and name not in names) or seen_of(task.cohort, name).all():
             continue
-        found.setdefault(line.term, question(task.cohort, line))
+        found.setdefault(line.term, question(task.cohort, line, over_time))
     if not found:
         raise Unanswerable(
             f"{leaf}: every outcome that was answered of was seen for all children studied, so "
@@ -135,14 +138,16 @@ def questions(task: SensitivityTask, leaf: str, wanted: Iterable[str] = ()) -> l
     return list(found.values())
 
 
-def question(cohort: Cohort, line: Line) -> Question:
-    """Return one question, with why it is not bounded where it is not."""
+def question(cohort: Cohort, line: Line, over_time: str) -> Question:
+    """Return one question, with why it is not bounded where it is not. over_time: why it is not
+    under strategies sustained over time.
+    """
     term = line.term
     own = cohort.outcomes[term.outcome]
     arms = two_arms(term)
     why = ""
-    if cohort.course is not None:
-        why = "not bounded: strategies sustained over time"
+    if cohort.course is not None and over_time:
+        why = over_time
     elif own.kind == "time" or own.exposure is not None:
         why = f"not bounded: a {term.summary} of follow-up"
     elif not term.target.tilted or term.target.trim is not None:
@@ -343,6 +348,8 @@ def refused(task: SensitivityTask, asked: list[Question]) -> dict[Term, Refusal]
     refuses is refused, as its first such copy has it.
     """
     found: dict[Term, Refusal] = {}
+    if task.cohort.course is not None:
+        return found  # each bound is an answer of its own there, which the guard rails judge
     for copy in copies_of(task):
         found = _refused(copy, asked) | found
     return found

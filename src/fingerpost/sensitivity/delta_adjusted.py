@@ -9,10 +9,12 @@ shifted by δ: a number by δ units; a yes or no by δ on the scale of log odds,
 turned as that takes; a count multiplied by the exponential of δ. The first primary estimator runs
 again on every copy, guard rails and all, and its answers are pooled by Rubin's rules. `delta_grid`
 gives the answer for every pair of shifts, one for each arm. `delta_tipping` gives the shift, of the
-first arm alone, of the second alone, and of both alike, at which the answer comes to no effect and
-at which the conclusion changes: the interval begins to hold no effect, or ceases to. Where the
-answer is linear in the shifts (a difference of means by linear models, which is checked), shifts
-beyond the grid are found too; else only within the grid, by straight lines between its points.
+first arm alone, of the second alone, of both alike, and of both in opposite ways (the first arm by
+the shift, the second by as much the other way: the worst that shifts of that size can do), at which
+the answer comes to no effect and at which the conclusion changes: the interval begins to hold no
+effect, or ceases to. Each is looked for down and up. Where the answer is linear in the shifts (a
+difference of means by linear models, which is checked), shifts beyond the grid are found too; else
+only within the grid, by straight lines between its points.
 
 **What it assumes.** That what was not recorded goes with being missing by a shift, the same for all
 imputed children of an arm. With δ of 0 in both arms it is the imputed answer itself, which takes
@@ -174,7 +176,7 @@ def shifts_told(task: SensitivityTask, asking: Asking) -> Tells:
     return Tells(role, outcomes=columns)
 
 
-BOTH = "both alike"
+BOTH, OPPOSITE = "both alike", "opposite ways"
 
 
 def tipping(
@@ -185,7 +187,7 @@ def tipping(
     """
     rows: list[tuple[Cell, ...]] = []
     first, second = asking.arms
-    ways = {first: (1.0, 0.0), second: (0.0, 1.0), BOTH: (1.0, 1.0)}
+    ways = {first: (1.0, 0.0), second: (0.0, 1.0), BOTH: (1.0, 1.0), OPPOSITE: (1.0, -1.0)}
     for place, term in enumerate(asking.terms):
         for who, way in ways.items():
             for sign in (-1.0, 1.0):
@@ -212,7 +214,8 @@ def tipping(
         context=(
             "The smallest shift of the imputed outcomes of the arm `shifted`, or of both alike, at "
             "which the answer is no effect, and at which its interval begins, or ceases, "
-            f"to hold none ({unit_words(task, asking)})."
+            f"to hold none ({unit_words(task, asking)}). {OPPOSITE}: {first} is shifted as told "
+            f"and {second} by as much the other way, the worst case of shifts of that size."
         ),
         note="Empty where no shift up to the farthest that was looked at (looked_to) does it.",
     )

@@ -30,7 +30,8 @@ is assumed. Which of them holds cannot be told from records, but one of them can
 where the arm that should see more sees surely fewer, the line says so and gives no bounds. Where
 the shares seen differ by no more than chance, both give the same bounds: the arm that sees more
 here is the one that is trimmed. Not answered: times to an event, rates over follow-up, trimmed
-targets, subgroups, and strategies sustained over time.
+targets, subgroups, and strategies sustained over time, where most children depart from either
+strategy and the share who would be seen under both is not known; there `unassessed_bounds` answers.
 
 **Options.** `assume`: one or more of raises, lowers and nothing (all three if left out). `cells`:
 covariates of few values within whose cells the arms are trimmed; cells with fewer than 20 seen
@@ -109,6 +110,10 @@ OPTIONS = (
 ASSUME = ("raises", "lowers", "nothing")
 SMALLEST = 20  # seen children of each arm that a cell must have to be trimmed by itself
 MOST_VALUES = 12  # of a measured covariate, beyond which it makes no cells
+OVER_TIME = (
+    "not bounded: strategies sustained over time, from which most children depart: what share "
+    "would be seen under both is not known. unassessed_bounds answers"
+)
 NOBODY = f"{UNKNOWN}: perhaps nobody would be seen under both arms"
 COLUMNS = (
     *("outcome", "contrast", "target", "assumes", "cells", "lower", "upper", "lo", "hi"),
@@ -305,7 +310,7 @@ def run(task: SensitivityTask) -> Answer:
     """
     check_options(LEAF, given=task.spec_options, allowed=(name for name, _ in OPTIONS))
     chosen = settings(asked_of(task))
-    asked = questions(task, LEAF, chosen.outcomes)
+    asked = questions(task, LEAF, chosen.outcomes, over_time=OVER_TIME)
     barred = refused(task, asked)
     found = list(lines(task, [one for one in asked if one.term not in barred], chosen))
     refusals: tuple[Refusal, ...] = tuple(barred.values())

@@ -26,8 +26,12 @@ bound and its error are pooled by Rubin's rules.
 assumes nothing else, and its bounds are as wide as the unrecorded share times the range: often they
 hold no effect, and then records alone cannot tell. The others assume what they say, arm by arm, and
 no record can test it. Not for children who died: for them there is no outcome to bound (see
-survivor bounds). Not answered: times to an event, rates over follow-up, trimmed targets, subgroups,
-strategies sustained over time.
+survivor bounds). Not answered: times to an event, rates over follow-up, trimmed targets, subgroups.
+
+Where strategies are sustained over time, an end of the scale is filled in for children who kept to
+a strategy and have no outcome, and the first primary estimator answers again; children who
+departed are stood for by weights, as in its answer. `alike` then means by the weights of whoever's
+outcome was recorded, so it is that answer itself, and `at_most` is not answered.
 
 **Options.** `assume`: one or more of anything, no_better, at_most and alike (all, if left out).
 `range`: the least and the most of the scale, such as [80, 120], or {outcome: [80, 120], …}; 0 and 1
@@ -78,6 +82,8 @@ from fingerpost.sensitivity._standing import (
     standing,
     values_of,
 )
+from fingerpost.sensitivity._sustained import found_of as sustained
+from fingerpost.sensitivity._sustained import shares
 from fingerpost.sensitivity._task import (
     Asked,
     SensitivityTask,
@@ -214,19 +220,9 @@ def asking_of(
 ) -> Asking:
     """Return one question made ready. Raises UsageError where values lie outside the range."""
     cohort, name = task.cohort, one.term.outcome
-    outcome = cohort.outcomes[name]
     seen = seen_of(cohort, name)
     value = values_of(cohort, name, seen)
-    ends = (0.0, 1.0) if outcome.kind == "binary" else chosen.ranges.get(name)
-    if ends is not None:
-        outside = int(np.count_nonzero((value[seen] < ends[0]) | (value[seen] > ends[1])))
-        if outside:
-            raise UsageError(
-                f"sensitivity: {LEAF}: range: {name} of {outside} children lies outside "
-                f"{ends[0]:g} to {ends[1]:g}. Give the ends of the whole scale."
-            )
-    stated = {spec.name: spec.measure.better for spec in task.study.outcomes}
-    better = stated.get(name) or outcome.better
+    ends, better = scale_of(task, name, chosen)
     worse = chosen.below.get(name, 0.0) * (1 if better == "lower" else -1)
     weighted = standing(cohort, score, one.term)
     children = Children(cohort, name, weighted, seen, value, ends, worse)
@@ -239,21 +235,23 @@ def asking_of(
     return Asking(one, children, own, better, errors, name in chosen.below)
 
 
-def why_not(asking: Asking, assume: str) -> str:
-    """Return why an assumption gives no bounds, or an empty string."""
-    if asking.children.ends is None and "end" in FILLINGS[assume]:
+def why_none(assume: str, *, ends: Pair | None, better: str, told: bool) -> str:
+    """Return why an assumption gives no bounds, or an empty string. told: whether the study says
+    how much worse.
+    """
+    if ends is None and "end" in FILLINGS[assume]:
         return "not bounded: say what the outcome can be at least and at most (range)"
-    if assume in ("no_better", "at_most") and asking.better not in ("higher", "lower"):
+    if assume in ("no_better", "at_most") and better not in ("higher", "lower"):
         return "not bounded: the study does not say which way is better"
-    if assume == "at_most" and not asking.told:
+    if assume == "at_most" and not told:
         return "not bounded: say how much worse at most (below)"
     return ""
 
 
-def fillings(asking: Asking, assume: str) -> tuple[str, str]:
+def fillings(assume: str, better: str) -> tuple[str, str]:
     """Return what stands for an unseen outcome at its least and at its most."""
     worst, best = FILLINGS[assume]
-    low, high = (best, worst) if asking.better == "lower" else (worst, best)
+    low, high = (best, worst) if better == "lower" else (worst, best)
     return (LEAST if low == "end" else low), (MOST if high == "end" else high)
 
 
@@ -262,11 +260,11 @@ def found_of(asking: Asking, assume: str) -> Found:
     found, cohort = asking.children, asking.children.cohort
     arms = tuple(cohort.arms.index(arm) for arm in asking.question.arms)
     unseen = tuple(float(found.standing.shares(arm) @ ~found.seen) for arm in arms)
-    why = why_not(asking, assume)
+    why = why_none(assume, ends=found.ends, better=asking.better, told=asking.told)
     if why:
         return Found(unseen, why=why)
     ends: list[Moving] = []
-    fills = fillings(asking, assume)
+    fills = fillings(assume, asking.better)
     for low, high in (fills, fills[::-1]):
         first = filled_mean(found, arms[0], asking.own[0], fill=low)
         second = filled_mean(found, arms[1], asking.own[1], fill=high)
@@ -285,7 +283,10 @@ def by_line(
     """Return what one copy of the children gives for each assumption about the bounded questions,
     or why it bounds a question in no way.
     """
-    score, given = fitted_score(task), dict[Question, dict[str, Found] | str]()
+    given = dict[Question, dict[str, Found] | str]()
+    if task.cohort.course is not None:
+        return {one: over_time(task, one, chosen) for one in asked}
+    score = fitted_score(task)
     for one in asked:
         try:
             asking = asking_of(task, one, score, chosen=chosen, errors=errors)
@@ -294,6 +295,42 @@ def by_line(
         else:
             given[one] = {assume: found_of(asking, assume) for assume in chosen.assume}
     return given
+
+
+def over_time(task: SensitivityTask, one: Question, chosen: Settings) -> dict[str, Found]:
+    """Return what one copy of the children gives for each assumption about a question of strategies
+    sustained over time.
+    """
+    ends, better = scale_of(task, one.term.outcome, chosen)
+    told = one.term.outcome in chosen.below
+    found = {}
+    for assume in chosen.assume:
+        why = why_none(assume, ends=ends, better=better, told=told)
+        low, high = fillings(assume, better)
+        found[assume] = (
+            Found(shares(task.cohort, one), why=why)
+            if why
+            else sustained(task, one, ends=ends, fills=((low, high), (high, low)))
+        )
+    return found
+
+
+def scale_of(task: SensitivityTask, name: str, chosen: Settings) -> tuple[Pair | None, str]:
+    """Return the ends of an outcome's scale, None where not known, and which way is better. Raises
+    UsageError where values lie outside the ends.
+    """
+    outcome, seen = task.cohort.outcomes[name], seen_of(task.cohort, name)
+    ends = (0.0, 1.0) if outcome.kind == "binary" else chosen.ranges.get(name)
+    if ends is not None:
+        value = values_of(task.cohort, name, seen)[seen]
+        outside = int(np.count_nonzero((value < ends[0]) | (value > ends[1])))
+        if outside:
+            raise UsageError(
+                f"sensitivity: {LEAF}: range: {name} of {outside} children lies outside "
+                f"{ends[0]:g} to {ends[1]:g}. Give the ends of the whole scale."
+            )
+    stated = {spec.name: spec.measure.better for spec in task.study.outcomes}
+    return ends, stated.get(name) or outcome.better
 
 
 def lines(
@@ -355,7 +392,7 @@ def table(task: SensitivityTask, found: list[tuple[tuple[Cell, ...], Region | No
             f"{task.level:.0%} interval for the effect. assumes: of children whose outcome was not "
             "seen, anything on the scale; no_better than children alike who were seen; at_most so "
             "much worse than these; or alike. unseen_first, unseen_second: the share not seen "
-            "under each arm."
+            f"under each arm{', of children who kept to it' if task.cohort.course else ''}."
         ),
         note="No record can tell which assumption is right; the wider the surer."
         f"{over_words(task)}",

@@ -33,7 +33,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -48,6 +48,7 @@ from fingerpost.core.region import Region
 from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
 from fingerpost.core.tells import Tells
+from fingerpost.core.wave_chances import own_chance
 from fingerpost.kernels.bounded import interval
 from fingerpost.kernels.clusters import recode, sum_by
 from fingerpost.kernels.staggered import NEVER, blocks, cell_weights, exposed, untouched
@@ -133,7 +134,8 @@ def check(study: Study, options: Mapping[str, object]) -> None:
 @dataclass(frozen=True, eq=False, slots=True)
 class Drawn:
     """All units that were drawn. mean: (u, t), NaN where nothing came; begins: (w,); wave: (u,)
-    codes; sizes: (w,); cluster: (u,) codes of what variance is taken by.
+    codes; sizes: (w,); cluster: (u,) codes of what variance is taken by; weight: (u,) what units
+    count, on average one in each wave.
     """
 
     mean: Array
@@ -143,6 +145,7 @@ class Drawn:
     cluster: Ints
     clustered: bool
     anticipation: int
+    weight: Array
 
     @property
     def seen(self) -> Flags:
@@ -151,9 +154,14 @@ class Drawn:
         return found
 
     @property
+    def told(self) -> Flags:
+        """(t,) whether any return came of a period."""
+        return np.asarray(self.seen.any(axis=0))
+
+    @property
     def whole(self) -> Flags:
-        """(u,) whether every return came."""
-        found: Flags = np.asarray(self.seen.all(axis=1))
+        """(u,) whether every return came, of the periods of which any did."""
+        found: Flags = np.asarray(self.seen[:, self.told].all(axis=1))
         return found
 
 
@@ -166,13 +174,16 @@ def drawn_of(task: PanelSensitivityTask, outcome: str) -> Drawn:
             "those with it. Mend: leave it out."
         )
     own = panel.outcomes[outcome]
-    kept = np.flatnonzero((own.count > 0).any(axis=0))
-    panel = panel.over(kept)
+    told = np.flatnonzero((own.count > 0).any(axis=0))
+    panel = panel.over(np.arange(told.min(initial=0), told.max(initial=-1) + 1))
     begins, wave = np.unique(np.asarray(panel.adopted, dtype=np.int64), return_inverse=True)
     named = task.task.analysis.cluster
     clustered = named is not None and named in panel.clusters
     keys = np.asarray(panel.clusters[str(named)]) if clustered else np.arange(len(panel.units))
     codes, _ = recode(keys)
+    chance = own_chance(
+        replace(task.task, panel=panel), np.arange(len(panel.units)), begins=begins[wave], leaf=LEAF
+    )
     return Drawn(
         panel.outcomes[outcome].mean,
         begins,
@@ -181,6 +192,7 @@ def drawn_of(task: PanelSensitivityTask, outcome: str) -> Drawn:
         codes.astype(np.int64),
         clustered,
         task.task.anticipation,
+        np.ones(len(wave)) if chance is None else 1.0 / chance,
     )
 
 
@@ -198,7 +210,7 @@ def asked_of(term: Term, units: Drawn) -> Asked | None:
     """Return a term as weights; None where no unit is without provision in its periods."""
     t = units.mean.shape[1]
     clean = untouched(units.begins, t, anticipation=units.anticipation)
-    usable = exposed(units.begins, t) & clean.any(axis=0)
+    usable = exposed(units.begins, t) & clean.any(axis=0) & units.told
     age = None if term.exposure_time is None else int(term.exposure_time)
     parts = blocks(term.target.kind, usable, begins=units.begins, exposure=age)
     if parts is None:
@@ -208,7 +220,8 @@ def asked_of(term: Term, units: Drawn) -> Asked | None:
     share = pool / np.maximum(pool.sum(axis=0), 1)
     before = np.zeros_like(each)
     for w, begin in enumerate(units.begins):
-        base = int(begin) - 1 - units.anticipation
+        early = np.flatnonzero(units.told[: max(int(begin) - units.anticipation, 0)])
+        base = int(early.max(initial=-1))
         if begin != NEVER and base >= 0:
             before[w, base] += each[w].sum()
             before[:, base] -= share @ each[w]
@@ -229,7 +242,7 @@ def anything(units: Drawn, asked: Asked, ends: Pair) -> Found:
     inside = units.mean[units.seen]
     outside = int(np.count_nonzero((inside < ends[0]) | (inside > ends[1])))
     if outside:
-        raise UsageError(
+        raise Unanswerable(
             f"sensitivity: {LEAF}: range: {outside} returns lie outside {ends[0]:g} to {ends[1]:g}."
             " Give the ends of the whole scale."
         )
@@ -254,17 +267,21 @@ def changes_within(units: Drawn, asked: Asked, within: float) -> Found:
     weights = (asked.effect - asked.before)[units.wave]
     seen = np.where(units.seen, units.mean, 0.0)
     value, error = contrast((weights * seen).sum(axis=1), units, kept)
-    share = 1 - have / units.sizes
+    every = np.bincount(units.wave, weights=units.weight)
+    share = 1 - np.bincount(units.wave[kept], units.weight[kept], len(every)) / every
     half = within * float((np.abs(asked.effect) * share[:, None]).sum())
     return Found((value - half, value + half), (error, error))
 
 
 def contrast(sums: Array, units: Drawn, kept: Flags) -> tuple[float, float]:
-    """Return the sum over waves of the means of (u,) values, and its standard error by Neyman."""
-    wave = units.wave[kept]
+    """Return the sum over waves of the means of (u,) values, each counting one over its chance of
+    its wave, and its standard error by Neyman.
+    """
+    wave, weight = units.wave[kept], units.weight[kept]
     count = np.bincount(wave, minlength=len(units.sizes))
-    mean = sum_by(wave, sums[kept], n_groups=len(count)) / np.maximum(count, 1)
-    away = (sums[kept] - mean[wave]) / count[wave]
+    whole = np.bincount(wave, weights=weight, minlength=len(count))
+    mean = sum_by(wave, weight * sums[kept], n_groups=len(count)) / np.where(whole > 0, whole, 1.0)
+    away = weight * (sums[kept] - mean[wave]) / whole[wave]
     if units.clustered:
         own = sum_by(units.cluster[kept], away, n_groups=int(units.cluster.max()) + 1)
         many = len(np.unique(units.cluster[kept]))
@@ -349,7 +366,7 @@ def table_of(rows: list[tuple[Cell, ...]], units: int, outcome: str) -> Table:
         context="Bounds of the effect in all areas that were drawn (lower, upper), and an interval "
         "that holds it wherever between them it lies (lo, hi); without: areas of which some return "
         "never came.",
-        tells=Tells(outcomes=("lower", "upper", "lo", "hi")),
+        tells=Tells("unreturned bounds", outcomes=("lower", "upper", "lo", "hi")),
     )
 
 

@@ -12,14 +12,16 @@ from fingerpost.core import leaves
 from fingerpost.core.analysis import Task
 from fingerpost.core.answer import Answer
 from fingerpost.core.cohort import Cohort
+from fingerpost.core.drawn import Drawn
 from fingerpost.core.errors import NotFitted, Unanswerable
 from fingerpost.core.estimand import Term
 from fingerpost.core.flow import Flow
 from fingerpost.core.leaves import Sensitivity
+from fingerpost.core.refusal import Broken, Refusal
 from fingerpost.core.study import SensitivitySpec, Study
 from fingerpost.core.table import Table
 from fingerpost.sensitivity._task import SensitivityTask
-from fingerpost.studies import groups
+from fingerpost.studies import groups, guard
 from fingerpost.studies.answering import (
     Answered,
     analysis_of,
@@ -60,25 +62,43 @@ def analysed(
     *,
     say: Say,
     wanted: Callable[[Sensitivity], bool] = lambda leaf: True,
+    drawn: Drawn | None = None,
 ) -> Analysed:
-    """Return what every estimator, and every analysis that is wanted, says of one cohort."""
-    asked, flow = tasks(study, cohort)
+    """Return what every estimator, and every analysis that is wanted, says of one cohort. A working
+    model that cannot be fitted to the children of one outcome refuses that outcome alone; raises
+    NotFitted where it can be fitted to those of none.
+    """
+    asked, flow = tasks(study, cohort, drawn)
     check_options(study, asked)
     parts: list[Answered] = []
     found: dict[Key, Answer] = {}
     unseen = unseen_by_arm(cohort)
+    unfitted: list[NotFitted] = []
     for task in asked:
-        parts.append(answer_outcome(study, task, say))
+        try:
+            parts.append(answer_outcome(study, task, say))
+        except NotFitted as fault:
+            unfitted.append(fault)
+            parts.append(barred(task, fault))
         found |= sensitive(study, task, parts[-1].answers, unseen=unseen, say=say, wanted=wanted)
+    if len(unfitted) == len(asked):
+        raise unfitted[0]
     answers = tuple(answer for part in parts for answer in part.answers)
     whole = whole_of(study, cohort, asked)
     found |= sensitive(study, whole, answers, unseen=unseen, say=say, wanted=wanted, about=WHOLE)
     return Analysed(tuple(parts), found, flow)
 
 
-def tasks(study: Study, cohort: Cohort) -> tuple[list[Task], Flow]:
+def barred(task: Task, fault: NotFitted) -> Answered:
+    """Return that no leaf may answer of one outcome, as a working model cannot be fitted."""
+    terms = tuple(term for term in task.terms if term.target.causal)
+    rule = Broken("score", guard.POSITIVITY, float("nan"), float("nan"), str(fault))
+    return Answered((), (Refusal(terms, (rule,), ""),))
+
+
+def tasks(study: Study, cohort: Cohort, drawn: Drawn | None = None) -> tuple[list[Task], Flow]:
     """Return the task of each outcome, and the flow with the children who had none."""
-    flow, kept, found = cohort.flow, Kept(study, cohort), []
+    flow, kept, found = cohort.flow, Kept(study, cohort, drawn), []
     for outcome in study.outcomes:
         task, flow = kept.task(outcome.name, flow)
         found.append(task)
@@ -121,8 +141,8 @@ class Kept:
     Where the study has a model of who was seen, every child stays, and leaves weigh those seen.
     """
 
-    def __init__(self, study: Study, cohort: Cohort) -> None:
-        self._study, self._cohort = study, cohort
+    def __init__(self, study: Study, cohort: Cohort, drawn: Drawn | None = None) -> None:
+        self._study, self._cohort, self._drawn = study, cohort, drawn
         self._by_mask: dict[bytes, Task] = {}
 
     def task(self, outcome: str, flow: Flow) -> tuple[Task, Flow]:
@@ -137,7 +157,7 @@ class Kept:
             mask = np.ones(self._cohort.n, dtype=bool)
         key = hashlib.sha256(np.packbits(mask).tobytes()).digest()
         if key not in self._by_mask:
-            whole = Task(self._cohort, (), analysis_of(self._study))
+            whole = Task(self._cohort, (), analysis_of(self._study), drawn=self._drawn)
             self._by_mask[key] = whole if mask.all() else part_of(whole, mask)
         terms = groups.asked(self._study, self._cohort, outcome)
         return replace(self._by_mask[key], terms=terms), flow

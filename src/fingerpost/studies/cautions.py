@@ -13,10 +13,17 @@ from fingerpost.core.cohort import Cohort
 from fingerpost.core.estimand import Term
 from fingerpost.core.study import Study
 from fingerpost.kernels.clusters import recode, sum_by
+from fingerpost.studies import earlier, plan
 from fingerpost.studies.weights import indicators
 
 Array = NDArray[np.float64]
 UNLIKELY = 0.001  # of a draw as it was declared, over all covariates together
+COMPETING = 0.05  # share of an arm that left before the horizon, from which it is told
+LEFT = (
+    "{shares} left without the event before {when}: if death or another event ended it, after "
+    "which this one cannot happen, the answer is of a world without such endings, and fewer than "
+    "it says have the event here"
+)
 FEWEST = 10  # units of an arm, fewer of which tell nothing of how they were drawn
 UNDECLARED = (
     "every {level} holds one arm only, and variance is taken by child: errors are as if children "
@@ -44,9 +51,34 @@ def cautions(study: Study, task: Task, term: Term) -> Iterator[str]:
         if found is not None:
             name, p = found
             yield UNEVEN.format(name=name, p="< 0.0001" if p < 1e-4 else f"= {p:.4f}")
+    before = earlier.caution(task.cohort, tuple(arm for arm, _ in term.contrast))
+    if before:
+        yield before
+    gone = left_before(task.cohort, term)
+    if any(share > COMPETING for _, share in gone):
+        shares = " and ".join(f"{100 * share:.0f}% of arm {arm}" for arm, share in gone)
+        unit = plan.spec_of(study, term.outcome).measure.measured_in
+        yield LEFT.format(when=f"{term.horizon:g} {unit}".strip(), shares=shares)
     column = (term.subgroup or "").partition(" = ")[0]
     if column and study.linked is None and column not in study.given:
         yield MADE_LATER.format(name=column)
+
+
+def left_before(cohort: Cohort, term: Term) -> list[tuple[str, float]]:
+    """Return, of a time to an event with a horizon, the share of each arm that left before it
+    without the event; nothing for other outcomes. Records do not say whether leaving lost sight of
+    a child or ended what could happen to it.
+    """
+    outcome = cohort.outcomes[term.outcome]
+    if outcome.kind != "time" or term.horizon is None or outcome.event is None:
+        return []
+    left = ~outcome.event & (outcome.value < term.horizon)
+    found = []
+    for arm, _ in term.contrast:
+        own = cohort.arm == cohort.arms.index(arm)
+        if own.any():
+            found.append((arm, float(left[own].mean())))
+    return found
 
 
 def undeclared(task: Task) -> str:

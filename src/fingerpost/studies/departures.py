@@ -45,7 +45,7 @@ def tables(cohort: Cohort) -> tuple[Table, ...]:
     return (
         Table(
             "departures",
-            "Departures from the strategies, term by term",
+            "Departures from the strategies, term by term (copies of children)",
             tuple(name for name, _ in COLUMNS),
             tuple(kind for _, kind in COLUMNS),
             tuple(rows),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from textwrap import fill
 
 from fingerpost.cohorts.linked.flatten import covariates
 from fingerpost.core import protocol as words
 from fingerpost.core.flow import Flow
+from fingerpost.core.leaves import SEEN, RecordsMeasure, load
 from fingerpost.core.protocols import protocol_of
 from fingerpost.core.study import Study
 from fingerpost.core.table import Table
@@ -26,17 +28,31 @@ def describe(study: Study) -> str:
     study = spelt(study)
     lines += [entry(label, text) for label, text in in_short(study)]
     table = words.protocol(study)
-    lines += ["", table.title, *target_trial(table), *read_from(study)]
+    lines += ["", table.title, *target_trial(table), *seen_in(study), *read_from(study)]
     return "\n".join(lines) + "\n"
 
 
-def counted(flow: Flow) -> str:
-    """Return a flow as lines: each step with how many left, then the children of each arm."""
+def counted(
+    flow: Flow,
+    *,
+    before: Iterable[tuple[str, int, float | None]] = (),
+    unknown: Iterable[str] = (),
+) -> str:
+    """Return a flow as lines: each step with how many left, then the children of each arm.
+
+    before: arm, its children who had been provided for in an earlier school year, and the median
+    years before time zero in which that began. unknown: what covariates cannot say of some births.
+    """
     lines = ["", "Who is studied, counted", entry("  Start", f"{flow.start:,} {flow.counts}")]
     for step in flow.steps:
         left = f"{step.left:,} left, {step.remaining:,} stayed"
         lines.append(entry("", f"{step.reason}: {left}"))
     lines += [entry("  Arm", f"{arm}: {count:,}") for arm, count in flow.arms]
+    for arm, count, years in before:
+        since = "" if years is None else f", for {years:.1f} years (median)"
+        words = f"{arm}: {count:,} provided for in an earlier school year{since}"
+        lines.append(entry("  Before", words))
+    lines += [entry("  Unknown", words) for words in unknown]
     return "\n".join(lines) + "\n"
 
 
@@ -49,6 +65,20 @@ def read_from(study: Study) -> list[str]:
         place = one.table or "child and school_census"
         lines.append(entry("", f"{one.name}: {one.words or one.label} (table {place})"))
     return lines
+
+
+def seen_in(study: Study) -> list[str]:
+    """Return where each outcome of linked records is seen, and what ends the time in which it
+    would be; nothing for a study of one table.
+    """
+    if study.linked is None:
+        return []
+    lines = ["", "Outcomes, and what ends the time in which they would be seen"]
+    for spec in study.outcomes:
+        leaf = load("outcomes", spec.name, kind=RecordsMeasure)
+        lines.append(entry("", f"{spec.name}: {leaf.seen}; ended by {SEEN[leaf.seen]}"))
+    words = "also by the end of the records: children whose window they do not hold leave, counted"
+    return [*lines, entry("", words)]
 
 
 def entry(label: str, text: str) -> str:

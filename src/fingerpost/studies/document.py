@@ -18,6 +18,7 @@ from fingerpost.studies.language.form import REQUIRED, Document
 from fingerpost.studies.language.resolve import resolve
 from fingerpost.studies.language.rollouts import REQUIRED_ROLLOUT
 from fingerpost.studies.language.tree import Block, read_tree
+from fingerpost.studies.language.trials import REQUIRED_TRIAL
 
 SCHEMA_ID = "https://json-schema.org/draft/2020-12/schema"
 KINDS = ("observed", "randomised")
@@ -119,6 +120,7 @@ def schema() -> dict[str, Any]:
             {"required": list(REQUIRED)},
             {"required": ["kind", *REQUIRED_ACCESS]},
             {"required": list(REQUIRED_ROLLOUT)},
+            {"required": list(REQUIRED_TRIAL)},
         ],
     }
 

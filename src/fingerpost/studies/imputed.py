@@ -16,6 +16,7 @@ from fingerpost.cohorts.imputing import Plan
 from fingerpost.cohorts.table import Built, imputes
 from fingerpost.core.answer import Answer
 from fingerpost.core.cohort import Cohort
+from fingerpost.core.drawn import Drawn
 from fingerpost.core.errors import Malformed
 from fingerpost.core.estimate import Estimate, Matrix
 from fingerpost.core.leaves import Sensitivity
@@ -23,7 +24,8 @@ from fingerpost.core.seeds import stream
 from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
 from fingerpost.core.tells import Tells
-from fingerpost.kernels import chained
+from fingerpost.core.words import listing
+from fingerpost.kernels import chained_layout
 from fingerpost.studies.analysing import (
     WHOLE,
     Analysed,
@@ -39,10 +41,11 @@ from fingerpost.studies.pooling import pooled_answers, pooled_part, slim
 
 Array = NDArray[np.float64]
 Say = Callable[[str], None]
-PRECISION, CONVERGENCE, MODELS = (
+PRECISION, CONVERGENCE, MODELS, SHARES = (
     "imputation_precision",
     "imputation_convergence",
     "imputation",
+    "imputed",
 )
 DRIFT = 0.001  # chance that settled copies are said to drift
 MOST_ERROR = 0.10  # Monte Carlo error, as a share of the standard error
@@ -52,10 +55,10 @@ AT_RANDOM = (
     "tells nothing of the value"
 )
 MODEL_WORDS = {
-    chained.LINEAR: "normal regression",
-    chained.MATCHING: "predictive mean matching",
-    chained.LOGIT: "logit",
-    chained.MULTINOMIAL: "multinomial logit",
+    chained_layout.LINEAR: "normal regression",
+    chained_layout.MATCHING: "predictive mean matching",
+    chained_layout.LOGIT: "logit",
+    chained_layout.MULTINOMIAL: "multinomial logit",
 }
 
 
@@ -78,10 +81,23 @@ def planned(study: Study, built: Built) -> Plan | None:
         holes=built.holes,
         outcomes=[spec.name for spec in study.outcomes if imputes(study, spec)],
         cluster=study.cluster,
+        modifiers=modifiers(study),
     )
 
 
-def over_copies(study: Study, plan: Plan, *, say: Say) -> Analysed:
+def modifiers(study: Study) -> tuple[str, ...]:
+    """Return the covariates by which the study lets effects differ, the most important first: those
+    by which it asks of subgroups, those that its outcome model has products with the arm of and,
+    where it has a model an arm, all that this holds, in the order written.
+    """
+    models = study.models
+    terms = models.outcome
+    held = study.given if terms is None else tuple(name for term in terms for name in term.names)
+    named = (*study.estimand.subgroups, *models.interactions, *(held if models.by_arm else ()))
+    return tuple(dict.fromkeys(named))
+
+
+def over_copies(study: Study, plan: Plan, *, say: Say, drawn: Drawn | None = None) -> Analysed:
     """Return what a study gives over its imputed copies, pooled.
 
     Analyses that need the pooled answers alone, or every copy at once, are run once.
@@ -95,7 +111,7 @@ def over_copies(study: Study, plan: Plan, *, say: Say) -> Analysed:
         say(f"copy {number} of {count}: imputing and analysing")
         generator = stream(study.name, f"imputation {number}", seed=study.seed)
         cohort, path = imputing.copy(plan, number=number, generator=generator)
-        one = analysed(study, cohort, say=_quiet, wanted=_in_each)
+        one = analysed(study, cohort, say=_quiet, wanted=_in_each, drawn=drawn)
         copies.append(cohort)
         together.append(tuple(joints(part.answers) for part in one.parts))
         found.append(_slimmed(one))
@@ -149,6 +165,7 @@ def _pooled(
     answers |= _run_once(study, pooled, tuple(copies))
     order = sorted(answers, key=lambda key: _place(study, key))
     tables = (
+        shares_table(plan),
         models_table(plan, means),
         precision_table(pooled, plan.asked.copies),
         convergence_table(plan, means),
@@ -213,6 +230,37 @@ def told(tables: tuple[Table, ...], study: Study) -> tuple[Table, ...]:
     )
 
 
+def shares_table(plan: Plan) -> Table:
+    """Return of how many children of each arm each variable was imputed.
+
+    All arms of a variable are shown or none: of a total that other tables hold, the arms shown
+    would tell that of the one that is not.
+    """
+    cohort, rows, counts = plan.cohort, list[tuple[Cell, ...]](), list[int]()
+    whole = np.bincount(cohort.arm, minlength=len(cohort.arms))
+    for one in plan.equations.variables:
+        missing = np.bincount(cohort.arm[one.missing], minlength=len(cohort.arms))
+        few = int(np.minimum(missing, whole - missing).min())
+        for arm, gone, n in zip(cohort.arms, missing, whole, strict=True):
+            labels = (_name(plan, one.name), _role(plan, one.name), arm)
+            rows.append((*labels, int(n), int(gone), float(gone / n)))
+            counts.append(few)
+    return Table(
+        SHARES,
+        "How much was imputed, by arm",
+        ("variable", "role", "arm", "children", "imputed", "share"),
+        # `imputed` is a number, not a count, so that it goes where its row may not be told.
+        ("label", "label", "label", "count", "number", "share"),
+        tuple(rows),
+        counts=tuple(counts),
+        context="children: of the arm. imputed: those of them without the value, which was drawn "
+        "in every copy. share: imputed of children.",
+        note="The more is imputed, and the more unlike the arms are in it, the more of the answer "
+        f"rests on the imputation models; {PROBE} asks how unlike the rest the unseen would have "
+        "to be to change it.",
+    )
+
+
 def models_table(plan: Plan, means: Array) -> Table:
     """Return how each variable was imputed, what was drawn beside what was recorded, and whether
     the copies had come to differ by chance alone.
@@ -222,7 +270,7 @@ def models_table(plan: Plan, means: Array) -> Table:
     for at, one in enumerate(plan.equations.variables):
         missing = int(one.missing.sum())
         name = _name(plan, one.name)
-        matched = one.model == chained.MATCHING
+        matched = one.model == chained_layout.MATCHING
         rows.append(
             (
                 name,
@@ -252,9 +300,9 @@ def models_table(plan: Plan, means: Array) -> Table:
         counts=tuple(counts),
         context=f"{plan.asked.copies} copies of {plan.cohort.n:,} children, each after "
         f"{plan.asked.cycles} cycles. Every model holds all other covariates, all outcomes and the "
-        "arm; a model with a level for each cluster says so. recorded, imputed: means as the "
-        "models see them, of a count the logarithm of one more than its rate, of a category the "
-        "share of one level. r_hat: near 1 where the "
+        f"arm; a model with a level for each cluster says so. {_products(plan)}recorded, imputed: "
+        "means as the models see them, of a count the logarithm of one more than its rate, of a "
+        "category the share of one level. r_hat: near 1 where the "
         "cycles of a copy range as widely as the copies do. settled: whether the copies no longer "
         "moved, all together, in the second half of the cycles.",
     )
@@ -274,9 +322,23 @@ def _within(plan: Plan) -> str:
     return "each arm on its own" if plan.equations.by_arm else "arms together"
 
 
+def _products(plan: Plan) -> str:
+    """Return which effects may differ by what where arms share models; empty where they do not."""
+    if plan.equations.by_arm:
+        return ""
+    held = " and ".join(part for part in ("the outcomes", listing(plan.crossed)) if part)
+    left = ""
+    if plan.uncrossed:
+        left = (
+            f"; the smallest arm is too small for products with {listing(plan.uncrossed)}, so that "
+            "effects that differ by these are drawn in towards one"
+        )
+    return f"Where arms are together, models hold products of the arm with {held}{left}. "
+
+
 def _clustered(plan: Plan, model: str) -> str:
     """Return that a model holds the clusters; one of three or more categories never does."""
-    if not plan.clustered or model == chained.MULTINOMIAL:
+    if not plan.clustered or model == chained_layout.MULTINOMIAL:
         return ""
     return f", a level for each {plan.clustered}"
 

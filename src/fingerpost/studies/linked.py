@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fingerpost.cohorts.linked.flatten import Flat, Store, flatten
 from fingerpost.cohorts.table import TableRecords
 from fingerpost.core.course import Course
@@ -23,20 +26,26 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, eq=False, slots=True)
 class OneTable:
     """A study and the one table that it is run on. flow: of how the table came to be. course: of
-    its rows, where strategies are sustained over time.
+    its rows, where strategies are sustained over time. provided: (n,) of its rows, as in a cohort.
     """
 
     study: Study
     records: TableRecords
     flow: Flow | None = None
     course: Course | None = None
+    provided: NDArray[np.float64] | None = None
 
     def told(self, cohort: Cohort) -> Flow:
         """Return the flow from the records to a cohort built from the table."""
         if self.flow is None:
             return cohort.flow
-        steps = (*self.flow.steps, *cohort.flow.steps)
-        return Flow(self.flow.start, steps, cohort.flow.arms, self.flow.counts)
+        # Where children are copied, whoever lacks a covariate leaves with every copy.
+        many = len(cohort.arms) if self.flow.copied else 1
+        later = (
+            replace(step, left=step.left // many, remaining=step.remaining // many)
+            for step in cohort.flow.steps
+        )
+        return replace(self.flow, steps=(*self.flow.steps, *later), arms=cohort.flow.arms)
 
 
 def one_table(study: Study, records: TableRecords | Store) -> OneTable:
@@ -53,7 +62,7 @@ def one_table(study: Study, records: TableRecords | Store) -> OneTable:
             "support: SEN Support}."
         )
     found: Flat = flatten(replace(study, roles=roles(study, study.given)), records)
-    return OneTable(found.study, found.records, found.flow, found.course)
+    return OneTable(found.study, found.records, found.flow, found.course, found.provided)
 
 
 def spelt(study: Study) -> Study:

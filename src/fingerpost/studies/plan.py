@@ -9,7 +9,7 @@ from fingerpost.core import leaves
 from fingerpost.core.assignment import Randomised
 from fingerpost.core.errors import NotAnswerable, UsageError, listed, nearest
 from fingerpost.core.estimand import OWN_TARGETS, Target, Term
-from fingerpost.core.leaves import Estimator, Sensitivity
+from fingerpost.core.leaves import Design, Estimator, Sensitivity
 from fingerpost.core.study import OutcomeSpec, SensitivitySpec, Study
 from fingerpost.studies.option_columns import column_faults
 
@@ -72,7 +72,8 @@ def answers(leaf: Estimator, study: Study, terms: Iterable[Term]) -> tuple[Term,
     """
     terms = tuple(terms)
     targets = leaf.targets
-    if study.assignment.randomised and any(t.target.kind in leaf.randomised for t in terms):
+    even = study.assignment.randomised and (leaf.strata or not study.assignment.strata)
+    if even and any(t.target.kind in leaf.randomised for t in terms):
         targets = leaf.randomised
     able = [term for term in terms if _takes(leaf, study, term)]
     found = [term for term in able if term.target.kind in targets and _trims(leaf, term)]
@@ -168,17 +169,31 @@ def _draw_faults(study: Study) -> list[str]:
     if study.rollout is not None:
         return []
     faults = []
-    if isinstance(study.assignment, Randomised) and study.assignment.design != SIMPLE:
+    own = study.assignment
+    if isinstance(own, Randomised) and own.design != SIMPLE and not of_trials(own.design):
         faults.append(
-            f'assignment.randomised.design: "{study.assignment.design}" is not analysed here; '
-            f"only {SIMPLE} is."
+            f'assignment.randomised.design: "{own.design}" is not analysed here: it is no design '
+            "of trials (`fingerpost leaves designs` lists them)."
         )
-    if study.assignment.strata:
+    bare = [name for name in own.strata if name not in study.given]
+    across = [
+        name
+        for name, leaf in estimators(study).items()
+        if not leaf.strata and leaf.guard != "exempt" and bare and study.all_but is None
+    ]
+    if across:
         faults.append(
-            f"assignment.randomised.strata: a draw within {listed(study.assignment.strata)} is not "
-            f"a {SIMPLE} one, and is not analysed here: arms may differ in who was drawn."
+            f"assignment.randomised.strata: {listed(across)} would compare across {listed(bare)}, "
+            "among which shares of the arms may differ. Name the strata among given, or ask "
+            "by_stratum."
         )
     return faults
+
+
+def of_trials(design: str) -> bool:
+    """Return whether a design is one of trials."""
+    known = design in leaves.names("designs")
+    return known and leaves.load("designs", design, kind=Design).procedure is not None
 
 
 def _primary_faults(study: Study) -> list[str]:
@@ -293,6 +308,11 @@ def _leaf_faults(study: Study, name: str, leaf: Estimator, terms: tuple[Term, ..
         faults.append(
             f"estimators: {name} does not answer of strategies sustained over time; "
             f"{listed(can)} can."
+        )
+    if leaf.drawn and leaf.takes == "cohort" and not study.assignment.randomised:
+        faults.append(
+            f"estimators: {name} leans on a draw, and nothing was drawn here. Leave it out, or "
+            "write assignment: {randomised: …} if arms were drawn."
         )
     if leaf.levels == "2" and levels > 2:
         can = able(lambda other: other.levels != "2")

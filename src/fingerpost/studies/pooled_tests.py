@@ -20,6 +20,7 @@ from fingerpost.core.estimate import Estimate, Influence
 from fingerpost.core.inference import joint_covariance
 from fingerpost.core.study import Study
 from fingerpost.core.table import Table
+from fingerpost.studies import subgroup_pooling
 from fingerpost.studies.answering import Answered
 from fingerpost.studies.several import (
     Held,
@@ -31,7 +32,7 @@ from fingerpost.studies.several import (
 )
 
 Array = NDArray[np.float64]
-AGAIN = ("subgroup_differences", "joint")
+AGAIN = ("subgroup_differences", subgroup_pooling.NAME, "joint")
 NOTE = "Over {copies} imputed copies: tests are D1 of Li, Raghunathan and Rubin (1991)."
 
 
@@ -80,6 +81,7 @@ def retested(study: Study, part: Answered, copies: Sequence[Joints]) -> Answered
 
     made = {
         "subgroup_differences": differences(held, test=test),
+        subgroup_pooling.NAME: subgroup_pooling.pooled(held, level=study.level),
         "joint": jointly(study, held, test=test),
     }
     tables = (made.get(table.name, table) for table in part.tables)

@@ -52,6 +52,8 @@ def population_words(linked: Linked) -> str:
         parts = [joined, f"in a {kind} school at {at} and not yet provided for"]
     else:
         parts = [joined, f"in a {kind} school at {at}"]
+    if linked.new_users and not linked.zero.repeated:
+        parts.append("without recorded provision in any earlier school year")
     if linked.concern:
         parts.append("with a concern raised by then")
     return ", ".join(parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from pathlib import Path
 
 import fingerpost
@@ -35,6 +36,7 @@ def provenance(study: Study, registered: str, *, records: TableRecords) -> Prove
     )
 
 
+@cache
 def code_digest() -> str:
     """Return the SHA-256 of the package's own source files, in order of path."""
     root = Path(fingerpost.__file__).resolve().parent

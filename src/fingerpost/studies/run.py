@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from fingerpost.cohorts.linked.flatten import Store
 from fingerpost.cohorts.table import Built, TableRecords, build, members
 from fingerpost.core.agreement import Agreement
-from fingerpost.core.allocation import Allocation, Permutations
 from fingerpost.core.answer import Answer
 from fingerpost.core.cohort import Cohort
-from fingerpost.core.errors import Malformed
+from fingerpost.core.drawn import Drawn
+from fingerpost.core.errors import Malformed, UsageError
 from fingerpost.core.estimand import Term
 from fingerpost.core.finding import Finding
 from fingerpost.core.panel import Panel
+from fingerpost.core.refusal import Broken, Refusal
 from fingerpost.core.study import Study
 from fingerpost.core.table import Table
 from fingerpost.kernels.arrays import one_thread
 from fingerpost.kernels.clusters import recode
-from fingerpost.studies import departures, diagnostics, imputed, plan
+from fingerpost.studies import departures, diagnostics, earlier, guard, imputed, plan, recorded
 from fingerpost.studies.access import run as access
 from fingerpost.studies.access.records import read_access
 from fingerpost.studies.analysing import Kept, analysed
@@ -30,6 +32,7 @@ from fingerpost.studies.document import resolve
 from fingerpost.studies.linked import one_table, spelt
 from fingerpost.studies.provenance import provenance
 from fingerpost.studies.rollouts import analysing as rollouts
+from fingerpost.studies.rollouts.as_drawn import as_drawn
 from fingerpost.studies.weights import indicators
 
 __all__ = ["Kept", "run"]
@@ -37,18 +40,31 @@ __all__ = ["Kept", "run"]
 Say = Callable[[str], None]
 
 
-def run(study: Study, records: TableRecords | Store, *, say: Say = lambda words: None) -> Finding:
+def run(
+    study: Study,
+    records: TableRecords | Store,
+    *,
+    draw: Path | None = None,
+    ledger: str | None = None,
+    say: Say = lambda words: None,
+) -> Finding:
     """Return the finding of a study on records.
 
     study: as read from its document. records: from `read_records`, or linked records from
-    `records.store.open_store`. say: told of each step, for
-    progress. Raises NotAnswerable where leaves were asked for what they do not declare, Malformed
-    with every fault of the records, NotFitted where a working model cannot be fitted.
+    `records.store.open_store`. draw: the folder of the draw of a roll-out, which is verified first;
+    ledger: the URL of its ledger, where that does not lie in the folder. say: told of each step,
+    for progress. Raises NotAnswerable where leaves were asked for what they do not declare,
+    Malformed with every fault of the records, NotFitted where a working model cannot be fitted.
     """
     if study.access is not None:
         return access_in(study, records, say=say)
     if study.rollout is not None:
-        return rollout_in(study, records, say=say)
+        drawn = None if draw is None else as_drawn(study, draw, ledger=ledger, say=say)
+        return rollout_in(study, records, say=say, drawn=drawn)
+    if draw is not None:
+        raise UsageError(
+            "draw: a draw is read with the study of its roll-out, which has `rollout`."
+        )
     plan.check(spelt(study))
     say("reading records")
     with one_thread():  # many small products: a second BLAS thread only spins
@@ -73,10 +89,9 @@ def rollout_in(
     records: TableRecords | Store,
     *,
     say: Say,
-    allocation: Allocation | None = None,
-    permutations: Permutations | None = None,
+    drawn: Drawn | None = None,
 ) -> Finding:
-    """Return the finding of a study of a roll-out. allocation, permutations: of its draw."""
+    """Return the finding of a study of a roll-out. drawn: its draw, where a ledger holds it."""
     if not isinstance(records, TableRecords):
         raise Malformed(
             "records: a roll-out is read from one table, a row a unit and period. Name its file: "
@@ -85,9 +100,7 @@ def rollout_in(
     plan.check(study)
     say("reading records")
     with one_thread():
-        found, panel = rollouts.analysed(
-            study, records, allocation=allocation, permutations=permutations, say=say
-        )
+        found, panel = rollouts.analysed(study, records, drawn=drawn, say=say)
     return Finding(
         study,
         tuple(found.answers),
@@ -98,7 +111,10 @@ def rollout_in(
         agreements=agreements(study, tuple(found.answers)),
         flow=replace(found.flow, arms=_begun(panel)),
         members=np.array(panel.units, dtype=np.str_),
-        provenance=provenance(study, study.digest(), records=records),
+        provenance=replace(
+            provenance(study, study.digest(), records=records),
+            draw=None if drawn is None else drawn.source,
+        ),
         leaves=described(study),
     )
 
@@ -109,45 +125,74 @@ def _begun(panel: Panel) -> tuple[tuple[str, int], ...]:
     return tuple(zip(panel.arms, (len(panel.units) - began, began), strict=True))
 
 
-def found_in(study: Study, records: TableRecords | Store, *, say: Say) -> Finding:
-    """Return the finding of a study whose leaves have been checked."""
+def found_in(
+    study: Study, records: TableRecords | Store, *, say: Say, drawn: Drawn | None = None
+) -> Finding:
+    """Return the finding of a study whose leaves have been checked. drawn: the draw of its arms, of
+    children by the name that `records.unit` gives them.
+    """
     # The digest is of the study as written: filling missing covariates adds flags to `given`.
     registered = study.digest()
     table = one_table(spelt(study), records)
-    built = build(resolve(table.study, table.records.columns), table.records)
+    followed = None if table.course is None else table.course.followed
+    own = resolve(table.study, table.records.columns)
+    built = build(own, table.records, followed=followed)
     course = None if table.course is None else table.course.take(built.rows)
-    told = replace(built.cohort, flow=table.told(built.cohort), course=course)
+    provided = None if table.provided is None else table.provided[built.rows]
+    flow = table.told(built.cohort)
+    told = replace(built.cohort, flow=flow, course=course, provided=provided)
     built = replace(built, cohort=told)
     study, cohort, records = built.study, built.cohort, table.records
+    whole = study
+    if built.silent:  # of the others, each is answered for itself
+        left = tuple(spec for spec in study.outcomes if spec.name not in built.silent)
+        study = replace(study, outcomes=left)
     check_drawn(study, cohort)
+    if drawn is not None:
+        cohort = replace(cohort, drawn=drawn.places(members(built)))
+        built = replace(built, cohort=cohort)
     drawing = imputed.planned(study, built)
     common = _common_tables(built)
     if drawing is None:
         if study.imputation is not None:
             say("nothing is missing that could be imputed: the records are analysed as they are")
-        found = analysed(study, cohort, say=say)
+        found = analysed(study, cohort, say=say, drawn=drawn)
     else:
-        found = imputed.over_copies(study, drawing, say=say)
+        found = imputed.over_copies(study, drawing, say=say, drawn=drawn)
         common = imputed.told(common, study)
+    refused = (refusal for part in found.parts for refusal in part.refusals)
     return Finding(
-        study,
+        whole,
         found.answers,
-        refusals=tuple(refusal for part in found.parts for refusal in part.refusals),
+        refusals=(*refused, *silent(whole, built.silent)),
         tables=(*common, *(table for part in found.parts for table in part.tables), *found.tables),
-        sensitivity=tuple(found.sensitivity.values()),
+        sensitivity=tuple(
+            replace(answer, about=outcome) for (outcome, _), answer in found.sensitivity.items()
+        ),
         primary=plan.primary(study),
         agreements=agreements(study, found.answers),
         flow=replace(found.flow, arms=_by_arm(cohort)),
         members=members(built),
-        provenance=provenance(study, registered, records=records),
+        provenance=replace(
+            provenance(study, registered, records=records),
+            draw=None if drawn is None else drawn.source,
+        ),
         whom={term: whom for part in found.parts for term, whom in part.whom.items()},
         leaves=described(study),
     )
 
 
+def silent(study: Study, why: Mapping[str, str]) -> Iterator[Refusal]:
+    """Yield the refusal of every outcome of which the records tell nothing."""
+    for name, words in why.items():
+        terms = tuple(term for term in plan.asked(study, name) if term.target.causal)
+        rule = Broken("outcome", guard.SUPPORT, float("nan"), float("nan"), words)
+        yield Refusal(terms, (rule,), "")
+
+
 def check_drawn(study: Study, cohort: Cohort) -> None:
     """Raise Malformed where units that are said to have been drawn hold more than one arm."""
-    unit = study.cluster
+    unit = getattr(study.assignment, "unit", None)
     if not study.assignment.randomised or unit is None:
         return
     codes, units = recode(cohort.cluster_codes(unit))
@@ -173,6 +218,8 @@ def _common_tables(built: Built) -> tuple[Table, ...]:
         diagnostics.baseline(cohort, indicators(cohort, study.given)),
         diagnostics.outcomes(cohort),
         *departures.tables(cohort),
+        *earlier.tables(cohort),
+        *recorded.tables(study, cohort),
         built.missing,
         diagnostics.assumptions(plan.estimators(study)),
     )

@@ -26,6 +26,7 @@ from fingerpost.core.tells import Tells
 from fingerpost.studies.groups import column_of
 from fingerpost.studies.guard import REFUSE, WARN
 from fingerpost.studies.judging import Judgement
+from fingerpost.studies.subgroup_pooling import pooled, smallest
 
 Array = NDArray[np.float64]
 Held = tuple[str, Estimate]  # a leaf's name, and its estimate of one term
@@ -41,7 +42,8 @@ def tables(
     only those tables that have rows.
     """
     held = each_term(answers)
-    found = (support(judged), differences(held), jointly(study, held))
+    within = pooled(held, level=study.level)
+    found = (support(judged), differences(held), within, jointly(study, held))
     return tuple(table for table in found if table is not None)
 
 
@@ -241,11 +243,3 @@ def fewest_clusters(own: Sequence[Estimate]) -> int | None:
         and one.spread.level != "child"
     ]
     return min(found) if found else None
-
-
-def smallest(estimate: Estimate) -> int:
-    """Return the fewest children of an arm that its contrast compares."""
-    if estimate.arm_n is None:
-        return 0 if estimate.n is None else int(estimate.n[0])
-    compared = [estimate.arms.index(name) for name, _ in estimate.terms[0].contrast]
-    return int(min(estimate.arm_n[0][at] for at in compared))

@@ -26,7 +26,8 @@ from suites.worlds import SQUARES, World, task, term  # noqa: E402
 
 SMALL = Part(SETTINGS[1], "school")  # one leaf, quick
 # Strategies over time have worlds, and a table, of their own: benchmarks/time_varying_coverage.py.
-APART = {"time_varying"}
+# Leaves that lean on a draw: benchmarks/trial_designs.py and benchmarks/trial_runs.py.
+APART = {"time_varying"} | {name for name, leaf in LEAVES.items() if leaf.drawn}
 
 
 @pytest.fixture(autouse=True)

@@ -29,7 +29,7 @@ from benchmarks.rollout_returns import (
 def test_every_draw_that_was_possible_takes_its_turn():
     study = read_study(PLAN)
     frozen = freeze(study, PLAN.parent)
-    plan = {**frozen.plan, "candidates": 1000, "accept_millionths": 400_000}
+    plan = {**frozen.plan, "candidates": 4000, "accept_millionths": 400_000}
     drawn = replay(Frozen(plan, frozen.register, frozen.columns), bytes(32))
     made = drawn.shape.draws
     assert 50 < made <= REPLAYED

@@ -92,7 +92,7 @@ def test_exit_codes_are_in_the_help():
 # ----------------------------------------------------------------------------------- leaves
 def test_leaves_alone_has_a_line_for_each():
     shown = run("leaves").stdout
-    for room in ("estimators", "sensitivity", "engines"):
+    for room in ("estimators", "sensitivity", "designs", "engines"):
         for name in names(room):
             assert len(re.findall(rf"^{name} .*\w", shown, re.MULTILINE)) == 1
     assert re.search(r"^overlap .*Overlap weighting .*overlap", shown, re.MULTILINE)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from fingerpost.cli._faults import BUG, FAULT, STOPPED, Faults
+from fingerpost.cli._faults import BUG, FAULT, STOPPED, Faults, told
 from fingerpost.core.errors import Malformed, NotAnswerable, Undisclosable
 from fingerpost.core.table import Table
 
@@ -121,3 +122,16 @@ def test_a_bug_inside_a_command_ends_with_its_code(tmp_path: Path):
     )
     assert debug.returncode == BUG
     assert "Traceback" in debug.stderr
+
+
+def test_faults_beyond_the_twentieth_are_counted():
+    lines, code = told(Malformed([f"key {at} is none" for at in range(10_000)]))
+    assert code == FAULT and len(lines) == 21
+    assert lines[19] == "key 19 is none" and lines[20].startswith("… and 9,980 more.")
+    assert len(told(Malformed([f"key {at}" for at in range(20)]))[0]) == 20
+
+
+def test_a_fault_of_the_disk_is_told_in_the_systems_words():
+    error = OSError(errno.ENOSPC, "Error writing bytes to file. Detail: [errno 28] (in io.cc)")
+    (line,), code = told(error)
+    assert code == FAULT and line.startswith("No space left on device. Check the path")

@@ -106,8 +106,17 @@ def test_from_a_freeze_to_an_answer(place, tmp_path):
 
 
 def test_what_happened_is_noted_and_the_rest_is_drawn_anew(place):
-    done = rollout("note", place / "d", "slipped", "--unit", "A00", "--period", "3")
-    assert done.exit_code == 0 and "slipped: A00, 3." in words(done)
+    rows = (place / "d" / "allocation.csv").read_text(encoding="utf-8").splitlines()
+    unit = next(row.split(",")[0] for row in rows if ",first," in row)
+    done = rollout("note", place / "d", "slipped", "--unit", unit, "--period", "3")
+    assert done.exit_code == 0 and f"slipped: {unit}, 3." in words(done)
+    number = words(done).split("Ledger ")[1].split(":")[0]
+    done = rollout("note", place / "d", "corrected", "--entry", number, "--why", "another area")
+    assert done.exit_code == 0 and f"entry {number} counts no more. another area" in words(done)
+    assert rollout("note", place / "d", "corrected", "--entry", number).exit_code == 2
+    assert rollout("note", place / "d", "started", "--unit", unit).exit_code == 2
+    done = rollout("verify", place / "c")
+    assert done.exit_code == 0 and "26 units, 4 periods, 1 files" in words(done)
     assert rollout("verify", place / "d", "-q").exit_code == 0
     assert rollout("note", place / "d", "gone", "--unit", "A00", "--period", "3").exit_code == 2
     cut = {

@@ -149,6 +149,7 @@ def test_a_planted_fall_is_found_where_the_draw_planted_it(quick) -> None:
     output = answered(study, choices, base=made, say=lambda words: None)
     (answer,) = output.results
     assert abs(answer.value + 0.1) < 3 * answer.se and answer.hi < 0
+    assert _reform.with_truth(output).truth == ((answer.term, -0.1),)
 
 
 def test_the_real_panel_is_found_and_complete(monkeypatch) -> None:

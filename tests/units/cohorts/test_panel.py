@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 
 from fingerpost.cohorts.panel import complete, read_panel
+from fingerpost.cohorts.periods import start_of, with_gaps
 from fingerpost.cohorts.reading import read_records
 from fingerpost.core.allocation import Allocation
 from fingerpost.core.assignment import Randomised
+from fingerpost.core.drawn import Drawn
 from fingerpost.core.errors import Malformed
 from fingerpost.core.rollout import Rollout, Starts, Wave
 from fingerpost.core.study import OutcomeSpec, Records, Study, TableSource
+from fingerpost.kernels.within_cells import within_cells
 
 RECORDS = Records((TableSource("panel.csv"),), unit="area")
 STUDY = Study(
@@ -64,7 +67,7 @@ def test_order_of_rows_and_engine_change_nothing(tmp_path: Path) -> None:
 
 
 def test_several_rows_of_a_cell_are_summed_and_children_weigh_them(tmp_path: Path) -> None:
-    more = ROWS + "A,2020,2021,4,north,30\n"
+    more = ROWS + "A,2020,2021,4,north,30\nB,2020,never,2,south,10\n"
     own = panel_of(tmp_path, more).panel.outcomes["y"]
     assert (own.count[0, 0], own.total[0, 0], own.squares[0, 0]) == (2, 5, 17)
     weighed = replace(STUDY, rollout=replace(STUDY.rollout, children="size"))
@@ -78,13 +81,45 @@ def test_a_unit_not_recorded_in_every_period_leaves_that_outcome_alone(tmp_path:
     assert (whole.units, left) == (("A", "C"), 1)
 
 
-def test_a_period_without_any_record_goes_and_what_began_in_it_is_seen_next(tmp_path: Path) -> None:
+def test_a_period_without_any_record_keeps_its_place_named_or_told_by_years(tmp_path: Path) -> None:
     lines = [line if ",2021," not in line[:7] else "" for line in ROWS.splitlines()]
     text = "\n".join(line for line in lines if line) + "\n"
     named = replace(STUDY, rollout=replace(STUDY.rollout, periods=("2020", "2021", "2022")))
     whole, _ = complete(panel_of(tmp_path, text, named).panel, "y")
-    assert whole.periods == ("2020", "2022")
-    assert whole.adopted.tolist() == [1, 1]
+    assert whole.periods == ("2020", "2021", "2022")
+    assert whole.adopted.tolist() == [1, 2]  # of those begun in the year that nobody saw 2022 is 1
+    assert whole.told("y").tolist() == [True, False, True]
+    # Years need no naming: the step that most of them keep tells which is missing.
+    head = ROWS.splitlines()[0]
+    rows = [
+        f"{unit},{year},{begins},{year},south,10"
+        for unit, begins in (("A", 2022), ("B", 2023), ("C", "never"))
+        for year in (2019, 2020, 2021, 2023, 2024)
+    ]
+    years, left = complete(panel_of(tmp_path, "\n".join([head, *rows]) + "\n").panel, "y")
+    assert years.periods == ("2019", "2020", "2021", "2022", "2023", "2024") and left == 0
+    assert years.adopted.tolist() == [3, 4, -1]
+
+
+@pytest.mark.parametrize(
+    ("found", "whole"),
+    [
+        ("2015-16 2016-17 2018-19", "2015-16 2016-17 2017-18 2018-19"),
+        ("1999/00 2000/01 2002/03", "1999/00 2000/01 2001/02 2002/03"),
+        ("2011-03 2011-06 2011-12", "2011-03 2011-06 2011-09 2011-12"),
+        ("2000 2010 2020", "2000 2010 2020"),
+        ("2014-01-31 2016-01-31", "2014-01-31 2016-01-31"),
+        ("0 1 9999", "0 1 9999"),
+    ],
+)
+def test_periods_between_others_are_told_by_the_step_that_most_keep(found: str, whole: str) -> None:
+    assert with_gaps(tuple(found.split())) == tuple(whole.split())
+
+
+def test_a_start_between_two_years_is_none() -> None:
+    place = {"2007": 0, "2008": 1}
+    assert start_of("2007.5", place, ()) is None and start_of("2006", place, ()) == 0
+    assert start_of("2009", place, ()) == -1 and start_of("2007", {"2006": 0, "2008": 1}, ()) == 1
 
 
 def test_units_that_had_it_from_the_first_period_leave(tmp_path: Path) -> None:
@@ -156,11 +191,50 @@ def test_what_was_drawn_counts_and_records_that_contradict_it_are_a_fault(tmp_pa
     rollout = Rollout(periods=("2020", "2021", "2022"), waves=waves, period="year")
     drawn = replace(STUDY, assignment=Randomised("staggered", unit="area"), rollout=rollout)
     arms = ("first", "second", "late")
-    own = Allocation(("C", "A", "B"), arms, np.array([0, 1, 2]))
-    assert panel_of(tmp_path, study=drawn, allocation=own).panel.adopted.tolist() == [2, -1, 1]
+    begins = ("2021", "2022", "")
+    own = Drawn(Allocation(("C", "A", "B"), arms, np.array([0, 1, 2]), begins=begins))
+    assert panel_of(tmp_path, study=drawn, drawn=own).panel.adopted.tolist() == [2, -1, 1]
     told = replace(drawn, rollout=replace(rollout, adopted="begins", never=("never",)))
     with pytest.raises(Malformed, match="2 of 3 units began, by the records, in another period"):
-        panel_of(tmp_path, study=told, allocation=own)
-    fewer = Allocation(("C", "A"), arms, np.array([0, 1]))
+        panel_of(tmp_path, study=told, drawn=own)
+    fewer = Drawn(Allocation(("C", "A"), arms, np.array([0, 1]), begins=begins))
     with pytest.raises(Malformed, match="1 units of the records are not in the draw"):
-        panel_of(tmp_path, study=drawn, allocation=fewer)
+        panel_of(tmp_path, study=drawn, drawn=fewer)
+
+
+def test_children_are_told_apart_only_where_rows_are_children(tmp_path: Path) -> None:
+    """Children of variance 1 about their school's mean; and rows that are means of 25 of them."""
+    r = np.random.default_rng(4)
+    lines, means = ["area,year,begins,x"], ["area,year,begins,x,n"]
+    for area in "ABCDEFGH":
+        for year in (2020, 2021, 2022):
+            for _ in range(4):
+                school = r.normal(0, 0.2)
+                children = school + r.standard_normal(25)
+                begins = "2021" if area < "E" else "never"
+                lines += [f"{area},{year},{begins},{value}" for value in children]
+                means.append(f"{area},{year},{begins},{children.mean()},25")
+    own = replace(STUDY, outcomes=(OutcomeSpec("x", "x"),))
+    rollout = replace(own.rollout, period="year", adopted="begins", never=("never",))
+    found = []
+    for text, children in ((lines, ""), (means, "n")):
+        study = replace(own, rollout=replace(rollout, children=children))
+        read = panel_of(tmp_path, "\n".join(text) + "\n", study)
+        found.append(within_cells(read.panel.outcomes["x"]))
+    assert found[0] == pytest.approx(1 + 0.2**2, rel=0.05)
+    assert found[1] is None
+
+
+def test_a_start_that_nobody_told_is_not_taken_for_never(tmp_path: Path) -> None:
+    blank = ROWS.replace(",never,", ",,")
+    with pytest.raises(Malformed, match="3 rows have no begins"):
+        panel_of(tmp_path, blank)
+    own = replace(STUDY, rollout=replace(STUDY.rollout, never=("",)))
+    assert panel_of(tmp_path, blank, own).panel.adopted.tolist() == [1, -1, 2]
+
+
+def test_a_few_rows_told_twice_are_a_fault_and_rows_by_the_dozen_are_not(tmp_path: Path) -> None:
+    with pytest.raises(Malformed, match="1 of 9 units and periods hold several rows"):
+        panel_of(tmp_path, ROWS + "A,2020,2021,1,north,10\n")
+    every = ROWS + "".join(f"{line}\n" for line in ROWS.splitlines()[1:])
+    assert panel_of(tmp_path, every).panel.outcomes["y"].count[0].tolist() == [2, 2, 2]

@@ -26,6 +26,7 @@ from fingerpost.core.study import (
     Study,
     TableSource,
 )
+from fingerpost.core.trial import Trial
 
 STUDY = Study("support", "Does support help?")
 # Something other than the default, for every field that has one.
@@ -62,6 +63,7 @@ SAID = {
     "imputation": Imputation(40),
     "people": "adults",
     "rollout": Rollout(periods=("2026", "2027")),
+    "trial": Trial(size=40),
 }
 
 

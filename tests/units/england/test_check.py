@@ -144,11 +144,35 @@ def test_a_faulty_list_of_targets_tells_all_its_faults():
         ("above", 0.0, 29.9, 0.0, "missed", False),
         ("printed", 0.0, 99.0, 0.0, "shown", False),
         ("points", 1.0, float("nan"), float("nan"), "not measured", False),
+        ("points", 1.0, 32.0, 0.51, "met", True),  # held loosely: 1.02 is more than the tolerance
+        ("points", 1.0, 32.1, 0.51, "missed", True),
+        ("percent", 5.0, 99.0, 2.0, "missed", True),
+        ("printed", 0.0, 99.0, 9.0, "shown", False),
     ],
 )
 def test_verdicts(kind, tolerance, achieved, error, verdict, widened):
     row = judge(replace(ONE, kind=kind, tolerance=tolerance), Measured(achieved, error, 10))
     assert (row.verdict, row.widened) == (verdict, widened)
+
+
+def test_what_a_few_children_cannot_tell_is_a_row_and_says_how_many_could():
+    """Of 100 children a share of 30% has an error of 4.58 points: two of them are ± 1 at 8,400."""
+    error = 100 * (0.3 * 0.7 / 100) ** 0.5
+    row = judge(ONE, Measured(30.0, error, 100))
+    assert row.needs == 8_400
+    at_that = judge(ONE, Measured(30.0, 100 * (0.3 * 0.7 / 8_400) ** 0.5, 8_400))
+    assert at_that.verdict == "met"
+    met = judge(ONE, Measured(30.0, 0.1, 100))
+    nobody = judge(ONE, Measured(float("nan"), float("nan"), 0))
+    found = Check((row, met, nobody))
+    assert row.loose and not at_that.loose and not met.loose
+    assert "met, loosely (100; needs 8,400)" in table_rows(found)[0]
+    assert "1 of them are held closely and 1 loosely" in verdict(found)
+    assert found.passed and not Check((nobody,)).passed
+    assert "None of 1" in verdict(Check((nobody,)))
+    told = found.record()
+    assert (told["judged"], told["loosely"], told["not_measured"]) == (2, 1, 1)
+    assert told["targets"][0]["needs"] == 8_400
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+from pathlib import Path
+
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
@@ -43,7 +47,12 @@ def test_children_with_a_cleft_come_besides_unless_others_or_none_are_asked_for(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--children", "0"), "at least 1"),
+        (("--children", "0"), "1 to 20,000,000"),
+        (("--children", "-3"), "1 to 20,000,000"),
+        (("--children", "999999999999"), "11 GB"),
+        (("--children", "5", "--jobs", "0"), "--jobs must be 1 to 64"),
+        (("--children", "5", "--jobs", "-1"), "--jobs must be 1 to 64"),
+        (("--children", "5", "--phenotype-boost", "cleft=30000000"), "1 to 20,000,000"),
         (("--children", "5", "--era", "1999"), "Eras"),
         (("--children", "5", "--scenario", "harms"), 'Did you mean "harm"?'),
         (("--children", "5", "--phenotype-boost", "cleft"), "NAME=N"),
@@ -67,3 +76,28 @@ def test_a_folder_of_other_files_is_left_alone(tmp_path):
     done = run("--children", "300", "--phenotype-boost", "none", "--out", str(tmp_path))
     assert done.exit_code == 2
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+def test_a_disk_that_fills_up_leaves_whole_parts_and_the_same_command_goes_on(
+    tmp_path, monkeypatch
+):
+    words = (*FEW, "--phenotype-boost", "none", "--out")
+    assert run(*words, str(tmp_path / "whole")).exit_code == 0
+    whole = pq.write_table
+    written = []
+
+    def full(rows, path, **options):
+        written.append(path)
+        if len(written) == 4:
+            Path(path).write_bytes(b"half")
+            raise OSError(errno.ENOSPC, "Error writing bytes to file. Detail: [errno 28]")
+        whole(rows, path, **options)
+
+    monkeypatch.setattr(pq, "write_table", full)
+    out = tmp_path / "england"
+    done = run(*words, str(out))
+    assert done.exit_code == 1 and "the disk is full" in done.output, done.output
+    assert read_manifest(out) is None and not list(out.rglob("*.tmp"))
+    monkeypatch.setattr(pq, "write_table", whole)
+    assert run(*words, str(out)).exit_code == 0
+    assert read_manifest(out) == read_manifest(tmp_path / "whole")

@@ -16,7 +16,7 @@ from fingerpost.england.places import make as make_places
 from fingerpost.records.store import open_store
 from units.england.conftest import SMALL
 
-WORLDS = [make_world(SMALL, block, make_places(SMALL.seed)) for block in blocks(SMALL)]
+WORLDS = [make_world(SMALL, block, where=make_places(SMALL.seed)) for block in blocks(SMALL)]
 CHILDREN = np.concatenate([of.families.child for of in WORLDS])
 
 # Condition → the phenotype that finds it, where it is one and the same.

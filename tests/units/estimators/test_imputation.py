@@ -48,8 +48,8 @@ def test_value_and_error_are_those_of_dense_matrices():
 
 
 def test_with_cells_missing_too():
-    panel = PanelWorld(u=60, begins=(2, 3, NEVER)).draw(2)
-    gone = np.random.default_rng(1).random((60, 6)) < 0.1
+    panel = PanelWorld(u=90, begins=(2, 3, NEVER)).draw(2)
+    gone = np.random.default_rng(1).random((90, 6)) < 0.1
     gone[:, 0] = False
     old = panel.outcomes["y"]
     parts = [np.where(gone, 0.0, each) for each in (old.count, old.total, old.squares)]
@@ -61,7 +61,7 @@ def test_with_cells_missing_too():
 
 
 def test_clustered_above_the_unit():
-    many = schools(PanelWorld(u=60, begins=(2, 3, NEVER)).draw(3), np.arange(60) % 3 + 1)
+    many = schools(PanelWorld(u=90, begins=(2, 3, NEVER)).draw(3), np.arange(90) % 3 + 1)
     noise = 0.2 * np.random.default_rng(2).standard_normal(means(many).shape)
     many = with_means(many, means(many) + noise)
     value, error = dense(many, cluster=many.clusters["area"])

@@ -81,7 +81,7 @@ def test_ordinary_errors_are_shown_beside():
     cohort = small("binary", 3, weighted=True)
     found = children_of(cohort)
     answer = ask("naive", cohort, term("binary", ASSOCIATION))
-    (row,) = next(t for t in answer.tables if t.name == "ordinary_errors").records()
+    row, *_ = next(t for t in answer.tables if t.name == "ordinary_errors").records()
     plain = sm.WLS(found.y, found.c, weights=found.weight).fit().t_test(np.array([-1.0, 1, 0]))
     assert (row["estimate"], row["se"]) == pytest.approx((plain.effect[0], plain.sd[0, 0]))
 

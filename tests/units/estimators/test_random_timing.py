@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fingerpost.core.errors import Malformed, TooFew
+from fingerpost.core.errors import TooFew, Unanswerable
 from fingerpost.core.inference import covariance, standard_errors
 from fingerpost.estimators import group_time, random_timing
 from fingerpost.estimators.random_timing import run
@@ -150,7 +150,7 @@ def test_an_area_that_began_twice_was_not_drawn_as_one():
     panel = schools(PanelWorld().draw(6), np.full(80, 2))
     adopted = panel.adopted.copy()
     adopted[0] = 2 if adopted[0] != 2 else 3
-    with pytest.raises(Malformed, match="in 1 of 80 clusters"):
+    with pytest.raises(Unanswerable, match="in 1 of 80 clusters"):
         run(task(replace(panel, adopted=adopted), ask("simple"), cluster="area", draws=0))
 
 

@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 
 from fingerpost.core.allocation import Permutations
-from fingerpost.core.errors import Malformed, Unanswerable
+from fingerpost.core.errors import Unanswerable
 from fingerpost.estimators.randomisation_test import run
 from suites.panel_worlds import (
     NEVER,
     PanelWorld,
     ask,
     means,
-    rows,
     schools,
     shuffles,
     task,
+    with_draws,
     with_means,
 )
 
@@ -44,9 +44,7 @@ def test_two_periods_and_one_wave_are_an_adjusted_difference_replayed():
     names = ("never", "w1")
     codes = np.array(sorted(set(permutations((panel.adopted == 1).astype(int)))))
     assert len(codes) == 70
-    asked = replace(
-        task(panel, ask("simple")), permutations=Permutations(panel.units, names, codes)
-    )
+    asked = with_draws(task(panel, ask("simple")), Permutations(panel.units, names, codes))
     found = run(asked).regions[0]
     t = statistics(panel, codes)
     own = statistics(panel, [(panel.adopted == 1).astype(int)])[0]
@@ -61,7 +59,7 @@ def test_the_interval_holds_what_is_not_rejected():
     given = panel.arm == 1
 
     def p(effect: float) -> float:
-        taken = with_means(panel, means(panel) - effect * given)
+        taken = with_means(asked.panel, means(panel) - effect * given)
         return run(replace(asked, panel=taken)).regions[0].p
 
     assert p(lo + 1e-4) > 0.05 >= p(lo - 1e-4)
@@ -95,21 +93,20 @@ def test_it_has_no_answer_without_the_draws():
 def test_draws_of_other_units_or_waves_are_named():
     panel = PanelWorld().draw(6)
     asked = task(panel, ask("simple"))
-    other = replace(asked.permutations, units=tuple(f"x{at}" for at in range(80)))
-    with pytest.raises(Malformed, match="hold no unit area 000"):
-        run(replace(asked, permutations=other))
-    plan = replace(asked.analysis, assignment=replace(asked.analysis.assignment, schedule=None))
-    with pytest.raises(Malformed, match="does not say in which period"):
-        run(replace(asked, analysis=plan))
+    other = replace(asked.drawn.permutations, units=tuple(f"x{at}" for at in range(80)))
+    with pytest.raises(Unanswerable, match="holds no unit area 000"):
+        run(with_draws(asked, other))
+    with pytest.raises(Unanswerable, match="does not say which units"):
+        run(replace(asked, panel=panel))
 
 
 def test_units_that_left_are_taken_out_of_the_draws():
     panel = PanelWorld().draw(7)
     asked = task(panel, ask("simple"))
-    left = replace(asked, panel=rows(panel, np.arange(5, 80)))
-    codes = asked.permutations.codes[:, 5:]
-    own = Permutations(panel.units[5:], asked.permutations.arms, codes)
-    assert run(left).regions == run(replace(left, permutations=own)).regions
+    left = replace(asked, panel=asked.panel.take(np.arange(5, 80)))
+    draws = asked.drawn.permutations
+    own = Permutations(panel.units[5:], draws.arms, draws.codes[:, 5:])
+    assert run(left).regions == run(with_draws(left, own)).regions
 
 
 def test_areas_of_uneven_size_are_moved_whole():
@@ -121,6 +118,24 @@ def test_areas_of_uneven_size_are_moved_whole():
         panel = schools(base, r.integers(1, 6, 24))
         panel = with_means(panel, means(panel) + 0.1 * r.standard_normal(means(panel).shape))
         asked = task(panel, ask("simple"), cluster="area", draws=0)
-        p.append(run(replace(asked, permutations=shuffles(panel, 99, seed))).regions[0].p)
+        p.append(run(with_draws(asked, shuffles(panel, 99, seed))).regions[0].p)
     assert np.mean(np.array(p) <= 0.05) <= 0.11
     assert np.mean(np.array(p) <= 0.5) == pytest.approx(0.5, abs=0.15)
+
+
+@pytest.mark.parametrize("first", [0, 2])
+def test_it_is_exact_where_a_wave_begins_first_or_its_period_is_left_out(first):
+    """One wave begins in the first period (its units tell nothing, but another draw might have had
+    them later), or in the last, which is not recorded: with no effect p is as it says.
+    """
+    r = np.random.default_rng(9)
+    p = []
+    for seed in range(200):
+        world = PanelWorld(u=24, t=5, begins=(first, 3, 4, NEVER), first=0.0, growth=0.0)
+        asked = task(world.draw(seed), ask("simple"), draws=0)
+        asked = with_draws(asked, shuffles(asked.panel, 99, int(r.integers(1 << 30))))
+        if first:
+            asked = replace(asked, panel=asked.panel.over(np.arange(4)))
+        p.append(run(asked).regions[0].p)
+    assert 0.02 <= np.mean(np.array(p) <= 0.05) <= 0.10
+    assert np.mean(np.array(p) <= 0.5) == pytest.approx(0.5, abs=0.12)

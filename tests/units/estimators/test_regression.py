@@ -76,7 +76,7 @@ def test_ordinary_errors_are_shown_beside():
     cohort = small("continuous")
     found = children_of(cohort)
     answer = ask("regression", cohort, term("continuous", CONDITIONAL))
-    (row,) = next(t for t in answer.tables if t.name == "ordinary_errors").records()
+    row, *_ = next(t for t in answer.tables if t.name == "ordinary_errors").records()
     assert row["se"] == pytest.approx(sm.OLS(found.y, design(found)).fit().bse[1])
 
 

@@ -10,7 +10,8 @@ from fingerpost.core.estimand import Target, Term, pair
 from fingerpost.core.estimate import Estimate, Matrix
 from fingerpost.core.inference import pool
 from fingerpost.kernels import chained_draws
-from fingerpost.kernels.chained import Known, Variable, draw, layout
+from fingerpost.kernels.chained import draw
+from fingerpost.kernels.chained_layout import Known, Variable, layout
 from fingerpost.studies.imputed import fractions
 
 # mice 3.15.0 in R 4.2.2 on `records()`: mice(method = c("norm", "logreg", "norm"), m = 60,
@@ -53,7 +54,7 @@ def copies_of(count: int, cycles: int = 10):
     variables = [
         Variable("x", x, mx, "linear"),
         Variable("z", z, mz, "logit", 2),
-        Variable("y", y, my, "linear", outcome=True),
+        Variable("y", y, my, "linear", crossed=True),
     ]
     plan = layout(variables, Known(np.empty((len(a), 0)), (), a, 2))
     assert plan.by_arm
@@ -131,7 +132,7 @@ def over_worlds(worlds: int, *, levels: bool, copies: int = 5):
     for seed in range(worlds):
         school, arm, x, y, missing = clustered_world(seed)
         cluster = school if levels else None
-        variable = Variable("y", y, missing, "linear", outcome=True)
+        variable = Variable("y", y, missing, "linear", crossed=True)
         plan = layout([variable], Known(x[:, None], (), arm, 2, cluster))
         fits = []
         for copy in range(copies):

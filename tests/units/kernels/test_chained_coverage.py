@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import stdtrit
 
-from fingerpost.kernels.chained import Known, Variable, draw, layout
+from fingerpost.kernels.chained import draw
+from fingerpost.kernels.chained_layout import Known, Variable, layout
 
 WORLDS, N, COPIES, CYCLES, ARMS, EFFECT = 100, 210, 4, 3, 3, 0.5
 
@@ -40,7 +41,7 @@ def regressed(arm, x, v, y):
 def imputed(seed: int, arm, x, v, y, gone, unknown):
     """Return the pooled effect and its variance."""
     variables = [
-        Variable("y", y, gone, "linear", outcome=True),
+        Variable("y", y, gone, "linear", crossed=True),
         Variable("v", v, unknown, "linear"),
     ]
     plan = layout(variables, Known(x[:, None], (), arm, ARMS))

@@ -7,18 +7,18 @@ import pytest
 
 from fingerpost.kernels.relative_trends import relative_magnitudes
 
-ONE = np.ones(1)
+Z = 1.959963985
 
 
 def test_the_first_effect_may_be_off_by_the_largest_step_before():
     """Effects −.2, .1, then 0: steps .3 and −.1. At twice the largest, .6 either way."""
     found = relative_magnitudes(
         np.array([-0.2, 0.1]),
-        np.array([1.0]),
+        1.0,
         covariance=np.zeros((3, 3)),
-        weights=ONE,
+        carried=1.0,
         times=2,
-        level=0.95,
+        critical=Z,
     )
     assert (found.low, found.high) == pytest.approx((0.4, 1.6))
     assert (found.lo, found.hi) == pytest.approx((0.4, 1.6))
@@ -26,14 +26,8 @@ def test_the_first_effect_may_be_off_by_the_largest_step_before():
 
 def test_drift_adds_up_over_periods():
     """The mean of three effects may be off by (1 + 2 + 3)/3 steps."""
-    weights = np.full(3, 1 / 3)
     found = relative_magnitudes(
-        np.array([0.1]),
-        np.ones(3),
-        covariance=np.zeros((4, 4)),
-        weights=weights,
-        times=1,
-        level=0.95,
+        np.array([0.1]), 1.0, covariance=np.zeros((2, 2)), carried=2.0, times=1, critical=Z
     )
     assert (found.low, found.high) == pytest.approx((0.8, 1.2))
 
@@ -41,7 +35,7 @@ def test_drift_adds_up_over_periods():
 def test_at_no_drift_it_is_the_ordinary_interval():
     covariance = np.diag([0.01, 0.04])
     found = relative_magnitudes(
-        np.array([0.1]), np.array([1.0]), covariance=covariance, weights=ONE, times=0, level=0.95
+        np.array([0.1]), 1.0, covariance=covariance, carried=1.0, times=0, critical=Z
     )
     assert (found.lo, found.hi) == pytest.approx((1 - 0.391993, 1 + 0.391993), abs=1e-6)
 
@@ -56,7 +50,7 @@ def test_intervals_hold_the_truth_at_the_drift_that_there_is(drift):
     for _ in range(400):
         drawn = r.multivariate_normal(mean, covariance)
         found = relative_magnitudes(
-            drawn[:2], drawn[2:], covariance=covariance, weights=ONE, times=1, level=0.95
+            drawn[:2], drawn[2], covariance=covariance, carried=1.0, times=1, critical=Z
         )
         held.append(found.lo <= 1.0 <= found.hi)
     assert np.mean(held) >= 0.93

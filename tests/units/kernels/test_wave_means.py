@@ -10,13 +10,13 @@ from fingerpost.kernels.wave_means import deviations, over_draws
 
 def test_draws_are_summed_as_a_loop_sums_them():
     r = np.random.default_rng(1)
-    forms, sizes = r.standard_normal((9, 3, 2)), r.integers(1, 5, 9).astype(float)
+    forms, sizes = r.standard_normal((9, 3, 2)), r.integers(1, 5, (9, 3)).astype(float)
     codes = np.array([r.permutation(np.arange(9) % 3) for _ in range(7)])
     value, covariance = over_draws(forms, sizes, codes=codes, pairs=[(0, 0), (0, 1)])
     for d, code in enumerate(codes):
         total, both = np.zeros(2), np.zeros((2, 2))
         for w in range(3):
-            own, m = forms[code == w, w], sizes[code == w]
+            own, m = forms[code == w, w], sizes[code == w, w]
             mean = own.sum(axis=0) / m.sum()
             left = (own - m[:, None] * mean) / m.sum()
             total += mean

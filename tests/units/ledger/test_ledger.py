@@ -220,3 +220,26 @@ def test_nothing_is_built_on_a_changed_entry_or_a_file_that_is_no_ledger(tmp_pat
     with pytest.raises(Malformed, match="there is no ledger"):
         Ledger(tmp_path / "none.sqlite", read_only=True)
     assert not (tmp_path / "none.sqlite").exists()
+
+
+def test_a_stream_is_read_on_from_where_a_reader_stands(tmp_path):
+    with Ledger(tmp_path / "l.sqlite", often=True) as ledger:
+        for at in range(5):
+            ledger.append("s", lambda _, at=at: Event("said", {"at": at}), key=str(at))
+        seen = []
+
+        def decide(tail):
+            seen.extend(entry.number for entry in tail.after(3))
+            assert tail.head.number == 5
+            assert tail.after(5) == []
+            return Event("said", {})
+
+        entry = ledger.extend("s", decide, key="new")
+        assert (entry.number, seen) == (6, [4, 5])
+        assert ledger.extend("s", decide, key="new") == entry
+        assert seen == [4, 5]
+        assert [entry.number for entry in ledger.entries("s", after=4)] == [5, 6]
+        assert ledger.check() == []
+        with ledger.still("s") as (last, content):
+            assert last == ledger.head("s")
+        assert content == (tmp_path / "l.sqlite").read_bytes()

@@ -34,6 +34,9 @@ def follow(number: int) -> dict[str, int]:
         "exit_day": (end - EPOCH).days,
         "exit_term": 3 * last + 2,
         "left_school": int(number % 10 == 0),
+        # Of those who left, some opted out on that day; the rest are still seen by hospitals.
+        "open_day": ((end if number % 15 == 0 else EXIT) - EPOCH).days,
+        "opted_out": int(number % 15 == 0),
     }
 
 
@@ -110,7 +113,7 @@ def inside(number: int, row: dict[str, Any]) -> bool:
 
 
 def days(number: int) -> tuple[date, date]:
-    return ZERO, EPOCH + timedelta(days=follow(number)["exit_day"])
+    return ZERO, EPOCH + timedelta(days=follow(number)["open_day"])
 
 
 def of(tables, name: str, number: int) -> list[dict[str, Any]]:
@@ -192,7 +195,7 @@ def test_scores_reports_and_deaths_are_those_counted_by_hand(tmp_path, engine):
         assert table[n][composite] == (None if gone else float(reached or 0))
         first, last = days(n)
         died = any(first < row["death_date"] <= last for row in of(tables, "death", n))
-        assert table[n]["death"] == (None if follow(n)["left_school"] and not died else float(died))
+        assert table[n]["death"] == (None if follow(n)["opted_out"] and not died else float(died))
         told = [
             row["participation"]
             for row in of(tables, "wellbeing", n)
@@ -217,6 +220,8 @@ def test_every_measure_says_what_a_reader_needs():
         ({"rows": "weeks"}, "rows weeks"),
         ({"absent": "one"}, "absent one"),
         ({"scale": "odds"}, "scale odds"),
+        ({"seen": "at home"}, "seen at home"),
+        ({"rows": "terms", "seen": "health records"}, "rows terms, seen in health records"),
         ({"rows": "events", "dated": ""}, "no date"),
     ],
 )

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from fingerpost.records.check import check
+from fingerpost.records.declarations import TABLES
 from fingerpost.records.store import open_store
 from fingerpost.records.telling import as_data, told
 from units.records.frames import ENGINES
@@ -252,3 +253,17 @@ def test_a_code_of_other_years_is_a_notice(tmp_path, engine):
     assert problems(tmp_path, engine, school_census=CENSUS.replace("C,A,", "C,K,")) == [
         ("school_census", "sen_provision", "era", 1, (1,))
     ]
+
+
+def test_one_file_that_cannot_be_read_is_told_of_once(tmp_path, engine):
+    (tmp_path / "child.csv").write_bytes(b"child_id,birth_month\n1,\xff\xfe\n")
+    for name in ("ks2", "phonics", "death"):
+        header = ",".join(field.name for field in TABLES[name].fields)
+        (tmp_path / f"{name}.csv").write_text(header + "\n", encoding="utf-8")
+    report = check(open_store(tmp_path, engine))
+    (fault,) = report.faults
+    assert (fault.table, fault.rule) == ("child", "unreadable") and "UTF-8" in fault.said
+    assert set(report.unchecked) == {"ks2", "phonics", "death"} and not report.rows
+    said = told(report)
+    assert said.count("UTF-8") == 2  # what was found, and the mend, once
+    assert "3 other tables were not checked" in said and "1 fault to mend" in said

@@ -77,8 +77,12 @@ def test_templates_and_a_conversion(tmp_path):
     (tmp_path / "in" / "more.csv").write_text("a,b\nc,d\n")
     words = ("convert", tmp_path / "in", "--adapter", "npd", "--out", tmp_path / "out")
     code, said = run(*words)
+    assert code == 1 and not (tmp_path / "out").exists()
+    assert '"KS2": reading (KS2_READSCORE): 1 value is not a number (row 1).' in said
+    code, said = run(*words, "--blank-misfits")
     assert code == 0
-    assert "1 of reading not of its kind" in said and "no adapter takes more" in said
-    code, said = run(*words)
+    assert "1 of reading unfit, read as missing" in said and "no adapter takes more" in said
+    assert "1 values that did not fit" not in said and "1 value that did not fit" in said
+    code, said = run(*words, "--blank-misfits")
     assert code == 0 and "Had" in said
     assert run("convert", tmp_path / "in", "--adapter", "dpn", "--out", tmp_path / "o")[0] == 2

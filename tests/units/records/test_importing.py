@@ -264,6 +264,11 @@ def test_a_finished_import_is_looked_at_again_by_its_digests(file, tmp_path, cas
     assert run(*words, "--out", tmp_path / "x").exit_code == 0
     again = run(*words, "--out", tmp_path / "x")
     assert again.exit_code == 0 and again.stdout.startswith("Had")
+    said = " ".join(again.stdout.split())
+    manifest = json.loads((tmp_path / "x" / "pupil" / "_import.json").read_text("utf-8"))
+    start, end = (manifest[name][:19].replace("T", " ") for name in ("started", "finished"))
+    assert f"was not asked again: what is there was read from {start} UTC to {end} UTC" in said
+    assert "To ask it anew, name another folder (--out), or remove that one" in said
     DAMAGES[case](tmp_path / "x" / "pupil")
     damaged = run(*words, "--out", tmp_path / "x")
     assert damaged.exit_code == 1 and "Remove that folder" in damaged.output

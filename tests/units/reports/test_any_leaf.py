@@ -42,7 +42,7 @@ WORDS = {
     ("parts.py", "e_value"),
     ("strength.py", "e_value"),
     ("results.py", "within"),
-    ("words.py", "within"),
+    ("agreeing.py", "within"),
     ("imputed.py", "imputation"),
     ("pack.py", "did"),
 }

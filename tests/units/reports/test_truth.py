@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from fingerpost.reports.parts import Grid
 from fingerpost.reports.truth import first_primary, holds, naive_of, truth_parts
+from fingerpost.reports.words import answer
 from units.reports.fixtures import clean
 
 
@@ -38,3 +39,22 @@ def test_a_refused_term_is_not_said_to_be_missed():
     assert grid.rows[0][-1].text == "not answered"
     assert "refused" in [entry.text for entry in grid.rows[0]]
     assert "0 of 0" in words.text
+
+
+def test_the_truth_stands_beside_the_answer_in_the_first_lines():
+    output = clean()
+    first = next(one for one in output.results if one.primary and one.term.target.kind == "att")
+    assert first.lo is not None and first.hi is not None
+    for value, words in (
+        (first.value, "which the interval holds"),
+        (first.hi + 1, "does not hold"),
+    ):
+        told = answer(replace(output, truth=((first.term, value),)))
+        assert "These records are synthetic: the planted truth is" in told and words in told
+    assert "planted truth" not in answer(output)
+    other = next(one for one in output.results if one.primary and one.term.target.kind == "ate")
+    told = answer(replace(output, truth=((other.term, 0.0125),)))
+    assert (
+        "(planted truth 1.25 per 100 children)" in told
+        and "These records are synthetic" not in told
+    )

@@ -64,8 +64,24 @@ def test_the_smallest_shift_is_told_with_its_arm():
     )
     words = delta_words(output("delta_adjusted", "delta_tipping", TIPPING, *rows))
     assert "the imputed outcomes of support alone are shifted by −9.50" in words
+    assert "opposite" not in words
     nothing = delta_words(output("delta_adjusted", "delta_tipping", TIPPING, rows[2]))
     assert "no shift of imputed outcomes up to 200" in nothing
+
+
+def test_shifts_in_opposite_ways_are_told_beside_the_smallest_of_one_arm():
+    rows = (
+        ("aipw", *ASKED, "support", "down", -12.0, -9.5, -200.0),
+        ("aipw", *ASKED, "opposite ways", "down", -7.0, -5.5, -200.0),
+        ("aipw", *ASKED, "opposite ways", "up", None, None, 200.0),
+    )
+    words = delta_words(output("delta_adjusted", "delta_tipping", TIPPING, *rows))
+    assert "of support alone are shifted by −9.50" in words
+    assert words.endswith("in opposite ways, support by −5.50 and none by 5.50.")
+    alone = delta_words(output("delta_adjusted", "delta_tipping", TIPPING, rows[1]))
+    assert "changes once those imputed are shifted in opposite ways, support by" in alone
+    nothing = delta_words(output("delta_adjusted", "delta_tipping", TIPPING, rows[2]))
+    assert "of both alike or of both in opposite ways, changes" in nothing
 
 
 def test_without_the_analyses_nothing_is_told():
@@ -73,11 +89,13 @@ def test_without_the_analyses_nothing_is_told():
     assert not survivor_words(bare) and not unassessed_words(bare) and not delta_words(bare)
 
 
-def test_the_picture_shows_the_grid_along_its_three_ways():
+def test_the_picture_shows_the_grid_along_its_four_ways():
     rows = lines(delta_grid(), ("support", "none"), 1.0)
     by = {(row["name"], row["shift"]): row["value"] for row in rows}
     assert by["support shifted", 5.0] == 3.5 and by["none shifted", 5.0] == 1.5
-    assert by["both alike", -5.0] == 1.0 and len(rows) == 9
+    assert by["both alike", -5.0] == 1.0 and len(rows) == 12
+    # The first arm up and the second down: what either does alone, together.
+    assert by["opposite ways (support as shown)", 5.0] == 3.5 + 2.5 - 2.0
     found = made(of(Term("reading", PAIR, ATE), 2.0))
     (figure,) = shifts(found, delta_grid())
     assert "support shifted: −5: 0.500; 0: 2.00; 5: 3.50" in figure.picture.description

@@ -28,15 +28,16 @@ def refit(cohort, given, terms, leaves=None):
     return (replace(answer, leaf="aipw"),)
 
 
-def copies(seed: int, *, n=600, m=5, kind="continuous", worse=WORSE):
+def copies(seed: int, *, n=600, m=5, kind="continuous", worse=WORSE, better=0.0):
     """Return imputed copies of children of whom those unseen with support did `worse` worse than
-    the others like them, which the imputation (proper draws within arms) does not know.
+    the others like them, and those unseen without `better` better, which the imputation (proper
+    draws within arms) does not know.
     """
     draw = np.random.default_rng(seed)
     x = draw.standard_normal(n)
     arm = (draw.random(n) < logistic(0.5 * x)).astype(int)
     seen = draw.random(n) < np.where(arm == 1, 0.7, 0.9)
-    line = x + EFFECT * arm - worse * (~seen & (arm == 1))
+    line = x + EFFECT * arm - worse * (~seen & (arm == 1)) + better * (~seen & (arm == 0))
     value = line + draw.standard_normal(n)
     if kind == "binary":
         value = (draw.random(n) < logistic(line)).astype(float)
@@ -96,6 +97,34 @@ def test_at_the_true_shift_the_truth_comes_back_and_without_it_does_not():
             kept.append(lo <= truth <= hi)
     assert 0.90 <= np.mean(held) <= 0.99
     assert np.mean(missed) < 0.6
+
+
+def test_with_arms_shifted_in_opposite_ways_the_truth_of_such_a_world_comes_back():
+    """Unseen children with support did 1 worse, those without 1 better: imputing takes both for
+    the like of the seen. Shifts of one arm, or of both alike, do not mend it."""
+    by, held, missed = 1.0, [], []
+    truth = EFFECT - 0.3 * by - 0.1 * by
+    for seed in range(100):
+        told = task(copies(6000 + seed, n=300, worse=by, better=by), asks=refit_ols)
+        asking = Asking(told, "score", "ols", (term_of(),), ARMS, 1.0, planes=())
+        for shift, kept in (((-by, by), held), ((-by, -by), missed), ((0.0, 0.0), missed)):
+            lo, hi = intervals(asking.at(*shift))[0]
+            kept.append(lo <= truth <= hi)
+    assert 0.90 <= np.mean(held) <= 0.99
+    assert np.mean(missed) < 0.8
+
+
+def test_in_opposite_ways_the_least_shift_is_enough_and_arms_add_up():
+    """Of a difference linear in the shifts, what each arm's unit moves it by adds up: the answer is
+    nothing where its value over their sum is, nearer than for either alone."""
+    found = {(row["shifted"], row["way"]): row for row in tables(task(copies(3)))["delta_tipping"]}
+    alone = found["support", "down"]["no_effect_at"], found["none", "up"]["no_effect_at"]
+    both = found["opposite ways", "down"]["no_effect_at"]
+    assert both == pytest.approx(-1 / (1 / -alone[0] + 1 / alone[1]), rel=1e-9)
+    changes = [found["support", "down"], found["none", "up"], found["opposite ways", "down"]]
+    sizes = [abs(row["conclusion_changes_at"]) for row in changes]
+    assert sizes[2] < min(sizes[:2])
+    assert found["opposite ways", "up"]["no_effect_at"] is None
 
 
 def test_a_plane_gives_what_fitting_every_pair_gives():
@@ -196,7 +225,7 @@ def test_rows_are_told_of_the_fewest_children():
         np.count_nonzero(made[0].imputed["score"] & (made[0].arm == arm)) for arm in (0, 1)
     )
     assert all(set(table.counts) == {fewest} for table in answer.tables)
-    assert len(rows(answer)) == 25 + 6
+    assert len(rows(answer)) == 25 + 8
 
 
 def test_a_crossing_is_found_between_points():

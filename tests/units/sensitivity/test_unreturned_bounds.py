@@ -152,7 +152,7 @@ def test_what_cannot_be_bounded_is_told():
     seen = losing(panel, gone)
     (row,) = lines(seen)
     assert row["lower"] is None and "say what it can be at least and at most" in row["verdict"]
-    with pytest.raises(UsageError, match=r"returns lie outside 0 to 0\.001"):
+    with pytest.raises(Unanswerable, match=r"returns lie outside 0 to 0\.001"):
         lines(seen, range=(0, 0.001))
     told = task(seen, ask("simple"))
     life = replace(told, analysis=replace(told.analysis, assignment=Observed()))

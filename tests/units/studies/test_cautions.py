@@ -93,3 +93,36 @@ def test_subgroups_of_what_is_no_covariate_are_doubted(tmp_path: Path) -> None:
         assert len(parts) == 2
         for one in parts:
             assert any("none of the covariates" in w for w in one.warnings) is doubted
+
+
+TIMED = """study: times
+question: Does it help?
+records: {table: t.csv}
+arms: {column: a, levels: {0: none, 1: support}}
+outcomes: {y: {column: y, kind: time, event: e, measured_in: months}}
+assignment: {observed: {given: [x]}}
+estimand: {contrast: [support, none], target: ate, summary: risk, horizon: [10, 20]}
+estimators: [survival]
+release: {policy: none}
+"""
+
+
+def test_children_who_left_before_the_horizon_may_have_had_another_end(tmp_path: Path) -> None:
+    """One in five leaves at month 12: nobody before 10, a fifth of each arm before 20."""
+    rng = np.random.default_rng(4)
+    rows = []
+    for at in range(1000):
+        event = rng.random() < 0.4
+        y = rng.integers(1, 20) + 0.5 if event else (12.5 if at % 3 == 0 else 30.0)
+        rows.append(f"{at % 2},{rng.normal():.4f},{y},{int(event)}")
+    (tmp_path / "t.csv").write_text("a,x,y,e\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    study = read_study("s.yaml", text=TIMED)
+    found = clear(run(study, read_records(study.records, base=tmp_path)))
+    told = {one.term.horizon: " ".join(one.warnings) for one in found.results}
+    assert "left without the event" not in told[10.0]
+    assert "of arm none left without the event before 20 months" in told[20.0]
+    left = {arm: 0 for arm in "01"}
+    for row in rows:
+        arm, _, y, event = row.split(",")
+        left[arm] += event == "0" and float(y) < 20
+    assert f"{100 * left['1'] / 500:.0f}% of arm support" in told[20.0]

@@ -14,6 +14,7 @@ from fingerpost.core.estimand import Estimand, Target, pair
 from fingerpost.core.inference import intervals, standard_errors
 from fingerpost.studies import groups
 from fingerpost.studies.answering import analysis_of, answer_outcome
+from fingerpost.studies.subgroup_pooling import pooled
 from suites.worlds import World, term
 from units.studies.test_answering import study_of
 
@@ -189,3 +190,21 @@ def test_bands_that_hold_all_contrasts_hold_each_with_few_schools() -> None:
     alone = intervals(found.answers[0].estimate)
     for row, (low, high) in zip(table.records(), alone, strict=True):
         assert row["lo"] <= low + 1e-12 and row["hi"] >= high - 1e-12
+
+
+def test_subgroups_are_drawn_towards_one_another_and_not_past() -> None:
+    _, _, found = by_sex(World(n=4000, arms=2), estimators=("ipw", "aipw"))
+    (table,) = [one for one in found.tables if one.name == "subgroups_pooled"]
+    for leaf in ("ipw", "aipw"):
+        girl, boy = (row for row in table.records() if row["estimator"] == leaf)
+        apart = boy["estimate"] - girl["estimate"]
+        assert 0 < (boy["pooled"] - girl["pooled"]) / apart < 1
+        assert 0 < girl["kept"] < 1 and girl["centre"] == boy["centre"]
+        assert girl["lo"] < girl["pooled"] < girl["hi"]
+
+
+def test_one_subgroup_is_drawn_to_none() -> None:
+    _, _, found = by_sex(World(n=4000, arms=2))
+    held = [("ipw", a.estimate) for a in found.answers if a.estimate.terms[0].subgroup]
+    assert pooled(held[:1], level=0.95) is None
+    assert len(pooled(held, level=0.95).rows) == 2

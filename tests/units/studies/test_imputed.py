@@ -20,7 +20,7 @@ from fingerpost.core.seeds import stream
 from fingerpost.core.study import Imputation, Study
 from fingerpost.core.table import Table
 from fingerpost.release.clear import clear
-from fingerpost.reports.imputed import imputed_words
+from fingerpost.reports.imputed import imputed_words, lopsided
 from fingerpost.studies import imputed
 from fingerpost.studies.analysing import analysed
 from fingerpost.studies.document import read_study, resolve
@@ -137,6 +137,60 @@ def test_all_children_stay_and_every_hole_is_told(finding) -> None:
     assert all(models[name]["missing"] == missing[name]["missing"] for name in models)
     assumed = output.table("assumptions").records()
     assert any(row["assumption"] == "missing at random" for row in assumed)
+
+
+def test_what_was_imputed_is_told_by_arm(finding) -> None:
+    rows = clear(finding).table("imputed").records()
+    told = {(row["variable"], row["arm"]): row for row in rows}
+    assert len(rows) == len(told) == 4 * 2
+    for arm, part in holes().group_by("arm"):
+        for name in ("y", "index", "group", "days"):
+            row = told[name, arm[0]]
+            missing = part[name].null_count()
+            assert (row["children"], row["imputed"]) == (part.height, missing)
+            assert row["share"] == pytest.approx(missing / part.height)
+    (table,) = [one for one in finding.tables if one.name == "imputed"]
+    for name in ("y", "index", "group", "days"):
+        own = [at for at, row in enumerate(table.rows) if row[0] == name]
+        # Behind a row stands the smallest part of any arm, with the value or without.
+        assert {table.counts[at] for at in own} == {
+            min(min(table.rows[at][4], table.rows[at][3] - table.rows[at][4]) for at in own)
+        }
+
+
+def test_of_a_variable_all_arms_are_told_or_none(finding) -> None:
+    """Under a policy of ten children: the total, and the other arm, would tell of the nine."""
+    (table,) = [one for one in finding.tables if one.name == "imputed"]
+    arms = {row[2]: row[3] for row in table.rows}
+    rows = [
+        ("y", "outcome", arm, n, gone, gone / n)
+        for (arm, n), gone in zip(arms.items(), (60, 9), strict=True)
+    ]
+    few = replace(table, rows=(*rows, *table.rows[2:]), counts=(9, 9, *table.counts[2:]))
+    cleared = replace(finding, study=replace(finding.study, release="ons_srs"), tables=(few,))
+    shown = clear(cleared).table("imputed").records()
+    own = [row for row in shown if row["variable"] == "y" and row["role"] == "outcome"][:2]
+    assert {row["imputed"] for row in own} == {row["share"] for row in own} == {None}
+    assert any(row["imputed"] for row in shown)
+
+
+def of_arms(output, *shares: float):
+    table = output.table("imputed")
+    rows = [
+        ("y", "outcome", arm, 100, int(100 * share), share)
+        for arm, share in zip(("none", "support"), shares, strict=True)
+    ]
+    return replace(output, tables=(replace(table, rows=tuple(rows), counts=()),))
+
+
+def test_a_caution_is_told_where_much_is_imputed_or_more_in_one_arm(finding) -> None:
+    output = clear(finding)
+    assert lopsided(of_arms(output, 0.17, 0.20)) == ()
+    (much,) = lopsided(of_arms(output, 0.21, 0.25))
+    assert "for 25% of support: much of the answer rests on the imputation models" in much
+    (apart,) = lopsided(of_arms(output, 0.02, 0.08))
+    assert "for 8% of support and 2% of none" in apart
+    assert apart.endswith("asks how unlike they would have to be.")
 
 
 def test_what_missing_values_cost_is_told_for_every_estimate(finding) -> None:
@@ -311,11 +365,12 @@ def test_the_language_reads_imputation(tmp_path: Path) -> None:
 
 
 def test_the_first_lines_say_what_was_imputed_what_it_costs_and_what_would_help(finding) -> None:
-    said, cost = imputed_words(clear(finding))
+    said, uneven, cost = imputed_words(clear(finding))
     missing = {row["variable"]: row for row in clear(finding).table("missing").records()}
     assert said.startswith("Missing values of y (")
     assert f"index ({100 * missing['index']['share']:.0f}%)" in said
     assert "were imputed in 4 copies" in said
+    assert uneven.startswith("Warning, y was imputed for ")
     assert "cannot be tested" in said
     rows = clear(finding).table("imputation_precision").records()
     primary = [row["missing_information"] for row in rows if row["estimator"] != "naive"]

@@ -173,6 +173,43 @@ def test_two_outcomes_seen_for_different_children_are_each_complete(tmp_path: Pa
     assert [(s.outcome, s.left) for s in output.flow.steps if s.outcome] == [("z", 200)]
 
 
+TWO = """
+study: two
+question: Does support change either?
+records: {table: two.csv}
+arms: {column: arm, levels: {0: none, 1: support}}
+outcomes: {seen: {column: seen}, rare: {column: rare}}
+assignment: {observed: {given: [x, z]}}
+estimators: [naive, ipw]
+sensitivity: [e_value]
+release: {policy: none}
+"""
+
+
+def test_an_outcome_that_cannot_be_answered_leaves_the_others_theirs(tmp_path: Path) -> None:
+    """The rare outcome is recorded only of children whose z tells their arm for certain."""
+    draw = np.random.default_rng(3)
+    x, noise = draw.normal(size=(2, 600))
+    arm, z = (draw.random(600) < 0.5).astype(int), (draw.random(600) < 0.5).astype(int)
+    rare = [f"{v:.4f}" if a == b else "" for v, a, b in zip(noise, arm, z, strict=True)]
+    rows = [
+        f"{a},{v:.4f},{b},{v + a + e:.4f},{r}"
+        for a, v, b, e, r in zip(arm, x, z, noise, rare, strict=True)
+    ]
+    (tmp_path / "two.csv").write_text("arm,x,z,seen,rare\n" + "\n".join(rows) + "\n")
+    study = read_study("two.yaml", text=TWO)
+    finding = run(study, records_of(study, tmp_path))
+    assert ("ipw", "ate") in values(finding)
+    answered = {t.outcome for a in finding.answers if a.estimate for t in a.estimate.terms}
+    assert answered == {"seen"}
+    (refused,) = finding.refusals
+    assert {term.outcome for term in refused.terms} == {"rare"}
+    assert "told for certain by z" in refused.rules[0].words
+    alone = replace(study, outcomes=study.outcomes[1:])
+    with pytest.raises(NotFitted, match="told for certain by z"):
+        run(alone, records_of(alone, tmp_path))
+
+
 def test_a_score_that_trimming_breaks_bars_that_target_alone(tmp_path: Path) -> None:
     """Among those who stay after trimming, `rare` is found in one arm only."""
     study = written(tmp_path, World(n=3000), targets="[ate, {trimmed: 0.22}]")

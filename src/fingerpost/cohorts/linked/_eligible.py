@@ -9,6 +9,7 @@ import narwhals as nw
 
 from fingerpost.cohorts.linked._known import (
     CENSUSES,
+    YEARS,
     ZERO,
     Frame,
     Hold,
@@ -16,13 +17,16 @@ from fingerpost.cohorts.linked._known import (
     joined,
     known_at_census,
     known_by,
+    mapped,
+    on_census,
     term_of_date,
 )
-from fingerpost.core.calendar import TERMS
+from fingerpost.core.calendar import TERMS, census_day, first_day
+from fingerpost.core.calendar import day_number as number_of
 from fingerpost.core.leaves import Phenotype, load
 from fingerpost.core.linked import LEVELS, Linked
 from fingerpost.engines._shared import day_number, int64
-from fingerpost.outcomes._query import CHILD
+from fingerpost.outcomes._query import CHILD, term_of
 
 SUPPORT, PLANS = ("A", "P", "K"), ("S", "E", "e")
 APART = ("special", "pru", "ap")
@@ -32,6 +36,15 @@ OF_CHILD = ("sex", "ethnicity", "first_language")
 MONTH = "birth_month"
 DATE = "zero_date"
 DRAWN = "drawn"
+PROVIDED = "provided_day"
+# Table, the day of the event, and the flag of its children.
+ENDED = (("death", "death_date", "dead"), ("opt_out", "opted_out_date", "out"))
+FIRST_DAYS = {year: number_of(first_day(year)) for year in YEARS}
+CENSUS_DAYS = {
+    len(TERMS) * year + at: number_of(census_day(year, name))
+    for year in YEARS
+    for at, name in enumerate(TERMS)
+}
 ADDED = "added to the records for a condition that this study is not of"
 
 
@@ -56,11 +69,11 @@ def rules(linked: Linked, words: str) -> tuple[Rule, ...]:
     found.append(Rule("enrolled", f"not in a {kind} school at {when}"))
     if linked.phenotype:
         found.append(Rule("has", f"{words} not recorded and known by time zero"))
-    found.append(Rule("living", "recorded as having died by time zero"))
+    found.append(Rule("living", "died by time zero"))
     found.append(Rule("opted", "opted out of the use of health records by time zero"))
     if linked.concern:
         found.append(Rule("concerned", "no concern raised and known by time zero"))
-    if linked.zero.repeated:
+    if linked.only_new:
         found.append(Rule("fresh", "provision recorded in an earlier school year"))
     return tuple(found)
 
@@ -76,13 +89,14 @@ def candidates(linked: Linked, store: Any, *, hold: Hold) -> Frame:
     parts: list[Frame | None] = [base.with_columns(one_if(~nw.col(ZERO).is_null(), "enrolled"))]
     if linked.phenotype:
         parts.append(flagged(phenotype(linked, store, zero), "has"))
-    parts += [past(store, zero, "death", flag="dead"), past(store, zero, "opt_out", flag="out")]
+    parts += [past(store, zero, *ended) for ended in ENDED]
     if linked.concern or any(one.timed for _, one in linked.strategies):
         parts.append(first_concern(store, zero))
-    if linked.zero.repeated:
-        parts.append(flagged(provided_before(store, zero), "before"))
+    parts.append(provided_since(store, zero))
     held = [part for part in parts if part is not None]
-    whole = joined(held[0], held[1:])
+    earlier = nw.col(PROVIDED) < mapped("zero_year", FIRST_DAYS)
+    before = nw.when(earlier).then(nw.lit(1)).cast(nw.Int64).alias("before")
+    whole = joined(held[0], held[1:]).with_columns(before)
     told = nw.col("child_known") <= nw.col(ZERO)
     own = [nw.when(told).then(nw.col(name)).alias(name) for name in OF_CHILD]
     trial = nw.lit(f"Year {linked.zero.year}").alias("trial")
@@ -91,7 +105,7 @@ def candidates(linked: Linked, store: Any, *, hold: Hold) -> Frame:
 
 def flags(parts: list[Frame]) -> list[nw.Expr]:
     """Return the flags of rules that a missing row settles."""
-    held = {name for part in parts for name in part.collect_schema()}
+    held = {"before", *(name for part in parts for name in part.collect_schema())}
     found = []
     for flag, column in (("living", "dead"), ("opted", "out"), ("fresh", "before")):
         absent = nw.col(column).is_null() if column in held else nw.lit(True)
@@ -216,22 +230,37 @@ def flagged(found: Frame, name: str) -> Frame:
     return found.select(CHILD).unique().with_columns(nw.lit(1).cast(nw.Int64).alias(name))
 
 
-def past(store: Any, zero: Frame, table: str, *, flag: str) -> Frame | None:
-    """Return the children whose row of a table of single events was known by time zero."""
+def past(store: Any, zero: Frame, table: str, column: str, flag: str) -> Frame | None:
+    """Return the children whose one event of a table had happened by time zero, whenever it came to
+    be known; where its day is missing, whose row was known by then.
+
+    This is the one place where it does not matter what was known. A child who had died was in no
+    school, whatever the census says, and would be followed as one to whom nothing happens; a family
+    that had opted out had opted out. Neither can be a way in which the future chooses children.
+    """
     if not store.has(table):
         return None
-    return flagged(known_by(store.frame(table), zero.select(CHILD, ZERO)), flag)
+    rows = store.frame(table).join(zero.select(CHILD, ZERO), on=CHILD, how="inner")
+    day = nw.coalesce(day_number(nw.col(column)), day_number(nw.col("known_from")))
+    return flagged(rows.filter(day <= nw.col(ZERO)), flag)
 
 
-def provided_before(store: Any, zero: Frame) -> Frame:
-    """Return the rows of the census of earlier school years that show provision, as known by time
-    zero: their children start nothing new.
+def provided_since(store: Any, zero: Frame) -> Frame:
+    """Return the first day on which a census shows each child's provision, as known by time zero:
+    child_id, provided_day. Censuses of schools, and of the early years where there is one.
     """
-    beside = zero.select(CHILD, ZERO, nw.col("zero_year"))
+    beside = zero.select(CHILD, ZERO)
     # The few rows with provision first: whether each was known is asked of no others.
     shown = store.frame("school_census").filter(level() > LEVELS.index("none"))
-    rows = known_by(shown.select(CHILD, "academic_year", "known_from"), beside)
-    return rows.filter(nw.col("academic_year") < nw.col("zero_year"))
+    at = term_of("academic_year", "term").alias("at")
+    rows = known_by(shown.select(CHILD, at, "known_from"), beside)
+    found = [rows.select(CHILD, mapped("at", CENSUS_DAYS).alias(PROVIDED))]
+    if store.has("early_years_census"):
+        coded = nw.col("sen_provision").is_in((*SUPPORT, *PLANS))
+        rows = known_by(store.frame("early_years_census").filter(coded), beside)
+        found.append(rows.select(CHILD, on_census("academic_year", "spring").alias(PROVIDED)))
+    whole = nw.concat(found, how="vertical") if len(found) > 1 else found[0]
+    return whole.group_by(CHILD).agg(nw.col(PROVIDED).min().cast(nw.Int64).alias(PROVIDED))
 
 
 def first_concern(store: Any, zero: Frame) -> Frame:

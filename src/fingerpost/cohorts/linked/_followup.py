@@ -1,4 +1,8 @@
-"""How long each child is followed: to the planned end, or to death, opt-out or leaving."""
+"""How long each child is followed: to the planned end, or to death, opt-out or leaving.
+
+What schools record is followed to the day a child left state schools. What hospitals or registers
+record of any child goes on: only death and an opt-out end it (`open_day`).
+"""
 
 from __future__ import annotations
 
@@ -66,12 +70,17 @@ def window(linked: Linked, store: Any, *, zero: Frame, hold: Hold) -> Frame:
     # A child who died was last in a census within the year before: it did not leave.
     alive = nw.col("death_day").is_null() | (nw.col("death_day") > nw.col("left_day") + A_YEAR)
     out = ~nw.col("opt_out_day").is_null() & (nw.col("opt_out_day") < nw.col("planned_day"))
-    lost = nw.when((gone & alive) | out).then(nw.lit(1)).otherwise(nw.lit(0))
+    lost, hidden = (
+        nw.when(test).then(nw.lit(1)).otherwise(nw.lit(0)) for test in ((gone & alive) | out, out)
+    )
+    everywhere = [nw.col(f"{way}_day") for way in ways if way != "left"]
     return hold(
         frame.with_columns(
             nw.min_horizontal(*[nw.col(f"{way}_day") for way in ways]).alias("exit_day"),
             nw.min_horizontal(*[nw.col(f"{way}_term") for way in ways]).alias("exit_term"),
             lost.cast(nw.Int64).alias("left_school"),
+            nw.min_horizontal(*everywhere).alias("open_day"),
+            hidden.cast(nw.Int64).alias("opted_out"),
         ).select(CHILD, *WINDOW)
     )
 

@@ -13,7 +13,7 @@ Exarchakou et al. (2020), International Journal of Epidemiology 49:1719-1729.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -22,12 +22,10 @@ from numpy.typing import NDArray
 from fingerpost.cohorts.linked.sequential import Trial
 from fingerpost.cohorts.linked.yearly import ABSENT, Termly, completed
 from fingerpost.core.course import FIRST, KEEPING, LAST_CHANCE, WAITING, Course
-from fingerpost.core.flow import Flow
 from fingerpost.core.linked import LEVELS, Linked, Strategy
 from fingerpost.outcomes._query import CHILD
 
 ARM = "arm"
-COUNTS = "copies of children"
 NONE = LEVELS.index("none")
 BEGUN = "begun"
 
@@ -35,7 +33,7 @@ BEGUN = "begun"
 @dataclass(frozen=True, eq=False, slots=True)
 class Copies:
     """table: one row a copy, in order of arm and child, its outcomes missing where the child
-    departed. course: of those rows. flow: in copies.
+    departed; its flow counts children. course: of those rows.
     """
 
     trial: Trial
@@ -96,7 +94,7 @@ def copied(
     course = Course(np.concatenate(stays), np.concatenate(stage), labels=terms.labels)
     covariates = changing(course, terms, copies=len(parts), begun=np.concatenate(begun))
     course = Course(course.stays, course.stage, covariates, terms.labels)
-    return Copies(Trial(pl.concat(parts), times(found.flow, len(parts))), course)
+    return Copies(Trial(pl.concat(parts), replace(found.flow, copied=True)), course)
 
 
 def changing(
@@ -115,18 +113,6 @@ def changing(
     if (course.stage == WAITING).any() or (course.stage[:, 1:] == LAST_CHANCE).any():
         found[BEGUN] = begun.astype(np.float64)
     return found
-
-
-def times(flow: Flow, copies: int) -> Flow:
-    """Return the flow counted in copies.
-
-    >>> times(Flow(10).then("no school", 2), 2).remaining
-    16
-    """
-    whole = Flow(flow.start * copies, counts=COUNTS)
-    for step in flow.steps:
-        whole = whole.then(step.reason, step.left * copies)
-    return whole
 
 
 __all__ = ["ARM", "CHILD", "Copies", "copied", "followed"]

@@ -39,7 +39,9 @@ class LinkedCovariate:
     only a child's last rows count. prepare: what is made of the table first. absent: what a child
     without rows has; None is missing. missing: what a missing value does where the study does not
     say: `complete` or `indicator`. varies: whether it is read again at each decision, where
-    strategies are sustained over time.
+    strategies are sustained over time. from_age: the age, in years, from which on a child's table
+    must be held for a child without rows to have had none; a child older than that when the table
+    begins is unknown. None where that is not asked.
     """
 
     name: str
@@ -55,6 +57,7 @@ class LinkedCovariate:
     missing: str = "complete"
     fifths: bool = False
     varies: bool = False
+    from_age: float | None = None
 
 
 def own(column: str) -> Callable[[], nw.Expr]:
@@ -265,6 +268,7 @@ COVARIATES: tuple[LinkedCovariate, ...] = (
         lambda: nw.len().cast(nw.Int64),
         prepare=early,
         absent=0,
+        from_age=0,
     ),
     LinkedCovariate(
         "neurodevelopmental",
@@ -275,6 +279,7 @@ COVARIATES: tuple[LinkedCovariate, ...] = (
         any_row,
         prepare=neurodevelopmental,
         absent=0,
+        from_age=0,
     ),
     LinkedCovariate(
         "chronic_condition",
@@ -286,6 +291,7 @@ COVARIATES: tuple[LinkedCovariate, ...] = (
         any_row,
         prepare=chronic,
         absent=0,
+        from_age=0,
     ),
     LinkedCovariate(
         "nursery_hours",
@@ -296,6 +302,7 @@ COVARIATES: tuple[LinkedCovariate, ...] = (
         lambda: nw.col("funded_hours").sum(),
         latest="academic_year",
         absent=0,
+        from_age=4,  # the oldest child turns four as its last year before Reception begins
     ),
     LinkedCovariate(
         "eyfsp",

@@ -1,8 +1,9 @@
 """A study of linked records as one table: one row a child, columns named as the study names them.
 
-The store is asked three things, each once: who is a candidate (with a flag for each rule), how long
-each eligible child is followed, and then, in one query, everything else. What comes back is a
-table like any other, and the study rewritten onto its columns; from there on there is one path.
+The store is asked four things, each once: how far its tables reach, who is a candidate (with a flag
+for each rule), how long each eligible child is followed, and then everything else. What comes back
+is a table like any other, and the study rewritten onto its columns; from there on there is one
+path.
 """
 
 from __future__ import annotations
@@ -15,13 +16,16 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import narwhals as nw
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from fingerpost.cohorts.linked import _arms, _values
-from fingerpost.cohorts.linked._eligible import DATE, candidates, counted, rules
+from fingerpost.cohorts.linked import _arms, _covered, _values
+from fingerpost.cohorts.linked._covered import Reaches
+from fingerpost.cohorts.linked._eligible import DATE, PROVIDED, Rule, candidates, counted, rules
 from fingerpost.cohorts.linked._followup import window
 from fingerpost.cohorts.linked._known import ZERO, Frame, Hold, joined
-from fingerpost.cohorts.linked.cloning import Copies, copied, times
+from fingerpost.cohorts.linked.cloning import Copies, copied
 from fingerpost.cohorts.linked.covariates import BY_NAME, LinkedCovariate, unknown
 from fingerpost.cohorts.linked.sequential import TRIAL, Trial, stacked, summed, trials
 from fingerpost.cohorts.linked.yearly import termly
@@ -36,6 +40,9 @@ from fingerpost.core.study import Arms, Covariate, OutcomeSpec, Records, Study, 
 from fingerpost.engines._shared import ROW, collected, int64
 from fingerpost.outcomes._query import CHILD, exposure_of, finished, measured
 
+EARLIER = "years provided for before"
+DAYS_A_YEAR = 365.25
+COVERED = "covered"
 CLUSTERS = {"school": "urn", "la": "la of school"}
 
 
@@ -77,13 +84,16 @@ class Store(Protocol):
 class Flat:
     """One row a child, or several where trials repeat or children are copied. study: rewritten onto
     the table's columns. flow: from the children in the records to the rows of the table. course: of
-    those rows, where strategies are sustained over time.
+    those rows, where strategies are sustained over time. provided: (n,) years before time zero in
+    which provision was first recorded, of rows whose child had it in an earlier school year; NaN of
+    others.
     """
 
     study: Study
     records: TableRecords
     flow: Flow
     course: Course | None = None
+    provided: NDArray[np.float64] | None = None
 
 
 def flatten(study: Study, store: Store) -> Flat:
@@ -95,17 +105,17 @@ def flatten(study: Study, store: Store) -> Flat:
     """
     linked = linked_of(study)
     asked = covariates(study)
-    measures = {
-        spec.name: load("outcomes", spec.name, kind=RecordsMeasure) for spec in study.outcomes
-    }
+    measures = measures_of(study)
     refuse_absent(linked, store, asked, measures)
+    refuse_undated(linked, store, asked)
+    held = Reaches(store)
     if linked.through is None:
-        made = [trial(each, store, asked, measures) for each in trials(linked)]
+        made = [trial(each, held, asked, measures) for each in trials(linked)]
         found, course = stacked(made, tuple(CLUSTERS.values())), None
     else:
-        copies = sustained(linked, store, asked, measures)
+        copies = sustained(linked, held, asked, measures)
         found, course = copies.trial, copies.course
-    inside, flow = found.table, found.flow
+    inside, flow = found.table.drop(EARLIER), found.flow
     if not len(inside):
         most = max(flow.steps, key=lambda step: step.left)
         raise Malformed(
@@ -114,68 +124,127 @@ def flatten(study: Study, store: Store) -> Flat:
             "step."
         )
     run = rewritten(study, store, asked, measures)
-    return Flat(run, as_records(study, store, inside), flow, course)
+    provided = found.table[EARLIER].fill_null(np.nan).to_numpy()
+    return Flat(run, as_records(study, store, inside), flow, course, provided)
 
 
 def trial(
     linked: Linked,
-    store: Store,
+    held: Reaches,
     asked: tuple[LinkedCovariate, ...],
     measures: dict[str, RecordsMeasure],
 ) -> Trial:
     """Return the children of one trial who follow one of its arms, and how they came to be."""
-    hold = store.hold
-    base = candidates(linked, store, hold=hold)
-    flow, kept = who(linked, store, base)
+    store, hold = held.store, held.store.hold
+    base, flow, kept = found_in(linked, held, measures)
     chosen = eligible(linked, store, base.filter(*kept), hold=hold)
     bounds = _values.fifths(base) if any(one.fifths for one in asked) else ()
-    table = whole(linked, store, chosen, hold=hold, asked=asked, measures=measures, bounds=bounds)
+    table = whole(linked, held, chosen, asked=asked, measures=measures, bounds=bounds)
     inside = table.filter(pl.col(_arms.ARM).is_not_null())
     return Trial(inside, flow.then(none_of(linked), len(table) - len(inside)))
 
 
+def found_in(
+    linked: Linked, held: Reaches, measures: dict[str, RecordsMeasure]
+) -> tuple[Frame, Flow, list[nw.Expr]]:
+    """Return the candidates, the flow up to the eligible children, and what makes a candidate one
+    of them; Malformed where the records hold nobody's whole window.
+    """
+    store = held.store
+    base = candidates(linked, store, hold=store.hold)
+    entered = base.filter(~nw.col(ZERO).is_null()).select(CHILD, "zero_year")
+    years, gaps = _covered.short(linked, measures, entered, tables=held)
+    if gaps and len(gaps) == len(years):
+        raise Malformed(_covered.nobody(linked, gaps, tables=held))
+    more: tuple[Rule, ...] = ()
+    if gaps:
+        out = nw.col("zero_year").is_in(list(gaps))
+        flag = nw.when(out).then(nw.lit(0)).otherwise(nw.lit(1)).cast(nw.Int64)
+        base = base.with_columns(flag.alias(COVERED))
+        more = (Rule(COVERED, _covered.reason(linked, gaps), always=False),)
+    flow, kept = who(linked, store, base, more=more)
+    return base, flow, kept
+
+
 def sustained(
     linked: Linked,
-    store: Store,
+    held: Reaches,
     asked: tuple[LinkedCovariate, ...],
     measures: dict[str, RecordsMeasure],
 ) -> Copies:
     """Return every eligible child under every strategy sustained over time."""
-    hold = store.hold
-    base = candidates(linked, store, hold=hold)
-    flow, kept = who(linked, store, base)
+    store, hold = held.store, held.store.hold
+    base, flow, kept = found_in(linked, held, measures)
     chosen = hold(base.filter(*kept).with_columns(nw.lit("").alias(_arms.ARM)))
     bounds = _values.fifths(base) if any(one.fifths for one in asked) else ()
-    table = whole(linked, store, chosen, hold=hold, asked=asked, measures=measures, bounds=bounds)
+    table = whole(linked, held, chosen, asked=asked, measures=measures, bounds=bounds)
     changing = tuple(one for one in asked if one.varies)
     terms = termly(linked, store, chosen=chosen, order=table[CHILD], asked=changing, hold=hold)
     columns = {name: exposure_of(name, one) for name, one in measures.items()}
     return copied(linked, Trial(table, flow), terms, columns)
 
 
+@dataclass(frozen=True, slots=True)
+class Studied:
+    """Who is studied, counted. before: arm → children who had been provided for in an earlier
+    school year, and the median years before time zero in which that began; nothing where strategies
+    are sustained. unknown: what a covariate cannot say of some births, in words.
+    """
+
+    flow: Flow
+    before: tuple[tuple[str, int, float | None], ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
 def studied(study: Study, store: Store) -> Flow:
     """Return the flow of a study of linked records, with the children of each arm, without reading
     covariates or outcomes.
     """
+    return counts_of(study, store).flow
+
+
+def counts_of(study: Study, store: Store) -> Studied:
+    """Return who is studied, counted, without reading covariates or outcomes."""
     linked = linked_of(study)
     refuse_absent(linked, store, (), {})
-    flows, total = [], Counter[str | None]()
+    refuse_undated(linked, store, ())
+    held, measures = Reaches(store), measures_of(study)
+    since = linked.born[0] if linked.born is not None else ""
+    unknown = tuple(_values.told(covariates(study), held.of, since))
+    flows, tables = [], []
     if linked.through is not None:
-        base = candidates(linked, store, hold=store.hold)
-        flow, _ = who(linked, store, base)
-        flow = times(flow, len(linked.strategies))
-        each_arm = flow.remaining // len(linked.strategies)
-        return replace(flow, arms=tuple((arm, each_arm) for arm, _ in linked.strategies))
+        _, flow, _ = found_in(linked, held, measures)
+        arms = tuple((arm, flow.remaining) for arm, _ in linked.strategies)
+        return Studied(replace(flow, arms=arms, copied=True), unknown=unknown)
     for each in trials(linked):
-        base = candidates(each, store, hold=store.hold)
-        flow, kept = who(each, store, base)
+        base, flow, kept = found_in(each, held, measures)
         chosen = eligible(each, store, base.filter(*kept), hold=store.hold)
-        counts = chosen.group_by(_arms.ARM).agg(int64(nw.len()).alias("n"))
-        found = dict(collected(counts, "linked records").iter_rows())
-        flows.append(flow.then(none_of(each), found.get(None, 0)))
-        total.update(found)
+        table = collected(chosen.select(_arms.ARM, earlier()), "linked records")
+        flows.append(flow.then(none_of(each), table[_arms.ARM].null_count()))
+        tables.append(table)
+    whole = pl.concat(tables)
+    names = [arm for arm, _ in linked.strategies]
+    own = {arm: whole.filter(pl.col(_arms.ARM) == arm)[EARLIER].drop_nulls() for arm in names}
+    total = Counter(whole[_arms.ARM].to_list())
     flow = summed(flows) if len(flows) > 1 else flows[0]
-    return replace(flow, arms=tuple((arm, total[arm]) for arm, _ in linked.strategies))
+    before = tuple(
+        (arm, len(years), None if years.is_empty() else float(np.median(years.to_numpy())))
+        for arm, years in own.items()
+    )
+    return Studied(replace(flow, arms=tuple((arm, total[arm]) for arm in names)), before, unknown)
+
+
+def earlier() -> nw.Expr:
+    """Return the years before time zero in which provision was first recorded, of children who had
+    it in an earlier school year.
+    """
+    years = (nw.col(ZERO) - nw.col(PROVIDED)).cast(nw.Float64) / DAYS_A_YEAR
+    return nw.when(nw.col("before") == 1).then(years).alias(EARLIER)
+
+
+def measures_of(study: Study) -> dict[str, RecordsMeasure]:
+    """Return the descriptor of each outcome of a study."""
+    return {spec.name: load("outcomes", spec.name, kind=RecordsMeasure) for spec in study.outcomes}
 
 
 def linked_of(study: Study) -> Linked:
@@ -252,10 +321,36 @@ def refuse_absent(
         )
 
 
-def who(linked: Linked, store: Store, base: Frame) -> tuple[Flow, list[nw.Expr]]:
-    """Return the flow up to the eligible children, and what makes a candidate one of them."""
+def refuse_undated(linked: Linked, store: Store, asked: tuple[LinkedCovariate, ...]) -> None:
+    """Raise Malformed for rows that do not say when they could be known, in the tables from which
+    who is studied and what was known of them are read: they could be used by nobody, and a child
+    without them would be told as in no school, or without provision.
+    """
+    tables = {"death", "opt_out", "early_years_census", *(t for t, _ in needed(linked, asked, {}))}
+    faults = []
+    for table in sorted(table for table in tables if store.has(table)):
+        blank = store.frame(table).filter(nw.col("known_from").is_null()).select(int64(nw.len()))
+        count = int(collected(blank, table).item())
+        if count:
+            faults.append(
+                f'records: {count:,} rows of the table "{table}" do not say when they could be '
+                "known (known_from), so that nobody can tell whether time zero came first. Fill "
+                "it in: the day of the census or of the event, or the last day of the term or "
+                f"year. `fingerpost records check {store.path}` lists every fault."
+            )
+    if faults:
+        raise Malformed(faults)
+
+
+def who(
+    linked: Linked, store: Store, base: Frame, *, more: tuple[Rule, ...] = ()
+) -> tuple[Flow, list[nw.Expr]]:
+    """Return the flow up to the eligible children, and what makes a candidate one of them.
+
+    more: rules besides those of the study.
+    """
     words = linked.code_list or linked.phenotype.replace("_", " ")
-    found = rules(linked, words)
+    found = (*rules(linked, words), *more)
     counts = [int(n) for n in collected(base.select(*counted(found)), "linked records").row(0)]
     start = counts[0]
     if linked.born is not None:
@@ -283,17 +378,18 @@ def eligible(linked: Linked, store: Store, chosen: Frame, *, hold: Hold) -> Fram
 
 def whole(
     linked: Linked,
-    store: Store,
+    held: Reaches,
     chosen: Frame,
     *,
-    hold: Hold,
     asked: tuple[LinkedCovariate, ...],
     measures: dict[str, RecordsMeasure],
     bounds: tuple[float, ...],
 ) -> pl.DataFrame:
     """Return one row an eligible child, in order of `child_id`."""
+    store = held.store
     zero = chosen.select(CHILD, ZERO, DATE, "birth_day", "urn")
-    follow = window(linked, store, zero=chosen.select(CHILD, ZERO, "zero_year"), hold=hold)
+    ids = chosen.select(CHILD, ZERO, "zero_year")
+    follow = window(linked, store, zero=ids, hold=store.hold)
     parts = [
         follow.drop(ZERO, "zero_year"),
         *_values.frames(store, zero, asked),
@@ -304,8 +400,9 @@ def whole(
         nw.col(CHILD),
         nw.col(_arms.ARM),
         *clusters,
-        *_values.chosen(asked, bounds),
+        *_values.chosen(asked, bounds, unseen=_values.unseen(asked, held.of)),
         *finished(measures),
+        earlier(),
     ]
     # Part by part: one query of them all is planned anew at each join, and holds all at once.
     found: pl.DataFrame = collected(chosen, "linked records")

@@ -65,13 +65,23 @@ def stacked(made: Sequence[Trial], levels: Sequence[str]) -> Trial:
 
 
 def summed(flows: Sequence[Flow]) -> Flow:
-    """Return the flow of all trials together, step by step.
+    """Return the flow of all trials together, step by step; a step that some of them do not have
+    took nobody out of those.
 
     >>> one = Flow(10).then("no school", 2)
     >>> summed([one, Flow(10).then("no school", 3)]).steps[0].remaining
     15
     """
+    left: dict[str, int] = {}
+    order: list[str] = []
+    for flow in flows:
+        place = 0
+        for step in flow.steps:
+            if step.reason not in left:
+                order.insert(place, step.reason)
+            place = order.index(step.reason) + 1
+            left[step.reason] = left.get(step.reason, 0) + step.left
     whole = Flow(sum(flow.start for flow in flows), counts=COUNTS)
-    for steps in zip(*(flow.steps for flow in flows), strict=True):
-        whole = whole.then(steps[0].reason, sum(step.left for step in steps))
+    for reason in order:
+        whole = whole.then(reason, left[reason])
     return whole

@@ -43,7 +43,8 @@ ABSENT = -1
 class Termly:
     """n children, in the order asked, by d decisions, the first at time zero.
 
-    level: (n, d) place in `LEVELS` of the recorded level, `ABSENT` where the child is in no census.
+    level: (n, d) place in `LEVELS` of the recorded level, `ABSENT` where the child is in no census;
+    in one missing between two that have the child it is that of the census before.
     covariates: name → (n, d) as known before the decision; NaN where missing.
     labels: the d decisions in words.
     """
@@ -94,12 +95,13 @@ def termly(
     """
     through = linked.until if linked.through is None else linked.through
     count = decisions(linked, through)
-    census = hold(_census(linked, store, chosen, count=count))
+    # One census more tells whether a child missing from the last came back.
+    census = hold(_census(linked, store, chosen, count=count + 1))
     names = [one.name for one in asked]
     held = pl.DataFrame({CHILD: order}).with_row_index("row")
     seen: pl.DataFrame = collected(census.select(CHILD, AT, "level"), "school_census")
     found = seen.join(held, on=CHILD, how="inner")
-    level_at = np.full((len(order), count), ABSENT, dtype=np.int64)
+    level_at = np.full((len(order), count + 1), ABSENT, dtype=np.int64)
     level_at[found["row"].to_numpy(), found[AT].to_numpy()] = found["level"].to_numpy()
     values = {name: np.full((len(order), count), np.nan) for name in names}
     for at in range(count if names else 0):
@@ -111,7 +113,22 @@ def termly(
         for name in names:
             numbers = beside[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
             values[name][beside["row"].to_numpy(), at] = numbers
-    return Termly(level_at, values, labels(linked, through))
+    return Termly(bridged(level_at)[:, :count], values, labels(linked, through))
+
+
+def bridged(level: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return (n, d) levels in which one census missing between two that have the child is filled
+    with the level of the census before: a return that was not made, or a child not found, is no
+    sign that it left or that its provision ended.
+
+    >>> bridged(np.array([[1, -1, 1, -1, -1, 1], [0, -1, 1, 1, 1, -1]])).tolist()
+    [[1, 1, 1, -1, -1, 1], [0, 0, 1, 1, 1, -1]]
+    """
+    held = level != ABSENT
+    filled = level.copy()
+    gap = ~held[:, 1:-1] & held[:, :-2] & held[:, 2:]
+    filled[:, 1:-1][gap] = level[:, :-2][gap]
+    return filled
 
 
 def _census(linked: Linked, store: Any, chosen: Frame, *, count: int) -> Frame:

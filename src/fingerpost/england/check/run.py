@@ -25,6 +25,8 @@ ALLOWED = 0.10  # of the targets judged may be missed
 # A tolerance is widened by two Monte-Carlo errors where these are more than this share of it.
 SMALL = 0.5
 MOST_ERRORS = 2.0
+# Two Monte-Carlo errors above this many tolerances: it is held only loosely.
+CHANCE = 1.0
 TABLES = ("child", "birth", "school_census", "absence", "hes_apc", "school")
 MEASURES: Mapping[str, Callable[[Children, Mask], Measured]] = {
     **provision.MEASURES,
@@ -40,7 +42,10 @@ class Held:
     """One target held against what was achieved.
 
     allowed: how far achieved may lie from the target, in its unit, Monte-Carlo error included where
-    `widened`. verdict: met, missed, shown (never judged) or not measured (no such children).
+    `widened`. verdict: met, missed, shown (never judged) or not measured (no such children). loose:
+    whether two Monte-Carlo errors are more than the tolerance, so that being met says little (and
+    being missed says that it is missed). needs: how many such children, about, it would take to
+    hold it closely; None where it was, or nobody knows.
     """
 
     target: Target
@@ -48,6 +53,12 @@ class Held:
     allowed: float
     widened: bool
     verdict: str
+    needs: int | None = None
+
+    @property
+    def loose(self) -> bool:
+        """Whether so few children are behind it that it is held only loosely."""
+        return self.needs is not None
 
     @property
     def difference(self) -> float:
@@ -72,6 +83,16 @@ class Check:
         return tuple(row for row in self.rows if row.verdict == MISSED)
 
     @property
+    def loose(self) -> tuple[Held, ...]:
+        """The rows that count and are held only loosely."""
+        return tuple(row for row in self.judged if row.loose)
+
+    @property
+    def unjudged(self) -> tuple[Held, ...]:
+        """The rows that would count, were there such children."""
+        return tuple(row for row in self.rows if row.verdict == UNMEASURED)
+
+    @property
     def passed(self) -> bool:
         """Whether at most one target in ten was missed, of one or more that were judged."""
         return bool(self.judged) and len(self.missed) <= ALLOWED * len(self.judged)
@@ -83,6 +104,8 @@ class Check:
             "passed": self.passed,
             "judged": len(self.judged),
             "missed": len(self.missed),
+            "loosely": len(self.loose),
+            "not_measured": len(self.unjudged),
             "allowed_share": ALLOWED,
             "targets": [
                 {
@@ -95,6 +118,7 @@ class Check:
                     "allowed": number(row.allowed) if row.target.judged else None,
                     "widened": row.widened,
                     "verdict": row.verdict,
+                    "needs": row.needs,
                 }
                 for row in self.rows
             ],
@@ -164,8 +188,14 @@ def judge(target: Target, achieved: Measured) -> Held:
     >>> wide = judge(target, Measured(31.5, 0.4, 100))
     >>> wide.verdict, wide.widened, wide.allowed
     ('met', True, 1.8)
+    >>> few = judge(target, Measured(33.0, 2.0, 100))
+    >>> few.verdict, few.loose, few.needs
+    ('met', True, 1600)
+    >>> judge(target, Measured(45.0, 2.0, 100)).verdict
+    'missed'
     """
     noise = MOST_ERRORS * achieved.error if np.isfinite(achieved.error) else 0.0
+    chance = target.judged and bool(0 < CHANCE * target.allowed < noise)
     widened = target.judged and bool(noise > SMALL * target.allowed)
     allowed = target.allowed + (noise if widened else 0.0)
     away = achieved.value - target.value
@@ -178,4 +208,19 @@ def judge(target: Target, achieved: Measured) -> Held:
     else:
         # What is printed as equal is equal: rounding of the last digit decides nothing.
         verdict = MET if abs(away) <= allowed + 1e-9 else MISSED
-    return Held(target, achieved, allowed, widened, verdict)
+    # The error falls as the square root of the number of children.
+    held = verdict in (MET, MISSED)
+    needs = two_digits(achieved.n * (noise / target.allowed) ** 2) if chance and held else None
+    return Held(target, achieved, allowed, widened, verdict, needs)
+
+
+def two_digits(number: float) -> int:
+    """Return a number in two digits, rounded up.
+
+    >>> two_digits(1234.5), two_digits(38.0), two_digits(7.2)
+    (1300, 38, 8)
+    """
+    if number <= 10:
+        return math.ceil(number)
+    step: int = 10 ** (math.floor(math.log10(number)) - 1)
+    return math.ceil(number / step - 1e-9) * step

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fingerpost.england.check.children import POPULATIONS
-from fingerpost.england.check.run import Check, Held
+from fingerpost.england.check.run import UNMEASURED, Check, Held
 from fingerpost.england.check.targets import ABOVE, PERCENT, POINTS, PRINTED, Target
 
 COLUMNS = ("target", "published", "achieved", "difference", "allowed", "unit", "verdict", "source")
@@ -25,9 +25,18 @@ def row_of(held: Held) -> tuple[str, ...]:
         signed(held.difference, digits),
         allowance(held, digits),
         target.unit,
-        held.verdict,
+        verdict_words(held),
         target.source,
     )
+
+
+def verdict_words(held: Held) -> str:
+    """Return how one target came out; of few children, how many there are and are needed."""
+    if held.verdict == UNMEASURED:
+        return f"too few children to measure ({held.achieved.n:,})"
+    if held.loose:
+        return f"{held.verdict}, loosely ({held.achieved.n:,}; needs {held.needs:,})"
+    return held.verdict
 
 
 def decimals(held: Held) -> int:
@@ -46,6 +55,8 @@ def allowance(held: Held, digits: int) -> str:
     """Return the tolerance as shown: a plus behind it says that Monte-Carlo error is in it."""
     if held.target.kind == PRINTED:
         return ""
+    if held.verdict == UNMEASURED:
+        return f"± {held.target.allowed:.{digits}f}"
     sign = "> −" if held.target.kind == ABOVE else "± "
     return f"{sign}{held.allowed:.{digits}f}{'+' if held.widened else ''}"
 
@@ -67,11 +78,20 @@ def signed(value: float, digits: int) -> str:
 def verdict(check: Check) -> str:
     """Return how the check ended, in a sentence or two."""
     n, missed = len(check.judged), len(check.missed)
+    left = len(check.unjudged)
     if not n:
-        return "No target could be judged: these records hold no such children."
+        return f"None of {left} targets could be judged: these records hold no such children."
     said = f"{missed} of {n} targets missed; one in ten may be."
-    names = ", ".join(held.target.id for held in check.missed)
-    return f"{said} Missed: {names}." if missed else said
+    if missed:
+        said += f" Missed: {', '.join(held.target.id for held in check.missed)}."
+    if check.loose:
+        said += (
+            f" {n - len(check.loose)} of them are held closely and {len(check.loose)} loosely, as "
+            "so few children are behind those."
+        )
+    if left:
+        said += f" Of {left} more there are no such children."
+    return said
 
 
 def targets_table(against: tuple[Target, ...]) -> str:
@@ -95,4 +115,6 @@ TOLERANCES = {POINTS: "± {}", PERCENT: "± {}%", ABOVE: "above it", PRINTED: "s
 NOTES = (
     "shown: printed beside the published figure and not judged (see the note in the targets file).",
     "+ behind a tolerance: two Monte-Carlo errors are added, as so few children are behind it.",
+    "loosely: two Monte-Carlo errors are more than the tolerance, so that being met says little. "
+    "In brackets: such children here, and about how many it takes to hold the target closely.",
 )

@@ -30,8 +30,9 @@ ELSEWHERE = {
         "model_form",
     ),
     "estimates": ("outcomes", "means", "trim_estimates"),
-    "subgroups": ("subgroup_support", "subgroup_differences", "joint"),
-    "missing": ("missing", *imputed.TABLES),
+    "subgroups": ("subgroup_support", "subgroup_differences", "subgroups_pooled", "joint"),
+    "flow": ("departures", "provided_before"),
+    "missing": ("missing", "recorded", *imputed.TABLES),
 }
 # What is drawn stands after what is not.
 DRAWN_ONLY = ("cut-off points", "cut-off lines")

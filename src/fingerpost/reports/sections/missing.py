@@ -24,15 +24,16 @@ def section(output: Output) -> Section:
         return Section("missing", TITLE, (Words(words),))
     rows = [row for row in table.records() if row["missing"]]
     arms = listing(output.study.arms.names) or "any arm"
+    who = output.flow.counts  # children, or what stands on a row where a child has several
     parts: list[Part] = []
     if rows:
         worst = max(rows, key=lambda row: float(row["share"] or 0))
         parts.append(
             Words(
                 f"Of {counted(len(table.rows), 'variable')}, those of {outcomes_words(output)} "
-                f"among them, {len(rows)} had missing values among the children eligible for "
+                f"among them, {len(rows)} had missing values among the {who} eligible for "
                 f"{arms}; most in {worst['variable']}: {percent(float(worst['share'] or 0))} "
-                f"({whole(float(worst['missing'] or 0))} children; {worst['handling']})."
+                f"({whole(float(worst['missing'] or 0))} {who}; {worst['handling']})."
             )
         )
     elif any(item.where == "diagnostics.missing" for item in output.withheld):
@@ -53,6 +54,9 @@ def section(output: Output) -> Section:
     if picture:
         parts.append(Figure(picture))
     parts.append(grid(table))
+    weighed = output.table("recorded")
+    if weighed is not None and weighed.rows:
+        parts.append(grid(weighed))
     told = imputed.imputed_words(output)
     if told:
         parts.append(Bullets(told))

@@ -22,6 +22,7 @@ def section(output: Output) -> Section:
         ("Engine", found.engine or NOT_STATED),
         ("Release policy", policy_words(output)),
     ]
+    rows += draw_rows(output)
     rows += [(f"Package {name}", version) for name, version in found.packages]
     words = (
         f"“{output.study.name}” was computed with seed {found.seed} from "
@@ -33,6 +34,22 @@ def section(output: Output) -> Section:
     )
     parts: list[Part] = [Words(words), table]
     return Section("provenance", TITLE, tuple(parts))
+
+
+def draw_rows(output: Output) -> list[tuple[str, str]]:
+    """Return which draw was analysed; nothing where none was named."""
+    draw = output.provenance.draw
+    if draw is None:
+        return []
+    number, link = draw.head
+    found = [
+        ("Draw: commitment (SHA-256 of its plan)", draw.commitment),
+        ("Draw: ledger's last entry", f"{number}, {link}"),
+        ("Draw: allocation (SHA-256)", draw.allocation),
+        (f"Draw: the {counted(draw.draws, 'draw')} replayed (SHA-256)", draw.permutations),
+        ("Draw: registered as", draw.registered_as),
+    ]
+    return found + [("Departure from what was drawn", words) for words in draw.departures]
 
 
 def policy_words(output: Output) -> str:

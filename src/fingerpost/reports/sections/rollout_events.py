@@ -11,7 +11,7 @@ from fingerpost.reports.sections.rollout_waves import name_of, unit_words
 
 TITLE = "Effects as time goes on"
 NONE = "No estimator of this study gives effects by periods since provision began."
-BEFORE = ("pre_trends", "trend_bounds", "bacon")
+BEFORE = ("pre_trends", "leads", "trend_bounds", "bacon", "several_outcomes")
 
 
 def section(output: Output) -> Section:
@@ -29,8 +29,13 @@ def section(output: Output) -> Section:
 
 def about(output: Output, table: Table) -> str:
     """Return what a picture is of, and how it is read."""
+    before = any(isinstance(at, int | float) and at < 0 for at in table.column("exposure"))
+    line = (
+        "; the dashed line is where provision began. Effects before it should be nought."
+        if before
+        else ". No period before provision began is drawn: this estimator gives no effect there."
+    )
     return (
         f"{name_of(output, table)[:1].upper()}{name_of(output, table)[1:]}. Thick bars hold one "
-        "effect, thin bars all of them at once; the dashed line is where provision began. Effects "
-        "before it should be nought."
+        f"effect, thin bars all of them at once{line}"
     )

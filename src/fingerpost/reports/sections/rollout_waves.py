@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from fingerpost.core.output import Output
 from fingerpost.core.table import Table
+from fingerpost.core.words import sentence
+from fingerpost.plots.wave_flow import draw_cluster_periods
 from fingerpost.plots.wave_means import draw_wave_means
 from fingerpost.reports.names import first_open
 from fingerpost.reports.parts import Figure, Part, Section, Words, grid
 from fingerpost.reports.phrases import outcome_words, spec_of
 
 TITLE = "When provision began"
+BOXES = "Units of the wave stand in brackets, those with the outcome in the boxes."
 NOTE = "Hollow points are periods without provision, filled ones with it."
 
 
@@ -35,6 +38,14 @@ def section(output: Output) -> Section:
         *first_open(figures),
         *(grid(table) for table in waves),
     ]
+    counts = [table for table in output.tables if table.name == "cluster_periods"]
+    boxes = [
+        Figure(picture, f"{sentence(name_of(output, table))} {BOXES}")
+        for table in counts
+        if (picture := draw_cluster_periods(table))
+    ]
+    parts += first_open(boxes)
+    parts += [grid(table) for table in counts]
     return Section("waves", TITLE, tuple(parts))
 
 

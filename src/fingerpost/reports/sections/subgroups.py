@@ -68,7 +68,7 @@ def subgroup_parts(output: Output, made: list[tuple[Table, list[Result]]]) -> li
                 "note",
             )
         )
-    names = ("subgroup_differences", "subgroup_support")
+    names = ("subgroup_differences", "subgroups_pooled", "subgroup_support")
     return [*parts, *grids(t for t in unrepeated(output.tables) if t.name in names)]
 
 

@@ -29,7 +29,8 @@ def data_sources(output: Output) -> str | None:
 
 def children_counted(output: Output) -> str | None:
     """Return how many of the rows read are analysed."""
-    return f"{whole(output.flow.remaining)} of {whole(output.flow.start)}"
+    units = f" {output.flow.counts}" if output.flow.counts == "units" else ""
+    return f"{whole(output.flow.remaining)} of {whole(output.flow.start)}{units}"
 
 
 def arms_counted(output: Output) -> str | None:

@@ -9,11 +9,12 @@ from fingerpost.core.table import Cell, Table
 from fingerpost.core.words import counted, listing
 from fingerpost.plots.numbers import decimals, number, plain
 from fingerpost.plots.triangulation import draw_triangulation
+from fingerpost.reports.agreeing import agreement
 from fingerpost.reports.parts import Entry, Figure, Grid, Part, Section, Words
 from fingerpost.reports.phrases import headings, outcome_words
 from fingerpost.reports.tables import agreement_table, triangulation_tables
 from fingerpost.reports.truth import truth_parts
-from fingerpost.reports.words import agreement
+from fingerpost.reports.words import questions
 
 TITLE = "Do the answers agree?"
 KEY = (
@@ -26,7 +27,7 @@ def section(output: Output) -> Section:
     """Return the triangulation pictures and the table of agreement."""
     leaves = list(dict.fromkeys(result.estimator for result in output.results))
     parts: list[Part] = [Words(opening(output, leaves))]
-    parts += [Words(text) for text in agreement(output)]
+    parts += [Words(text) for text in agreement(output, questions(output))]
     for table in triangulation_tables(output):
         unit = axis_words(output, table)
         titled = f"All answers for {outcome_words(output.study, str(table.tag('outcome')))}"

@@ -16,7 +16,6 @@ from fingerpost.core.study import Study
 from fingerpost.studies.export import codes_sql, tsql
 
 Part = codes_sql.Part
-PAST = {"death": "dead by time zero", "opt_out": "opted out by time zero"}
 ENDS = {"death": "death_date", "opt_out": "opted_out_date"}
 
 
@@ -25,6 +24,8 @@ def faults(study: Study, linked: Linked) -> list[str]:
     found = codes_sql.faults(linked)
     if linked.zero.repeated:
         found.append("trials that begin each school year are not written as T-SQL")
+    if linked.new_users:
+        found.append("children who begin provision anew are not written as T-SQL")
     if linked.through is not None:
         found.append("strategies sustained over time are not written as T-SQL")
     if any(one.dose for _, one in linked.strategies):
@@ -124,11 +125,11 @@ def _eligible(linked: Linked, has: frozenset[str]) -> Part:
         kind = "JOIN" if linked.concern else "LEFT JOIN"
         joins.append(f"  {kind} concerned AS c ON c.child_id = z.child_id")
         tests += ["c.concern_term IS NOT NULL"] if linked.concern else []
-    for table in PAST:
+    for table, column in ENDS.items():
         if table in has:
             tests.append(
                 f"NOT EXISTS (SELECT 1 FROM {table} AS x WHERE x.child_id = z.child_id AND "
-                "x.known_from <= z.zero_day)"
+                f"COALESCE(x.{column}, x.known_from) <= z.zero_day)"
             )
     cases = "\n".join(
         f"      WHEN {_follows(one)} THEN {tsql.text(arm)}" for arm, one in linked.strategies

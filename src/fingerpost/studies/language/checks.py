@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fingerpost.core.errors import listed, nearest
 from fingerpost.core.estimand import PANEL_TARGETS
-from fingerpost.core.leaves import names
+from fingerpost.core.leaves import RecordsMeasure, load, names
 from fingerpost.core.moment import moment
-from fingerpost.core.study import Scalar, Study
+from fingerpost.core.study import OutcomeSpec, Scalar, Study
 from fingerpost.studies.language.access import KIND, REQUIRED_ACCESS
 from fingerpost.studies.language.access_checks import check_access
 from fingerpost.studies.language.access_convert import as_effect
@@ -15,17 +15,25 @@ from fingerpost.studies.language.form import REQUIRED, Document
 from fingerpost.studies.language.linked_checks import check_linked
 from fingerpost.studies.language.parts import ArmsPart, OutcomePart, SourcePart
 from fingerpost.studies.language.rollouts import REQUIRED_ROLLOUT
-from fingerpost.studies.language.rollouts_checks import check_rollout
+from fingerpost.studies.language.rollouts_checks import check_rollout, names_records
 from fingerpost.studies.language.terms import EVERY
+from fingerpost.studies.language.trials import REQUIRED_TRIAL
+from fingerpost.studies.language.trials_checks import analysed, check_trial
 from fingerpost.studies.plan import option_faults
+
+LOGARITHMS = "logarithms of ratios"
 
 
 def check(document: Document, study: Study, *, broken: set[str], faults: FaultList) -> None:
     """Note every fault between parts; parts that could not be read are passed over."""
     fields = Document.model_fields
-    for key in required(document):
+    unread = "rollout" in broken and document.rollout is None
+    for key in REQUIRED_ROLLOUT if unread else required(document):
         if key not in broken and getattr(document, key) in (None, {}, []):
             faults.add(key, f"is missing. It says: {fields[key].description}")
+    if unread:
+        # Of a roll-out that could not be read, what hangs on it would be a fault that is none.
+        return
     if document.kind == KIND:
         check_access(as_effect(document), study, faults, said=set(faults.tree))
         return
@@ -37,6 +45,10 @@ def check(document: Document, study: Study, *, broken: set[str], faults: FaultLi
         check_agreement(document, study, faults)
         check_primary(document, study, faults, broken=broken)
         return
+    if document.trial is not None:
+        check_trial(document, study, faults)
+        if not analysed(document):
+            return
     if document.access is not None:
         faults.add("access", f"belongs to studies of kind {KIND}. Write kind: {KIND}.")
     check_records(document, faults)
@@ -58,6 +70,10 @@ def required(document: Document) -> tuple[str, ...]:
     """Return the keys that a document of its kind must have."""
     if document.rollout is not None:
         return REQUIRED_ROLLOUT
+    if document.trial is not None and not analysed(document):
+        return REQUIRED_TRIAL
+    if document.trial is not None and document.trial.arms:
+        return tuple(key for key in REQUIRED if key != "arms")
     return REQUIRED_ACCESS if document.kind == KIND else REQUIRED
 
 
@@ -77,7 +93,9 @@ def unknown(name: str, what: str, allowed: tuple[str, ...]) -> str:
 
 
 def check_agreement(document: Document, study: Study, faults: FaultList) -> None:
-    """Distances are of outcomes that exist; one for all makes sense in one unit only."""
+    """Distances are of outcomes that exist; one for all makes sense on one scale only: logarithms
+    of ratios, or one unit.
+    """
     if document.agreement is None:
         return
     if (study.agreement is None) == (not study.agreements):
@@ -87,20 +105,32 @@ def check_agreement(document: Document, study: Study, faults: FaultList) -> None
     for name, _ in study.agreements:
         if name not in known:
             faults.add("agreement.by_outcome", unknown(name, "an outcome", known))
-    units = {spec.measure.measured_in or spec.name for spec in study.outcomes}
-    if study.agreement is not None and study.estimand.scale != "ratio" and len(units) > 1:
+    units = {apart_in(study, spec): spec.name for spec in study.outcomes}
+    if study.agreement is not None and len(units) > 1:
         told = ", ".join(f"{name}: …" for name in known)
+        unlike = "; ".join(f"{name} in {unit}" for unit, name in units.items())
         faults.add(
             "agreement.within",
-            f"{study.agreement:g} is one distance for outcomes of {len(units)} units. Write "
-            f"by_outcome: {{{told}}} in its place.",
+            f"{study.agreement:g} is one distance for outcomes of {len(units)} units ({unlike}). "
+            f"Write by_outcome: {{{told}}} in its place.",
         )
+
+
+def apart_in(study: Study, spec: OutcomeSpec) -> str:
+    """Return in what answers on an outcome lie apart: logarithms of ratios, or the unit of the
+    outcome, which of a measure of linked records its leaf declares.
+    """
+    scale, unit = spec.scale, spec.measure.measured_in
+    if study.linked is not None and spec.name in names("outcomes"):
+        leaf = load("outcomes", spec.name, kind=RecordsMeasure)
+        scale, unit = leaf.scale, leaf.measured_in
+    return LOGARITHMS if (scale or study.estimand.scale) == "ratio" else unit or spec.name
 
 
 def check_records(document: Document, faults: FaultList) -> None:
     """One place for the table, said whole."""
     part = document.records
-    if part is None:
+    if part is None or not names_records(document):
         return
     ways = [
         way
@@ -155,7 +185,7 @@ def check_arms(document: Document, study: Study, faults: FaultList) -> None:
             f"{len(arms.names)} found. Write levels: {{0: none, 1: services}}.",
         )
     if arms.column is None:
-        if document.records is not None:
+        if names_records(document):
             faults.add(
                 "arms",
                 "has no column, but records is one table. Write {column: F5SPECS, "

@@ -37,6 +37,7 @@ from fingerpost.studies.language.parts import (
 )
 from fingerpost.studies.language.rollouts_convert import as_panel, scheduled, to_rollout
 from fingerpost.studies.language.terms import EVERY, expand, spelt_out
+from fingerpost.studies.language.trials_convert import as_drawn, to_trial
 from fingerpost.studies.option_columns import unwrapped
 
 IMPUTE = "impute"
@@ -46,7 +47,8 @@ UNITS = "units"
 def to_study(document: Document) -> Study:
     """Return the Study of a document whose required keys are there."""
     default, access = Study("", ""), to_access(document)
-    document = as_panel(as_effect(document))
+    written = as_panel(as_effect(document))
+    document = as_drawn(written)
     arms, notes = to_arms(document.arms)
     assignment, all_but = to_assignment(document.assignment)
     population, words, more = to_population(document.population)
@@ -84,11 +86,12 @@ def to_study(document: Document) -> Study:
         level=default.level if document.level is None else document.level,
         seed=document.seed or default.seed,
         notes=notes + more + named,
-        linked=to_linked(read_linked(document).linked, access),
+        linked=to_linked(read_linked(written).linked, access),
         access=access,
         imputation=to_imputation(document, missing),
         people=people_of(document) or default.people,
         rollout=rollout,
+        trial=to_trial(document),
     )
 
 
@@ -131,6 +134,7 @@ def to_records(part: RecordsPart | None) -> Records:
         clusters=tuple((part.clusters or {}).items()),
         weight=part.weight,
         synthetic=part.synthetic,
+        sums=tuple((name, tuple(columns)) for name, columns in (part.sums or {}).items()),
     )
 
 
@@ -152,7 +156,7 @@ def to_population(part: PopulationPart | None) -> tuple[tuple[Any, ...], str, No
         return (), "", ()
     linked = tuple(
         (f"population.{key}", str(value))
-        for key in ("phenotype", "born", "enrolled", "concern")
+        for key in ("phenotype", "born", "enrolled", "concern", "new_users")
         if (value := getattr(part, key))
     )
     said = "; ".join(f"{key.split('.')[1]} {value}" for key, value in linked)
@@ -227,7 +231,8 @@ def to_assignment(part: AssignmentPart | None) -> tuple[Assignment, tuple[str, .
     # A draw of children has no level above the child at which variance is taken.
     unit = None if drawn.unit == "child" else drawn.unit
     strata = tuple(drawn.strata or ())
-    return Randomised(drawn.design, unit=unit, given=given, strata=strata), all_but
+    made = Randomised(drawn.design, unit=unit, given=given, strata=strata, level=drawn.cluster)
+    return made, all_but
 
 
 def to_models(part: ModelsPart | None, given: tuple[str, ...], *, resolved: bool) -> Models:

@@ -44,6 +44,7 @@ from fingerpost.studies.language.rollouts import RolloutPart
 from fingerpost.studies.language.strategies import STRATEGY_FORM
 from fingerpost.studies.language.sustained import NEVER_FORM, SUSTAINED_FORM
 from fingerpost.studies.language.tree import Block, Word, line_of
+from fingerpost.studies.language.trials import TrialPart
 
 REQUIRED = ("study", "question", "arms", "outcomes", "assignment", "estimators")
 
@@ -210,6 +211,11 @@ class Document(Part):
         None,
         description="Of a study of units over periods: when provision begins where, how the order "
         "is drawn, what has to be found.",
+    )
+    trial: TrialPart | None = Field(
+        None,
+        description="Of a study that draws its arms: what each is offered, how they are drawn, "
+        "what has to be found.",
     )
     access: AccessPart | None = Field(
         None, description="Kind access: what counts as provision, whose gaps, at equal what."

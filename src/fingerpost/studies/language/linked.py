@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from fingerpost.core.linked import TERMS, Linked, Strategy, TimeZero
+from fingerpost.core.linked import LEVELS, TERMS, Linked, Strategy, TimeZero
 from fingerpost.studies.language.fields import (
     Misread,
     as_text,
@@ -54,7 +54,9 @@ def read_linked(document: Document) -> Read:
     where it is of a roll-out, whose arms are before and after provision began.
     """
     read = Read()
-    if not isinstance(document.arms, dict) or document.rollout is not None:
+    drawn = document.trial.arms if document.trial is not None and document.arms is None else None
+    named = isinstance(document.arms, dict) or (drawn and isinstance(document.outcomes, list))
+    if not named or document.rollout is not None:
         return read
     said = document.population
     at = read.part("time_zero", as_zero, document.time_zero, usual=TimeZero())
@@ -79,7 +81,10 @@ def read_linked(document: Document) -> Read:
         born=read.part("population.born", as_born, said and said.born, usual=None),
         school=school,
         concern=read.part("population.concern", as_concern, said and said.concern, usual=False),
-        strategies=strategies(read, document.arms),
+        new_users=bool(said and said.new_users),
+        strategies=tuple((arm, Strategy(one.gets or arm, LEVELS)) for arm, one in drawn.items())
+        if drawn
+        else strategies(read, document.arms if isinstance(document.arms, dict) else {}),
         zero=at,
         until=until,
     )

@@ -29,7 +29,8 @@ def check_linked(document: Document, study: Study, faults: FaultList) -> None:
     if linked.phenotype:
         check_group(linked, faults)
     check_over_time(linked, study, faults)
-    check_apart(linked, faults)
+    if document.arms is not None:  # arms that were drawn are of any provision
+        check_apart(linked, faults)
     if isinstance(document.outcomes, dict):
         faults.add("outcomes", "name columns, but arms are those of linked records. Write a list.")
         return

@@ -106,6 +106,9 @@ class RecordsPart(SourcePart):
     synthetic: Flag = Field(
         False, description="true if the records are made up; every output says so."
     )
+    sums: dict[Text, Names] | None = Field(
+        None, description="New column: the columns whose sum it is; missing where one of them is."
+    )
 
 
 def as_people(node: object) -> str:
@@ -147,6 +150,11 @@ class PopulationPart(Part):
         None,
         description="Linked records: raised, for only children about whom a concern had been "
         "raised by time zero.",
+    )
+    new_users: bool | None = Field(
+        None,
+        description="Linked records: whether only children without provision in any earlier school "
+        "year are studied.",
     )
     people: People | None = Field(
         None,
@@ -357,6 +365,11 @@ class RandomisedPart(Part):
     unit: Text = Field("child", description="What was drawn: child, or a level of the clusters.")
     given: Given | None = Field(None, description="Covariates for balance tables and adjustment.")
     strata: Names | None = Field(None, description="Columns within which the draw was made.")
+    cluster: Text | None = Field(
+        None,
+        description="The level at which variance is taken, where it is coarser than the unit: "
+        "children who were drawn one by one and are taught together.",
+    )
 
 
 class AssignmentPart(Part):

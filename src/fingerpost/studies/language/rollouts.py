@@ -237,8 +237,8 @@ class PowerPart(Part):
     """What the roll-out has to find."""
 
     effect: Number | None = Field(None, description="The effect, in units of the outcome.")
-    kind: Annotated[Text, among("a kind of outcome", POWER_KINDS)] = Field(
-        "continuous", description="continuous, binary or count."
+    kind: Annotated[Text, among("a kind of outcome", POWER_KINDS)] | None = Field(
+        None, description="continuous, binary or count; left out: the first outcome's."
     )
     sd: Number | None = Field(
         None, description="Standard deviation of children's outcomes in a unit and period."
@@ -266,6 +266,24 @@ class PowerPart(Part):
     unseen: dict[Text, Names] | None = Field(None, description="Wave: its periods without returns.")
 
 
+def as_range(node: object) -> tuple[float, float]:
+    """Return [least, most] as two numbers."""
+    if isinstance(node, list) and len(node) == 2:
+        low, high = as_number(node[0]), as_number(node[1])
+        if low <= high:
+            return low, high
+    raise misread(node, f"should be [least, most]; {shown(node)} was found.")
+
+
+RANGE_FORM: dict[str, Any] = {
+    "type": "array",
+    "items": {"type": "number"},
+    "minItems": 2,
+    "maxItems": 2,
+}
+Range = Annotated[tuple[float, float], PlainValidator(as_range), accepts(RANGE_FORM)]
+
+
 class CollectionPart(Part):
     """Returns that every unit owes."""
 
@@ -273,7 +291,12 @@ class CollectionPart(Part):
     due_days: whole_within(0, 1000) = Field(  # type: ignore[valid-type]
         30, description="Days after a period's end until its return is due (30)."
     )
-    ends: dict[Text, Text] | None = Field(None, description="Period: its last day (2027-12-31).")
+    ends: dict[Text, Text] | None = Field(
+        None, description="Period: its last day; terms and academic years know their own."
+    )
+    plausible: dict[Text, Range] | None = Field(
+        None, description="Column: [least, most]; a return outside is asked about."
+    )
 
 
 def read_correlation(node: Any, usual: Any) -> Any:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime
+import itertools
 import re
 
+from fingerpost.core.calendar import period_end
 from fingerpost.core.errors import listed, nearest
 from fingerpost.core.estimand import PANEL_TARGETS
-from fingerpost.core.leaves import Estimator, load, names
+from fingerpost.core.leaves import Design, Estimator, load, menu, names
 from fingerpost.core.rollout import Power, Rollout
 from fingerpost.core.study import Study
 from fingerpost.studies.language.faults import FaultList
@@ -29,7 +33,7 @@ def check_rollout(document: Document, study: Study, faults: FaultList, *, said: 
     check_waves(rollout, faults)
     check_draw(rollout, faults)
     check_pulse(rollout, faults)
-    check_power(rollout, faults)
+    check_power(study, rollout, faults)
     check_collection(rollout, faults)
     check_monitoring(rollout, faults)
     check_records_of(document, study, faults)
@@ -53,10 +57,11 @@ def check_ways(document: Document, faults: FaultList) -> None:
             words = "all_but is of studies of children. Name columns."
             faults.add(f"assignment.{key}.given", words)
     design = part.randomised.design if part.randomised else None
-    if design is not None and design not in names("designs"):
-        known = names("designs")
-        menu = f"Allowed: {listed(known)}.{nearest(design, known)}"
-        faults.add("assignment.randomised.design", f'"{design}" is no design of a roll-out. {menu}')
+    known = tuple(name for name, one in menu("designs", Design).items() if one.layout is not None)
+    if design is not None and design not in known:
+        allowed = f"Allowed: {listed(known)}.{nearest(design, known)}"
+        words = f'"{design}" is no design of a roll-out. {allowed}'
+        faults.add("assignment.randomised.design", words)
 
 
 def check_waves(rollout: Rollout, faults: FaultList) -> None:
@@ -66,6 +71,7 @@ def check_waves(rollout: Rollout, faults: FaultList) -> None:
         faults.add("rollout.periods", f"{listed(twice)} is named twice.")
     if rollout.periods and len(rollout.periods) < 2:
         faults.add("rollout.periods", "one period shows no change. Name two or more.")
+    check_order(rollout, faults)
     if rollout.waves and not rollout.periods:
         faults.add("rollout.periods", "is missing: waves begin in a period. Write periods: [...].")
     for wave in rollout.waves:
@@ -86,6 +92,28 @@ def check_waves(rollout: Rollout, faults: FaultList) -> None:
             faults.add("rollout.waves", f"{listed(open_)} have no {what}; at most one wave may.")
     if rollout.periods and rollout.anticipation >= len(rollout.periods):
         faults.add("rollout.anticipation", f"is not less than the {len(rollout.periods)} periods.")
+
+
+def check_order(rollout: Rollout, faults: FaultList) -> None:
+    """Periods run forwards, by the days on which they end: as the study says, or as their names do
+    (terms, years).
+    """
+    said = dict(rollout.collection.ends) if rollout.collection else {}
+    ends: list[tuple[str, datetime.date]] = []
+    for name in rollout.periods:
+        with contextlib.suppress(ValueError):
+            day = datetime.date.fromisoformat(said[name]) if name in said else period_end(name)
+            if day is not None:
+                ends.append((name, day))
+    for (before, early), (name, late) in itertools.pairwise(ends):
+        if late <= early:
+            where = "rollout.collection.ends" if {before, name} & set(said) else "rollout.periods"
+            faults.add(
+                where,
+                f"{name} ends on {late}, not after {before} ({early}). Write periods in the order "
+                "in which they come.",
+            )
+            return
 
 
 def check_draw(rollout: Rollout, faults: FaultList) -> None:
@@ -125,11 +153,20 @@ def check_pulse(rollout: Rollout, faults: FaultList) -> None:
             )
 
 
-def check_power(rollout: Rollout, faults: FaultList) -> None:
+def check_power(study: Study, rollout: Rollout, faults: FaultList) -> None:
     """What is needed to say what can be found, and correlations that can be."""
     power = rollout.power
     if power is None:
         return
+    first = study.outcomes[0].kind if study.outcomes else power.kind
+    if first != power.kind and {first, power.kind} <= {"continuous", "binary", "count"}:
+        faults.add(
+            "rollout.power.kind",
+            f"is {power.kind}, and the first outcome, {study.outcomes[0].name}, is {first}. Leave "
+            "it out, or say of both the same.",
+        )
+    if power.effect == 0:
+        faults.add("rollout.power.effect", "is 0: there is no effect to be found. Leave it out.")
     absent = missing_of(power)
     if absent:
         faults.add("rollout.power", f"kind {power.kind} needs {listed(absent)}.")
@@ -155,8 +192,9 @@ def missing_of(power: Power) -> tuple[str, ...]:
 
 def check_collection(rollout: Rollout, faults: FaultList) -> None:
     """Days are dates, of periods that there are."""
-    import datetime
-
+    for column, _ in rollout.collection.plausible if rollout.collection else ():
+        if rollout.collection and column not in rollout.collection.columns:
+            faults.add("rollout.collection.plausible", f'"{column}" is none of the columns.')
     for period, day in rollout.collection.ends if rollout.collection else ():
         if period not in rollout.periods:
             faults.add("rollout.collection.ends", f'"{period}" is not a period.')
@@ -166,10 +204,19 @@ def check_collection(rollout: Rollout, faults: FaultList) -> None:
             faults.add("rollout.collection.ends", f'"{day}" is no date. Write 2027-12-31.')
 
 
+def names_records(document: Document) -> bool:
+    """Return whether a document names records; of a roll-out that is yet to be drawn or collected
+    it may say no more than that they are made up (`records: {synthetic: true}`).
+    """
+    part = document.records
+    marked = document.rollout is not None and part is not None
+    return part is not None and not (marked and part.model_fields_set <= {"synthetic"})
+
+
 def check_records_of(document: Document, study: Study, faults: FaultList) -> None:
     """Records that are read as a panel need the unit, the period, and when provision began."""
     rollout = study.rollout
-    if document.records is None or rollout is None:
+    if not names_records(document) or rollout is None:
         return
     if not study.records.unit:
         faults.add("records.unit", "is missing: the column that names the unit (the area).")

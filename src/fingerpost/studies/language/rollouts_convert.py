@@ -24,6 +24,7 @@ from fingerpost.studies.language.estimands import EstimandPart
 from fingerpost.studies.language.fields import Told
 from fingerpost.studies.language.form import Document
 from fingerpost.studies.language.rollouts import (
+    POWER_KINDS,
     WITH,
     WITHOUT,
     CollectionPart,
@@ -70,7 +71,7 @@ def to_rollout(document: Document) -> Rollout | None:
         draw=to_draw(part.draw),
         anticipation=part.anticipation,
         correlation=next(iter(to_correlations(part.correlation)), None),
-        power=to_power(part.power),
+        power=to_power(part.power, kind_of(document)),
         collection=to_collection(part.collection),
         adopted=part.adopted or "",
         never=tuple(part.never or ()),
@@ -82,6 +83,13 @@ def to_rollout(document: Document) -> Rollout | None:
         monitoring=to_monitoring(part.monitoring),
         registry=to_registry(part.registry),
     )
+
+
+def kind_of(document: Document) -> str:
+    """Return the kind of a document's first outcome, as power knows kinds."""
+    first = next(iter((document.outcomes or {}).values()), None)
+    kind = getattr(first, "kind", None)
+    return kind if kind in POWER_KINDS else "continuous"
 
 
 def to_starts(part: StartsPart | None) -> Starts | None:
@@ -143,14 +151,14 @@ def to_correlations(part: CorrelationPart | None) -> tuple[Correlation, ...]:
     )
 
 
-def to_power(part: PowerPart | None) -> Power | None:
-    """Return what the roll-out has to find."""
+def to_power(part: PowerPart | None, kind: str) -> Power | None:
+    """Return what the roll-out has to find. kind: of the first outcome."""
     if part is None:
         return None
     held = [one for each in part.correlations or () for one in to_correlations(each)]
     return Power(
         effect=part.effect,
-        kind=part.kind,
+        kind=part.kind or kind,
         sd=part.sd,
         level=part.level,
         level_with=part.level_with,
@@ -170,7 +178,12 @@ def to_collection(part: CollectionPart | None) -> Collection | None:
     """Return what every unit owes."""
     if part is None:
         return None
-    return Collection(tuple(part.columns), part.due_days, tuple((part.ends or {}).items()))
+    return Collection(
+        tuple(part.columns),
+        part.due_days,
+        tuple((part.ends or {}).items()),
+        tuple((part.plausible or {}).items()),
+    )
 
 
 def to_monitoring(part: MonitoringPart | None) -> Monitoring | None:

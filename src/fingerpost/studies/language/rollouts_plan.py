@@ -92,6 +92,14 @@ class RegistryPart(Part):
         None, description="Why nobody waits for what the law owes them, and who confirmed it."
     )
     consent: Text | None = Field(None, description="Who agrees, and how; or why nobody is asked.")
+    equipoise: Text | None = Field(
+        None, description="That nobody knows which arm is better, and who doubts it."
+    )
+    assent: Text | None = Field(
+        None, description="How children themselves are told and asked, and may stop."
+    )
+    families: Text | None = Field(None, description="What families and children decided about it.")
+    stopping: Text | None = Field(None, description="When it stops early, or stops for a child.")
     harms: Text | None = Field(None, description="How harm is looked for and told.")
     oversight: Text | None = Field(None, description="Who sees results before the end.")
     blinding: Text | None = Field(None, description="Who does not know the order, until when.")

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from fingerpost.cohorts.panel import complete, read_panel
 from fingerpost.cohorts.reading import TableRecords
-from fingerpost.core.allocation import Allocation, Permutations
 from fingerpost.core.analysis import Analysis, PanelTask
 from fingerpost.core.answer import Answer
+from fingerpost.core.drawn import Drawn
 from fingerpost.core.errors import NotFitted, Unanswerable
 from fingerpost.core.estimand import Term
 from fingerpost.core.flow import Flow
@@ -26,15 +26,24 @@ from fingerpost.core.tells import Tells
 from fingerpost.sensitivity._task import PanelSensitivityTask
 from fingerpost.studies import plan
 from fingerpost.studies.answering import finite_only, unanswered
+from fingerpost.studies.rollouts.cluster_periods import cluster_periods
+from fingerpost.studies.rollouts.doubting import doubted
+from fingerpost.studies.rollouts.lost import lost_by_wave
+from fingerpost.studies.rollouts.since_drawn import (
+    check_named,
+    check_unit,
+    neighbours_table,
+    of_draw,
+    since_drawn,
+    size_words,
+    unseen_words,
+)
+from fingerpost.studies.rollouts.small import small_waves
+from fingerpost.studies.rollouts.together import several_outcomes
 
 Say = Callable[[str], None]
 Ints = NDArray[np.int64]
 FEWEST_UNITS = 2  # of those with provision, and of those to compare them with
-SMALL_WAVE = 5  # units; an effect that rests on fewer is mostly their own fortune
-SMALL = (
-    "an effect at this exposure, or a mean over exposures, rests on {units} where provision began "
-    "in {period}: fewer than 5 units, so that it may be their own fortune"
-)
 
 
 class Analysed:
@@ -52,39 +61,50 @@ def analysed(
     study: Study,
     records: TableRecords,
     *,
-    allocation: Allocation | None,
-    permutations: Permutations | None,
+    drawn: Drawn | None,
     say: Say,
 ) -> tuple[Analysed, Panel]:
     """Return what every leaf of a study says of its panel, and the panel as it was read.
 
-    allocation, permutations: of the draw, from its ledger; None where there is none.
+    drawn: its draw, verified, from its ledger; None where there is none.
     """
     found = plan.estimators(study)
-    read = read_panel(study, records, allocation=allocation, covariates=columns(study, found))
+    check_unit(study)
+    check_named(study, drawn)
+    read = read_panel(study, records, drawn=drawn, covariates=columns(study, found))
     told = Analysed(read.flow)
+    if drawn is not None:
+        told.tables += [since_drawn(read.whole, read.panel, drawn)]
+        near = neighbours_table(read.panel, drawn)
+        told.tables += [] if near is None else [near]
     for spec in study.outcomes:
+        told.tables += [cluster_periods(read.whole, spec.name)]
         panel, left = complete(read.panel, spec.name)
         if left:
             reason = f"{spec.name} was not recorded in every period"
             told.flow = told.flow.then(reason, left, outcome=spec.name)
+        lost = lost_by_wave(read.whole, spec.name, analysis_of(study))
+        told.tables += [] if lost is None else [lost]
         terms = plan.asked(study, spec.name)
         few = too_few(panel, terms)
         told.tables += [waves_table(panel, spec.name), periods_table(panel, spec.name)]
         if few is not None:
             told.refusals.append(few)
             continue
-        task = PanelTask(panel, terms, analysis_of(study), anticipation_of(study), permutations)
+        task = PanelTask(panel, terms, analysis_of(study), anticipation_of(study), drawn)
         answers = [
             ask(study, name, leaf, task, say=say)
             for name, leaf in found.items()
             if plan.answers(leaf, study, terms)
         ]
+        answers = doubted(answers)
         told.answers += answers
         told.sensitivity += [
-            sensitive(study, spec_, task, tuple(answers), whole=read.panel, say=say)
+            sensitive(study, spec_, task, tuple(answers), whole=read.whole, say=say)
             for spec_ in study.sensitivity
         ]
+    together = several_outcomes(study, told.answers)
+    told.tables += [] if together is None else [together]
     return told, read.panel
 
 
@@ -160,26 +180,9 @@ def ask(study: Study, name: str, leaf: Estimator, task: PanelTask, *, say: Say) 
         return unanswered(name, terms, fault=fault)
     tables = tuple(replace(table, leaf=name) for table in answer.tables)
     answer = finite_only(replace(answer, leaf=name, tables=tables))
-    return replace(answer, warnings=(*answer.warnings, *small_waves(task.panel, answer)))
-
-
-def small_waves(panel: Panel, answer: Answer) -> tuple[tuple[Term, str], ...]:
-    """Return a warning for each answered exposure that rests on one small wave alone."""
-    if answer.estimate is None:
-        return ()
-    adopted, last = np.asarray(panel.adopted), len(panel.periods) - 1
-    found = []
-    for term in answer.estimate.terms:
-        if term.exposure_time is None:
-            continue
-        reach = (adopted > 0) & (adopted + term.exposure_time <= last)
-        count = int(np.count_nonzero(reach))
-        starts = np.unique(adopted[reach])
-        if 0 < count < SMALL_WAVE:
-            period = panel.periods[int(starts[0])] if len(starts) else ""
-            words = f"{count} unit{'s' if count > 1 else ''}"
-            found.append((term, SMALL.format(units=words, period=period)))
-    return tuple(found)
+    more = [*small_waves(task.panel, answer), *of_draw(task, leaf, answer)]
+    more += [*unseen_words(task, answer), *size_words(task, answer)]
+    return replace(answer, warnings=(*answer.warnings, *more))
 
 
 def sensitive(
@@ -242,8 +245,9 @@ def periods_table(panel: Panel, outcome: str) -> Table:
     adopted = np.asarray(panel.adopted)
     for words, units in wave_words(panel):
         begins = int(adopted[units[0]])
-        for at, period in enumerate(panel.periods):
-            has = begins != NEVER and at >= begins
+        for at in np.flatnonzero(panel.told(outcome)):
+            period = panel.periods[at]
+            has = bool(begins != NEVER and at >= begins)
             rows.append((words, period, has, len(units), float(own.mean[units, at].mean())))
             counts.append(int(own.count[units, at].sum()))
     return Table(

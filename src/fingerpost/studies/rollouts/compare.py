@@ -68,6 +68,7 @@ def compare(study: Study, *, units: int) -> Comparison:
     found = [
         option(rollout, units, name=name, design=design, own=name == own)
         for name, design in menu("designs", Design).items()
+        if design.layout is not None
     ]
     found.sort(key=lambda one: one.reaches[0].mdes if one.reaches else float("inf"))
     unit = unit_of_outcome(study, power)
@@ -82,7 +83,7 @@ def option(rollout: Rollout, units: int, *, name: str, design: Design, own: bool
     words = tuple(each.name for each in design.assumes)
     power = power_of(rollout)
     try:
-        layout = design.layout(rollout if own else bare(rollout), units)
+        layout = design.lay(rollout if own else bare(rollout), units)
         # Cells without returns are of the study's own waves, which another design has not.
         told = power if own else replace(power, unseen=())
         ground = grounds(layout, told, anticipation=rollout.anticipation)

@@ -28,6 +28,11 @@ def confirm(study: Study, rehearsal: bytes) -> None:
         )
     if held["draws"] < ENOUGH:
         faults.append(f"--rehearsal: {held['draws']:,} draws; {ENOUGH:,} or more are needed.")
+    faults += [
+        f"--rehearsal: {words}. Rehearse it on the past of its own units."
+        for one in held.get("outcomes", ())
+        for words in other_past(one)
+    ]
     if not study.primary:
         best = held["preselected"]
         named = f" The rehearsal chose {best}: primary: [{best}]." if best else ""
@@ -41,6 +46,24 @@ def confirm(study: Study, rehearsal: bytes) -> None:
         )
     if faults:
         raise UsageError([*faults, "Without --rehearsal the plan is registered as exploratory."])
+
+
+def other_past(outcome: dict[str, Any]) -> list[str]:
+    """Return in which ways the past that an outcome was rehearsed on is not that of the plan."""
+    found = []
+    laid, planned = outcome.get("laid_units"), outcome.get("planned_units")
+    if not outcome.get("own_draws") and laid is not None and laid != planned:
+        found.append(
+            f"{outcome.get('outcome')} was rehearsed on {laid:,} units, which are not those of the "
+            f"plan's {planned:,}"
+        )
+    if outcome.get("periods_alike") is False:
+        first = (outcome.get("laid_on") or [""])[0]
+        found.append(
+            f"{outcome.get('outcome')} was rehearsed on periods of another length ({first}, …) "
+            "than the plan's"
+        )
+    return found
 
 
 def read_rehearsal(content: bytes) -> dict[str, Any]:

@@ -16,13 +16,12 @@ from fingerpost.core.errors import Malformed, UsageError
 from fingerpost.core.study import Study
 from fingerpost.designs._constrained import Codes, Kept, Shape, Space, draw_candidates, keep, shape
 from fingerpost.ledger.chain import canonical
-from fingerpost.ledger.store import Ledger
+from fingerpost.ledger.events import Entry
 from fingerpost.studies.rollouts import folder as folders
 from fingerpost.studies.rollouts.folder import (
     ALLOCATION,
     CHANCES,
     DRAW,
-    LEDGER,
     PLAN,
     PULSE,
     REGISTER,
@@ -42,6 +41,7 @@ from fingerpost.studies.rollouts.registering import (
 
 Tell = Callable[[int], None]
 QUANTILES = (0, 5, 25, 50, 75, 95, 100)
+FEW_KEPT = 400  # different draws below which chances and p-values are coarse
 SCALE = 1e8  # a balance score's whole numbers are of squared ten-thousandths
 
 
@@ -69,6 +69,10 @@ class Drawn:
             probability=self.shape.by_wave / self.shape.draws,
             commitment=self.frozen.commitment.hex(),
             digest=sha256(allocation_file(self.frozen, self.chosen)),
+            begins=self.frozen.begins,
+            strata=self.frozen.strata if self.frozen.plan["strata"] else (),
+            stratum=tuple(self.frozen.plan["strata"]),
+            draws=self.shape.draws,
         )
 
     def permutations(self, count: int | None = None) -> Permutations:
@@ -101,6 +105,16 @@ def scaled(space: Space, score: int) -> float:
     """Return a balance score on the scale where waves drawn wholly at random have 1 on average."""
     free = len(space.scores) * (len(space.waves) - 1)
     return score / (SCALE * free) if free else 0.0
+
+
+def few_kept(distinct: int) -> str:
+    """Return what it means that so few different draws were kept; nothing where they are enough."""
+    if distinct >= FEW_KEPT:
+        return ""
+    return (
+        f"Only {distinct:,} different draws were kept: no p-value of a randomisation test can be "
+        f"below {1 / (distinct + 1):.2g}, and chances are counted over few."
+    )
 
 
 def summary(drawn: Drawn, pulse: Randomness, *, secret: bytes = b"") -> dict[str, Any]:
@@ -221,14 +235,10 @@ def draw(
     frozen = open_folder(folder)
     secret = secret_for(frozen, keeper)
     found = read_pulse(pulse, frozen.plan["pulse"])
-    with Ledger(ledger or folder / LEDGER) as held:
-        stream = stream_of(frozen.plan["study"])
-        before = [entry for entry in held.entries(stream) if entry.kind == "drawn"]
-        if before and before[0].body["pulse"] != sha256(pulse):
-            raise UsageError(
-                f"{folder}: drawn already, with another pulse (round "
-                f"{before[0].body['round']:,}). A draw is made once."
-            )
+    stream = stream_of(frozen)
+    with folders.writing(folder, stream, ledger=ledger) as held:
+        for entry in held.entries(stream):
+            check_own(folder, entry, pulse)
         drawn = replay(frozen, seed_of(frozen.commitment, found, secret), tell=tell)
         faults = locked(frozen, drawn.shape)
         if faults:
@@ -243,12 +253,22 @@ def draw(
                 "probabilities": sha256(files[CHANCES]),
             },
         )
-        held.append(stream, lambda _: said, key="drawn")
+        # Whoever drew in the meantime is found here: theirs is then the entry that comes back.
+        check_own(folder, held.append(stream, lambda _: said, key="drawn"), pulse)
         for name, content in files.items():
             if name != ALLOCATION or not secret or not (folder / name).is_file():
                 put(folder / name, content)
         folders.note(folder, held, stream)
     return drawn
+
+
+def check_own(folder: Path, entry: Entry, pulse: bytes) -> None:
+    """Raise UsageError where an entry is of a draw from another pulse: a draw is made once."""
+    if entry.kind == "drawn" and entry.body["pulse"] != sha256(pulse):
+        raise UsageError(
+            f"{folder}: drawn already, with another pulse (round {entry.body['round']:,}). A draw "
+            "is made once."
+        )
 
 
 def drawn_files(drawn: Drawn, found: Randomness, pulse: bytes, secret: bytes) -> dict[str, bytes]:

@@ -20,28 +20,33 @@ import numpy as np
 
 from fingerpost.core.errors import Malformed, UsageError, listed, nearest
 from fingerpost.core.leaves import Design, load
-from fingerpost.core.rollout import Limit, Rollout
+from fingerpost.core.rollout import Limit, Pulse, Register, Rollout
 from fingerpost.core.study import Study
 from fingerpost.core.words import counted, listing
 from fingerpost.designs import _constrained as constrained
+from fingerpost.designs import _rounding as rounding
 from fingerpost.designs._constrained import ALGORITHM, MILLION, Cap, Space
 from fingerpost.designs._feasible import Names
 from fingerpost.kernels import counter_draws
 from fingerpost.ledger.chain import canonical
+from fingerpost.studies.rollouts.neighbours import read_neighbours
+from fingerpost.studies.rollouts.registers import faults_of_codes, few, lacks, read_rows
 from fingerpost.studies.rollouts.units import rollout_of
 
 NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
-MOST_NAMED = 3
 BETWEEN = " / "  # in the name of a stratum of several columns
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Frozen:
-    """A plan and its register, as they lie in the folder of a draw. rows: column → (u,) texts."""
+    """A plan and its register, as they lie in the folder of a draw. columns: name → (u,) texts;
+    neighbours: the file of pairs, empty where there is none.
+    """
 
     plan: dict[str, Any]
     register: bytes
     columns: dict[str, list[str]]
+    neighbours: bytes = b""
 
     @property
     def document(self) -> bytes:
@@ -102,7 +107,7 @@ def freeze(
             "rollout: {register: {table, unit}, waves: …}."
         )
     columns = read_register(study, rollout, base)
-    layout = load("designs", design_of(study), kind=Design).layout(
+    layout = load("designs", design_of(study), kind=Design).lay(
         rollout, len(columns[rollout.register.unit])
     )
     begins = {wave.name: wave.begins for wave in rollout.waves}
@@ -115,7 +120,16 @@ def freeze(
         for name, at, units in zip(layout.waves, layout.begins, layout.units, strict=True)
     ]
     more = {"registered_as": "confirmatory", "rehearsal": rehearsal} if rehearsal else {}
-    return planned(study, columns, waves, study_file=study_file, sealed=sealed, more=more)
+    near = near_of(rollout.register, base, columns[rollout.register.unit])
+    return planned(
+        *(study, columns, waves), study_file=study_file, sealed=sealed, more=more, near=near
+    )
+
+
+def near_of(register: Register, base: Path, units: Sequence[str]) -> bytes:
+    """Return the frozen file of a register's neighbours, empty where it names none."""
+    pairs = read_neighbours(register, base, units)
+    return as_csv(pairs) if pairs else b""
 
 
 def planned(
@@ -126,11 +140,12 @@ def planned(
     study_file: bytes = b"",
     sealed: str = "",
     more: dict[str, Any] | None = None,
+    near: bytes = b"",
 ) -> Frozen:
     """Return the plan of a draw of these units into these waves, with its register.
 
-    waves: name, begins and units of each. more: what the plan says besides. Raises Malformed with
-    every fault of the plan.
+    waves: name, begins and units of each. more: what the plan says besides. near: the file of
+    neighbours. Raises Malformed with every fault of the plan.
     """
     rollout = rollout_of(study)
     assert rollout.register is not None
@@ -144,11 +159,7 @@ def planned(
         "code": code_digests(),
         "limits": [said_of(limit) for limit in draw.limits],
         "name": rollout.register.name,
-        "pulse": {
-            "source": draw.pulse.source,
-            "after": draw.pulse.after,
-            "parties": [list(party) for party in draw.pulse.parties],
-        },
+        "pulse": asked_pulse(draw.pulse),
         "register": hashlib.sha256(register).hexdigest(),
         "registered_as": "exploratory",
         "rehearsal": "",
@@ -160,9 +171,10 @@ def planned(
         "together": [list(pair) for pair in draw.together],
         "unit": rollout.register.unit,
         "waves": waves,
+        **({"neighbours": hashlib.sha256(near).hexdigest()} if near else {}),
         **(more or {}),
     }
-    found = Frozen(plan, register, columns)
+    found = Frozen(plan, register, columns, near)
     space_of(found)
     return found
 
@@ -190,7 +202,7 @@ def said_of(limit: Limit) -> dict[str, Any]:
 def code_digests() -> dict[str, str]:
     """Return the SHA-256 of the files of the program that make the draw."""
     found = {}
-    for module in (constrained, counter_draws):
+    for module in (constrained, rounding, counter_draws):
         path = Path(str(module.__file__))
         text = path.read_text(encoding="utf-8")
         found[f"{path.parent.name}/{path.name}"] = hashlib.sha256(text.encode()).hexdigest()
@@ -207,6 +219,18 @@ def needed(study: Study, rollout: Rollout) -> dict[str, bool]:
     return {name: name in numeric for name in dict.fromkeys((*words, *numeric)) if name}
 
 
+def keys_of(study: Study, rollout: Rollout) -> dict[str, str]:
+    """Return column of the register → the key of the study that names it."""
+    register, draw = rollout.register, rollout.draw
+    assert register is not None
+    found = {name: "rollout.draw.limits" for name in (one.column for one in draw.limits)}
+    found |= {one.where[0]: "rollout.draw.limits" for one in draw.limits if one.where}
+    found |= dict.fromkeys(draw.balance, "rollout.draw.balance")
+    found |= dict.fromkeys(study.assignment.strata, "assignment.randomised.strata")
+    own = {"size": register.size, "name": register.name, "unit": register.unit}
+    return found | {name: f"rollout.register.{key}" for key, name in own.items()}
+
+
 def read_register(study: Study, rollout: Rollout, base: Path) -> dict[str, list[str]]:
     """Return the columns of the register that the draw uses, units in the order of their codes.
 
@@ -216,14 +240,10 @@ def read_register(study: Study, rollout: Rollout, base: Path) -> dict[str, list[
     register = rollout.register
     assert register is not None
     path = base / register.table
-    rows = read_rows(path)
-    columns = needed(study, rollout)
+    rows = read_rows(path, "rollout.register.table")
+    columns, keys = needed(study, rollout), keys_of(study, rollout)
     known = tuple(rows[0]) if rows else ()
-    faults = [
-        f"{path}: there is no column {name}.{nearest(name, known)}"
-        for name in columns
-        if name not in known
-    ]
+    faults = [lacks(path, name, keys[name], known) for name in columns if name not in known]
     if not rows:
         raise Malformed(f"{path}: it holds no unit.")
     if faults:
@@ -235,48 +255,16 @@ def read_register(study: Study, rollout: Rollout, base: Path) -> dict[str, list[
     return {name: [row[name] for row in rows] for name in columns}
 
 
-def read_rows(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a register (CSV in UTF-8, or Parquet), every cell a text without spaces
-    around it.
-    """
-    if not path.is_file():
-        raise Malformed(f"register: {path} is not there. Its path is seen from the study's file.")
-    if path.suffix == ".parquet":
-        import polars as pl
-
-        frame = pl.read_parquet(path)
-        rows: list[dict[str, Any]] = frame.select(pl.all().cast(pl.String)).to_dicts()
-    else:
-        try:
-            text = path.read_bytes().decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise Malformed(f"{path}: byte {error.start} is not UTF-8. Save it as such.") from None
-        rows = list(csv.DictReader(io.StringIO(text, newline="")))
-    return [
-        {str(key).strip(): str(cell or "").strip() for key, cell in row.items() if key is not None}
-        for row in rows
-    ]
-
-
 def faults_of_rows(
     path: Path, rows: list[dict[str, str]], columns: dict[str, bool], unit: str
 ) -> list[str]:
     """Return units named twice or not at all, empty cells, and numbers that are none."""
-    codes = [row[unit] for row in rows]
-    found = []
-    if not all(codes):
-        found.append(f"{path}: a row has no {unit}. Every unit needs its code.")
-    twice = sorted({code for code in codes if code and codes.count(code) > 1})
-    if twice:
-        found.append(
-            f"{path}: {listing(_some(twice))} {'stands' if len(twice) == 1 else 'stand'} there "
-            "more than once. A row a unit."
-        )
+    found = faults_of_codes(path, tuple(row[unit] for row in rows), unit)
     for name, numeric in columns.items():
         empty = [row[unit] for row in rows if not row[name]]
         if empty and name != unit:
             found.append(
-                f"{path}: {name} is empty for {listing(_some(empty))}. Fill it, or leave the "
+                f"{path}: {name} is empty for {listing(few(empty))}. Fill it, or leave the "
                 "column out of the draw."
             )
         wrong = [
@@ -284,16 +272,10 @@ def faults_of_rows(
         ]
         if wrong:
             found.append(
-                f"{path}: {name} is no plain decimal number for {listing(_some(wrong))}. Write "
+                f"{path}: {name} is no plain decimal number for {listing(few(wrong))}. Write "
                 "1234.5."
             )
     return found
-
-
-def _some(names: Sequence[str]) -> list[str]:
-    """Return the first few of many names, and how many more there are."""
-    more = len(names) - MOST_NAMED
-    return [*names[:MOST_NAMED], *([f"{more:,} more"] if more > 0 else [])]
 
 
 def as_csv(columns: dict[str, Sequence[str]] | dict[str, list[str]]) -> bytes:
@@ -313,16 +295,31 @@ def open_frozen(plan: bytes, register: bytes) -> Frozen:
     """Return a plan and a register as they lie in a folder. Raises Malformed where they do not."""
     try:
         held = json.loads(plan)
+        algorithm = str(held["algorithm"])
+        if algorithm != ALGORITHM:
+            raise Malformed(
+                f"plan.json: it is to be drawn by {algorithm}, and this program draws and verifies "
+                f"{ALGORITHM} alone. The program that committed to it does both."
+            )
         rows = list(csv.reader(io.StringIO(register.decode("utf-8"), newline="")))
         columns = dict(zip(rows[0], map(list, zip(*rows[1:], strict=True)), strict=True))
         found = Frozen(held, register, columns)
         space_of(found)
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError):
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
         raise Malformed(
             "plan.json and register.csv are not such as `fingerpost rollout randomise` writes. "
             "Restore them from a copy."
         ) from None
     return found
+
+
+def asked_pulse(pulse: Pulse) -> dict[str, Any]:
+    """Return what pulse a plan asks for, as it is committed to."""
+    return {
+        "source": pulse.source,
+        "after": pulse.after,
+        "parties": [list(party) for party in pulse.parties],
+    }
 
 
 def space_of(frozen: Frozen) -> tuple[Space, Names]:

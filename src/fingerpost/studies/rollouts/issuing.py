@@ -47,8 +47,8 @@ def issue(
         check_turn(frozen, wave, entries)
         return said
 
-    stream = stream_of(frozen.plan["study"])
-    with Ledger(ledger or folder / LEDGER) as held:
+    stream = stream_of(frozen)
+    with folders.writing(folder, stream, ledger=ledger) as held:
         held.append(stream, decide, key=f"issued {wave}")
         if secret:
             put(folder / ALLOCATION, told_file(frozen, held.entries(stream)))
@@ -56,6 +56,14 @@ def issue(
             put(folder / SECRET, f"{secret.hex()}\n".encode())
         folders.note(folder, held, stream)
     return tuple(units)
+
+
+def is_issued(folder: Path, wave: str, *, ledger: str | None = None) -> bool:
+    """Return whether a wave is issued already, as the ledger of its draw says."""
+    frozen = open_folder(folder)
+    with Ledger(ledger or folder / LEDGER, read_only=True) as held:
+        entries = held.entries(stream_of(frozen))
+    return any(entry.kind == "issued" and entry.body["wave"] == wave for entry in entries)
 
 
 def check_turn(frozen: Frozen, wave: str, entries: Sequence[Entry]) -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fingerpost.core.allocation import Permutations
+from fingerpost.cohorts.periods import place_of
+from fingerpost.core.allocation import Allocation, Permutations
+from fingerpost.core.drawn import Drawn
 from fingerpost.core.errors import UsageError
 from fingerpost.core.leaves import Design, load
 from fingerpost.core.panel import Panel
@@ -21,7 +23,7 @@ from fingerpost.kernels.clusters import recode
 from fingerpost.studies.rollouts.analysing import anticipation_of, cluster_of
 from fingerpost.studies.rollouts.drawing import rehearsed
 from fingerpost.studies.rollouts.frozen import design_of
-from fingerpost.studies.rollouts.units import codes as register_codes
+from fingerpost.studies.rollouts.registers import codes as register_codes
 from fingerpost.studies.rollouts.units import rollout_of
 
 Floats = NDArray[np.float64]
@@ -34,8 +36,9 @@ class Laid:
     """A plan laid on the past of one outcome. panel: complete units over the plan's last periods,
     which bear the plan's names; past: what they are called in the records. begins: (k,) period in
     which each wave begins. codes: (d, c) waves of what is drawn; names: (c,) of that; member: (u,)
-    units' places among them. cut: first periods of the plan that the past is too short for. own:
-    whether draws are the register's own.
+    units' places among them. chances: (c, k) of each wave, counted over `counted` draws. cut: first
+    periods of the plan that the past is too short for. own: whether draws are the register's own.
+    planned: units of the plan.
     """
 
     panel: Panel
@@ -49,6 +52,15 @@ class Laid:
     level: str | None
     cut: tuple[str, ...]
     own: bool
+    chances: Floats
+    counted: int
+    planned: int = 0
+
+    @property
+    def alike(self) -> bool:
+        """Whether periods of the past are as long as the plan's, as far as their names tell."""
+        one, other = (place_of(name) for name in (self.past[-1], self.panel.periods[-1]))
+        return one is None or other is None or one[0] == other[0]
 
     @property
     def sizes(self) -> Whole:
@@ -66,9 +78,12 @@ class Laid:
         return self.panel.outcomes[self.outcome].mean[:, first:]
 
     @property
-    def permutations(self) -> Permutations:
-        """The first draws, as a randomisation test replays them."""
-        return Permutations(self.names, self.waves, self.codes[-REPLAYED:])
+    def drawn(self) -> Drawn:
+        """The draw as leaves take it: chances, and the last draws as a randomisation test replays
+        them.
+        """
+        own = Allocation(self.names, self.waves, self.codes[0], self.chances, draws=self.counted)
+        return Drawn(own, Permutations(self.names, self.waves, self.codes[-REPLAYED:]))
 
 
 def lay(study: Study, panel: Panel, outcome: str, *, base: Path, draws: int) -> Laid:
@@ -76,9 +91,8 @@ def lay(study: Study, panel: Panel, outcome: str, *, base: Path, draws: int) -> 
     rollout = rollout_of(study)
     level = cluster_of(study)
     names, member = drawn_units(panel, level)
-    layout = load("designs", design_of(study), kind=Design).layout(
-        rollout, planned_units(study, base, default=len(names))
-    )
+    planned = planned_units(study, base, default=len(names))
+    layout = load("designs", design_of(study), kind=Design).lay(rollout, planned)
     kept = min(len(layout.periods), len(panel.periods))
     cut = len(layout.periods) - kept
     begins = np.where(layout.begins >= 0, layout.begins - cut, NEVER)
@@ -86,27 +100,41 @@ def lay(study: Study, panel: Panel, outcome: str, *, base: Path, draws: int) -> 
     tail = panel.over(np.arange(len(panel.periods) - kept, len(panel.periods)))
     registered = register_draws(study, names, base=base, draws=draws)
     if registered is not None:
-        keep, codes = registered
+        keep, codes, chances, many = registered
         units = np.flatnonzero(np.isin(member, keep))
         tail, member = tail.take(units), recode(member[units])[0].astype(np.int64)
         names = tuple(names[at] for at in keep)
     else:
         codes = simple_draws(study, tail, member, layout, draws=draws, outcome=outcome)
+        chances, many = counted_chances(codes, len(layout.waves)), len(codes)
     if level is not None:
-        tail = replace(tail, clusters={**tail.clusters, level: member})
+        tail = replace(
+            tail,
+            clusters={**tail.clusters, level: member},
+            cluster_names={**tail.cluster_names, level: names},
+        )
+    begins = begins.astype(np.int64)
     return Laid(
-        panel=replace(tail, periods=layout.periods[cut:]),
+        panel=replace(tail, periods=layout.periods[cut:], drawn=member, begins=begins),
         outcome=outcome,
         past=tail.periods,
         waves=layout.waves,
-        begins=begins.astype(np.int64),
+        begins=begins,
         codes=codes,
         names=names,
         member=member,
         level=level,
         cut=layout.periods[:cut],
         own=registered is not None,
+        chances=chances,
+        counted=many,
+        planned=planned,
     )
+
+
+def counted_chances(codes: Whole, waves: int) -> Floats:
+    """Return (c, k) the share of draws (d, c) in which each is in each wave."""
+    return np.stack([(codes == wave).mean(axis=0) for wave in range(waves)], axis=1)
 
 
 def drawn_units(panel: Panel, level: str | None) -> tuple[tuple[str, ...], Whole]:
@@ -142,22 +170,25 @@ def check_long_enough(study: Study, layout: Layout, *, cut: int, past: int, outc
 
 def register_draws(
     study: Study, names: tuple[str, ...], *, base: Path, draws: int
-) -> tuple[Whole, Whole] | None:
-    """Return (c,) places of units that the register holds, and their (d, c) waves in the plan's own
-    draws; None where there is no register, or it speaks of other units.
+) -> tuple[Whole, Whole, Floats, int] | None:
+    """Return (c,) places of units that the register holds, their (d, c) waves in the plan's own
+    draws, and their (c, k) chances with the number of draws they are counted over (0: exact); None
+    where there is no register, or it speaks of other units.
     """
     rollout = rollout_of(study)
     if rollout.register is None:
         return None
-    held = register_codes(rollout.register, base)
-    keep = np.array([at for at, name in enumerate(names) if name in set(held)], dtype=np.int64)
+    held = set(register_codes(rollout.register, base))
+    keep = np.array([at for at, name in enumerate(names) if name in held], dtype=np.int64)
     if 2 * len(keep) < len(held):
         return None
     enough = int(np.ceil(draws / rollout.draw.accept))
     drawn = rehearsed(study, base, candidates=max(rollout.draw.candidates, enough))
     place = {unit: at for at, unit in enumerate(drawn.frozen.units)}
     columns = np.array([place[names[at]] for at in keep], dtype=np.int64)
-    return keep, np.asarray(drawn.permutations(draws).codes)[:, columns].astype(np.int64)
+    codes = np.asarray(drawn.permutations(draws).codes)[:, columns].astype(np.int64)
+    # Levelled as the analysis will level them, so that nothing is left of counting.
+    return keep, codes, Drawn(drawn.allocation).chances[columns], 0
 
 
 def simple_draws(

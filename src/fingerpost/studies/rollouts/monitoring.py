@@ -22,8 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from fingerpost.core.calendar import period_end
 from fingerpost.core.errors import UsageError, listed
-from fingerpost.core.rollout import Correlation, Monitoring, Rollout
+from fingerpost.core.rollout import Collection, Correlation, Monitoring, Rollout
 from fingerpost.core.study import Study
 from fingerpost.core.table import Table
 from fingerpost.core.tells import Tells
@@ -256,13 +257,21 @@ def chances(
     return crossing(bounds, fractions, drift=drift).cumsum(), float(once[0])
 
 
+def ends_of(owed: Collection, period: str) -> date | None:
+    """Return the last day of a period: as the study says, or as its name does; None where neither
+    tells.
+    """
+    said = dict(owed.ends).get(period)
+    return date.fromisoformat(said) if said else period_end(period)
+
+
 def due(rollout: Rollout, period: str) -> str:
-    """Return the day on which the returns of a period are due, empty where none is told."""
+    """Return the day on which the returns of a period are due, empty where nothing tells."""
     owed = rollout.collection
-    ends = dict(owed.ends) if owed else {}
-    if owed is None or period not in ends:
+    ends = ends_of(owed, period) if owed else None
+    if owed is None or ends is None:
         return ""
-    return (date.fromisoformat(ends[period]) + timedelta(days=owed.due_days)).isoformat()
+    return (ends + timedelta(days=owed.due_days)).isoformat()
 
 
 def benefit(study: Study) -> float:
@@ -364,9 +373,11 @@ def words(found: Monitored) -> tuple[str, ...]:
         )
     if found.fixed is not None and found.power is not None:
         said.append(
-            f"If the effect to be found is there, {shown(found.power)} of roll-outs show a "
-            f"benefit with the looks, {shown(found.fixed)} with one analysis at the end; with the "
-            f"looks {100 * (found.inflation - 1):.1f}% more information is needed for the same."
+            "If the effect to be found is there, alike at every exposure, "
+            f"{shown(found.power)} of roll-outs show a benefit with the looks, "
+            f"{shown(found.fixed)} with one analysis at the end; with the looks "
+            f"{100 * (found.inflation - 1):.1f}% more information is needed for the same. "
+            "The power for the target itself stands above."
         )
     if asked.harm:
         said.append(

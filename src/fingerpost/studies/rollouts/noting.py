@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from fingerpost.core.errors import Malformed, UsageError, listed, nearest
 from fingerpost.core.words import listing
 from fingerpost.ledger.chain import canonical
 from fingerpost.ledger.events import Entry
+from fingerpost.ledger.store import Ledger
 from fingerpost.studies.rollouts.drawing import open_folder
-from fingerpost.studies.rollouts.folder import STUDY
-from fingerpost.studies.rollouts.registering import record
+from fingerpost.studies.rollouts.events import TAKEN_BACK
+from fingerpost.studies.rollouts.folder import ALLOCATION, LEDGER, STUDY, read
+from fingerpost.studies.rollouts.frozen import Frozen
+from fingerpost.studies.rollouts.registering import record, stream_of
 from fingerpost.studies.rollouts.replanning import names_of
 
 # Kind → whether it needs a period, and what units became.
@@ -38,7 +44,8 @@ def note(
 
     kind: one of KINDS; of `merged` and `split` one event of all units, of others one a unit.
     period: in which it happened (provision began, or the unit left); into: what units became.
-    Written again, an event is there once. Raises Malformed with every fault; nothing is written.
+    Written again, an event is there once. Raises Malformed with every fault, UsageError where the
+    rest was drawn anew meanwhile; nothing is written.
     """
     if kind not in KINDS:
         raise UsageError(f'"{kind}": there is no such event. There are: {listed(KINDS)}.')
@@ -58,6 +65,12 @@ def note(
     faults += faults_of_into(kind, units, into)
     if faults:
         raise Malformed(faults)
+    entries = entries_of(folder, frozen, ledger)
+    check_goes_on(entries)
+    if kind == "slipped":
+        faults = faults_of_slips(Told(folder, frozen, entries), units, period, periods)
+    if faults:
+        raise Malformed(faults)
     bodies: list[dict[str, object]]
     if kind == "merged":
         bodies = [{"units": sorted(units), "into": into[0], "period": period}]
@@ -66,8 +79,104 @@ def note(
     else:
         bodies = [{"unit": unit, "period": period} for unit in units]
     return tuple(
-        record(folder, kind, body, key=key_of(kind, body), ledger=ledger) for body in bodies
+        record(folder, kind, body, key=fresh(key_of(kind, body), entries), ledger=ledger)
+        for body in bodies
     )
+
+
+def fresh(key: str, entries: Sequence[Entry]) -> str:
+    """Return the key of an event: another one where an event of this key was taken back, so that
+    it may be written down again.
+    """
+    gone = {entry.body["entry"] for entry in entries if entry.kind == TAKEN_BACK}
+    times = sum(entry.number in gone and entry.key.startswith(key) for entry in entries)
+    return f"{key} again {times}" if times else key
+
+
+def correct(folder: Path, number: int, *, why: str, ledger: str | None = None) -> Entry:
+    """Take back an event that was noted wrongly: it stays in the ledger, and counts no more.
+
+    number: of its entry. Raises UsageError where there is no such event, or it is none that `note`
+    writes.
+    """
+    frozen = open_folder(folder)
+    entries = entries_of(folder, frozen, ledger)
+    check_goes_on(entries)
+    noted = {entry.number: entry for entry in entries if entry.kind in KINDS}
+    if number not in noted:
+        menu = listed(f"{at} ({entry.kind})" for at, entry in noted.items()) or "none"
+        raise UsageError(f"--entry {number}: no event was noted there. There are: {menu}.")
+    body = {"entry": number, "why": why, "kind": noted[number].kind}
+    return record(folder, TAKEN_BACK, body, key=f"{TAKEN_BACK} {number}", ledger=ledger)
+
+
+def entries_of(folder: Path, frozen: Frozen, ledger: str | None) -> tuple[Entry, ...]:
+    """Return the entries of a draw in its ledger."""
+    with Ledger(ledger or folder / LEDGER, read_only=True) as held:
+        return held.entries(stream_of(frozen))
+
+
+def check_goes_on(entries: Sequence[Entry]) -> None:
+    """Raise UsageError where what happens is written down with a draw that followed."""
+    anew = [entry.body["commitment"] for entry in entries if entry.kind == "replanned"]
+    if anew:
+        raise UsageError(
+            "what was not issued is drawn anew, and what happens from now on, to units issued "
+            f"before too, is noted in the draw whose commitment is {anew[0]}."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is known of a draw: its folder, its plan, the entries of its ledger."""
+
+    folder: Path
+    frozen: Frozen
+    entries: tuple[Entry, ...]
+
+    @property
+    def begins(self) -> dict[str, str]:
+        """Unit → the period in which it is to begin, as far as it is told: of issued waves; where
+        none is issued and nothing is sealed, of all.
+        """
+        plan = self.frozen.plan
+        when = dict(zip(self.frozen.waves, self.frozen.begins, strict=True))
+        before = plan.get("follows", {}).get("issued", ())
+        found = {unit: wave["begins"] for wave in before for unit in wave["units"]}
+        issued = [entry.body for entry in self.entries if entry.kind == "issued"]
+        found |= {unit: when[body["wave"]] for body in issued for unit in body["units"]}
+        if not issued and not plan["sealed"] and (self.folder / ALLOCATION).is_file():
+            text = read(self.folder / ALLOCATION).decode("utf-8")
+            rows = csv.DictReader(io.StringIO(text, newline=""))
+            found |= {row["unit"]: row["begins"] for row in rows if row["wave"]}
+        return found
+
+
+def faults_of_slips(
+    told: Told, units: Sequence[str], period: str, periods: Sequence[str]
+) -> list[str]:
+    """Return units that cannot have slipped to a period: not issued, not to begin, or no later than
+    they were to.
+    """
+    begins, faults = told.begins, []
+    for unit in units:
+        own = begins.get(unit)
+        if own is None:
+            faults.append(
+                f"{unit}: its wave is not issued yet. A wave that has to wait is drawn anew: "
+                "fingerpost rollout replan."
+            )
+        elif not own:
+            faults.append(
+                f"{unit} is not to begin before the last period, and so cannot slip. If it began "
+                "all the same: started."
+            )
+        elif own in periods and period in periods and periods.index(period) <= periods.index(own):
+            faults.append(
+                f"{unit} was to begin in {own}: it slips to a later period, and {period} is none. "
+                "If it began then or before: started."
+            )
+    return faults
 
 
 def faults_of_into(kind: str, units: Sequence[str], into: Sequence[str]) -> list[str]:

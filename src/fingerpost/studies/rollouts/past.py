@@ -23,6 +23,7 @@ from fingerpost.core.panel import Panel
 from fingerpost.core.study import Study
 from fingerpost.engines._shared import collected
 from fingerpost.kernels.exposure_gls import moments
+from fingerpost.kernels.within_cells import within_cells
 from fingerpost.studies import plan
 from fingerpost.studies.rollouts.analysing import columns
 from fingerpost.studies.rollouts.units import rollout_of
@@ -146,6 +147,8 @@ def past_of(whole: Panel, outcome: str, *, sizes: Floats | None = None) -> tuple
     past is like. sizes: of units, where a register holds them and the records do not.
     """
     panel, left = complete(whole, outcome)
+    # A plan is laid on periods of which something is known, as if they followed one another.
+    panel = panel.over(np.flatnonzero(panel.told(outcome)))
     if len(panel.units) < 2 or len(panel.periods) < 2:
         raise UsageError(
             f"{outcome}: {len(panel.units)} units were seen in every one of {len(panel.periods)} "
@@ -156,7 +159,7 @@ def past_of(whole: Panel, outcome: str, *, sizes: Floats | None = None) -> tuple
     residual = mean - mean.mean(axis=0)
     spread = np.sqrt(float((residual**2).sum()) / ((len(mean) - 1) * mean.shape[1]))
     between, within = components(residual)
-    child = within_cells(own.count, mean, own.squares)
+    child = within_cells(own)
     noise = float(np.mean(child / own.count)) if child is not None else 0.0
     shared = spread**2 - noise
     counts = own.count if (own.count > 1).any() else None
@@ -222,16 +225,6 @@ def drifts_of(residual: Floats) -> tuple[Drift, ...]:
         misfit = float(np.sqrt(pairs @ (known - fitted) ** 2 / pairs.sum()))
         found.append(Drift(structure, float(kept), misfit))
     return tuple(sorted(found, key=lambda one: one.misfit))
-
-
-def within_cells(count: Floats, mean: Floats, squares: Floats) -> float | None:
-    """Return the variance of children within cells, pooled; None where records hold none."""
-    spare = float(np.sum(np.maximum(count - 1, 0.0)))
-    if spare <= 0:
-        return None
-    found = float(np.sum(squares - count * mean**2)) / spare
-    # Rows that are means of many children tell nothing of how children differ.
-    return found if found > 1e-9 * float(np.mean(mean**2)) else None
 
 
 def variation(sizes: Floats | None) -> float | None:

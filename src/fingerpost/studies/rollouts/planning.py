@@ -23,9 +23,9 @@ from fingerpost.core.tells import Tells
 from fingerpost.core.words import counted, listing
 from fingerpost.designs._feasible import attempt, hardly, infeasible
 from fingerpost.studies.rollouts.confirming import confirm, read_rehearsal
-from fingerpost.studies.rollouts.drawing import Drawn, replay
+from fingerpost.studies.rollouts.drawing import FEW_KEPT, Drawn, few_kept, replay
 from fingerpost.studies.rollouts.frozen import Frozen, freeze, space_of
-from fingerpost.studies.rollouts.monitoring import Monitored, due, monitor, shown
+from fingerpost.studies.rollouts.monitoring import Monitored, due, ends_of, monitor, shown
 from fingerpost.studies.rollouts.power import Planned, drawn_design, plan_power
 from fingerpost.studies.rollouts.registering import locked, trial_seed
 from fingerpost.studies.rollouts.units import count_units, rollout_of
@@ -93,7 +93,7 @@ def make(
     *,
     study_file: bytes = b"",
     rehearsal: bytes = b"",
-    say: Callable[[str], None] = print,
+    say: Callable[[str], None] = lambda words: None,
 ) -> Plan:
     """Return the plan of a study, checked. base: the folder beside which its register lies;
     rehearsal: the file of its rehearsal, where there was one.
@@ -108,7 +108,7 @@ def make(
     units = kept(faults, lambda: count_units(rollout, base))
     if units is None:
         raise Malformed(faults)
-    layout = kept(faults, lambda: design.layout(rollout, units))
+    layout = kept(faults, lambda: design.lay(rollout, units))
     frozen = trial = planned = monitored = None
     if rollout.register is not None:
         frozen = kept(faults, lambda: freeze(study, base, study_file=study_file))
@@ -198,7 +198,28 @@ def of_waves(plan: Plan) -> Check:
     each = [
         f"{name} {int(n)}" for name, n in zip(plan.layout.waves, plan.layout.units, strict=True)
     ]
-    return Check("waves", GOOD, f"{'; '.join(each)}: {plan.units:,} in all, as there are units.")
+    words = f"{'; '.join(each)}: {plan.units:,} in all, as there are units."
+    odd = odd_waves(plan)
+    if odd:
+        mend = "Add a period before the first wave; give waves that begin together one name."
+        return Check("waves", LOOK, f"{words} {' '.join(odd)}", mend)
+    return Check("waves", GOOD, words)
+
+
+def odd_waves(plan: Plan) -> list[str]:
+    """Return in words what is odd in when waves begin, though a draw can be made of it."""
+    names, begins = plan.layout.waves, [int(at) for at in plan.layout.begins]
+    first = listing(name for name, at in zip(names, begins, strict=True) if at == 0)
+    found = []
+    if first:
+        found.append(
+            f"Provision begins in {first} in the first period, so that nothing is known of its "
+            "units without it."
+        )
+    for place in sorted({at for at in begins if at >= 0 and begins.count(at) > 1}):
+        both = listing(name for name, at in zip(names, begins, strict=True) if at == place)
+        found.append(f"{both} begin together, in {plan.layout.periods[place]}.")
+    return found
 
 
 def of_draw(plan: Plan) -> Check:
@@ -220,6 +241,9 @@ def of_draw(plan: Plan) -> Check:
         f"different; a unit is in a wave with a probability of {chance.min():.2f} to "
         f"{chance.max():.2f}{pairs}. No pair is locked that nobody declared."
     )
+    if drawn.shape.distinct < FEW_KEPT:
+        mend = f"Draw more candidates, or keep a larger share: {FEW_KEPT} or more that differ."
+        return Check("draw", LOOK, f"{words} {few_kept(drawn.shape.distinct)}", mend)
     return Check("draw", GOOD, words)
 
 
@@ -232,7 +256,10 @@ def of_power(plan: Plan) -> Check:
     times, unit = planned.unit.times, planned.unit.words
     sizes = [times * each.mdes for each in planned.reaches]
     span = f"{min(sizes):.3g} to {max(sizes):.3g}" if len(sizes) > 1 else f"{sizes[0]:.3g}"
-    words = f"smallest effect found with {100 * planned.power.power:g}% power: {span} {unit}"
+    asked = f"of the target {planned.power.target}"
+    words = (
+        f"smallest effect {asked} found with {100 * planned.power.power:g}% power: {span} {unit}"
+    )
     effect = planned.effect
     if effect is None:
         return Check("power", OPEN, f"{words}.", "Name the effect that matters: power: {effect}.")
@@ -279,12 +306,13 @@ def of_target(plan: Plan) -> Check:
         (not study.outcomes, "outcomes: {name: {column, better}}"),
         (not study.estimators, f"estimators: [{plan.design.analysis}]"),
         (bool(study.estimators) and not study.primary, "primary: [one of the estimators]"),
-        (len(study.estimand.targets) > 1, "one target that is primary, by the order of `target`"),
     ]
     said = [words for missing, words in lacks if missing]
     targets = listing(each.label() for each in study.estimand.targets)
     first = f"target {targets}; estimators {listing(study.estimators) or 'none named'}; primary "
     words = f"{first}{listing(study.primary) or 'none named'}."
+    if len(study.estimand.targets) > 1:
+        words += f" The primary target is the first, {study.estimand.targets[0].label()}."
     if said:
         return Check("question", OPEN, words, f"Name {'; '.join(said)}.")
     return Check("question", GOOD, words)
@@ -309,13 +337,18 @@ def of_returns(plan: Plan) -> Check:
     if owed is None:
         mend = "collection: {columns: […], due_days: 30, ends: {period: date}}."
         return Check("returns", OPEN, "what units owe, and when, is not said.", mend)
-    told = dict(owed.ends)
-    without = [one for one in plan.rollout.periods if one not in told]
+    unasked = [one.column for one in plan.study.outcomes if one.column not in owed.columns]
+    if unasked:
+        words = (
+            f"{listing(owed.columns)}; the outcome needs {listing(unasked)}, which nobody asks for."
+        )
+        return Check("returns", LOOK, words, "Add it to collection.columns.")
+    without = [one for one in plan.rollout.periods if ends_of(owed, one) is None]
     words = f"{listing(owed.columns)}, {counted(owed.due_days, 'day')} after a period ends"
     if without:
         mend = f"collection.ends: the last day of {listing(without)}."
         return Check("returns", OPEN, f"{words}; no last day of {listing(without)}.", mend)
-    return Check("returns", GOOD, f"{words}, for every one of {len(told)} periods.")
+    return Check("returns", GOOD, f"{words}, for every one of {len(plan.rollout.periods)} periods.")
 
 
 def of_waiting(plan: Plan) -> Check:
@@ -410,7 +443,6 @@ def balance_table(plan: Plan) -> Table | None:
 def calendar_table(plan: Plan) -> Table:
     """Return every period: which waves begin, when it ends, when returns are due, who looks."""
     owed = plan.rollout.collection
-    ends = dict(owed.ends) if owed else {}
     begins = {
         period: listing(
             name
@@ -428,7 +460,7 @@ def calendar_table(plan: Plan) -> Table:
         (
             period,
             begins[period],
-            ends.get(period, ""),
+            str((owed and ends_of(owed, period)) or ""),
             due(plan.rollout, period),
             f"look {looks[period]}" if period in looks else "",
         )

@@ -63,7 +63,7 @@ def plan_power(study: Study, *, units: int) -> Planned:
     rollout = rollout_of(study)
     power, name = asked(study), drawn_design(study)
     design = load("designs", name, kind=Design)
-    layout = design.layout(rollout, units)
+    layout = design.lay(rollout, units)
     ground = grounds(layout, power, anticipation=rollout.anticipation)
     held = possible(rollout, power)
     reaches = tuple(reach(ground, power, correlation=each) for each in held)

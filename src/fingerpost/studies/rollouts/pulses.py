@@ -20,6 +20,13 @@ HEX = re.compile(r"[0-9a-fA-F]+")
 SECRET = 32  # bytes
 
 
+# Where anyone can look up a round; the page of drand is that of its default chain.
+LOOKED_UP = {
+    "drand": "https://api.drand.sh/public/{round}",
+    "nist": "https://beacon.nist.gov/beacon/2.0/chain/last/pulse/{round}",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Randomness:
     """What a pulse gives. round: 0 where parties reveal. words: what it is called."""
@@ -61,6 +68,23 @@ def unnamed_round(asked: dict[str, Any]) -> str:
         "the plan names no round (draw: {pulse: {after: …}}), so that any old pulse will do, and "
         "whoever commits may have chosen among them."
     )
+
+
+def unasked_round(asked: dict[str, Any], pulse: bytes) -> list[str]:
+    """Return in words what a saved pulse cannot show: that its round served this randomness. None
+    of what parties revealed, which stands by itself, nor of a pulse that is none.
+    """
+    if asked["source"] == "parties":
+        return []
+    try:
+        found = read_pulse(pulse, asked)
+    except Malformed:
+        return []
+    where = LOOKED_UP[asked["source"]].format(round=found.round)
+    return [
+        f"that {found.words} gave this randomness is not checked here, where there is no network: "
+        f"look it up at {where}."
+    ]
 
 
 def of_drand(held: dict[str, Any]) -> Randomness:

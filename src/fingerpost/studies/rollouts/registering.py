@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fingerpost.core.errors import FingerpostError, Malformed, UsageError, listed
+from fingerpost.core.errors import Malformed, UsageError, listed
+from fingerpost.core.files import put_folder
 from fingerpost.core.study import Study
 from fingerpost.core.words import counted, listing
 from fingerpost.designs._constrained import Shape, draw_candidates, keep, shape
@@ -27,6 +26,7 @@ from fingerpost.studies.rollouts.confirming import confirm
 from fingerpost.studies.rollouts.folder import (
     COMMITMENT,
     LEDGER,
+    NEIGHBOURS,
     PLAN,
     REGISTER,
     REHEARSAL,
@@ -48,9 +48,14 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "split": ("unit", "into"),
     "frozen": ("what", "digest"),
     "replanned": ("commitment",),
+    "corrected": ("entry", "why"),
 }
 LONGEST = 160
 FIRST_LOCKED = 3
+OTHER_CODE = (
+    "Committed to by another version of the program: the plan is drawn as it was committed to, by "
+    "this version, after the same specification."
+)
 
 
 def event(kind: str, body: Mapping[str, Any]) -> Event:
@@ -69,9 +74,12 @@ def event(kind: str, body: Mapping[str, Any]) -> Event:
     return Event(kind, dict(body))
 
 
-def stream_of(study: str) -> str:
-    """Return the name of a roll-out's stream in a ledger."""
-    return f"rollout {study}"[:LONGEST]
+def stream_of(frozen: Frozen) -> str:
+    """Return the name of a draw's stream in a ledger: that of its study; of a draw that follows
+    another, with its own commitment, so that both may lie in one ledger.
+    """
+    name = f"rollout {frozen.plan['study']}"[:LONGEST]
+    return f"{name} {frozen.commitment.hex()[:16]}" if frozen.plan.get("follows") else name
 
 
 def record(
@@ -85,8 +93,8 @@ def record(
     """
     said = event(kind, body)
     frozen = open_frozen(folders.read(folder / PLAN), folders.read(folder / REGISTER))
-    stream = stream_of(frozen.plan["study"])
-    with Ledger(ledger or folder / LEDGER) as held:
+    stream = stream_of(frozen)
+    with folders.writing(folder, stream, ledger=ledger) as held:
         entry = held.append(stream, lambda _: said, key=key)
         folders.note(folder, held, stream)
     return entry
@@ -95,12 +103,13 @@ def record(
 @dataclass(frozen=True, slots=True)
 class Registered:
     """A draw that is committed to. commitment: in hexadecimal, to be published. new: whether this
-    call made it, or found it there already.
+    call made it, or found it there already. notes: what a reader should know of it.
     """
 
     frozen: Frozen
     commitment: str
     new: bool
+    notes: tuple[str, ...] = ()
 
 
 def register(
@@ -151,22 +160,34 @@ def commit(
     rehearsal: bytes = b"",
 ) -> Registered:
     """Commit to a frozen draw in a folder, as `register` says. secret: the keeper's."""
-    commitment = frozen.commitment.hex()
-    new = not (out / PLAN).is_file()
-    if new:
+    if (out / PLAN).is_file():
+        asked, new = frozen, False
+        frozen = as_committed(out, asked)
+        with folders.writing(out, stream_of(frozen), ledger=ledger) as held:
+            note(held, frozen)
+            folders.note(out, held, stream_of(frozen))
+        notes: tuple[str, ...] = () if frozen.document == asked.document else (OTHER_CODE,)
+    else:
         check_feasible(frozen)
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise UsageError(f"--out {out}: it is not empty. Name a folder that is new or empty.")
         if keeper and not keeper.is_file():
             keeper.parent.mkdir(parents=True, exist_ok=True)
             put(keeper, f"{secret.hex()}\n".encode(), private=True)
-        write_frozen(out, frozen, study_file, rehearsal)
-    elif folders.read(out / PLAN) != frozen.document:
-        raise UsageError(differs(out, frozen))
-    with Ledger(ledger or out / LEDGER) as held:
-        note(held, frozen)
-        folders.note(out, held, stream_of(frozen.plan["study"]))
-    return Registered(frozen, commitment, new)
+        new, notes = True, ()
+        write_frozen(out, frozen, study_file, rehearsal=rehearsal, ledger=ledger)
+    return Registered(frozen, frozen.commitment.hex(), new, notes)
+
+
+def as_committed(out: Path, frozen: Frozen) -> Frozen:
+    """Return the plan that a folder commits to, where it is the one asked for; another version of
+    the program makes it no other plan. Raises UsageError where it is another.
+    """
+    held = open_frozen(folders.read(out / PLAN), folders.read(out / REGISTER))
+    one, other = ({**plan, "code": {}} for plan in (held.plan, frozen.plan))
+    if canonical(one) != canonical(other):
+        raise UsageError(differs(out, held, frozen))
+    return held
 
 
 def keeper_secret(keeper: Path, out: Path) -> bytes:
@@ -189,10 +210,12 @@ def read_secret(path: Path) -> bytes:
     return found
 
 
-def differs(out: Path, frozen: Frozen) -> str:
+def differs(out: Path, before: Frozen, frozen: Frozen) -> str:
     """Return in words what is no longer as it was committed to."""
-    held = open_frozen(folders.read(out / PLAN), folders.read(out / REGISTER)).plan
-    changed = sorted(key for key in {*held, *frozen.plan} if held.get(key) != frozen.plan.get(key))
+    held = before.plan
+    changed = sorted(
+        key for key in {*held, *frozen.plan} - {"code"} if held.get(key) != frozen.plan.get(key)
+    )
     return (
         f"--out {out}: another draw is committed to there; since then {listing(changed)} changed. "
         "A draw is made as it was committed to. Put the study and register back, or name a new "
@@ -240,25 +263,35 @@ def locked(frozen: Frozen, found: Shape) -> list[str]:
     ]
 
 
-def write_frozen(out: Path, frozen: Frozen, study_file: bytes, rehearsal: bytes = b"") -> None:
-    """Write the frozen files as one: the folder appears with all of them or not at all."""
-    out.absolute().parent.mkdir(parents=True, exist_ok=True)
-    if out.is_dir():
-        out.rmdir()
-    aside = Path(tempfile.mkdtemp(prefix=".fingerpost-", dir=out.absolute().parent))
-    try:
-        if study_file:
-            put(aside / STUDY, study_file)
-        if rehearsal:
-            put(aside / REHEARSAL, rehearsal)
-        put(aside / REGISTER, frozen.register)
-        put(aside / COMMITMENT, commitment_file(frozen))
-        put(aside / PLAN, frozen.document)
-        aside.chmod(0o755)
-        aside.rename(out)
-    except OSError as error:
-        shutil.rmtree(aside, ignore_errors=True)
-        raise FingerpostError(f"{out}: {error.strerror}. Name another place.") from None
+def write_frozen(
+    out: Path,
+    frozen: Frozen,
+    study_file: bytes = b"",
+    *,
+    rehearsal: bytes = b"",
+    ledger: str | None = None,
+) -> None:
+    """Write the frozen files and the first entries of the ledger as one: the folder appears with
+    all of them or not at all, and not before the ledger has them.
+    """
+    files = {
+        STUDY: study_file,
+        REHEARSAL: rehearsal,
+        REGISTER: frozen.register,
+        NEIGHBOURS: frozen.neighbours,
+        COMMITMENT: commitment_file(frozen),
+        PLAN: frozen.document,
+    }
+
+    def fill(aside: Path) -> None:
+        for name, content in files.items():
+            if content:
+                put(aside / name, content)
+        with Ledger(ledger or aside / LEDGER) as held:
+            note(held, frozen)
+            folders.note(aside, held, stream_of(frozen))
+
+    put_folder(out, fill)
 
 
 def commitment_file(frozen: Frozen) -> bytes:
@@ -269,7 +302,7 @@ def commitment_file(frozen: Frozen) -> bytes:
 def note(ledger: Ledger, frozen: Frozen) -> None:
     """Write down in the ledger that the draw is registered and committed to, once."""
     plan = frozen.plan
-    stream = stream_of(plan["study"])
+    stream = stream_of(frozen)
     said = {key: plan[key] for key in ("study", "study_digest", "register")}
     registered = event("registered", {**said, "units": len(frozen.units)})
     committed = event(

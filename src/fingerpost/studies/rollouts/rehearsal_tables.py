@@ -237,6 +237,9 @@ def record(rehearsal: Rehearsal) -> dict[str, Any]:
                 "planted": one.size,
                 "laid_on": list(one.laid.past),
                 "own_draws": one.laid.own,
+                "laid_units": len(one.laid.names),
+                "planned_units": one.laid.planned,
+                "periods_alike": one.laid.alike,
                 "waves": dict(zip(one.laid.waves, map(int, one.laid.sizes), strict=True)),
                 "draws_digest": hashlib.sha256(one.laid.codes.astype(">u2").tobytes()).hexdigest(),
             }

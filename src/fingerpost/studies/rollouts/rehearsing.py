@@ -21,6 +21,7 @@ from fingerpost.cohorts.panel import begun
 from fingerpost.cohorts.reading import TableRecords
 from fingerpost.core.analysis import Analysis, Fits, PanelTask
 from fingerpost.core.answer import Answer
+from fingerpost.core.drawn import Drawn
 from fingerpost.core.errors import NotFitted, TooFew, Unanswerable, UsageError
 from fingerpost.core.estimand import Term
 from fingerpost.core.inference import intervals, standard_errors
@@ -210,7 +211,7 @@ def replay(
         own = replace(analysis, options=plan.options(study, name))
         told: dict[str, Told] = {}
         reason = ""
-        asker = Asker(laid, leaf, terms, own, anticipation_of(study))
+        asker = Asker(laid, leaf, terms, own, anticipation_of(study), laid.drawn)
         for planting in PLANTINGS:
             if reason:
                 break
@@ -234,24 +235,25 @@ class Asker:
     terms: tuple[Term, ...]
     analysis: Analysis
     anticipation: int
+    drawn: Drawn  # one for all draws, so that chances are worked out once
     fits: Fits = field(default_factory=Fits)
 
     def task(self, draw: int, effect: Floats) -> PanelTask:
         """Return the task of one draw, with an effect (u, t) planted."""
         panel, adopted = self.laid.panel, self.laid.adopted(draw)
         outcome = with_effect(panel.outcomes[self.laid.outcome], effect)
-        drawn = replace(
+        made = replace(
             panel,
             arm=begun(adopted, len(panel.periods)),
             adopted=adopted,
             outcomes={self.laid.outcome: outcome},
         )
         return PanelTask(
-            drawn,
+            made,
             self.terms,
             self.analysis,
             self.anticipation,
-            self.laid.permutations if self.leaf.drawn else None,
+            self.drawn if self.leaf.drawn else None,
             self.fits,
             bare=True,
         )
@@ -263,7 +265,7 @@ def with_effect(outcome: PanelOutcome, effect: Floats) -> PanelOutcome:
         return outcome
     total = outcome.total + outcome.count * effect
     squares = outcome.squares + 2 * effect * outcome.total + outcome.count * effect**2
-    return PanelOutcome(outcome.count, total, squares)
+    return PanelOutcome(outcome.count, total, squares, outcome.children)
 
 
 def saying(say: Say, words: str, more: str) -> None:

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fingerpost.core import drawn as core
+from fingerpost.core import rollout as rollouts
 from fingerpost.core.allocation import Allocation, Permutations
 from fingerpost.core.errors import Malformed, UsageError, listed
 from fingerpost.core.rollout import Draw, Limit, Rollout
@@ -25,11 +28,14 @@ from fingerpost.designs._layouts import filled
 from fingerpost.ledger.events import Entry, Event
 from fingerpost.ledger.store import Ledger
 from fingerpost.studies.rollouts import folder as folders
+from fingerpost.studies.rollouts.confirming import confirm
 from fingerpost.studies.rollouts.drawing import Drawn, digest_of, open_folder
-from fingerpost.studies.rollouts.folder import DRAW, LEDGER
-from fingerpost.studies.rollouts.frozen import Frozen, planned, read_register
+from fingerpost.studies.rollouts.events import standing
+from fingerpost.studies.rollouts.folder import DRAW, LEDGER, PLAN, REHEARSAL
+from fingerpost.studies.rollouts.frozen import Frozen, near_of, planned, read_register
 from fingerpost.studies.rollouts.registering import (
     Registered,
+    as_committed,
     commit,
     event,
     keeper_secret,
@@ -38,7 +44,8 @@ from fingerpost.studies.rollouts.registering import (
 from fingerpost.studies.rollouts.units import rollout_of
 from fingerpost.studies.rollouts.verifying import verify
 
-LEAVING = ("withdrew", "merged", "split")
+LEAVING = ("merged", "split")
+AFTER = ("started", "slipped", "withdrew")
 MOST_NAMED = 5
 Wave = dict[str, Any]
 
@@ -52,25 +59,35 @@ def replan(
     study_file: bytes = b"",
     keeper: Path | None = None,
     ledger: str | None = None,
+    rehearsal: bytes = b"",
 ) -> Registered:
     """Freeze and commit to a draw of what an earlier one has not issued yet.
 
     study: the new one, of the same name, with all waves: those issued as they were. base: the
     folder of its register. old: the folder of the earlier draw, which stays as it is but for an
-    event in its ledger. Raises Malformed or UsageError with every reason why it cannot be; then
-    nothing is written.
+    event in its ledger. rehearsal: the file that lets the new plan be registered as confirmatory;
+    without one it is what the earlier was. Raises Malformed or UsageError with every reason why it
+    cannot be; then nothing is written.
     """
+    if not rehearsal and (out / PLAN).is_file() and (out / REHEARSAL).is_file():
+        rehearsal = folders.read(out / REHEARSAL)
+    if rehearsal:
+        confirm(study, rehearsal)
     checked = verify(old, ledger=ledger)
     if checked.faults:
         raise Malformed(f"{old}: {fault}" for fault in checked.faults)
     inside = (old / LEDGER).is_file()
     address = old / LEDGER if inside else ledger or old / LEDGER
     before = opened(old)
-    stream = stream_of(str(before.plan["study"]))
+    stream = stream_of(before)
     secret = keeper_secret(keeper, out) if keeper else b""
     with Ledger(address) as held:
         entries = held.entries(stream)
-        frozen = anew(study, base, old, before, entries, study_file=study_file, secret=secret)
+        sealing = Sealing(study_file, secret, rehearsal)
+        told = standing(entries)
+        frozen = anew(study, base, old, before, told, sealing=sealing, drawn=checked.drawn)
+        if (out / PLAN).is_file():
+            frozen = as_committed(out, frozen)
         commitment = frozen.commitment.hex()
         check_once(old, entries, commitment)
         found = commit(
@@ -79,6 +96,7 @@ def replan(
             keeper=keeper,
             secret=secret,
             ledger=None if inside else ledger,
+            rehearsal=rehearsal,
         )
 
         def decide(now: Sequence[Entry]) -> Event:
@@ -89,6 +107,20 @@ def replan(
         held.append(stream, decide, key="replanned")
         folders.note(old, held, stream)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Sealing:
+    """Files whose digests a plan holds: of the study, of a keeper's secret, of a rehearsal."""
+
+    study_file: bytes = b""
+    secret: bytes = b""
+    rehearsal: bytes = b""
+
+    @property
+    def sealed(self) -> str:
+        """The SHA-256 of the secret, empty where there is none."""
+        return hashlib.sha256(self.secret).hexdigest() if self.secret else ""
 
 
 def opened(folder: Path) -> Frozen:
@@ -121,41 +153,29 @@ def anew(
     before: Frozen,
     entries: Sequence[Entry],
     *,
-    study_file: bytes,
-    secret: bytes,
+    sealing: Sealing,
+    drawn: Drawn | None,
 ) -> Frozen:
-    """Return the plan of the new draw. Raises Malformed with every fault."""
+    """Return the plan of the new draw. drawn: the earlier one, None where it is still sealed.
+    Raises Malformed with every fault.
+    """
     rollout = rollout_of(study)
-    if study.name != before.plan["study"]:
-        raise UsageError(
-            f"the earlier draw is of the study {before.plan['study']}, and this one is "
-            f"{study.name}. A roll-out that is drawn anew keeps its name."
-        )
-    if rollout.register is None or not study.assignment.randomised or not rollout.waves:
-        raise UsageError(f"{study.name}: it needs a register, waves and assignment: randomised.")
+    check_draws(study, rollout, before)
+    assert rollout.register is not None
     issued = issued_waves(before, entries)
     columns = read_register(study, rollout, base)
     codes = columns[rollout.register.unit]
-    changes = [
-        *before.plan.get("follows", {}).get("changes", ()),
-        *({"kind": one.kind, **one.body} for one in entries if one.kind in LEAVING),
-    ]
+    earlier = before.plan.get("follows", {})
+    told = [{"kind": one.kind, **one.body} for one in entries]
+    changes = [*earlier.get("changes", ()), *(one for one in told if one["kind"] in LEAVING)]
+    happened = [*earlier.get("happened", ()), *(one for one in told if one["kind"] in AFTER)]
     done = {str(unit) for wave in issued for unit in wave["units"]}
     keep = [at for at, unit in enumerate(codes) if unit not in done]
+    left = tuple(wave for wave in rollout.waves if wave.name not in {w["name"] for w in issued})
     faults = faults_of_units(before, codes, done, changes)
     faults += faults_of_waves(rollout, issued)
     faults += faults_of_pulse(rollout, old, before)
-    left = tuple(wave for wave in rollout.waves if wave.name not in {w["name"] for w in issued})
-    if len(left) < 2:
-        faults.append(f"{counted(len(left), 'wave')} is not issued: there is nothing to draw.")
-    held = sum(wave.units or 0 for wave in left)
-    open_ = any(wave.units is None for wave in left)
-    if held > len(keep) or (not open_ and held != len(keep)):
-        faults.append(
-            f"waves: those not issued hold {counted(held, 'unit')}, and {len(keep):,} are not "
-            "issued yet. Change the units of a wave, or leave them out of one, which then takes "
-            "what is left."
-        )
+    faults += faults_of_left(left, len(keep))
     if faults:
         raise Malformed(faults)
     remaining = {name: [cells[at] for at in keep] for name, cells in columns.items()}
@@ -164,13 +184,58 @@ def anew(
         for wave in filled(left, len(keep))
     ]
     draw = among(rollout.draw, remaining, rollout.register.unit, [wave["name"] for wave in waves])
-    told = replace(study, rollout=replace(rollout, draw=draw))
     follows = {**follows_of(old, before), "issued": issued, "changes": changes}
-    sealed = hashlib.sha256(secret).hexdigest() if secret else ""
-    # What was registered before the first draw stays so: units that leave make nothing exploratory.
-    kind = before.plan.get("registered_as", "exploratory")
-    more = {"study_digest": study.digest(), "follows": follows, "registered_as": kind}
-    return planned(told, remaining, waves, study_file=study_file, sealed=sealed, more=more)
+    follows |= {"happened": happened} if happened else {}
+    chances = {} if drawn is None else chances_so_far(drawn, waves_issued(entries), changes)
+    follows |= {"chances": chances} if chances else {}
+    return planned(
+        *(replace(study, rollout=replace(rollout, draw=draw)), remaining, waves),
+        study_file=sealing.study_file,
+        sealed=sealing.sealed,
+        more={
+            "study_digest": study.digest(),
+            "follows": follows,
+            **registered_as(before, sealing.rehearsal),
+        },
+        near=near_of(rollout.register, base, codes),
+    )
+
+
+def check_draws(study: Study, rollout: Rollout, before: Frozen) -> None:
+    """Raise UsageError where a study is another's, or draws nothing."""
+    if study.name != before.plan["study"]:
+        raise UsageError(
+            f"the earlier draw is of the study {before.plan['study']}, and this one is "
+            f"{study.name}. A roll-out that is drawn anew keeps its name."
+        )
+    if rollout.register is None or not study.assignment.randomised or not rollout.waves:
+        raise UsageError(f"{study.name}: it needs a register, waves and assignment: randomised.")
+
+
+def registered_as(before: Frozen, rehearsal: bytes) -> dict[str, str]:
+    """Return as what the new plan is registered. What was registered before the first draw stays
+    so: units that leave make nothing exploratory.
+    """
+    if rehearsal:
+        held = hashlib.sha256(rehearsal).hexdigest()
+        return {"registered_as": "confirmatory", "rehearsal": held}
+    return {"registered_as": before.plan.get("registered_as", "exploratory")}
+
+
+def faults_of_left(left: Sequence[rollouts.Wave], keep: int) -> list[str]:
+    """Return why waves that are not issued do not hold the `keep` units that are left."""
+    faults = []
+    if len(left) < 2:
+        faults.append(f"{counted(len(left), 'wave')} is not issued: there is nothing to draw.")
+    held = sum(wave.units or 0 for wave in left)
+    open_ = any(wave.units is None for wave in left)
+    if held > keep or (not open_ and held != keep):
+        faults.append(
+            f"waves: those not issued hold {counted(held, 'unit')}, and {keep:,} are not issued "
+            "yet. Change the units of a wave, or leave them out of one, which then takes what is "
+            "left."
+        )
+    return faults
 
 
 def follows_of(old: Path, before: Frozen) -> dict[str, Any]:
@@ -186,6 +251,31 @@ def follows_of(old: Path, before: Frozen) -> dict[str, Any]:
         "permutations": drawn["permutations"],
         "round": drawn["round"],
     }
+
+
+def chances_so_far(
+    drawn: Drawn, issued: Sequence[str], changes: Sequence[dict[str, Any]]
+) -> dict[str, float]:
+    """Return unit → the chance of what draws so far did with it: of an issued unit that of its
+    wave; of another that of not being issued; of one that others became, that of all of them not
+    being issued (their product). Empty where an earlier plan does not tell its own.
+    """
+    follows = drawn.frozen.plan.get("follows", {})
+    if follows and "chances" not in follows:
+        return {}
+    own, found = drawn.allocation, dict[str, float](follows.get("chances", {}))
+    chances = core.Drawn(own).chances
+    out = [at for at, arm in enumerate(own.arms) if arm in issued]
+    for row, (unit, code) in enumerate(zip(own.units, own.code, strict=True)):
+        mine = chances[row, code] if code in out else 1.0 - chances[row, out].sum()
+        found[unit] = found.get(unit, 1.0) * float(mine)
+    for change in changes:
+        olds = change["units"] if change["kind"] == "merged" else [change["unit"]]
+        news = change.get("into", [])
+        for unit in [news] if isinstance(news, str) else news:
+            if unit not in found:
+                found[unit] = math.prod(found.get(one, 1.0) for one in olds)
+    return {unit: float(f"{chance:.9g}") for unit, chance in sorted(found.items())}
 
 
 def issued_waves(before: Frozen, entries: Sequence[Entry]) -> list[Wave]:
@@ -224,8 +314,9 @@ def faults_of_units(
     found = []
     if missing:
         found.append(
-            f"register: {listing(some(missing))} were drawn and are not in it. Put them back, or "
-            "write down what became of them: fingerpost rollout note DRAW withdrew --unit CODE."
+            f"register: {listing(some(missing))} were drawn and are not in it. Put them back: who "
+            "withdrew is drawn with the others, as an analysis counts them. Only units that merged "
+            "or split leave, by the ledger (fingerpost rollout note)."
         )
     if strange:
         found.append(
@@ -373,5 +464,20 @@ def whole(drawn: Drawn, count: int | None = None) -> tuple[Allocation, Permutati
         [np.tile(first, (len(draws.codes), 1)), draws.codes + len(issued)], axis=1
     )[:, order]
     named = tuple(units[at] for at in order)
-    allocation = replace(own, units=named, arms=arms, code=code[order], probability=chances[order])
+    # Nothing here says in which strata units were drawn that were issued before this draw.
+    held = np.arange(len(units)) < len(first)
+    begins = (*(str(wave["begins"]) for wave in issued), *own.begins)
+    told = drawn.frozen.plan["follows"].get("chances")
+    allocation = replace(
+        own,
+        units=named,
+        arms=arms,
+        code=code[order],
+        probability=chances[order],
+        begins=begins,
+        strata=(),
+        stratum=(),
+        fixed=held[order],
+        before=None if told is None else np.array([told.get(unit, 1.0) for unit in named]),
+    )
     return allocation, Permutations(named, arms, codes, digest_of(codes))

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from fingerpost.core.errors import Malformed, UsageError, nearest
-from fingerpost.core.rollout import Power, Register, Rollout
+from fingerpost.core.errors import UsageError
+from fingerpost.core.rollout import Power, Rollout
 from fingerpost.core.study import Study
-from fingerpost.core.words import counted, listing
-
-MOST_NAMED = 5
+from fingerpost.studies.rollouts.registers import codes
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,44 +66,3 @@ def count_units(rollout: Rollout, base: Path) -> int:
             "register."
         )
     return sum(each or 0 for each in held)
-
-
-def codes(register: Register, base: Path) -> tuple[str, ...]:
-    """Return the codes of the register's units in its order."""
-    path = base / register.table
-    if not path.is_file():
-        raise Malformed(f"register: {path} is not there. Its path is seen from the study's file.")
-    found = of_parquet(path, register.unit) if path.suffix == ".parquet" else of_csv(path, register)
-    if not all(found):
-        raise Malformed(f"{path}: a row has no {register.unit}. Every unit needs its code.")
-    twice = [code for code, times in Counter(found).items() if times > 1]
-    if twice:
-        raise Malformed(
-            f"{path}: {counted(len(twice), 'code')} of {register.unit} on several rows, among them "
-            f"{listing(twice[:MOST_NAMED])}. A unit has one row."
-        )
-    return found
-
-
-def of_csv(path: Path, register: Register) -> tuple[str, ...]:
-    """Return one column of a CSV file."""
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.DictReader(stream)
-        known = tuple(reader.fieldnames or ())
-        if register.unit not in known:
-            raise Malformed(
-                f"{path}: there is no column {register.unit}.{nearest(register.unit, known)}"
-            )
-        return tuple((row[register.unit] or "").strip() for row in reader)
-
-
-def of_parquet(path: Path, unit: str) -> tuple[str, ...]:
-    """Return one column of a Parquet file."""
-    import polars as pl
-
-    frame = pl.scan_parquet(path)
-    known = frame.collect_schema().names()
-    if unit not in known:
-        raise Malformed(f"{path}: there is no column {unit}.{nearest(unit, known)}")
-    cells = frame.select(pl.col(unit).cast(pl.String)).collect()[unit].to_list()
-    return tuple((cell or "").strip() for cell in cells)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fingerpost.core.errors import FingerpostError, Malformed
+from fingerpost.core.words import listing
 from fingerpost.ledger.chain import canonical
 from fingerpost.ledger.events import Entry, Head
 from fingerpost.ledger.store import Ledger
@@ -19,6 +20,7 @@ from fingerpost.studies.rollouts.drawing import (
     allocation_file,
     chances_file,
     drawn_files,
+    open_folder,
     opened_secret,
     replay,
     seal_of,
@@ -31,6 +33,7 @@ from fingerpost.studies.rollouts.folder import (
     LEDGER,
     MANIFEST,
     NAMES,
+    NEIGHBOURS,
     PLAN,
     PULSE,
     REGISTER,
@@ -41,24 +44,34 @@ from fingerpost.studies.rollouts.folder import (
 )
 from fingerpost.studies.rollouts.frozen import Frozen, code_digests, open_frozen
 from fingerpost.studies.rollouts.issuing import told_file
-from fingerpost.studies.rollouts.pulses import Randomness, read_pulse, seed_of, unnamed_round
+from fingerpost.studies.rollouts.pulses import (
+    Randomness,
+    read_pulse,
+    seed_of,
+    unasked_round,
+    unnamed_round,
+)
 from fingerpost.studies.rollouts.registering import commitment_file, stream_of
 
 Tell = Callable[[int], None]
 CHANGED = "its bytes are not those that manifest.json lists: it was changed"
+UNFINISHED = "an earlier command was stopped before it was done"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Verified:
     """What verifying found. faults: each names its file and place. notes: what a reader should know
     though nothing is wrong. drawn: the draw replayed, None where it is not made or still sealed.
-    head: of the ledger, to be compared with a published one.
+    head: of the ledger, to be compared with a published one. entries: of this draw in the ledger.
+    unfinished: whether all that is wrong is that the ledger is ahead of the list of files.
     """
 
     faults: tuple[str, ...]
     notes: tuple[str, ...]
     drawn: Drawn | None
     head: Head | None
+    entries: tuple[Entry, ...] = ()
+    unfinished: bool = False
 
 
 def verify(
@@ -78,21 +91,42 @@ def verify(
     check.frozen_files()
     check.chain(published)
     check.replayed()
+    check.pulse()
     faults = tuple(dict.fromkeys(check.faults))
-    return Verified(faults, tuple(check.notes), check.drawn, check.head)
+    behind = bool(faults) and all(UNFINISHED in fault for fault in faults)
+    return Verified(faults, tuple(check.notes), check.drawn, check.head, check.entries, behind)
 
 
-def checked(folder: Path, *, ledger: str | None = None) -> Drawn:
-    """Return the draw of a folder once it is verified: what an analysis takes its units, waves,
-    chances and possible draws from. Raises Malformed with all that was changed, or where the draw
-    is not made, or still sealed.
+def finish(folder: Path, *, ledger: str | None = None, tell: Tell | None = None) -> Verified:
+    """Write the list of files anew where the ledger alone is ahead of it, and verify again.
+
+    A command that is stopped between the ledger and the list leaves them so. Where anything else is
+    wrong nothing is written.
     """
-    found = verify(folder, ledger=ledger)
+    found = verify(folder, ledger=ledger, tell=tell)
+    if not found.unfinished:
+        return found
+    with Ledger(ledger or folder / LEDGER) as held:
+        folders.note(folder, held, stream_of(open_folder(folder)))
+    return verify(folder, ledger=ledger, tell=tell)
+
+
+def checked(
+    folder: Path, *, ledger: str | None = None, tell: Tell | None = None
+) -> tuple[Drawn, Verified]:
+    """Return the draw of a folder once it is verified: what an analysis takes its units, waves,
+    chances and possible draws from; and what verifying found. Raises Malformed with all that was
+    changed, or where the draw is not made, or still sealed.
+    """
+    found = verify(folder, ledger=ledger, tell=tell)
     if found.faults:
         raise Malformed(f"{folder}: {fault}" for fault in found.faults)
     if found.drawn is None:
         raise Malformed(f"{folder}: the draw cannot be replayed: {' '.join(found.notes)}")
-    return found.drawn
+    return found.drawn, found
+
+
+AFTERWARDS = ("started", "slipped", "replanned")  # events that nothing but a draw comes before
 
 
 class _Check:
@@ -107,6 +141,7 @@ class _Check:
         self.drawn: Drawn | None = None
         self.head: Head | None = None
         self.listed: dict[str, Any] = {}
+        self.moved = False  # whether the ledger's file is another than the one listed
 
     def fault(self, name: str, words: str) -> None:
         """Note a fault of a file."""
@@ -129,7 +164,7 @@ class _Check:
             whole = json.dumps({**held, "manifest": own}, indent=1, sort_keys=True) + "\n"
             fine = own == sha256(canonical(held)) and whole.encode() == content
             files: dict[str, str] = dict(held["files"])
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             self.fault(MANIFEST, "it is no list such as a draw writes: it was changed")
             return
         if not fine:
@@ -141,7 +176,10 @@ class _Check:
             if found is None:
                 self.fault(name, "it is listed in manifest.json and is not there")
             elif sha256(found) != known:
-                self.fault(name, CHANGED)
+                # More entries change the ledger's file too: the chain says whether it is those.
+                self.moved = self.moved or name == LEDGER
+                if name != LEDGER:
+                    self.fault(name, CHANGED)
         for name in NAMES:
             if name not in (*files, MANIFEST) and self.bytes_of(name) is not None:
                 self.fault(name, "it lies there, and manifest.json does not list it")
@@ -169,6 +207,9 @@ class _Check:
         rehearsal = self.bytes_of(REHEARSAL)
         if sha256(rehearsal or b"") != (frozen.plan.get("rehearsal") or sha256(b"")):
             self.fault(REHEARSAL, "its digest is not that of the plan")
+        near = self.bytes_of(NEIGHBOURS)
+        if sha256(near or b"") != (frozen.plan.get("neighbours") or sha256(b"")):
+            self.fault(NEIGHBOURS, "its digest is not that of the plan")
         if self.bytes_of(COMMITMENT) != commitment_file(frozen):
             self.fault(COMMITMENT, f"it is not the commitment to {PLAN} as that lies there")
         if frozen.plan.get("code") != code_digests():
@@ -183,31 +224,85 @@ class _Check:
     def chain(self, published: Head | None) -> None:
         """Hold the ledger against itself, the plan, the manifest and a published head."""
         if self.frozen is None:
+            if self.moved:
+                self.fault(LEDGER, CHANGED)
             return
-        stream = stream_of(str(self.frozen.plan.get("study")))
+        stream = stream_of(self.frozen)
         try:
             with Ledger(self.ledger or self.folder / LEDGER, read_only=True) as held:
                 heads = {stream: published} if published else {}
-                for fault in held.check(published=heads):
+                for fault in held.check(streams=[stream], published=heads):
                     self.fault(LEDGER, fault.words)
                 self.entries = held.entries(stream)
                 self.head = held.head(stream)
+                others = self.grown(held, stream)
         except FingerpostError as error:
             self.faults.extend(error.problems)
+            if self.moved:
+                self.fault(LEDGER, CHANGED)
             return
         known = self.listed.get("ledger")
-        if known and known != {"number": self.head.number, "hash": self.head.hash}:
+        if known and self.ahead(known):
+            kinds = listing(entry.kind for entry in self.entries[known["number"] :])
+            self.fault(
+                LEDGER,
+                f"it is ahead of manifest.json ({kinds}): {UNFINISHED}, or somebody else wrote to "
+                "it. Run that command again; or look at the entries, and have the list written "
+                f"anew: fingerpost rollout verify {self.folder} --finish",
+            )
+        elif known and known != {"number": self.head.number, "hash": self.head.hash}:
             self.fault(
                 LEDGER,
                 f"its last entry ({self.head.number}) is not the one that manifest.json lists "
                 f"({known.get('number')})",
             )
+        elif self.moved and others:
+            self.notes.append(
+                f"{LEDGER}: other streams have grown in it since: {listing(others)}; this draw's "
+                "is as it was listed."
+            )
+        elif self.moved:
+            self.fault(LEDGER, CHANGED)
         self.told(self.frozen)
+
+    def ahead(self, known: dict[str, Any]) -> bool:
+        """Return whether the ledger goes on from the entry that the list names as its last."""
+        at = known.get("number")
+        return (
+            isinstance(at, int)
+            and 0 < at < len(self.entries)
+            and self.entries[at - 1].hash == known.get("hash")
+        )
+
+    def grown(self, held: Ledger, own: str) -> list[str]:
+        """Return other streams of the ledger's file that only grew since it was listed; none where
+        any of them was changed.
+        """
+        if not self.moved:
+            return []
+        listed = dict(self.listed.get("streams") or {})
+        found = []
+        for stream in dict.fromkeys((*held.streams(), *listed)):
+            if stream == own:
+                continue
+            known = listed.get(stream)
+            before = {stream: Head(known["number"], known["hash"])} if known else {}
+            if held.check(streams=[stream], published=before):
+                return []
+            if held.head(stream).number > (known["number"] if known else 0):
+                found.append(stream)
+        return found
 
     def told(self, frozen: Frozen) -> None:
         """Hold what the ledger says of the draw against the files."""
         commitment = frozen.commitment.hex()
         bodies = {entry.kind: _body(entry) for entry in reversed(self.entries)}
+        kinds = [entry.kind for entry in self.entries]
+        if kinds[:2] != ["registered", "committed"]:
+            self.fault(LEDGER, "it does not begin with registering the draw and committing to it")
+        for later in ("issued", *AFTERWARDS):
+            if later in kinds and "drawn" not in kinds[: kinds.index(later)]:
+                self.fault(LEDGER, f"it holds {later} before anything is drawn")
         if bodies.get("registered", {}).get("study_digest") != frozen.plan.get("study_digest"):
             self.fault(LEDGER, "it is of another study than plan.json, or does not register it")
         if bodies.get("committed", {}).get("commitment") != commitment:
@@ -215,7 +310,13 @@ class _Check:
         for key, name in (("pulse", PULSE), ("draw", DRAW), ("probabilities", CHANCES)):
             content = self.bytes_of(name)
             said = bodies.get("drawn", {}).get(key)
-            if (said or content is not None) and sha256(content or b"") != said:
+            if said and content is None:
+                words = "it is not there, though the ledger says that the draw is made: an earlier "
+                words += (
+                    "command was stopped. Run `fingerpost rollout randomise` with the pulse again"
+                )
+                self.fault(name, words)
+            elif (said or content is not None) and sha256(content or b"") != said:
                 self.fault(name, "its digest is not that which the ledger holds of the draw")
 
     def replayed(self) -> None:
@@ -244,6 +345,12 @@ class _Check:
             self.fault(SECRET, "it is not the secret that the draw was committed to with")
             return
         self.compare(frozen, found, pulse, secret)
+
+    def pulse(self) -> None:
+        """Say what a pulse that was saved cannot show by itself."""
+        content = self.bytes_of(PULSE)
+        if self.frozen is not None and content is not None:
+            self.notes.extend(unasked_round(self.frozen.plan["pulse"], content))
 
     def compare(self, frozen: Frozen, found: Randomness, pulse: bytes, secret: bytes) -> None:
         """Draw again and compare every file."""
@@ -306,7 +413,7 @@ def _body(entry: Entry) -> dict[str, Any]:
     """Return an entry's body, empty where it is no longer one."""
     try:
         found = json.loads(entry.text)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -52,7 +52,7 @@ def flat(folder: Path, engine: str = "duckdb", *, asked: Study | None = None, **
     )
 
 
-LIVES = {1: "NNNNN", 2: "KKKKK", 3: "KKNKK", 4: "NKKKK", 5: "NNN.N"}
+LIVES = {1: "NNNNN", 2: "KKKKK", 3: "KKNKK", 4: "NKKKK", 5: "NN..N"}
 
 
 def lives() -> list[dict[str, object]]:
@@ -65,9 +65,11 @@ def test_each_child_is_copied_and_followed_until_it_departs(tmp_path, engine):
     table = found.records.frame.collect().to_native()
     assert table["child_id"].to_list() == [1, 2, 3, 4, 5] * 2
     assert table["arm"].to_list() == ["never"] * 5 + ["kept"] * 5
-    assert found.course.stays.sum(axis=1).tolist() == [5, 0, 0, 1, 3, 0, 5, 2, 0, 0]
+    assert found.course.stays.sum(axis=1).tolist() == [5, 0, 0, 1, 2, 0, 5, 2, 0, 0]
     assert table["death"].to_list() == [0.0, None, None, None, None, None, 0.0, None, None, None]
-    assert (found.flow.start, found.flow.counts) == (10, "copies of children")
+    # A child is counted once, though it stands under each arm.
+    assert (found.flow.start, found.flow.remaining, found.flow.counts) == (5, 5, "children")
+    assert found.flow.copied
 
 
 def test_grace_lets_a_strategy_begin_late_and_no_later(tmp_path):
@@ -109,6 +111,23 @@ def test_what_is_known_only_after_the_census_before_explains_no_decision(tmp_pat
 
 
 def test_leaving_state_schools_ends_what_is_seen(tmp_path):
-    """Child 5 is in no spring census of Year 2, and comes back: it was not seen throughout."""
+    """Child 5 is in no census of Year 2 until summer, and comes back: it was away."""
     found = flat(tmp_path, school_census=lives())
-    assert found.course.stays[4].tolist() == [True, True, True, False, False]
+    assert found.course.stays[4].tolist() == [True, True, False, False, False]
+
+
+def test_one_census_missed_between_two_is_no_leaving(tmp_path):
+    rows = [row for row in lives() if row["child_id"] != 5]
+    found = flat(tmp_path, school_census=[*rows, *terms(5, "NNN.N")])
+    assert found.course.stays[4].all()
+
+
+def test_a_census_missing_between_two_is_bridged_by_the_level_before(tmp_path):
+    """Of support, a gap, then support: kept. Of support, a gap, then none: departs after the gap.
+    The last census is bridged only where the one after it has the child.
+    """
+    lives = {1: "K.KKK", 2: "K.NNN", 3: "KKKK.", 4: "KKKK.", 5: "NNNNN"}
+    rows = [row for number, codes in lives.items() for row in terms(number, codes)]
+    rows.append(census(4, 2012, "AUT", sen_provision="K"))
+    found = flat(tmp_path, school_census=rows)
+    assert found.course.stays[5:].sum(axis=1).tolist() == [5, 2, 4, 5, 0]

@@ -156,15 +156,35 @@ def test_follow_up_counts_the_terms_and_days_after_time_zero_and_no_other(tmp_pa
     possible = [16 * 1.2, 7 * 1.2, 7 * 1.2, 7 * 1.2]
     assert found["unauthorised_absence exposure"].to_list() == pytest.approx(possible)
     # The day after time zero and the last day of Year 6; the other two days lie outside.
-    assert found["unplanned_admissions"].to_list() == [2, 1, 1, 1]
+    # Child 3 left state schools in 2012, and goes on to be seen in hospitals.
+    assert found["unplanned_admissions"].to_list() == [2, 1, 2, 1]
     whole = (date(2015, 8, 31) - date(2010, 1, 21)).days / 365.25
     short = (day - date(2010, 1, 21)).days / 365.25
-    left = (date(2012, 8, 31) - date(2010, 1, 21)).days / 365.25
     assert found["unplanned_admissions exposure"].to_list() == pytest.approx(
-        [whole, short, left, short]
+        [whole, short, whole, short]
     )
-    # A child who left, or opted out, cannot be known to be alive to the end.
-    assert found["death"].to_list() == [0.0, 1.0, None, None]
+    # A death is registered wherever the child went to school; an opt-out hides it.
+    assert found["death"].to_list() == [0.0, 1.0, 0.0, None]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_leaving_state_schools_moves_no_risk_of_death(tmp_path, engine):
+    """Of 20 children 2 die, one at school and one who had left; 8 others left and lived. The risk
+    is 2 of 20: with the leavers who lived left out it would be 2 of 12.
+    """
+    died = {1: date(2012, 6, 1), 2: date(2014, 6, 1)}
+    rows = [years(n, 2012 if 2 <= n <= 10 else 2015) for n in range(1, 21)]
+    rows[0] = [row for row in rows[0] if row["known_from"] < died[1]]
+    store = opened(
+        tmp_path,
+        engine,
+        child=[child(n) for n in range(1, 21)],
+        school_census=[row for own in rows for row in own],
+        death=[{"child_id": n, "death_date": day, "known_from": day} for n, day in died.items()],
+    )
+    found = table(asked(Linked(strategies=ARMS), "death"), store)["death"]
+    assert found.null_count() == 0
+    assert found.mean() == pytest.approx(2 / 20)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

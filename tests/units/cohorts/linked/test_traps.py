@@ -9,6 +9,7 @@ import pytest
 
 from fingerpost.cohorts.linked.flatten import flatten
 from fingerpost.core.assignment import Observed
+from fingerpost.core.errors import Malformed
 from fingerpost.core.linked import Linked, Strategy, TimeZero
 from fingerpost.core.study import Arms, OutcomeSpec, Study
 from units.cohorts.linked.little import BORN, ENGINES, ZERO, census, child, episode, opened
@@ -161,7 +162,26 @@ def test_a_concern_and_a_start_known_later_do_not_count(tmp_path, engine):
     assert flat.records.frame.collect().to_native()["child_id"].to_list() == [1]
 
 
-def test_a_row_that_does_not_say_when_it_was_known_never_counts(tmp_path):
+@pytest.mark.parametrize("table", ["eyfsp", "school_census", "death"])
+def test_rows_that_do_not_say_when_they_were_known_are_a_fault(tmp_path, table):
+    """Left out, they would make a child one that is in no school, or that has no profile."""
     tables = base(ON_TIME)
-    tables["eyfsp"][0]["known_from"] = None
-    assert row(tmp_path, "duckdb", tables)["eyfsp"] is None
+    tables["death"] = [{"child_id": 2, "death_date": AFTER, "known_from": AFTER}]
+    tables[table][0]["known_from"] = None
+    with pytest.raises(Malformed, match=f'1 rows of the table "{table}" do not say when'):
+        row(tmp_path, "duckdb", tables)
+
+
+@pytest.mark.parametrize("known", [ON_TIME, LATE])
+@pytest.mark.parametrize("table", ["death", "opt_out"])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_death_before_and_registered_after_leaves_no_child_to_follow(
+    tmp_path, engine, table, known
+):
+    """No trap but its opposite: the dead are not enrolled, whatever a census says of them, and
+    would be followed to the end as children to whom nothing happens.
+    """
+    column = {"death": "death_date", "opt_out": "opted_out_date"}[table]
+    tables = base(ON_TIME) | {table: [{"child_id": 1, column: BEFORE, "known_from": known}]}
+    flat = flatten(study(), opened(tmp_path, engine, **tables))
+    assert flat.records.frame.collect().to_native()["child_id"].to_list() == [2]

@@ -16,13 +16,16 @@ import numpy as np
 import pytest
 
 from fingerpost.cohorts.table import read_records
+from fingerpost.core.drawn import Drawn
 from fingerpost.core.errors import Malformed, UsageError
 from fingerpost.core.study import Records, TableSource
+from fingerpost.ledger.store import Ledger
 from fingerpost.studies.document import read_study
+from fingerpost.studies.rollouts.collecting import freezing
 from fingerpost.studies.rollouts.collecting.board import board
 from fingerpost.studies.rollouts.collecting.folder import open_collection
-from fingerpost.studies.rollouts.collecting.freezing import freeze, readable
-from fingerpost.studies.rollouts.collecting.receiving import receive
+from fingerpost.studies.rollouts.collecting.freezing import freeze, readable, verify_collection
+from fingerpost.studies.rollouts.collecting.receiving import latest, receive
 from fingerpost.studies.rollouts.collecting.rounds import plan_rounds
 from fingerpost.studies.rollouts.drawing import draw, replayed
 from fingerpost.studies.rollouts.noting import note
@@ -401,12 +404,10 @@ def test_a_tenth_late_some_never_and_a_merger(place):
     frozen = freeze(place, day=date(2025, 1, 1))
     assert frozen.empty == 5 * TERMS + 2 * (TERMS - from_)
 
-    allocation, permutations = whole(drawn_, 199)
+    drawn = Drawn(*whole(drawn_, 199))
     path = str(readable(frozen.path, "returns").path)
     records = read_records(Records((TableSource(path),), unit="code"))
-    found = rollout_in(
-        study, records, say=lambda _: None, allocation=allocation, permutations=permutations
-    )
+    found = rollout_in(study, records, say=lambda _: None, drawn=drawn)
     assert [step.left for step in found.flow.steps] == [7]
     by = {answer.leaf: answer for answer in found.answers}
     assert by["random_timing"].estimate.value[0] == pytest.approx(EFFECT, abs=0.12)
@@ -420,3 +421,56 @@ def test_a_tenth_late_some_never_and_a_merger(place):
     wide, narrow = (rows[key]["upper"] - rows[key]["lower"] for key in rows)
     assert narrow < wide < 20 * 2 * 7 / AREAS * 1.3
     assert json.loads((frozen.path / "freeze.json").read_text())["empty"] == frozen.empty
+
+
+def test_a_file_that_came_before_undoes_no_revision(place):
+    first = sent(place, "A000,2020 autumn,5.1,100,3")
+    receive(place, [first], received=date(2021, 1, 20))
+    receive(place, [sent(place, "A000,2020 autumn,6.2,100,3", name="s.csv")], received=LAST)
+    told = receive(place, [first], received=LAST)[0]
+    assert told.known and (told.new, told.revised) == (0, 0)
+    with Ledger(place / "ledger.sqlite", read_only=True) as held:
+        kept = latest(held.entries("collection returns"))["A000", "2020 autumn"]
+    assert kept.values[0] == "6.2" and kept.version == 2
+    meant = receive(place, [first], received=LAST, again=True)[0]
+    assert not meant.known and meant.revised == 1
+
+
+def test_of_two_freezes_at_once_both_are_held_under_their_own_names(place, monkeypatch):
+    receive(place, [sent(place, "A000,2020 autumn,5.1,100,3")], received=date(2021, 1, 20))
+    real, names = freezing.told, []
+
+    def slow(*words):
+        # Before this freeze is decided another one is made whole.
+        monkeypatch.setattr(freezing, "told", real)
+        return real(*words)
+
+    monkeypatch.setattr(freezing, "told", slow)
+    real_append = Ledger.append
+
+    def append(self, stream, decide, *, key):
+        monkeypatch.setattr(Ledger, "append", real_append)
+        names.append(freeze(place, day=date(2021, 6, 1)).name)
+        return real_append(self, stream, decide, key=key)
+
+    monkeypatch.setattr(Ledger, "append", append)
+    names.append(freeze(place, day=date(2021, 9, 30)).name)
+    assert names == ["freeze-1", "freeze-2"]
+    assert all((place / name / "panel.csv").is_file() for name in names)
+    faults, notes = verify_collection(place)
+    assert faults == () and "2 freezes" in notes[0]
+    (place / "freeze-1" / "panel.csv").write_text("changed")
+    assert verify_collection(place)[0] == ("freeze-1/panel.csv: it is gone, or was changed.",)
+
+
+def test_values_beyond_reason_are_asked_about(drawn, tmp_path):
+    shutil.copytree(drawn, tmp_path / "p")
+    shutil.rmtree(tmp_path / "p" / "draw")
+    path = lay(tmp_path / "p", STUDY.replace("due_days: 30", "plausible: {absence: [0, 40.5]}"))
+    open_collection(plan_rounds(read_study(path), tmp_path / "p"), tmp_path / "p" / "c")
+    file = sent(tmp_path / "p" / "c", "A000,2020 autumn,41,100,3")
+    with pytest.raises(Malformed, match=r"absence lies outside 0 to 40\.5"):
+        receive(tmp_path / "p" / "c", [file], received=LAST)
+    assert receive(tmp_path / "p" / "c", [file], received=LAST, implausible=True)[0].new == 1
+    with pytest.raises(UsageError, match="as it was before it was changed"):
+        plan_rounds(read_study(path), tmp_path / "p", draw=drawn / "draw", seen="x")

@@ -105,3 +105,22 @@ def test_a_primary_estimator_is_named_before_the_draw(tmp_path):
 def test_another_file_is_no_rehearsal(plan, content):
     with pytest.raises(Malformed, match="no file such as"):
         confirm(study_of(plan), content)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "told"),
+    [
+        ({"own_draws": False, "laid_units": 44, "planned_units": 26}, "44 units, which are not"),
+        ({"own_draws": False, "laid_units": 26, "planned_units": 26}, ""),
+        ({"own_draws": True, "laid_units": 20, "planned_units": 26}, ""),
+        ({"own_draws": True, "periods_alike": False, "laid_on": ["2019"]}, "another length"),
+    ],
+)
+def test_a_rehearsal_on_another_past_confirms_nothing(plan, outcome, told):
+    study = study_of(plan)
+    file = rehearsal(study, outcomes=[{"outcome": "y", **outcome}])
+    if not told:
+        confirm(study, file)
+        return
+    with pytest.raises(UsageError, match=told):
+        confirm(study, file)

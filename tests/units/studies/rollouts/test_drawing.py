@@ -7,6 +7,7 @@ import hashlib
 import json
 import random
 import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -16,11 +17,14 @@ import pytest
 
 from fingerpost.core.errors import FingerpostError, Malformed, UsageError
 from fingerpost.ledger.store import Ledger
+from fingerpost.studies.rollouts import drawing
 from fingerpost.studies.rollouts import folder as folders
+from fingerpost.studies.rollouts import frozen as frozen_
 from fingerpost.studies.rollouts.drawing import draw, permutations, rehearsed, replayed
 from fingerpost.studies.rollouts.issuing import issue
 from fingerpost.studies.rollouts.registering import EVENTS, event, record, register
-from fingerpost.studies.rollouts.verifying import checked, verify
+from fingerpost.studies.rollouts.units import count_units
+from fingerpost.studies.rollouts.verifying import checked, finish, verify
 from units.studies.rollouts.draws import drand, register_text, study_of, write_study
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -335,7 +339,7 @@ def test_events_say_what_their_kind_must():
         event("drawned", {})
     assert set(EVENTS) == {
         *("registered", "committed", "drawn", "issued", "started", "slipped", "withdrew"),
-        *("merged", "split", "frozen", "replanned"),
+        *("merged", "split", "frozen", "replanned", "corrected"),
     }
 
 
@@ -345,13 +349,119 @@ def test_what_happens_later_is_recorded_once_and_the_draw_still_verifies(made, t
     first = record(other, "withdrew", {"unit": "A07"}, key="A07 withdraws")
     assert record(other, "withdrew", {"unit": "A07"}, key="A07 withdraws") == first
     assert first.number == 4 and verify(other).faults == ()
-    assert checked(other).allocation.digest == read(made, "draw.json")["allocation"]
+    assert checked(other)[0].allocation.digest == read(made, "draw.json")["allocation"]
     with Ledger(other / "ledger.sqlite") as held:
         held.append(
             "rollout small-draw", lambda _: event("withdrew", {"unit": "A1"}), key="by hand"
         )
-    with pytest.raises(Malformed, match="not the one that manifest"):
+    with pytest.raises(Malformed, match=r"ahead of manifest.json \(withdrew\)"):
         checked(other)
     commit(tmp_path, tmp_path / "new")
     with pytest.raises(Malformed, match="cannot be replayed: committed to, and not drawn yet"):
         checked(tmp_path / "new")
+
+
+def test_of_two_draws_at_once_one_is_made_and_the_other_told(tmp_path, monkeypatch):
+    out, words = tmp_path / "out", []
+    commit(tmp_path, out)
+    real = drawing.replay
+
+    def slow(frozen, seed, *, tell=None):
+        # While this one draws, another pulse is drawn and written whole.
+        monkeypatch.setattr(drawing, "replay", real)
+        draw(out, drand(42, "another"))
+        words.append(read(out, "draw.json")["allocation"])
+        return real(frozen, seed, tell=tell)
+
+    monkeypatch.setattr(drawing, "replay", slow)
+    with pytest.raises(UsageError, match="drawn already, with another pulse \\(round 42\\)"):
+        draw(out, drand())
+    assert read(out, "draw.json")["allocation"] == words[0] and verify(out).faults == ()
+
+
+def test_another_version_of_the_program_draws_what_was_committed_to(tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    monkeypatch.setattr(frozen_, "code_digests", lambda: {"designs/_constrained.py": "0" * 64})
+    first = commit(tmp_path, out)
+    monkeypatch.undo()
+    again = commit(tmp_path, out)
+    assert again.commitment == first.commitment and "another version" in again.notes[0]
+    assert first.notes == () and not again.new
+    draw(out, drand())
+    found = verify(out)
+    assert found.faults == () and "another version of the program" in found.notes[0]
+    assert independent(out) == 0
+    text = (out / "plan.json").read_text().replace("fingerpost-draw-2", "fingerpost-draw-1")
+    (out / "plan.json").write_text(text)
+    assert any("drawn by fingerpost-draw-1" in fault for fault in verify(out).faults)
+
+
+def test_another_stream_of_the_same_ledger_changes_nothing_of_this_draw(made, tmp_path):
+    other = tmp_path / "out"
+    shutil.copytree(made, other)
+    with Ledger(other / "ledger.sqlite") as held:
+        held.append("rollout another", lambda _: event("withdrew", {"unit": "Z"}), key="1")
+    found = verify(other)
+    assert found.faults == () and "rollout another; this draw's is as it" in found.notes[0]
+    # Listed once, it may grow, and not change.
+    with Ledger(other / "ledger.sqlite") as held:
+        folders.note(other, held, "rollout small-draw")
+    assert not [note for note in verify(other).notes if "another" in note]
+    connection = sqlite3.connect(other / "ledger.sqlite")
+    connection.execute("UPDATE ledger SET time = 'x' WHERE stream = 'rollout another'")
+    connection.commit()
+    connection.close()
+    assert verify(other).faults[0].startswith("ledger.sqlite: its bytes are not those")
+
+
+def test_a_command_stopped_before_the_list_of_files_is_finished(made, tmp_path):
+    other = tmp_path / "out"
+    shutil.copytree(made, other)
+    with Ledger(other / "ledger.sqlite") as held:
+        said = event("withdrew", {"unit": "A07"})
+        held.append("rollout small-draw", lambda _: said, key="A07 withdraws")
+    found = verify(other)
+    assert found.unfinished and "stopped before it was done" in found.faults[0]
+    assert finish(other).faults == () and verify(other).faults == ()
+    (other / "allocation.csv").write_text("changed")
+    with Ledger(other / "ledger.sqlite") as held:
+        held.append("rollout small-draw", lambda _: said, key="again")
+    before = (other / "manifest.json").read_bytes()
+    assert not finish(other).unfinished and (other / "manifest.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("code,area,region,pupils,rate\nA1,Caf\u00e9,N,1,2\n".encode("latin-1"), "is not UTF-8"),
+        (b"code,area,region,pupils,rate,rate\nA1,a,N,1,2,3\n", "rate heads two columns"),
+        (b"code,area,pupils,rate\nA1,a,1,2\n", "assignment.randomised.strata: .*no column region"),
+        (b"", "it holds no unit"),
+    ],
+)
+def test_a_register_is_read_in_one_way_and_its_faults_told(tmp_path, content, told):
+    path = write_study(tmp_path)
+    (tmp_path / "areas.csv").write_bytes(content)
+    with pytest.raises(Malformed, match=told):
+        register(study_of(path), tmp_path, out=tmp_path / "out")
+    if b"region" in content and b"rate,rate" not in content:
+        with pytest.raises(Malformed, match=told):
+            count_units(study_of(path).rollout, tmp_path)
+
+
+def test_nothing_is_written_to_a_ledger_that_is_gone_or_was_changed(made, tmp_path):
+    gone, edited = tmp_path / "gone", tmp_path / "edited"
+    for other in (gone, edited):
+        shutil.copytree(made, other)
+    (gone / "ledger.sqlite").unlink()
+    with pytest.raises(Malformed, match="and none is there"):
+        draw(gone, drand())
+    assert not (gone / "ledger.sqlite").exists()
+    connection = sqlite3.connect(edited / "ledger.sqlite")
+    connection.execute("UPDATE ledger SET time = 'x' WHERE number = 1")
+    connection.commit()
+    connection.close()
+    before = (edited / "manifest.json").read_bytes()
+    with pytest.raises(Malformed, match="Nothing is written to a ledger that"):
+        draw(edited, drand())
+    assert (edited / "manifest.json").read_bytes() == before and verify(edited).faults

@@ -162,7 +162,8 @@ def test_power_with_looks_is_a_little_less_than_once_at_the_end() -> None:
 def test_effects_have_the_sign_of_a_benefit_and_days_where_they_are_told() -> None:
     found, planned = looked(WAVES, Monitoring(), 80)
     rows = looks_table(found, planned).records()
-    assert rows[0]["returns_due"] == "2028-08-20" and rows[1]["returns_due"] == "no date told"
+    # The first period's end is told; of the second its name tells (31 August).
+    assert rows[0]["returns_due"] == "2028-08-20" and rows[1]["returns_due"] == "2029-09-30"
     for row in rows:
         assert row["effect"] < 0 < row["harm_effect"]  # lower is better
         assert row["effect"] == pytest.approx(-row["bound"] * row["se"])

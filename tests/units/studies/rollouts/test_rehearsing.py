@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from fingerpost.core.errors import UsageError
 from fingerpost.core.panel import Panel, PanelOutcome
+from fingerpost.studies import plan
 from fingerpost.studies.rollouts import rehearsing
+from fingerpost.studies.rollouts.analysing import analysis_of
 from fingerpost.studies.rollouts.judging import preselected, questions
-from fingerpost.studies.rollouts.laying import shared_out
-from fingerpost.studies.rollouts.past import past_of, term_place
+from fingerpost.studies.rollouts.laying import lay, shared_out
+from fingerpost.studies.rollouts.past import past_of, read_past, term_place
 from fingerpost.studies.rollouts.rehearsal_tables import laid_words, record, tables
 from fingerpost.studies.rollouts.rehearsing import rehearse
 from units.studies.rollouts.draws import write_study
@@ -166,6 +170,32 @@ def test_waves_are_replayed_and_a_leaf_without_an_answer_says_why(tmp_path, quic
     assert len(names_) == 2 and all(len(one.refused) == 1 for one in questions(found))
 
 
+def test_a_cluster_that_is_not_complete_leaves_the_others_their_names(tmp_path):
+    """Thirty areas of two schools were drawn; all the past of one of them is broken."""
+    y = outcomes(units=60)
+    y[:2, 3] = np.nan
+    write_past(tmp_path, y, la=[f"LA{at // 2:02}" for at in range(60)])
+    text = staggered("[gls_exposure_time, random_timing]").replace("unit: area}\n", "CLUSTERS", 1)
+    text = text.replace("CLUSTERS", "unit: area, clusters: {la: la}}\n")
+    text = text.replace("design: staggered, unit: area", "design: staggered, unit: la")
+    for old, new in (
+        ("units: 21", "units: 10"),
+        ("units: 20", "units: 10"),
+        ("units: 19", "units: 10"),
+    ):
+        text = text.replace(old, new)
+    study = plan_of(text)
+    panel, _ = past_of(read_past(study, records_of(study, tmp_path)).panel, "y")
+    laid = lay(study, panel, "y", base=tmp_path, draws=40)
+    assert laid.names == tuple(f"LA{at:02}" for at in range(1, 30))
+    assert laid.panel.cluster_names["la"] == laid.names
+    for name, leaf in plan.estimators(study).items():
+        analysis = replace(analysis_of(study), options=plan.options(study, name))
+        own = rehearsing.Asker(laid, leaf, plan.asked(study, "y"), analysis, 0, laid.drawn)
+        found = leaf.run(own.task(0, np.zeros(laid.panel.arm.shape)))
+        assert found.estimate.clusters.tolist() == [29]
+
+
 def test_years_without_returns_are_left_out_and_a_short_past_drops_the_plans_first(tmp_path, quick):
     y = outcomes(years=6)
     y[:, 4] = np.nan
@@ -222,7 +252,7 @@ def test_nothing_drawn_or_too_few_draws_are_refused(tmp_path):
     write_past(tmp_path, outcomes())
     study = plan_of()
     with pytest.raises(UsageError, match="100 or more"):
-        rehearse(study, records_of(study, tmp_path), base=tmp_path, draws=20)
+        rehearse(study, records_of(study, tmp_path), base=tmp_path, draws=40)
     start = PLAN.index("  periods"), PLAN.index("outcomes:")
     observed = PLAN[: start[0]] + "  adopted: year\n" + PLAN[start[1] :]
     observed = observed.replace("{randomised: {design: parallel, unit: area}}", "{observed: {}}")

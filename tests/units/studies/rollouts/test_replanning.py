@@ -12,10 +12,13 @@ import numpy as np
 import pytest
 
 from fingerpost.core.errors import FingerpostError, Malformed, UsageError
+from fingerpost.ledger.store import Ledger
 from fingerpost.studies.document import read_study
+from fingerpost.studies.rollouts.as_drawn import as_drawn
 from fingerpost.studies.rollouts.drawing import draw, replayed
+from fingerpost.studies.rollouts.events import standing
 from fingerpost.studies.rollouts.issuing import issue
-from fingerpost.studies.rollouts.noting import note
+from fingerpost.studies.rollouts.noting import correct, note
 from fingerpost.studies.rollouts.registering import register
 from fingerpost.studies.rollouts.replanning import check_collected, replan, whole
 from fingerpost.studies.rollouts.verifying import verify
@@ -183,3 +186,103 @@ def test_a_changed_draw_and_one_without_an_issued_wave_are_refused(place, tmp_pa
     draw(tmp_path / "old", drand())
     with pytest.raises(Malformed, match="no wave is issued yet"):
         again(tmp_path)
+
+
+def test_two_draws_of_one_study_lie_in_one_ledger_and_nothing_half_written(issued, tmp_path):
+    shared = str(tmp_path / "ledger.sqlite")
+    path = write_study(tmp_path, **START)
+    first = {"study_file": path.read_bytes(), "ledger": shared}
+    register(read_study(path), tmp_path, out=tmp_path / "old", **first)
+    draw(tmp_path / "old", drand(), ledger=shared)
+    issue(tmp_path / "old", "first", ledger=shared)
+    path = write_study(tmp_path, **CUT)
+    words = {"old": tmp_path / "old", "out": tmp_path / "new", "ledger": shared}
+    found = replan(read_study(path), tmp_path, **words)
+    drawn = draw(tmp_path / "new", drand(42, "another"), ledger=shared)
+    assert found.new and np.bincount(drawn.chosen).tolist() == [5, 15]
+    for name in ("old", "new"):
+        assert not verify(tmp_path / name, ledger=shared).faults
+        assert not (tmp_path / name / "ledger.sqlite").exists()
+    with Ledger(shared, read_only=True) as held:
+        kinds = [[entry.kind for entry in held.entries(stream)] for stream in held.streams()]
+    assert kinds == [
+        ["registered", "committed", "drawn", "issued", "replanned"],
+        ["registered", "committed", "drawn"],
+    ]
+    # A ledger that says no leaves no folder behind.
+    with pytest.raises(Malformed, match="another study"):
+        other = write_study(tmp_path, **{**START, "q": ("question: Does", "question: When does")})
+        register(read_study(other), tmp_path, out=tmp_path / "third", ledger=shared)
+    assert not (tmp_path / "third").exists()
+
+
+def test_who_withdrew_is_drawn_with_the_others_and_counted(place):
+    old = replayed(place / "old")
+    gone = next(u for u, code in zip(old.frozen.units, old.chosen, strict=True) if code > 0)
+    note(place / "old", "withdrew", units=[gone], period="3")
+    text = (place / "areas.csv").read_text(encoding="utf-8").splitlines()
+    (place / "study.yaml").write_text(write_study(place, **CUT).read_text(encoding="utf-8"))
+    without = "\n".join(line for line in text if not line.startswith(gone)) + "\n"
+    (place / "areas.csv").write_text(without, encoding="utf-8")
+    study = read_study(place / "study.yaml")
+    with pytest.raises(Malformed, match=f"{gone} were drawn and are not in it. Put them back"):
+        replan(study, place, old=place / "old", out=place / "new")
+    found = again(place)
+    assert gone in found.frozen.units
+    drawn = draw(place / "new", drand(42, "another"))
+    allocation, _ = whole(drawn)
+    assert gone in allocation.units and len(allocation.units) == 26
+    since = as_drawn(study, place / "new")
+    assert [(one.unit, one.kind, one.period) for one in since.happened] == [(gone, "withdrew", "3")]
+
+
+def test_what_happens_is_noted_with_the_draw_that_goes_on(place):
+    old = replayed(place / "old")
+    by = dict(zip(old.frozen.units, old.chosen.tolist(), strict=True))
+    first, waiting = (next(u for u in by if by[u] == at) for at in (0, 1))
+    for unit, period, told in (
+        (waiting, "4", "its wave is not issued yet"),
+        (first, "2", "was to begin in 2: it slips to a later period"),
+    ):
+        with pytest.raises(Malformed, match=told):
+            note(place / "old", "slipped", units=[unit], period=period)
+    wrong = note(place / "old", "slipped", units=[first], period="3")[0]
+    with pytest.raises(UsageError, match=r"--entry 1: .* There are: 5 \(slipped\)"):
+        correct(place / "old", 1, why="no")
+    back = correct(place / "old", wrong.number, why="it was another")
+    assert correct(place / "old", wrong.number, why="it was another") == back
+    again_ = note(place / "old", "slipped", units=[first], period="3")[0]
+    assert again_.number == back.number + 1 and verify(place / "old").faults == ()
+    correct(place / "old", again_.number, why="after all not")
+    with Ledger(place / "old" / "ledger.sqlite", read_only=True) as held:
+        kinds = [e.kind for e in standing(held.entries("rollout small-draw"))]
+    assert kinds == ["registered", "committed", "drawn", "issued"]
+    again(place)
+    with pytest.raises(UsageError, match="noted in the draw whose commitment is"):
+        note(place / "old", "slipped", units=[first], period="4")
+    draw(place / "new", drand(42, "another"))
+    assert note(place / "new", "slipped", units=[first], period="4")[0].number == 4
+
+
+def test_the_new_plan_tells_what_chance_the_earlier_draw_gave_each_unit(place):
+    old = replayed(place / "old")
+    found = again(place)
+    told = found.frozen.plan["follows"]["chances"]
+    assert set(told) == set(old.frozen.units)
+    kept = old.permutations().codes == 0
+    noise = 6 * np.sqrt(0.25 / len(kept))
+    for at, unit in enumerate(old.frozen.units):
+        share = kept[:, at].mean()
+        own = share if old.chosen[at] == 0 else 1 - share
+        assert told[unit] == pytest.approx(own, abs=noise), unit
+    drawn = draw(place / "new", drand(42, "another"))
+    allocation, _ = whole(drawn, 20)
+    assert allocation.before.tolist() == [told[unit] for unit in allocation.units]
+
+
+def test_an_analysis_of_the_first_draw_is_told_that_the_rest_was_drawn_anew(place):
+    again(place)
+    study = read_study(place / "study.yaml") if (place / "study.yaml").is_file() else None
+    path = write_study(place, **START)
+    told = as_drawn(study or read_study(path), place / "old").source.departures
+    assert any("drawn anew since" in words for words in told)

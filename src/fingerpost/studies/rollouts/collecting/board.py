@@ -83,9 +83,18 @@ class Board:
 def board(folder: Path, *, day: date, draw: Path | None = None, ledger: str | None = None) -> Board:
     """Return where the returns of a collection stand on a day, as its ledger has them by now."""
     with collection(folder, ledger=ledger, read_only=True) as (rounds, held, stream):
-        entries = held.entries(stream)
+        entries = [entry for entry in held.entries(stream) if by(entry, day)]
     changes = followed(folder, rounds, draw=draw, ledger=ledger)
     return board_of(rounds, entries, changes, day=day)
+
+
+def by(entry: Entry, day: date) -> bool:
+    """Return whether an entry is known on a day: returns by the day on which they came, freezes by
+    when they were made.
+    """
+    if entry.kind == "frozen":
+        return entry.time[:10] <= day.isoformat()
+    return str(entry.body.get("received", "")) <= day.isoformat()
 
 
 def board_of(rounds: Rounds, entries: Sequence[Entry], changes: Changes, *, day: date) -> Board:

@@ -7,20 +7,20 @@ they came are kept beside it.
 from __future__ import annotations
 
 import re
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fingerpost.core.errors import FingerpostError, Malformed, UsageError, listed
+from fingerpost.core.errors import Malformed, UsageError, listed
+from fingerpost.core.filenames import nameable
+from fingerpost.core.files import put, put_folder
 from fingerpost.core.words import listing
 from fingerpost.ledger.events import Entry, Event
 from fingerpost.ledger.store import Ledger
 from fingerpost.studies.rollouts.collecting.rounds import Rounds, opened
-from fingerpost.studies.rollouts.folder import LEDGER, put, read
+from fingerpost.studies.rollouts.folder import LEDGER, read
 from fingerpost.studies.rollouts.frozen import as_csv
 
 COLLECTION, TEMPLATE, TEMPLATES, RETURNS = (
@@ -93,8 +93,18 @@ def open_collection(rounds: Rounds, out: Path, *, ledger: str | None = None) -> 
             "periods": len(rounds.periods),
         },
     )
+    left = [name for name in (RETURNS, "freeze-1") if (out / name).exists()]
+
+    def decide(entries: Sequence[Entry]) -> Event:
+        if left and not entries:
+            raise Malformed(
+                f"{out}: {listing(left)} tell of returns, and the ledger holds nothing of this "
+                "collection: it was emptied or is another. Restore it from a copy."
+            )
+        return said
+
     with Ledger(ledger or out / LEDGER) as kept:
-        first = kept.append(stream_of(rounds.study), lambda _: said, key="opened")
+        first = kept.append(stream_of(rounds.study), decide, key="opened")
     check_opened(first, rounds, out)
     return Opening(rounds, new, len(files), restored)
 
@@ -112,20 +122,13 @@ def differs(out: Path, held: Rounds, asked: Rounds) -> str:
 
 def write_new(out: Path, files: Mapping[str, bytes]) -> None:
     """Write files as one: the folder appears with all of them or not at all."""
-    above = out.absolute().parent
-    above.mkdir(parents=True, exist_ok=True)
-    if out.is_dir():
-        out.rmdir()
-    aside = Path(tempfile.mkdtemp(prefix=".fingerpost-", dir=above))
-    try:
+
+    def fill(aside: Path) -> None:
         for name, content in files.items():
             (aside / name).parent.mkdir(parents=True, exist_ok=True)
-            (aside / name).write_bytes(content)
-        aside.chmod(0o755)
-        aside.rename(out)
-    except OSError as error:
-        shutil.rmtree(aside, ignore_errors=True)
-        raise FingerpostError(f"{out}: {error.strerror}. Name another place.") from None
+            put(aside / name, content)
+
+    put_folder(out, fill)
 
 
 def templates(rounds: Rounds) -> dict[str, bytes]:
@@ -139,10 +142,10 @@ def templates(rounds: Rounds) -> dict[str, bytes]:
     found = {TEMPLATE: sheet(rounds, [row for *_, row in rows])}
     for period, code, row in rows:
         found[f"{TEMPLATES}/{safe(period)}/{safe(code)}.csv"] = sheet(rounds, [row])
-    if len(found) != len(rows) + 1:
+    if len({name.lower() for name in found}) != len(rows) + 1:
         raise Malformed(
-            "two units (or periods) differ only in signs that no file's name can hold. Give them "
-            "codes of letters and digits."
+            "two units (or periods) differ only in capitals, or in signs that no file's name can "
+            "hold. Give them codes that differ in letters and digits."
         )
     return found
 
@@ -156,10 +159,11 @@ def sheet(rounds: Rounds, rows: list[tuple[str, ...]]) -> bytes:
 def safe(name: str) -> str:
     """Return a name as every system's files can bear it.
 
-    >>> safe("2027 autumn"), safe("E09000001"), safe("2015/16")
-    ('2027-autumn', 'E09000001', '2015-16')
+    >>> safe("2027 autumn"), safe("E09000001"), safe("2015/16"), safe("CON")
+    ('2027-autumn', 'E09000001', '2015-16', 'x-CON')
     """
-    return re.sub(r"[^\w.-]+", "-", name).strip(".-") or "x"
+    found = re.sub(r"[^\w.-]+", "-", name).strip(".-") or "x"
+    return found if nameable(found) else f"x-{found}"
 
 
 def check_opened(entry: Entry | None, rounds: Rounds, folder: Path) -> None:

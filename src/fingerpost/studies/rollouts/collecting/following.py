@@ -10,6 +10,7 @@ from fingerpost.core.words import listing
 from fingerpost.ledger.store import Ledger
 from fingerpost.studies.rollouts.collecting.rounds import Rounds
 from fingerpost.studies.rollouts.drawing import open_folder
+from fingerpost.studies.rollouts.events import standing
 from fingerpost.studies.rollouts.folder import LEDGER
 from fingerpost.studies.rollouts.frozen import Frozen
 from fingerpost.studies.rollouts.registering import stream_of
@@ -62,10 +63,10 @@ def followed(
     for column, own in found.fixed.items():
         for unit, value in zip(frozen.units, frozen.columns.get(column, ()), strict=False):
             own.setdefault(unit, value)
-    stream = stream_of(str(frozen.plan["study"]))
+    stream = stream_of(frozen)
     inside = (place / LEDGER).is_file()
     with Ledger(place / LEDGER if inside else ledger or place / LEDGER, read_only=True) as held:
-        for entry in held.entries(stream):
+        for entry in standing(held.entries(stream)):
             if entry.kind in ("merged", "split"):
                 take(found, rounds, entry.kind, entry.body)
     for change in frozen.plan.get("follows", {}).get("changes", ()):

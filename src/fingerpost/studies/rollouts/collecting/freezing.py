@@ -5,15 +5,22 @@ a collection that an analysis reads.
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from fingerpost.core.errors import Malformed, UsageError, listed, nearest
+from fingerpost.core.errors import FingerpostError, Malformed, UsageError, listed, nearest
 from fingerpost.ledger.events import Entry, Event
-from fingerpost.studies.rollouts.collecting.folder import COLLECTION, collection, event, write_new
+from fingerpost.studies.rollouts.collecting.folder import (
+    COLLECTION,
+    RETURNS,
+    collection,
+    event,
+    write_new,
+)
 from fingerpost.studies.rollouts.collecting.following import Changes, followed
 from fingerpost.studies.rollouts.collecting.receiving import latest
 from fingerpost.studies.rollouts.collecting.rounds import VERSION, Rounds
@@ -26,7 +33,8 @@ PANEL, NOTE = "panel.csv", "freeze.json"
 @dataclass(frozen=True, slots=True)
 class Frozen:
     """A freeze. rows: units × periods; empty: those without a return. left_out: units that may
-    return and that the draw does not hold. new: whether this call made it.
+    return and that the draw does not hold. new: whether this call made it. synthetic: whether all
+    of it is made up.
     """
 
     path: Path
@@ -37,6 +45,7 @@ class Frozen:
     empty: int
     left_out: tuple[str, ...]
     new: bool
+    synthetic: bool = False
 
 
 class _Same(Exception):
@@ -69,10 +78,10 @@ def freeze(
                 raise _Same
             return event("frozen", {"what": f"freeze-{len(before) + 1}", **said})
 
-        count = sum(entry.kind == "frozen" for entry in held.entries(stream))
         new = True
         try:
-            entry = held.append(stream, decide, key=f"freeze-{count + 1}")
+            # Of two at once the second finds the first's freeze, whatever both saw before.
+            entry = held.append(stream, decide, key=f"freeze {uuid.uuid4().hex}")
         except _Same:
             new = False
             entry = [one for one in held.entries(stream) if one.kind == "frozen"][-1]
@@ -88,6 +97,7 @@ def freeze(
         empty=body["empty"],
         left_out=out,
         new=new,
+        synthetic=rounds.synthetic,
     )
 
 
@@ -168,13 +178,7 @@ def write(folder: Path, entry: Entry, entries: Sequence[Entry], rounds: Rounds) 
         return
     if place.exists():
         raise UsageError(f"{place}: it lies where the freeze is to lie. Move it away.")
-    content, _ = panel(
-        *(rounds, entries),
-        units=body["units"],
-        fixed=body["fixed"],
-        last=rounds.place(body["until"]),
-        after=body["after"],
-    )
+    content = content_of(entry, entries, rounds)
     if sha256(content) != body["digest"]:
         raise Malformed(
             f"{place}: entries of the ledger no longer give the digest of this freeze. Restore the "
@@ -184,11 +188,32 @@ def write(folder: Path, entry: Entry, entries: Sequence[Entry], rounds: Rounds) 
         "schema_version": 1,
         "study": rounds.study,
         "commitment": rounds.commitment,
+        "unit": rounds.unit,
+        "period": rounds.period,
+        **({"synthetic": True} if rounds.synthetic else {}),
         **{key: body[key] for key in ("what", "digest", "until", "rows", "empty")},
         "entry": {"number": entry.number, "hash": entry.hash},
     }
     note = (json.dumps(said, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
-    write_new(place, {PANEL: content, NOTE: note})
+    try:
+        write_new(place, {PANEL: content, NOTE: note})
+    except (OSError, FingerpostError):
+        # Another process that found the same freeze in the ledger may have written it meanwhile.
+        if not (place / PANEL).is_file() or (place / PANEL).read_bytes() != content:
+            raise
+
+
+def content_of(entry: Entry, entries: Sequence[Entry], rounds: Rounds) -> bytes:
+    """Return the panel of a freeze, made from the entries before it alone."""
+    body = entry.body
+    content, _ = panel(
+        *(rounds, entries),
+        units=body["units"],
+        fixed=body["fixed"],
+        last=rounds.place(body["until"]),
+        after=body["after"],
+    )
+    return content
 
 
 def restore(folder: Path, entries: Sequence[Entry], rounds: Rounds) -> None:
@@ -198,6 +223,49 @@ def restore(folder: Path, entries: Sequence[Entry], rounds: Rounds) -> None:
     for entry in entries:
         if entry.kind == "frozen":
             write(folder, entry, entries, rounds)
+
+
+def verify_collection(
+    folder: Path, *, ledger: str | None = None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what is not in a collection as its ledger holds it, and what it holds.
+
+    Every freeze is made again from the ledger and compared byte by byte.
+    """
+    faults: list[str] = []
+    try:
+        with collection(folder, ledger=ledger, read_only=True) as (rounds, held, stream):
+            entries = held.entries(stream)
+    except FingerpostError as error:
+        return tuple(error.problems), ()
+    returns = {str(one.body["file"]) for one in entries if one.kind == "received"}
+    for digest in sorted(returns):
+        path = folder / RETURNS / f"{digest}.csv"
+        if not path.is_file() or sha256(path.read_bytes()) != digest:
+            faults.append(f"{RETURNS}/{digest}.csv: it is gone, or is not the file that came.")
+    names = [str(one.body["what"]) for one in entries if one.kind == "frozen"]
+    for entry in entries:
+        if entry.kind != "frozen":
+            continue
+        body = entry.body
+        try:
+            content = content_of(entry, entries, rounds)
+        except (KeyError, ValueError, TypeError):
+            content = b""
+        if sha256(content) != body["digest"]:
+            faults.append(
+                f"{body['what']}: the entries before it give another panel than it holds."
+            )
+        path = folder / body["what"] / PANEL
+        if not path.is_file() or path.read_bytes() != content:
+            faults.append(f"{body['what']}/{PANEL}: it is gone, or was changed.")
+    head = entries[-1]
+    told = (
+        f"{len(rounds.units)} units, {len(rounds.periods)} periods, {len(returns)} files, "
+        f"{len(names)} freezes: all is as the ledger holds it.",
+        f"Its last entry is {head.number}:{head.hash}.",
+    )
+    return tuple(faults), told
 
 
 def collection_of(path: Path) -> Path | None:
@@ -211,13 +279,16 @@ def collection_of(path: Path) -> Path | None:
 @dataclass(frozen=True, slots=True)
 class Readable:
     """A panel that an analysis may read. unit, period: its columns; empty where it is of no
-    collection. commitment: of the draw that it was collected for.
+    collection. commitment: of the draw that it was collected for. synthetic: whether it is made
+    up. newest: a later freeze of the same collection, empty where there is none.
     """
 
     path: Path
     unit: str = ""
     period: str = ""
     commitment: str = ""
+    synthetic: bool = False
+    newest: str = ""
 
 
 def readable(path: Path, study: str, *, ledger: str | None = None) -> Readable:
@@ -227,8 +298,10 @@ def readable(path: Path, study: str, *, ledger: str | None = None) -> Readable:
     Malformed where a freeze was changed since.
     """
     folder = collection_of(path)
-    if folder is None or not path.exists():
+    if not path.exists():
         return Readable(path)
+    if folder is None:
+        return copied(path, study)
     with collection(folder, ledger=ledger, read_only=True) as (rounds, held, stream):
         entries = held.entries(stream)
     if rounds.study != study:
@@ -256,4 +329,44 @@ def readable(path: Path, study: str, *, ledger: str | None = None) -> Readable:
             f"is gone. Move {folder / name} away, and `fingerpost rollout collect freeze {folder}` "
             "makes it again from the ledger."
         )
-    return Readable(place, rounds.unit, rounds.period, rounds.commitment)
+    newest = list(frozen)[-1]
+    return Readable(
+        place,
+        rounds.unit,
+        rounds.period,
+        commitment=rounds.commitment,
+        synthetic=rounds.synthetic,
+        newest="" if newest == name else newest,
+    )
+
+
+def copied(path: Path, study: str) -> Readable:
+    """Return the panel of a freeze that was copied out of its collection, held against the digest
+    that its own note tells; any other path as it is.
+
+    Raises Malformed where the panel is not the one that was frozen, UsageError where it is another
+    study's.
+    """
+    place = path if path.is_dir() else path.parent
+    if not (place / NOTE).is_file() or path not in (place, place / PANEL):
+        return Readable(path)
+    try:
+        note = json.loads((place / NOTE).read_text(encoding="utf-8"))
+        named, digest = str(note["study"]), str(note["digest"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise Malformed(
+            f"{place / NOTE}: this is not what `fingerpost rollout collect freeze` wrote. Copy the "
+            "freeze again."
+        ) from None
+    if named != study:
+        raise UsageError(
+            f"{path}: it was collected for the study {named}, and this one is {study}. Name its "
+            "own records."
+        )
+    if not (place / PANEL).is_file() or sha256((place / PANEL).read_bytes()) != digest:
+        raise Malformed(
+            f"{place / PANEL}: its digest is not that of {NOTE} beside it: it was changed, or is "
+            "gone. Copy the freeze again from its collection."
+        )
+    own = {key: str(note.get(key, "")) for key in ("unit", "period", "commitment")}
+    return Readable(place / PANEL, **own, synthetic=note.get("synthetic") is True)

@@ -6,10 +6,11 @@ import contextlib
 import csv
 import hashlib
 import io
+import math
 import re
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -26,6 +27,7 @@ from fingerpost.studies.rollouts.folder import put
 
 NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 NOT_KNOWN = "not known"
+MOST_DIGITS = 20  # of a value: more than any number of a return can mean
 MOST_ROWS = 8  # that a fault names
 # Codes that are those of children: a unique pupil number, an NHS number.
 OF_CHILDREN = re.compile(r"[A-Za-z][0-9]{11}[0-9A-Za-z]|[0-9]{3} ?[0-9]{3} ?[0-9]{4}")
@@ -57,13 +59,18 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of one file: returns that are new, revised, or as they were; and late ones."""
+    """What became of one file: returns that are new, revised, or as they were; and late ones.
+    known: whether this very file was taken in before, and so changed nothing. frozen: the last
+    freeze, which holds nothing of it; empty where nothing is frozen.
+    """
 
     file: Path
     new: int
     revised: int
     same: int
     late: int
+    known: bool = False
+    frozen: str = ""
 
 
 class _Unchanged(Exception):
@@ -76,6 +83,7 @@ class _Faults:
 
     name: str
     rows: dict[str, list[int]] = field(default_factory=dict)
+    any_range: bool = False  # whether values are taken however implausible they are
 
     def add(self, words: str, row: int = 0) -> None:
         """Note a fault; row: 0 for the whole file."""
@@ -123,12 +131,16 @@ def receive(
     received: date,
     draw: Path | None = None,
     ledger: str | None = None,
+    again: bool = False,
+    implausible: bool = False,
 ) -> tuple[Receipt, ...]:
     """Check files of returns and write them into the ledger of a collection, an event a file.
 
     received: the day on which they came. draw: where the collection's draw lies, if not where it
     did. Every file is checked before anything is written: raises Malformed with all faults of all
-    of them. A return that says what is held already is no new version.
+    of them. A return that says what is held already is no new version. A file that was taken in
+    before is not taken in again, so that one sent twice never undoes what came between; again: that
+    it is meant. implausible: take values outside the study's ranges, as units stand by them.
     """
     if received > date.today():
         raise UsageError(f"--received {received}: this day is still to come.")
@@ -137,7 +149,7 @@ def receive(
         faults: list[str] = []
         read: list[list[Return]] = []
         for file in files:
-            told = _Faults(file.name)
+            told = _Faults(file.name, any_range=implausible)
             read.append(
                 returns_in(content_of(file), rounds, changes, received=received, faults=told)
             )
@@ -145,9 +157,17 @@ def receive(
         if faults:
             raise Malformed(faults)
         return tuple(
-            keep(folder, held, stream, rounds, file=file, received=received, rows=rows)
+            keep(folder, held, stream, rounds, file=file, coming=Coming(received, again), rows=rows)
             for file, rows in zip(files, read, strict=True)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """How files come: on which day, and whether one that came before is meant to count again."""
+
+    received: date
+    again: bool = False
 
 
 def keep(
@@ -157,25 +177,31 @@ def keep(
     rounds: Rounds,
     *,
     file: Path,
-    received: date,
+    coming: Coming,
     rows: Sequence[Return],
 ) -> Receipt:
     """Write the event of one checked file, and keep the file as it came."""
     content = content_of(file)
     digest = hashlib.sha256(content).hexdigest()
     new: list[dict[str, Any]] = []
+    known: list[Entry] = []
+    frozen: list[str] = []
 
     def decide(entries: Sequence[Entry]) -> Event:
-        new.extend(versions(rounds, rows, latest(entries), received))
+        frozen.extend(str(one.body["what"]) for one in entries if one.kind == "frozen")
+        if not coming.again:
+            known.extend(one for one in entries if one.body.get("file") == digest)
+        new.extend([] if known else versions(rounds, rows, latest(entries), coming.received))
         if not new:
             raise _Unchanged
         put_once(folder / RETURNS, digest, content)
-        said = {"file": digest, "received": received.isoformat(), "returns": new}
+        said = {"file": digest, "received": coming.received.isoformat(), "returns": new}
         return event("received", said)
 
     with contextlib.suppress(_Unchanged):
         ledger.append(stream, decide, key=f"received {uuid.uuid4().hex}")
-    return receipt_of(file, rows, new)
+    last = frozen[-1] if frozen and new else ""
+    return replace(receipt_of(file, rows, new), known=bool(known), frozen=last)
 
 
 def content_of(file: Path) -> bytes:
@@ -204,6 +230,12 @@ def versions(
         before = known.get((row.unit, row.period))
         if before is not None and before.values == row.values:
             continue
+        if before is not None and received.isoformat() < before.received:
+            raise UsageError(
+                f"--received {received}: what is held of {row.unit}, {row.period} came on "
+                f"{before.received}, and what comes in its place cannot have come before it. Say "
+                "when this file came."
+            )
         due = rounds.periods[rounds.place(row.period)].due
         found.append(
             {
@@ -339,8 +371,9 @@ def one_return(
             f"(it ends on {rounds.periods[rounds.place(period)].ends}).",
             at,
         )
+    ranges = {} if faults.any_range else dict(rounds.plausible)
     told = tuple(
-        number_of(value, name, kind, at, faults)
+        number_of(value, Asked(name, kind, ranges.get(name)), at, faults)
         for value, (name, kind) in zip(values, rounds.columns, strict=True)
     )
     wrong = sum(map(len, faults.rows.values())) > before
@@ -366,27 +399,52 @@ def fault_of_unit(unit: str, changes: Changes) -> str:
     return f"its unit is none of this roll-out's.{nearest(unit, changes.codes)}"
 
 
-def number_of(value: str, name: str, kind: str, at: int, faults: _Faults) -> str:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A column of a return: its name, its kind, and what lies within reason of it."""
+
+    name: str
+    kind: str
+    plausible: tuple[float, float] | None = None
+
+
+def number_of(value: str, asked: Asked, at: int, faults: _Faults) -> str:
     """Return a number as plainly as it can be written; empty where it is not known. What stands in
     a cell is never repeated.
 
-    >>> number_of("012.50", "absence", "number", 2, _Faults("r.csv"))
+    >>> number_of("012.50", Asked("absence", "number"), 2, _Faults("r.csv"))
     '12.5'
     """
     if value.lower() == NOT_KNOWN:
         return ""
+    words = fault_of_number(value, asked)
+    if words:
+        faults.add(f"{asked.name} {words}", at)
+        return ""
+    return plainly(Decimal(value))
+
+
+def fault_of_number(value: str, asked: Asked) -> str:
+    """Return what is wrong with a value, empty where nothing is."""
     if not value:
-        faults.add(f'{name} is empty. Write "{NOT_KNOWN}" where it cannot be told.', at)
-    elif not NUMBER.fullmatch(value):
-        faults.add(f"{name} is no plain number. Write 1234.5, without other signs.", at)
-    elif kind == COUNT and Decimal(value) < 0:
-        faults.add(f"{name} is below 0, and it is a count.", at)
-    elif kind == COUNT and Decimal(value) % 1:
-        faults.add(f"{name} is no whole number, and it is a count.", at)
-    elif kind == SHARE and not 0 <= Decimal(value) <= 1:
-        faults.add(f"{name} lies outside 0 to 1, and it is a share.", at)
-    else:
-        return plainly(Decimal(value))
+        return f'is empty. Write "{NOT_KNOWN}" where it cannot be told.'
+    if not NUMBER.fullmatch(value):
+        return "is no plain number. Write 1234.5, without other signs."
+    number = Decimal(value)
+    if len(number.as_tuple().digits) > MOST_DIGITS:
+        return f"has more than {MOST_DIGITS} digits. Round it."
+    if asked.kind == COUNT and number < 0:
+        return "is below 0, and it is a count."
+    if asked.kind == COUNT and number % 1:
+        return "is no whole number, and it is a count."
+    if asked.kind == SHARE and not 0 <= number <= 1:
+        return "lies outside 0 to 1, and it is a share."
+    low, high = asked.plausible or (-math.inf, math.inf)
+    if not low <= number <= high:
+        return (
+            f"lies outside {low:g} to {high:g}, which the study holds for plausible. Ask the unit; "
+            "where it stands by it, take it in with --implausible."
+        )
     return ""
 
 

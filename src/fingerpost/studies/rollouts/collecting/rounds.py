@@ -14,22 +14,20 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from fingerpost.core.calendar import AUTUMN, SPRING, SUMMER, last_day, term_last_day
 from fingerpost.core.errors import Malformed, UsageError
 from fingerpost.core.rollout import Collection, Rollout
 from fingerpost.core.study import Study
 from fingerpost.ledger.chain import canonical
 from fingerpost.studies.rollouts.drawing import open_folder
-from fingerpost.studies.rollouts.frozen import read_rows
+from fingerpost.studies.rollouts.folder import STUDY
+from fingerpost.studies.rollouts.monitoring import ends_of
+from fingerpost.studies.rollouts.registers import codes, read_rows
 from fingerpost.studies.rollouts.replanning import names_of
-from fingerpost.studies.rollouts.units import codes, rollout_of
+from fingerpost.studies.rollouts.units import rollout_of
 
 UNIT, PERIOD = "unit", "period"  # what columns are called where the study does not say
 VERSION = "version"  # of a freeze: which version of its return a row holds, 0 where none came
 NUMBER, COUNT, SHARE = "number", "count", "share"
-TERM = re.compile(r"(\d{4}) (autumn|spring|summer)")
-NAMES_OF_TERMS = {"autumn": AUTUMN, "spring": SPRING, "summer": SUMMER}
-YEAR = re.compile(r"\d{4}")
 # Names of columns that hold who a child is, without spaces and signs.
 IDENTIFIERS = frozenset(
     {
@@ -60,7 +58,8 @@ class Rounds:
     unit, period: what the first two columns are called. columns: (name, kind). units: (code, what
     it is called). commitment: of the draw, empty where there is none; draw: its folder, seen from
     that of the collection. fixed: (column of the register that an analysis needs, its value for
-    each unit in order): strata, clusters, covariates.
+    each unit in order): strata, clusters, covariates. plausible: (column, (least, most)) outside
+    which a value is asked about. synthetic: whether all of it is made up.
     """
 
     study: str
@@ -73,6 +72,8 @@ class Rounds:
     commitment: str = ""
     draw: str = ""
     fixed: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    plausible: tuple[tuple[str, tuple[float, float]], ...] = ()
+    synthetic: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -111,6 +112,12 @@ class Rounds:
                 "commitment": self.commitment,
                 "draw": self.draw,
                 "fixed": [[name, list(values)] for name, values in self.fixed],
+                **(
+                    {"plausible": [[name, list(ends)] for name, ends in self.plausible]}
+                    if self.plausible
+                    else {}
+                ),
+                **({"synthetic": True} if self.synthetic else {}),
             }
         )
 
@@ -136,6 +143,11 @@ def opened(content: bytes, path: Path) -> Rounds:
             commitment=str(held["commitment"]),
             draw=str(held["draw"]),
             fixed=tuple((str(name), tuple(map(str, values))) for name, values in held["fixed"]),
+            plausible=tuple(
+                (str(name), (float(low), float(high)))
+                for name, (low, high) in held.get("plausible", ())
+            ),
+            synthetic=held.get("synthetic") is True,
         )
     except (ValueError, TypeError, KeyError):
         found = None
@@ -184,6 +196,8 @@ def plan_rounds(study: Study, base: Path, *, draw: Path | None = None, seen: str
         fixed=tuple(
             (name, tuple(cells)) for name, cells in fixed.items() if name not in columns_of
         ),
+        plausible=asked.plausible,
+        synthetic=study.records.synthetic,
     )
 
 
@@ -245,28 +259,13 @@ def faults_of_columns(study: Study, asked: Collection, keys: tuple[str, str]) ->
 
 def round_of(name: str, asked: Collection, faults: list[str]) -> Round | None:
     """Return one period with its days; where nothing tells them, a fault."""
-    said = dict(asked.ends).get(name)
-    ends = date.fromisoformat(said) if said else end_of(name)
+    ends = ends_of(asked, name)
     if ends is None:
         faults.append(
             f"collection.ends: nothing tells when {name} ends. Write ends: {{{name}: 2027-12-31}}."
         )
         return None
     return Round(name, ends, ends + timedelta(days=asked.due_days))
-
-
-def end_of(period: str) -> date | None:
-    """Return the last day of a term or of an academic year (2027 is 2026/27); None where the name
-    is of neither.
-
-    >>> end_of("2027 autumn"), end_of("2028 spring"), end_of("2027")
-    (datetime.date(2027, 12, 31), datetime.date(2028, 3, 31), datetime.date(2027, 8, 31))
-    """
-    term = TERM.fullmatch(period)
-    if term is not None:
-        name = NAMES_OF_TERMS[term[2]]
-        return term_last_day(int(term[1]) + (name == AUTUMN), name)
-    return last_day(int(period)) if YEAR.fullmatch(period) else None
 
 
 def units_of(
@@ -291,6 +290,12 @@ def units_of(
     if draw is not None:
         frozen = open_folder(draw)
         check_study(frozen.plan["study"], study.name, draw)
+        if frozen.plan["study_digest"] != study.digest():
+            raise UsageError(
+                f"--draw {draw}: it was drawn of {study.name} as it was before it was changed. "
+                f"Open the collection with the study that was drawn: {draw / STUDY}, or one drawn "
+                "anew (fingerpost rollout replan)."
+            )
         named = {code: named.get(code) or name for code, name in names_of(frozen).items()}
         commitment = frozen.commitment.hex()
     levels = [column for _, column in study.records.clusters]

@@ -1,0 +1,70 @@
+"""A page of a trial: sentences first, then tables, each also a CSV file beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fingerpost.core.study import Study
+from fingerpost.core.table import Table
+from fingerpost.reports.files import write_text
+from fingerpost.reports.parts import Bullets, Part, Section, Words, grid
+from fingerpost.reports.write import Stamp, render, tables_folder, write_tables
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One section: its heading, sentences, and the names of its tables. listed: sentences as a
+    list.
+    """
+
+    identifier: str
+    title: str
+    words: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+    listed: bool = False
+    warns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TrialPage:
+    """What a page says besides its tables. synthetic: whether records are made up."""
+
+    title: str
+    sections: tuple[Told, ...]
+    made_by: str = ""
+    synthetic: bool = False
+
+
+def section(told: Told, by: dict[str, Table], folder: str) -> Section:
+    """Return one section with its tables."""
+    parts: list[Part] = [Words(text, "warning") for text in told.warns]
+    if told.listed and told.words:
+        parts.append(Bullets(told.words))
+    else:
+        parts += [Words(text) for text in told.words]
+    parts += [grid(by[name], csv=f"{folder}/{name}.csv") for name in told.tables if name in by]
+    return Section(told.identifier, told.title, tuple(parts))
+
+
+def write_trial_page(
+    study: Study, tables: Sequence[Table], *, page: TrialPage, path: Path
+) -> tuple[Path, ...]:
+    """Write the page, and its tables as long CSV files beside it; return the path of the page."""
+    by = {table.name: table for table in tables}
+    folder = tables_folder(path)
+    text = "The records are made up. Nothing here is about real children."
+    stamps = (Stamp("synthetic", "Synthetic.", text),) if page.synthetic else ()
+    html = render(
+        "report.html.jinja",
+        {
+            "title": page.title,
+            "stamps": stamps,
+            "sections": tuple(section(told, by, folder.name) for told in page.sections),
+            "folder": folder.name,
+            "footer": f"{page.made_by}, study {study.name}",
+        },
+    )
+    write_tables({table.name: (table,) for table in tables}, folder, study)
+    return (write_text(path, html),)

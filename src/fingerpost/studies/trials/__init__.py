@@ -1,0 +1,1 @@
+"""Trials: planned, drawn, kept and analysed as they were drawn."""

@@ -1,0 +1,66 @@
+"""Trends before provision: false alarms where waves are small, power, and bounds by target."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+
+from fingerpost.estimators import _trends_before as before
+from fingerpost.estimators._panel import units_of
+from fingerpost.estimators.group_time import run
+from suites.panel_worlds import NEVER, PanelWorld, ask, task
+from units.estimators.test_wave_errors import fading, panel_of, waves
+
+
+def row_of(panel) -> dict:
+    asked = task(panel, ask("simple"), drawn=False, draws=0)
+    table = before.trends_before(asked, units_of(asked, "did"), leaf="did")
+    return table.records()[0]
+
+
+@pytest.mark.parametrize(
+    "begins", [waves((6, 5), (7, 8), (NEVER, 47)), np.r_[3:8, np.full(45, NEVER)]]
+)
+def test_it_cries_no_wolf_where_waves_are_small(begins, monkeypatch):
+    monkeypatch.setattr(before, "SHUFFLES", 99)
+    r = np.random.default_rng(1)
+    found = [
+        row_of(panel_of(fading(len(begins), 10, seed), r.permutation(begins)))
+        for seed in range(100)
+    ]
+    assert np.mean([row["p_shuffled"] <= 0.05 for row in found]) <= 0.12
+    # Wald's statistic, which cried it in nine of ten, is not told there.
+    assert all(row["p"] is None and row["wald"] is None for row in found)
+
+
+def test_trends_that_part_are_seen_even_so():
+    begins = waves((6, 5), (7, 8), (NEVER, 47))
+    drift = 0.5 * (begins != NEVER)[:, None] * np.arange(10)
+    assert row_of(panel_of(fading(60, 10, 2) + drift, begins))["p_shuffled"] <= 0.01
+
+
+def test_the_shuffled_p_is_that_of_every_shuffle_where_they_can_be_listed(monkeypatch):
+    """Six units, three of one wave: 20 ways; the statistic is |difference of changes before|."""
+    begins = waves((2, 3), (NEVER, 3))
+    y = fading(6, 3, 3)
+    monkeypatch.setattr(before, "SHUFFLES", 4000)
+    found = row_of(panel_of(y, begins))["p_shuffled"]
+    change = y[:, 0] - y[:, 1]
+    ways = {tuple(one) for one in permutations((begins == 2).tolist())}
+    gaps = [abs(change[np.array(w)].mean() - change[~np.array(w)].mean()) for w in ways]
+    own = abs(change[:3].mean() - change[3:].mean())
+    assert found == pytest.approx(np.mean(np.array(gaps) >= own - 1e-12), abs=0.03)
+
+
+def test_bounds_are_of_the_target_that_is_asked():
+    """An effect at exposure 1 carries two steps of drift, that at exposure 0 one."""
+    panel = PanelWorld(u=120, begins=(3, NEVER)).draw(4)
+    asked = task(panel, ask("at_exposure", 0.0), ask("at_exposure", 1.0), drawn=False)
+    (table,) = (one for one in run(asked).tables if one.name == "trend_bounds")
+    width = {
+        row["target"]: row["upper"] - row["lower"] for row in table.records() if row["times"] == 1.0
+    }
+    first, second = width.values()
+    assert second == pytest.approx(2 * first)
