@@ -18,7 +18,7 @@ from typing import Any
 
 import narwhals as nw
 
-from fingerpost.cohorts.linked._known import CENSUSES, YEARS, Frame, mapped
+from fingerpost.cohorts.linked._known import CENSUSES, YEARS, Frame
 from fingerpost.core.calendar import (
     RECEPTION_AFTER,
     TERMS,
@@ -42,7 +42,7 @@ STRAY = 0.01  # of the median month
 A_YEAR, MONTHS = 365, 12
 EARLIEST = day_number(first_day(YEARS[0]))
 SPELL = ("valid_from", "valid_to", "known_from")
-TERM_NUMBER, WHEN = "term number", "when"
+WHEN = "when"
 CENSUS = "school_census"
 STARTS = {
     len(TERMS) * year + at: day_number(term_first_day(year, name))
@@ -56,6 +56,8 @@ ENDS = {
 }
 YEAR_STARTS = {year: day_number(first_day(year)) for year in YEARS}
 YEAR_ENDS = {year: day_number(last_day(year)) for year in YEARS}
+# First and last days of what dates a table, by its number.
+SPANS = {"term": (STARTS, ENDS), "academic_year": (YEAR_STARTS, YEAR_ENDS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ class Reaches:
         """Return how far a table reaches."""
         if table not in self.whole:
             rows = self.store.frame(table) if self.store.has(table) else None
-            found = {} if rows is None else _reaches(_dated(rows, table), table, by=None)
+            found = {} if rows is None else _reaches(rows, table, by=None)
             self.whole[table] = found.get(0)
         return self.whole[table]
 
@@ -134,23 +136,34 @@ class Reaches:
         if not self.store.has(table):
             return {}
         rows = self.store.frame(table).join(entered, on=CHILD, how="inner")
-        return _reaches(_dated(rows, table, "zero_year"), table, by="zero_year")
+        return _reaches(rows, table, by="zero_year")
 
 
-def _reaches(dated: Frame, table: str, *, by: str | None) -> dict[int, Reach]:
-    """Return how far dated rows reach, for each value of a column; 0 where there is none."""
+def _reaches(rows: Frame, table: str, *, by: str | None) -> dict[int, Reach]:
+    """Return how far rows reach, for each value of a column; 0 where there is none.
+
+    Rows of terms and school years are counted by those, and their days told afterwards, of the few
+    that there are.
+    """
     key = nw.lit(0).cast(nw.Int64) if by is None else nw.col(by).cast(nw.Int64)
-    rows = dated.filter(~nw.col("day").is_null() & (nw.col("day") >= EARLIEST))
-    parts = rows.with_columns(key.alias("key")).group_by("key", WHEN)
-    asked = parts.agg(
-        nw.col("begins").min().alias("begins"),
-        nw.col("day").max().alias("day"),
-        int64(nw.len()).alias("n"),
-    ).select("key", WHEN, "begins", "day", "n")
+    parts = _timed(rows, table).with_columns(key.alias("key")).group_by("key", WHEN)
+    n, spans = int64(nw.len()).alias("n"), SPANS.get(_by(table))
+    if spans is not None:
+        counted = collected(parts.agg(n).select("key", WHEN, "n"), table).iter_rows()
+        starts, ends = spans
+        found = [
+            (int(at), when, starts[when], ends[when], held)
+            for at, when, held in counted
+            if when in ends and ends[when] >= EARLIEST
+        ]
+    else:
+        asked = parts.agg(nw.col("day").min().alias("begins"), nw.col("day").max(), n)
+        told = collected(asked.select("key", WHEN, "begins", "day", "n"), table).iter_rows()
+        found = [(int(at), *row) for at, *row in told]
     groups: dict[int, list[tuple[int, int, int, int]]] = {}
-    for at, *row in sorted(collected(asked, table).iter_rows()):
-        groups.setdefault(int(at), []).append((row[0], row[1], row[2], row[3]))
-    return {at: _reach(table, found) for at, found in groups.items()}
+    for at, *row in sorted(found):
+        groups.setdefault(at, []).append((row[0], row[1], row[2], row[3]))
+    return {at: _reach(table, held) for at, held in groups.items()}
 
 
 def _reach(table: str, found: list[tuple[int, int, int, int]]) -> Reach:
@@ -178,21 +191,18 @@ def _by(table: str) -> str:
     return next(own, "known_from")
 
 
-def _dated(rows: Frame, table: str, *more: str) -> Frame:
-    """Return, for each row, the first and last day it is of, and a number that sorts its time."""
+def _timed(rows: Frame, table: str) -> Frame:
+    """Return rows with a number that sorts their time; those dated by a day with it, and only from
+    the first academic year on.
+    """
     by = _by(table)
     if by == "term":
-        rows = rows.with_columns(term_of("academic_year", "term").alias(TERM_NUMBER))
-        when = nw.col(TERM_NUMBER)
-        starts, ends = mapped(TERM_NUMBER, STARTS), mapped(TERM_NUMBER, ENDS)
-    elif by == "academic_year":
-        when = nw.col(by).cast(nw.Int64)
-        starts, ends = mapped(by, YEAR_STARTS), mapped(by, YEAR_ENDS)
-    else:
-        month = nw.col(by).dt.month().cast(nw.Int64)
-        when = nw.col(by).dt.year().cast(nw.Int64) * MONTHS + month
-        starts = ends = days(nw.col(by))
-    return rows.select(*more, when.alias(WHEN), starts.alias("begins"), ends.alias("day"))
+        return rows.with_columns(term_of("academic_year", "term").alias(WHEN))
+    if by == "academic_year":
+        return rows.with_columns(nw.col(by).cast(nw.Int64).alias(WHEN))
+    when = nw.col(by).dt.year().cast(nw.Int64) * MONTHS + nw.col(by).dt.month().cast(nw.Int64)
+    dated = rows.with_columns(when.alias(WHEN), days(nw.col(by)).alias("day"))
+    return dated.filter(~nw.col("day").is_null() & (nw.col("day") >= EARLIEST))
 
 
 # ------------------------------------------------------------------------- windows

@@ -152,7 +152,7 @@ def found_in(
     """
     store = held.store
     base = candidates(linked, store, hold=store.hold)
-    entered = base.filter(~nw.col(ZERO).is_null()).select(CHILD, "zero_year")
+    entered = store.hold(base.filter(~nw.col(ZERO).is_null()).select(CHILD, "zero_year"))
     years, gaps = _covered.short(linked, measures, entered, tables=held)
     if gaps and len(gaps) == len(years):
         raise Malformed(_covered.nobody(linked, gaps, tables=held))
