@@ -213,8 +213,7 @@ def test_coverage_with_twenty_schools(name: str) -> None:
 
 
 def test_fewer_than_ten_schools_give_no_interval() -> None:
-    # Student's t on cluster means, or with the freedom of clusters, is not asymptotic.
-    for name in set(LEAVES) - {"cluster_means", "mixed"}:
+    for name in LEAVES:
         place = first_place(name, n=2000, schools=8, arms=2)
         found = place.ask(place.world.draw(1), place.term(place.first)).estimate
         assert intervals(found) is None, name

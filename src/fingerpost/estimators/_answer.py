@@ -30,6 +30,17 @@ LARGE_SHARE = 0.10
 FEW_IN_ARM = 20  # clusters of an arm, by their effective number
 
 
+def few_words(clusters: int) -> str:
+    """Return why so few clusters give no interval, empty where they do.
+
+    >>> few_words(8)
+    'none: 8 clusters are fewer than 10'
+    """
+    if clusters >= TOO_FEW_CLUSTERS:
+        return ""
+    return f"none: {clusters} clusters are fewer than {TOO_FEW_CLUSTERS}"
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Uncertain:
     """q values with influence by child (n, q). weighted: whether the score weights the children,
@@ -132,7 +143,7 @@ def estimate(task: Task, found: Uncertain) -> Estimate:
     by = f"influence summed by {level}{', ' * bool(note)}{note}"
     words = f"normal, {by}"
     if g < TOO_FEW_CLUSTERS:
-        words = f"none: {g} clusters are fewer than {TOO_FEW_CLUSTERS}"
+        words = few_words(g)
     elif few is not None:
         sums, critical, df = few.sums, few.critical, few.df
         correction, note = 1.0, "leverage-corrected"

@@ -4,7 +4,8 @@ Where schools were drawn, a school is one piece of evidence however many childre
 turned into the mean of its children's outcomes, and the means are compared by least squares with
 Student's t, on as many degrees of freedom as there are clusters, less what is estimated: of two
 arms and nothing else, clusters less two. Nothing is assumed of how children within a school are
-alike. It holds with ten schools an arm, and is honest with fewer.
+alike. It holds with ten schools an arm; fewer than ten clusters in all give no interval: replay the
+draw (permutation_test).
 
 Means of covariates (`given`) by cluster are adjusted for, each at the cost of a degree of freedom;
 strata of the draw are effects of their own.
@@ -31,7 +32,7 @@ from fingerpost.core.errors import NotFitted, TooFew, Unanswerable
 from fingerpost.core.estimate import Estimate, Influence
 from fingerpost.core.leaves import Estimator
 from fingerpost.core.study import Study
-from fingerpost.estimators._answer import counted
+from fingerpost.estimators._answer import counted, few_words
 from fingerpost.estimators._assumptions import CONSISTENCY
 from fingerpost.estimators._drawn_units import (
     DRAWN_AS_SAID,
@@ -86,17 +87,17 @@ def answer_of(task: Task, units: Units, *, influence: Array, best: Array, df: in
     children, by_arm = counted(task.cohort)
     keys = np.arange(units.count)
     spread = Influence(influence @ weights, keys, units.level, note="HC2")
-    words = f"t of {df} degrees of freedom, HC2 by {units.level}"
+    words, few = f"t of {df} degrees of freedom, HC2 by {units.level}", few_words(units.count)
     found = Estimate(
         task.terms,
         weights.T @ best,
-        spread,
+        None if few else spread,
         df=np.full(q, float(df)),
         n=np.full(q, children),
         arm_n=np.tile(by_arm, (q, 1)),
         arms=task.cohort.arms,
         clusters=np.full(q, units.count),
-        interval=(words,) * q,
+        interval=(few or words,) * q,
     )
     return Answer(LEAF, estimate=found)
 

@@ -35,7 +35,7 @@ from fingerpost.core.leaves import Assumption, Estimator
 from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
 from fingerpost.core.tells import Tells
-from fingerpost.estimators._answer import counted
+from fingerpost.estimators._answer import counted, few_words
 from fingerpost.estimators._assumptions import CONSISTENCY, OUTCOME_MODEL
 from fingerpost.estimators._least_squares import dense, response
 from fingerpost.estimators._models import pooled_design
@@ -61,19 +61,20 @@ def run(task: Task) -> Answer:
     df = np.array([fitted.df(one) for one in contrasts.T])
     children, by_arm = counted(task.cohort)
     q = len(task.terms)
-    words = f"t, Kenward–Roger df, {fitted.groups} levels of {level}"
+    words, few = f"t, Kenward–Roger df, {fitted.groups} levels of {level}", few_words(fitted.groups)
     estimate = Estimate(
         task.terms,
         contrasts.T @ fitted.coefficients,
-        Matrix(contrasts.T @ fitted.covariance @ contrasts),
+        None if few else Matrix(contrasts.T @ fitted.covariance @ contrasts),
         df=df,
         n=np.full(q, children),
         arm_n=np.tile(by_arm, (q, 1)),
         arms=task.cohort.arms,
         clusters=np.full(q, fitted.groups),
-        interval=(words,) * q,
+        interval=(few or words,) * q,
     )
-    return Answer(LEAF, estimate=estimate, tables=(_table(task, fitted, estimate, level),))
+    tables = () if few else (_table(task, fitted, estimate, level),)
+    return Answer(LEAF, estimate=estimate, tables=tables)
 
 
 def check(study: Study, options: Mapping[str, object]) -> None:
