@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
+from fingerpost.cli._lean import lean
 from fingerpost.cli._screen import command, listed_lines, progress, shown
 
 CORES = 2
 NO_BOOST = "none"
 
 
+@lean
 def build(
     *,
     children: Annotated[

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fingerpost.cli._lean import lean
 from fingerpost.cli._screen import command, labelled, listed_lines, progress, shown, table
 
 if TYPE_CHECKING:
     from fingerpost.records.convert import Converted, Piece
 
 
+@lean
 def convert(
     source: Annotated[
         Path, typer.Argument(metavar="SOURCE", help="A folder of extracts, one, or a DuckDB file.")

@@ -16,10 +16,8 @@ from fingerpost.cli._collect_words import (
     receipts_table,
     summary,
 )
-from fingerpost.cli._faults import Verb
 from fingerpost.cli._folder import check_json, check_writable
 from fingerpost.cli._screen import command, labelled, listed_lines, marked, shown, table
-from fingerpost.cli._slips import Verbs
 from fingerpost.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -304,16 +302,3 @@ def write_json(path: Path, said: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"schema_version": 1, **said}, indent=2, ensure_ascii=False) + "\n"
     put(path, text.encode())
-
-
-collect = typer.Typer(
-    cls=Verbs,
-    help="Data from all areas: templates, returns, a board, freezes.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    add_completion=False,
-)
-collect.command(cls=Verb, name="open", short_help="Templates for every area and period.")(open_)
-collect.command(cls=Verb, short_help="Check returns and take them in.")(receive)
-collect.command(cls=Verb, short_help="Who has returned what.")(status)
-collect.command(cls=Verb, short_help="One panel that an analysis may read.")(freeze)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fingerpost.cli._folder import check_folder, check_json, naming, publish
+from fingerpost.cli._lean import lean
 from fingerpost.cli._screen import command, labelled, listed_lines, progress, shown, table
 from fingerpost.cli._studying import pointed
 
@@ -22,6 +23,7 @@ TABLES = "rehearsal-tables"
 MANIFEST = f"{TABLES}/.written"
 
 
+@lean
 def rehearse(
     file: Annotated[Path, typer.Argument(metavar="PLAN", help="The study's YAML file.")],
     *,

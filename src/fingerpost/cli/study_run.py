@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fingerpost.cli._folder import naming
+from fingerpost.cli._lean import lean
 from fingerpost.cli._screen import command, listed_lines, progress, shown
 from fingerpost.cli._studying import (
     REPORT,
@@ -42,6 +43,7 @@ def whole(said: str) -> int:
         ) from None
 
 
+@lean
 def run(  # noqa: PLR0913 - decision 0011
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The study's YAML file.")],
     *,

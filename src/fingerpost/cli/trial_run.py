@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fingerpost.cli._lean import lean
 from fingerpost.cli._screen import listed_lines, progress
 from fingerpost.cli._studying import (
     Choices,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from fingerpost.core.study import Study
 
 
+@lean
 def run(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The trial's YAML file.")],
     *,

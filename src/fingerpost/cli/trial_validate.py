@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fingerpost.cli._folder import check_folder, check_json, naming, publish
+from fingerpost.cli._lean import lean
 from fingerpost.cli._screen import labelled, listed_lines, progress, shown, table
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ TABLES = "validation-tables"
 MANIFEST = f"{TABLES}/.written"
 
 
+@lean
 def validate(
     file: Annotated[Path, typer.Argument(metavar="STUDY", help="The study's YAML file.")],
     *,
