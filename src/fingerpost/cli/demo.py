@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fingerpost.cli import _comparing as comparing
-from fingerpost.cli import _reform
+from fingerpost.cli import _nursery, _reform
 from fingerpost.cli._examples import example, real_data
 from fingerpost.cli._folder import WRITTEN, check_folder, naming, note
 from fingerpost.cli._screen import command, labelled, listed_lines, progress, shown
@@ -32,6 +32,7 @@ from fingerpost.core.words import sentence
 
 if TYPE_CHECKING:
     from fingerpost.core.output import Output
+    from fingerpost.reports.write import Entry
 
 TITLE, INDEX = "fingerpost: first look", "index.html"
 ENGLAND = "england"  # the folder of the made-up England, beside the reports
@@ -98,7 +99,8 @@ def demo(
     First provision for special educational needs: SEN Support and unauthorised absence in children
     born with a cleft, in a made-up England whose truth is known; special education services in real
     children (ECLS-K) where their table is found; what a reform drawn in four waves would have
-    shown, on the real past of local authorities where their panel is found. Then method checks on
+    shown, on the real past of local authorities where their panel is found; what a trial of
+    provision before school could find, and forty made-up children allocated. Then method checks on
     real tables: stopping smoking (NHEFS), and the supported work trial beside a re-analysis without
     its draw (LaLonde). What is not on this machine is named and left out.
 
@@ -115,9 +117,9 @@ def demo(
     began = time.monotonic()
     stories, absent = to_run(out)
     check_folder(out, (INDEX,), manifest=WRITTEN)
-    for name in (*(story.name for story in stories), _reform.NAME):
+    for name in (*(story.name for story in stories), _reform.NAME, _nursery.NAME):
         check_out(out / name)
-    done: list[tuple[Output, Path]] = []
+    done: list[tuple[Output, Path] | Entry] = []
     make_england(out / ENGLAND, quiet=quiet)
     for story in stories:
         print(f"— {story.words}")
@@ -127,10 +129,12 @@ def demo(
             output = answered(chosen(file, choices), choices, base=file.parent, say=say)
             say("writing the report")
             write_folder(output, out / story.name)
-        done.append((output, out / story.name / REPORT))
-        print(told(output), listed_lines("Report", [shown(done[-1][1])]), "", sep="\n")
+        report = out / story.name / REPORT
+        done.append((output, report))
+        print(told(output), listed_lines("Report", [shown(report)]), "", sep="\n")
         if story.name == CLEFT:
             done.append(drawn_reform(out, quiet=quiet))
+            done.append(nursery_trial(out, quiet=quiet))
     print(trial_beside_survey(out))
     print(finish(done, out, absent, time.monotonic() - began))
 
@@ -144,6 +148,22 @@ def drawn_reform(out: Path, *, quiet: bool) -> tuple[Output, Path]:
     plan = labelled("Plan", [sentence(power)])
     print(told(output), plan, listed_lines("Report", map(shown, pages)), "", sep="\n")
     return output, pages[0]
+
+
+def nursery_trial(out: Path, *, quiet: bool) -> Entry:
+    """Compute a trial's power, allocate children, change a byte; say it, and return its card."""
+    print(f"— {_nursery.WORDS}")
+    with progress(quiet=quiet) as say:
+        made, told_of = _nursery.card(out, say=say)
+    print(
+        labelled("Power", told_of.found),
+        labelled("Drawn", [told_of.allocated]),
+        labelled("Changed", [told_of.changed]),
+        listed_lines("Page", [shown(out / made.href)]),
+        "",
+        sep="\n",
+    )
+    return made
 
 
 def to_run(out: Path) -> tuple[tuple[Story, ...], str]:
@@ -177,7 +197,7 @@ def trial_beside_survey(out: Path) -> str:
     return f"— The trial beside the survey\n{in_words(comparing.compared(first, second))}\n"
 
 
-def finish(done: list[tuple[Output, Path]], out: Path, absent: str, seconds: float) -> str:
+def finish(done: list[tuple[Output, Path] | Entry], out: Path, absent: str, seconds: float) -> str:
     """Write the index and return the last lines."""
     from fingerpost.reports.write import write_index
 
@@ -186,7 +206,8 @@ def finish(done: list[tuple[Output, Path]], out: Path, absent: str, seconds: flo
         write_index(done, index, title=TITLE)
         note(out, (INDEX,), manifest=WRITTEN)
     parts = [labelled("Left out", [absent])] if absent else []
-    parts.append(listed_lines("Wrote", [shown(path) for path in (index, *(p for _, p in done))]))
+    pages = [each[1] if isinstance(each, tuple) else out / each.href for each in done]
+    parts.append(listed_lines("Wrote", [shown(path) for path in (index, *pages)]))
     parts.append(listed_lines("Took", [f"{seconds:.0f} s, {len(done)} studies"]))
     parts.append(listed_lines("Next", [f"open {shown(index)} in a browser", command("study init")]))
     return "\n".join(parts)

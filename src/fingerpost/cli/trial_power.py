@@ -22,6 +22,7 @@ from fingerpost.cli.rollout_power import MANIFEST, PAGE, RESULTS, write_json
 from fingerpost.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from fingerpost.reports.power import PowerPage
     from fingerpost.studies.trials.power import TrialPlanned
     from fingerpost.studies.trials.power_tables import Simulations
 
@@ -152,23 +153,11 @@ def write_folder(
     """Write the page, its pictures, its tables and the numbers into a folder, where asked for."""
     if out is None:
         return []
-    import fingerpost
     from fingerpost.reports.files import write_text
-    from fingerpost.reports.power import PowerPage
     from fingerpost.reports.trial_power import write_trial_power
-    from fingerpost.studies.trials.power_tables import tables, unit_of
+    from fingerpost.studies.trials.power_tables import tables
 
-    unit = unit_of(planned.asked)
-    page = PowerPage(
-        answer=tuple(answer(planned)),
-        cautions=tuple(cautions(planned)),
-        assumes=tuple(assumptions(planned)),
-        notes=tuple(notes(planned)),
-        unit=unit.words,
-        times=unit.times,
-        effect=unit.told(planned.effect),
-        made_by=f"fingerpost {fingerpost.__version__}",
-    )
+    page = power_page(planned)
     made: list[Path] = []
 
     def write(place: Path) -> None:
@@ -184,3 +173,22 @@ def write_folder(
 
     publish(out, write, manifest=MANIFEST)
     return made
+
+
+def power_page(planned: TrialPlanned) -> PowerPage:
+    """Return what the page of a trial's power says besides its tables."""
+    import fingerpost
+    from fingerpost.reports.power import PowerPage
+    from fingerpost.studies.trials.power_tables import unit_of
+
+    unit = unit_of(planned.asked)
+    return PowerPage(
+        answer=tuple(answer(planned)),
+        cautions=tuple(cautions(planned)),
+        assumes=tuple(assumptions(planned)),
+        notes=tuple(notes(planned)),
+        unit=unit.words,
+        times=unit.times,
+        effect=unit.told(planned.effect),
+        made_by=f"fingerpost {fingerpost.__version__}",
+    )

@@ -37,14 +37,14 @@ class TrialPage:
     synthetic: bool = False
 
 
-def section(told: Told, by: dict[str, Table], folder: str) -> Section:
+def section(told: Told, by: dict[str, Table]) -> Section:
     """Return one section with its tables."""
     parts: list[Part] = [Words(text, "warning") for text in told.warns]
     if told.listed and told.words:
         parts.append(Bullets(told.words))
     else:
         parts += [Words(text) for text in told.words]
-    parts += [grid(by[name], csv=f"{folder}/{name}.csv") for name in told.tables if name in by]
+    parts += [grid(by[name], csv=name) for name in told.tables if name in by]
     return Section(told.identifier, told.title, tuple(parts))
 
 
@@ -61,7 +61,7 @@ def write_trial_page(
         {
             "title": page.title,
             "stamps": stamps,
-            "sections": tuple(section(told, by, folder.name) for told in page.sections),
+            "sections": tuple(section(told, by) for told in page.sections),
             "folder": folder.name,
             "footer": f"{page.made_by}, study {study.name}",
         },

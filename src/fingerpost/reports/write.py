@@ -50,7 +50,6 @@ from fingerpost.reports.sections import (
 )
 from fingerpost.reports.spoken import speech, spoken
 from fingerpost.reports.tables import long_csv, shelf, triangulation_tables
-from fingerpost.reports.words import answers
 
 SECTIONS = (
     answer,
@@ -113,14 +112,13 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One report on an index page."""
+    """One report on an index page. answers: each with its tone, `answer` or `refused`."""
 
     title: str
     href: str
     csv: str
     question: str
-    answers: tuple[str, ...]
-    tone: str
+    answers: tuple[tuple[str, str], ...]
     stamps: tuple[Stamp, ...]
     picture: Picture | None
 
@@ -225,21 +223,27 @@ def write_tables(named: dict[str, tuple[Table, ...]], folder: Path, study: Study
             old.unlink()
 
 
-def write_index(reports: Iterable[tuple[Output, Path]], path: str | Path, *, title: str) -> Path:
+def write_index(
+    reports: Iterable[tuple[Output, Path] | Entry], path: str | Path, *, title: str
+) -> Path:
     """Write a page that leads to several reports, each with its answer and its picture.
 
-    reports: outputs with the paths of their pages, which must be written already.
+    reports: outputs with the paths of their pages, or cards as they are; pages must be written
+    already.
     """
     page = Path(path)
-    listed = [(output, Path(report)) for output, report in reports]
-    absent = [report.name for _, report in listed if not report.is_file()]
+    listed = list(reports)
+    leads = [page.parent / each.href if isinstance(each, Entry) else each[1] for each in listed]
+    absent = [lead.name for lead in leads if not lead.is_file()]
     if absent:
         raise FingerpostError(
             f"The index leads to {', '.join(absent)}, which is not there. Write the reports first."
         )
     entries = [
-        entry(output, report, start=page.parent, within=f"study-{at}")
-        for at, (output, report) in enumerate(listed, start=1)
+        each
+        if isinstance(each, Entry)
+        else entry(each[0], each[1], start=page.parent, within=f"study-{at}")
+        for at, each in enumerate(listed, start=1)
     ]
     return write_text(page, render("index.html.jinja", {"title": title, "entries": entries}))
 
@@ -257,8 +261,7 @@ def entry(output: Output, report: Path, *, start: Path, within: str) -> Entry:
         relative(report, start),
         f"{folder}/triangulation.csv",
         output.study.question,
-        tuple(say(text) for text in answers(labelled(output))),
-        "refused" if output.refusals else "answer",
+        tuple((say(text), tone) for text, tone in answer.toned(labelled(output))),
         stamps(output),
         picture,
     )

@@ -20,14 +20,7 @@ def section(output: Output) -> Section:
         parts.append(Words(output.study.question, "question"))
     if output.study.population_words:
         parts.append(Words(f"Who: {sentence(output.study.population_words)}"))
-    told = answers(output)
-    refused = [any(asks(r, one) for r in output.refusals) for one in questions(output)]
-    if len(refused) != len(told):  # associations alone, which no question asks for
-        refused = [False] * len(told)
-    parts += [
-        Words(text, "refused" if tone else "answer")
-        for text, tone in zip(told, refused, strict=True)
-    ]
+    parts += [Words(text, tone) for text, tone in toned(output)]
     parts += [
         Heading("How sure, and why", "certainty"),
         Bullets((*reasons(output), *multiplicity(output))),
@@ -35,6 +28,17 @@ def section(output: Output) -> Section:
     if output.refusals:
         parts += [Heading("What cannot be told", "refusals"), Bullets(refusals(output))]
     return Section("answer", TITLE, tuple(parts))
+
+
+def toned(output: Output) -> tuple[tuple[str, str], ...]:
+    """Return each answer with its tone: refused, or an answer."""
+    told = answers(output)
+    refused = [any(asks(r, one) for r in output.refusals) for one in questions(output)]
+    if len(refused) != len(told):  # associations alone, which no question asks for
+        refused = [False] * len(told)
+    return tuple(
+        (text, "refused" if tone else "answer") for text, tone in zip(told, refused, strict=True)
+    )
 
 
 def multiplicity(output: Output) -> tuple[str, ...]:
