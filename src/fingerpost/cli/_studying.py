@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from fingerpost.cli._folder import WRITTEN, check_folder, check_json, publish, undated
 from fingerpost.cli._screen import MADE_UP, Say, labelled, listed_lines, shown
+from fingerpost.cli._spines import linking
 from fingerpost.cli._truth import with_truth
 from fingerpost.core.errors import FingerpostError, UsageError
 
@@ -29,7 +30,9 @@ FEWEST_COPIES, MOST_COPIES = 2, 200
 @dataclass(frozen=True, slots=True)
 class Choices:
     """What the command line may say besides the study: where the records are, and how to run; of a
-    roll-out, where its draw is; ledger: the database of a collection, if not in its folder.
+    roll-out or a trial, where its draw is; ledger: its database, or that of a collection, if not
+    in its folder; key: of who may see a trial's arms; spines: through which hospital records are
+    read, in the words of `--spines`.
     """
 
     records: Path | None = None
@@ -39,6 +42,8 @@ class Choices:
     impute: int | None = None
     draw: Path | None = None
     ledger: str | None = None
+    key: Path | None = None
+    spines: str | None = None
 
 
 def chosen(file: Path, choices: Choices) -> Study:
@@ -84,20 +89,34 @@ def answered(study: Study, choices: Choices, *, base: Path, say: Say) -> Output:
     from fingerpost.cohorts.table import read_records
     from fingerpost.release.clear import clear
     from fingerpost.studies.run import run
+    from fingerpost.studies.trials.as_drawn import run_as_drawn
 
     if study.linked is not None:
         store = linked_store(study, choices.records, engine=choices.engine)
-        finding = run(study, store, say=say)
+        through = linking(choices.spines, store, engine=choices.engine)
+        finding = run(study, store, linking=through, say=say)
         output = clear(finding, release=choices.release)
         # Not before: what is true of a synthetic England may reach no estimate.
         return with_truth(output, finding, store)
+    if choices.spines is not None:
+        raise UsageError("--spines: the study asks one table, in which nothing is to be linked.")
     if study.rollout is not None and choices.records is not None:
         study, choices = as_collected(study, choices)
     named = pointed(study.records, choices.records)
     if study.rollout is not None and choices.records is not None and choices.records.is_dir():
         base = choices.records.resolve()  # where a table of starts is looked for too
     records = read_records(named, engine=choices.engine, base=base)
-    finding = run(study, records, draw=choices.draw, ledger=choices.ledger, say=say)
+    if choices.key is not None and choices.draw is not None:
+        finding = run_as_drawn(
+            study,
+            records,
+            folder=choices.draw,
+            key=choices.key,
+            ledger=choices.ledger,
+            say=say,
+        )
+    else:
+        finding = run(study, records, draw=choices.draw, ledger=choices.ledger, say=say)
     return clear(finding, release=choices.release)
 
 

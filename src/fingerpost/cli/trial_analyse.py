@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fingerpost.core.study import Study
 
 
-def analyse(
+def analyse(  # noqa: PLR0913 - decision 0011
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The trial's YAML file.")],
     *,
     records: Annotated[
@@ -34,6 +34,20 @@ def analyse(
             metavar="PATH", help="The table to read instead, or the folder that holds the tables."
         ),
     ] = None,
+    draw: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="What `trial randomise` wrote: arms are taken from it."),
+    ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="With --draw: a key of role sees or opens."),
+    ] = None,
+    ledger: Annotated[
+        str | None, typer.Option(metavar="URL", help="Of --draw: its database, if not in DIR.")
+    ] = None,
+    engine: Annotated[
+        str, typer.Option(metavar="NAME", help="What reads the records: duckdb or polars.")
+    ] = "duckdb",
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Where the report goes.  [default: build/<study>]"),
@@ -59,7 +73,8 @@ def analyse(
     """Analyse a trial: print its answer, write its report, its tables and results.json.
 
     The study's assignment is a draw. It is analysed as it was drawn: within strata, by the unit
-    that was drawn, everyone in the arm into which the draw put them.
+    that was drawn, everyone in the arm into which the draw put them. With --draw that is the arm of
+    the verified ledger, whatever the records say; tests replay its procedure.
 
     Exit codes: 0 answered (in part at least), 1 a fault in the study, the records or the machine,
     2 a wrong command or a question that no estimator answers, 3 nothing may be released, 4 every
@@ -69,8 +84,21 @@ def analyse(
     Examples:
       fingerpost trial analyse examples/trials/star.yaml --json s.json
       fingerpost trial analyse trial.yaml --records children.csv --out build/mine
+      fingerpost trial analyse trial.yaml --records children.csv --draw build/trial \\
+        --key ~/committee.key
     """
-    choices = Choices(records, release=release, seed=seed, impute=impute)
+    if (draw is None) != (key is None):
+        raise UsageError("--draw and --key go together: arms are sealed, and the key opens them.")
+    choices = Choices(
+        records,
+        engine=engine,
+        release=release,
+        seed=seed,
+        impute=impute,
+        draw=draw,
+        ledger=ledger,
+        key=key,
+    )
     study = of_trial(chosen(file, choices), file)
     folder = out or Path("build") / study.name
     check_out(folder, release=choices.release or study.release)

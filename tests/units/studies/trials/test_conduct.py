@@ -151,7 +151,7 @@ def test_who_rewrites_the_chain_is_found_by_the_key_or_by_a_published_head(condu
 
 
 def test_inference_has_the_arms_and_draws_that_keep_to_blocks(conducted):
-    from fingerpost.studies.trials.as_allocated import allocation, permutations
+    from fingerpost.studies.trials.as_drawn import allocation, permutations
 
     opened, _, arms, sees = conducted
     keys = opened.keys(sees)
