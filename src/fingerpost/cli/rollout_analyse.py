@@ -7,18 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fingerpost.cli._screen import listed_lines, progress
-from fingerpost.cli._studying import (
-    Choices,
-    answered,
-    check_json_beside,
-    check_out,
-    chosen,
-    told,
-    write_folder,
-    wrote,
-)
-from fingerpost.cli.study_run import ALL_REFUSED, following, whole, write_json
+from fingerpost.cli._reporting import Out, Quiet, Release, ResultsJson, Seed, reported
+from fingerpost.cli._studying import Choices, chosen
 from fingerpost.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,25 +28,15 @@ def analyse(  # noqa: PLR0913 - decision 0011
             metavar="DIR", help="The draw that `rollout randomise` wrote: units, waves, ledger."
         ),
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Where the report goes.  [default: build/<study>]"),
-    ] = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write results.json here as well.")
-    ] = None,
-    release: Annotated[
-        str | None,
-        typer.Option(metavar="POLICY", help="Policy, not the study's: none, inside or ons_srs."),
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option(parser=whole, metavar="N", help="Seed instead of the study's.")
-    ] = None,
+    out: Out = None,
+    json_file: ResultsJson = None,
+    release: Release = None,
+    seed: Seed = None,
     ledger: Annotated[
         str | None,
         typer.Option(metavar="URL", help="The database of a collection, if not in its folder."),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No lines of progress.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Analyse a roll-out: print its answer, write its report, its tables and results.json.
 
@@ -75,20 +55,7 @@ def analyse(  # noqa: PLR0913 - decision 0011
     """
     choices = Choices(records, release=release, seed=seed, draw=draw, ledger=ledger)
     study = of_rollout(chosen(file, choices), file)
-    folder = out or Path("build") / study.name
-    check_out(folder, release=choices.release or study.release)
-    if json_file is not None:
-        inputs = (file, *((records,) if records else ()))
-        check_json_beside(json_file, folder, inputs=inputs)
-    with progress(quiet=quiet) as say:
-        output = answered(study, choices, base=file.parent, say=say)
-        say("writing the report")
-        paths = (*write_folder(output, folder), *write_json(output, json_file))
-    print(told(output))
-    print(wrote(paths))
-    print(listed_lines("Next", following(folder)))
-    if output.status == "refused":
-        raise typer.Exit(ALL_REFUSED)
+    reported(study, choices, file=file, out=out, json_file=json_file, quiet=quiet)
 
 
 def of_rollout(study: Study, file: Path) -> Study:

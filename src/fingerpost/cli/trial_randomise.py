@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fingerpost.cli._folder import check_json
+from fingerpost.cli._reporting import whole
 from fingerpost.cli._screen import command, labelled, listed_lines, shown, table
-from fingerpost.cli.study_run import whole
 from fingerpost.core.errors import UsageError
 
 if TYPE_CHECKING:

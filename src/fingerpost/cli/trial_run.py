@@ -8,18 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fingerpost.cli._lean import lean
-from fingerpost.cli._screen import listed_lines, progress
-from fingerpost.cli._studying import (
-    Choices,
-    check_json_beside,
-    check_out,
-    chosen,
-    told,
-    write_folder,
-    wrote,
-)
+from fingerpost.cli._reporting import Out, Quiet, ResultsJson, Seed, reported
+from fingerpost.cli._screen import listed_lines
+from fingerpost.cli._studying import Choices, chosen
 from fingerpost.cli._truth_trial import with_trial_truth
-from fingerpost.cli.study_run import ALL_REFUSED, following, whole, write_json
 
 if TYPE_CHECKING:
     from fingerpost.cli._screen import Say
@@ -34,17 +26,10 @@ def run(
     records: Annotated[
         Path, typer.Option(metavar="PATH", help="A synthetic England, from `england build`.")
     ],
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Where the report goes.  [default: build/<study>]"),
-    ] = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write results.json here as well.")
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option(parser=whole, metavar="N", help="Seed instead of the study's.")
-    ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No lines of progress.")] = False,
+    out: Out = None,
+    json_file: ResultsJson = None,
+    seed: Seed = None,
+    quiet: Quiet = False,
 ) -> None:
     """Run a whole trial on synthetic England: print its answer, the truth beside it, its report.
 
@@ -61,20 +46,16 @@ def run(
     """
     choices = Choices(records, seed=seed)
     study = chosen(file, choices)
-    folder = out or Path("build") / study.name
-    check_out(folder, release=study.release)
-    if json_file is not None:
-        check_json_beside(json_file, folder, inputs=(file, records))
-    with progress(quiet=quiet) as say:
-        output = ran(study, records, say=say)
-        say("writing the report")
-        paths = (*write_folder(output, folder), *write_json(output, json_file))
-    print(told(output))
-    print(truths(output))
-    print(wrote(paths))
-    print(listed_lines("Next", following(folder)))
-    if output.status == "refused":
-        raise typer.Exit(ALL_REFUSED)
+    reported(
+        study,
+        choices,
+        file=file,
+        out=out,
+        json_file=json_file,
+        quiet=quiet,
+        answer=lambda say: ran(study, records, say=say),
+        besides=truths,
+    )
 
 
 def ran(study: Study, records: Path, *, say: Say) -> Output:
@@ -103,5 +84,9 @@ def truths(output: Output) -> str:
             if result.term == term and result.lo is not None and result.hi is not None:
                 inside = result.lo <= value <= result.hi
                 held.append(f"{result.estimator} {'holds' if inside else 'misses'} it")
+        for one in output.regions:
+            if one.region.term == term and one.region.pieces:
+                inside = any(lo <= value <= hi for lo, hi in one.region.pieces)
+                held.append(f"{one.estimator} {'holds' if inside else 'misses'} it")
         lines.append(f"{term.outcome}, {term.words()}: {value:.3g} ({'; '.join(held)})")
     return listed_lines("Truth", lines) if lines else ""
