@@ -7,7 +7,7 @@ import platform
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,6 +23,8 @@ OK, ABSENT, BROKEN = "ok", "not here", "BROKEN"
 OLDEST = (3, 11)
 EXTRAS = (
     ("examples", "causaldata", "real tables for `fingerpost demo`"),
+    ("linkage", "splink", "`fingerpost link run --method splink`"),
+    ("spark", "pyspark", "--engine spark, on a cluster or here; needs Java besides"),
     ("docs", "mkdocs", "building the manual"),
     ("test", "pytest", "running the tests"),
 )
@@ -89,15 +91,28 @@ def packages() -> Iterator[Check]:
 
 def engines() -> Iterator[Check]:
     """Yield a check for each engine: it reads a small table."""
-    from fingerpost.core.leaves import names
+    from fingerpost.core.leaves import Engine, load, names
 
     for name in names("engines"):
+        leaf = load("engines", name, kind=Engine)
+        if leaf.check is not None:
+            yield wanted(name, leaf.check)
+            continue
         try:
             found = reads(name)
         except (FingerpostError, ImportError, OSError) as fault:
             yield Check(f"engine {name}", BROKEN, f"{type(fault).__name__}: {fault}")
         else:
             yield Check(f"engine {name}", OK if found else BROKEN, "reads a table")
+
+
+def wanted(name: str, check: Callable[[], None]) -> Check:
+    """Return whether what an engine needs is here; it is not started, and no study need have it."""
+    try:
+        check()
+    except FingerpostError as fault:
+        return Check(f"engine {name}", ABSENT, str(fault))
+    return Check(f"engine {name}", OK, "all it needs is here; not started")
 
 
 def reads(engine: str) -> bool:

@@ -62,6 +62,10 @@ TRIAL: Commands = {
     "analyse": ("trial_analyse:analyse", "Analyse it as it was drawn."),
     "run": ("trial_run:run", "Run it whole on synthetic England."),
 }
+LINK: Commands = {
+    "run": ("link_run:run", "Which hospital record is which child."),
+    "evaluate": ("link_evaluate:evaluate", "How good links are, where truth is known."),
+}
 ALONE: Commands = {
     "demo": ("demo:demo", "Real studies, a report each, in a minute."),
     "leaves": ("leaves:leaves", "What each estimator and analysis can do."),
@@ -76,6 +80,7 @@ for _name, _group in {
     "study": group(STUDY, help="Write, describe, run and compare studies."),
     "records": group(RECORDS, help="Import, check, describe and convert linked records."),
     "england": group(ENGLAND, help="Make a synthetic England whose truth is known."),
+    "link": group(LINK, help="Link hospital records with children, and say how surely."),
     "rollout": rollout,
     "trial": group(TRIAL, help="Plan, draw, verify, run and analyse trials."),
 }.items():

@@ -1,0 +1,140 @@
+"""Quality against the truth: of a benchmark whose people are known, or of spines of made-up people.
+
+The truth of a synthetic England lies in `truth/identity.parquet`, apart from what linkers read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import mean
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fingerpost.core.errors import Malformed, UsageError
+from fingerpost.linkage import quality
+from fingerpost.linkage.febrl import as_set, read_benchmark
+from fingerpost.linkage.interface import LINKERS, check_method, linker
+from fingerpost.linkage.run import THRESHOLD, pair_off
+from fingerpost.linkage.scoring import probability
+from fingerpost.records.spines import read_spines
+from fingerpost.records.store import open_store
+
+if TYPE_CHECKING:
+    from fingerpost.linkage.febrl import Benchmark
+    from fingerpost.linkage.scoring import Floats, Scored
+
+TRUTH = Path("truth") / "identity.parquet"
+# Columns of the table of children by which quality is told apart.
+GROUPS = ("ethnicity", "sex")
+
+
+def of_benchmark(
+    name: str, *, method: str, threshold: float = THRESHOLD, seed: int = 1
+) -> dict[str, Any]:
+    """Return precision and recall on `febrl3` or `febrl4`, at a threshold and at others.
+
+    febrl4: two tables, one to one. febrl3: one table whose duplicates are found. Raises UsageError
+    for a method that gives no probabilities.
+    """
+    check_method(method)
+    if method not in LINKERS:
+        raise UsageError(
+            f"--method {method}: benchmarks have no sex, NHS number or dated postcodes to pass on. "
+            "Name a method that gives probabilities."
+        )
+    known = read_benchmark(name)
+    found = linker(method)(known.people, known.plan, seed=seed)
+    at = at_threshold(known, found, threshold, seed=seed)
+    levels = sorted({*quality.THRESHOLDS, threshold})
+    return {
+        "benchmark": name,
+        "method": method,
+        "threshold": threshold,
+        **at,
+        "pairs_looked_at": found.compared,
+        "by_threshold": [
+            {"threshold": level, **at_threshold(known, found, level, seed=seed)} for level in levels
+        ],
+    }
+
+
+def at_threshold(known: Benchmark, found: Scored, threshold: float, *, seed: int) -> dict[str, Any]:
+    """Return quality of the links at one threshold, estimated and against the truth."""
+    if known.people.dedupe:
+        chance: Floats = probability(found.weights())
+        links = np.flatnonzero(chance >= threshold)
+    else:
+        paired = pair_off(found, threshold=threshold, seed=seed)
+        chance, links = paired.chance, paired.best
+    true = quality.against(as_set(found.left[links], found.right[links]), set(known.truth))
+    return {**true, "estimated": quality.estimated(chance, links, float(chance.sum()))}
+
+
+def of_records(records: Path, name: str | None = None) -> dict[str, Any]:
+    """Return quality of the spines of a folder of made-up people against their truth, by group.
+
+    name: of the spines; may be left out where there is one. Figures are means over spines; those by
+    group are of the first spine. Raises Malformed where the folder holds no truth.
+    """
+    path = records / TRUTH
+    if not path.is_file():
+        raise Malformed(
+            f"link: {records} holds no {TRUTH.as_posix()}: who is who is known of made-up people "
+            f"alone. `fingerpost link run {records}` estimates quality without it."
+        )
+    spines = read_spines(records, name)
+    truth = pairs_of(path)
+    links = [pairs_of(file) for file in spines.files]
+    each = [quality.against(set(one.items()), set(truth.items())) for one in links]
+    return {
+        "records": records.name,
+        "spine": spines.name,
+        "spines": len(spines),
+        "method": spines.told["method"],
+        "threshold": spines.told["thresholds"].get("link") if len(spines) == 1 else None,
+        "precision": average([one["precision"] for one in each]),
+        "recall": average([one["recall"] for one in each]),
+        "matches": len(truth),
+        "each": each,
+        "estimated": spines.told["quality"].get("estimated"),
+        "by_group": {
+            column: quality.by_group(links[0], truth, groups)
+            for column, groups in groups_of(records).items()
+        },
+    }
+
+
+def average(found: list[float | None]) -> float | None:
+    """Return the mean of figures, None where one is missing."""
+    held = [one for one in found if one is not None]
+    return mean(held) if held and len(held) == len(found) else None
+
+
+def pairs_of(path: Path) -> dict[str, str]:
+    """Return child → hospital record of a table of pairs; of a child's several, the last.
+
+    Identifiers are compared as text, as the tables of identifiers have them.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path, columns=["child_id", "hospital_id"])
+    child, hospital = (table[name].cast(pa.string()).to_pylist() for name in table.column_names)
+    return dict(zip(child, hospital, strict=True))
+
+
+def groups_of(records: Path) -> dict[str, Mapping[str, str]]:
+    """Return column → child → group, of the records' table of children; nothing where there is
+    none.
+    """
+    if not (records / "child").exists():
+        return {}
+    frame = open_store(records).frame("child").select("child_id", *GROUPS)
+    held = frame.collect("pyarrow").to_dict(as_series=False)
+    child = [str(one) for one in held["child_id"]]
+    return {
+        column: dict(zip(child, (one or "not known" for one in held[column]), strict=True))
+        for column in GROUPS
+    }

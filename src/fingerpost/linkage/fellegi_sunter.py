@@ -1,0 +1,252 @@
+"""Fellegi and Sunter's model learnt by expectation and maximisation, without another package.
+
+Levels of others (u) are learnt from pairs at random, less those that look like matches; levels of
+matches (m) from pairs that agree on one thing, which teach about everything else; how many matches
+there are from all pairs that were looked at. Only counts of patterns of levels are in memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from fingerpost.core.errors import Unanswerable
+from fingerpost.core.seeds import stream
+from fingerpost.linkage.comparisons import Plan, fitting, joined, pattern_sql
+from fingerpost.linkage.people import People
+from fingerpost.linkage.scoring import FLOOR, UNSEEN, Floats, Ints, Model, Scored, probability
+
+# Pairs at random that levels of others are learnt from; pairs of a rule that matches are learnt of.
+SAMPLE = 2_000_000
+LEARNT = 1_000_000
+ROUNDS, STEPS, CLOSE = 4, 200, 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Patterns of levels (-1 unknown, as rows) and how many pairs have each; comparisons used."""
+
+    patterns: Ints
+    count: Floats
+    use: tuple[bool, ...]
+
+
+def score(people: People, plan: Plan, *, seed: int = 1, sample: int | None = None) -> Scored:
+    """Return the pairs that may be matches, by a model learnt from these people.
+
+    sample: how many pairs at random, `SAMPLE` where None. Raises Unanswerable where no pair was
+    found to learn from.
+    """
+    chosen = fitting(plan, people)
+    candidates(people, chosen)
+    at_random = random_pairs(people, chosen, seed=seed, sample=sample or SAMPLE)
+    pairs = counted(people, chosen, "looked_at")
+    teach = [taught(people, chosen, at) for at in range(len(chosen.learn))]
+    teach = [one for one in teach if one.count.sum() > 0]
+    if not teach or not pairs.count.sum():
+        raise Unanswerable(
+            "link: no two people agree on enough to learn from. Look at the identifiers: are names "
+            "and birth dates filled in on both sides?"
+        )
+    model = learnt(people, chosen, at_random, pairs, teach)
+    return scored(people, chosen, model, compared=int(pairs.count.sum()))
+
+
+def candidates(people: People, plan: Plan) -> None:
+    """Make `looked_at`: the levels of every pair that some rule finds, each pair once."""
+    found = " UNION ".join(joined(rule, dedupe=people.dedupe) for rule in plan.rules)
+    people.session.execute(
+        f"CREATE OR REPLACE TABLE looked_at AS {pattern_sql(plan, f'({found})')}"
+    )
+
+
+def counted(
+    people: People, plan: Plan, source: str, use: tuple[bool, ...] | None = None
+) -> Counted:
+    """Return how many rows of a query have each pattern of levels."""
+    levels = ", ".join(f"g{at}" for at in range(len(plan.comparisons)))
+    found = people.arrays(
+        f"SELECT {levels}, count(*) AS pairs FROM {source} GROUP BY ALL ORDER BY ALL"
+    )
+    rows = [found[f"g{at}"].astype(np.int64) for at in range(len(plan.comparisons))]
+    every = use or (True,) * len(plan.comparisons)
+    return Counted(np.stack(rows, axis=1), found["pairs"].astype(np.float64), every)
+
+
+def random_pairs(people: People, plan: Plan, *, seed: int, sample: int) -> Counted:
+    """Return the patterns of pairs of people at random."""
+    import pyarrow as pa
+
+    rng = stream("linkage", "random pairs", seed=seed)
+    side = int(np.ceil(np.sqrt(sample)))
+    for name, count in zip(("l", "r"), people.count, strict=True):
+        few = np.sort(rng.choice(count, size=min(side, count), replace=False))
+        people.session.register(f"some_{name}", pa.table({name: few.astype(np.int32)}))
+    cross = "(SELECT l, r FROM some_l, some_r WHERE l <> r)" if people.dedupe else ""
+    found = counted(
+        people, plan, f"({pattern_sql(plan, cross or '(SELECT l, r FROM some_l, some_r)')})"
+    )
+    for name in ("l", "r"):
+        people.session.unregister(f"some_{name}")
+    return found
+
+
+def taught(people: People, plan: Plan, at: int) -> Counted:
+    """Return the patterns of about `LEARNT` pairs of a rule that matches are learnt of."""
+    rule = plan.learn[at]
+    keys = ", ".join(rule.on)
+    sizes = [f"(SELECT {keys}, count(*) AS c_{side} FROM {side} GROUP BY ALL)" for side in "lr"]
+    found = people.rows(
+        f"SELECT coalesce(sum(c_l * c_r), 0) FROM {sizes[0]} JOIN {sizes[1]} USING ({keys})"
+    )
+    every = max(1, round(int(found[0][0]) / LEARNT))
+    pairs = joined(rule, more=f"a.n % {every} = 0", dedupe=people.dedupe)
+    use = tuple(name not in rule.uses for name in plan.names)
+    return counted(people, plan, f"({pattern_sql(plan, f'({pairs})')})", use)
+
+
+def learnt(
+    people: People, plan: Plan, at_random: Counted, pairs: Counted, teach: list[Counted]
+) -> Model:
+    """Return the model: m, u and how many matches there are, each in turn given the others."""
+    left, right = people.count
+    total = float(left) * (right - 1) / 2 if people.dedupe else float(left) * right
+    sizes = [one.size for one in plan.comparisons]
+    model = Model(
+        names=plan.names,
+        m=tuple(first_guess(size) for size in sizes),
+        u=tuple(shares(at_random, at_random.count, at, size)[0] for at, size in enumerate(sizes)),
+        seen=((1.0, 1.0),) * len(sizes),
+        prior=min(0.5, 0.5 * min(left, right) / total),
+        pairs=total,
+        frequency=(False,) * len(sizes),
+    )
+    for _ in range(ROUNDS):
+        model = maximised(model, teach, sizes)
+        model = replace(model, prior=how_many(model, pairs) / total)
+        others = at_random.count * (1 - probability(model.weights(at_random.patterns)))
+        found = [shares(at_random, others, at, size) for at, size in enumerate(sizes)]
+        model = replace(
+            model,
+            u=tuple(share for share, _ in found),
+            seen=tuple((m, n) for (m, _), (_, n) in zip(model.seen, found, strict=True)),
+        )
+    return replace(model, frequency=tuple(one.frequency for one in plan.comparisons))
+
+
+def first_guess(size: int) -> Floats:
+    """Return chances of levels in matches to begin with: most agree."""
+    rest = 0.1 / (size - 1)
+    return np.array([0.9] + [rest] * (size - 1))
+
+
+def shares(from_: Counted, count: Floats, at: int, size: int) -> tuple[Floats, float]:
+    """Return the share of each level of a comparison among pairs where it is known, and their
+    number; no level is impossible.
+    """
+    level = from_.patterns[:, at]
+    known = level >= 0
+    found = np.bincount(level[known], count[known], minlength=size) + UNSEEN / size
+    return found / found.sum(), float(found.sum())
+
+
+def maximised(model: Model, teach: list[Counted], sizes: list[int]) -> Model:
+    """Return the model with m learnt from the pairs that teach it, u held; each set of pairs has a
+    share of matches of its own.
+    """
+    share = [0.5] * len(teach)
+    for _ in range(STEPS):
+        found = [np.full(size, UNSEEN / size) for size in sizes]
+        for place, part in enumerate(teach):
+            held = replace(model, prior=share[place])
+            match = part.count * probability(part_weights(held, part))
+            share[place] = float(np.clip(match.sum() / part.count.sum(), 1e-6, 1 - 1e-6))
+            for at, used in enumerate(part.use):
+                level = part.patterns[:, at]
+                if used:
+                    known = level >= 0
+                    found[at] += np.bincount(level[known], match[known], minlength=sizes[at])
+        fresh = tuple(one / one.sum() for one in found)
+        moved = max(float(np.abs(a - b).max()) for a, b in zip(fresh, model.m, strict=True))
+        seen = tuple((float(f.sum()), n) for f, (_, n) in zip(found, model.seen, strict=True))
+        model = replace(model, m=fresh, seen=seen)
+        if moved < CLOSE:
+            break
+    return model
+
+
+def part_weights(model: Model, part: Counted) -> Floats:
+    """Return the weights of patterns by the comparisons that a set of pairs can teach."""
+    blind = part.patterns.copy()
+    blind[:, [not used for used in part.use]] = -1
+    return model.weights(blind)
+
+
+def how_many(model: Model, pairs: Counted) -> float:
+    """Return how many of the pairs that were looked at are expected to be matches."""
+    matches = model.prior * model.pairs
+    for _ in range(STEPS):
+        before = matches
+        chance = probability(replace(model, prior=matches / model.pairs).weights(pairs.patterns))
+        matches = float(max((pairs.count * chance).sum(), UNSEEN))
+        matches = min(matches, 0.5 * model.pairs)
+        if abs(matches - before) < CLOSE * max(matches, 1.0):
+            break
+    return matches
+
+
+def scored(people: People, plan: Plan, model: Model, *, compared: int) -> Scored:
+    """Return the pairs of `looked_at` that may be matches, sorted by person."""
+    levels = ", ".join(f"g{at}" for at in range(len(plan.comparisons)))
+    kept = people.arrays(f"SELECT l, r, {levels} FROM looked_at ORDER BY l, r")
+    rows = np.stack([kept[f"g{at}"] for at in range(len(plan.comparisons))], axis=1)
+    patterns, pattern = distinct_rows(rows)
+    left, right = kept["l"].astype(np.int64), kept["r"].astype(np.int64)
+    rare = rarity(people, plan, rows, left)
+    found = Scored(left, right, pattern, rare, patterns, model, people.count, compared)
+    return likely(found)
+
+
+def distinct_rows(rows: Any) -> tuple[Ints, Ints]:
+    """Return the distinct rows of levels, and which of them each row is."""
+    code = np.zeros(len(rows), dtype=np.int64)
+    for at in range(rows.shape[1]):
+        code = code * 16 + rows[:, at] + 1
+    _, first, which = np.unique(code, return_index=True, return_inverse=True)
+    return rows[first].astype(np.int64), which.astype(np.int64)
+
+
+def rarity(people: People, plan: Plan, rows: Any, left: Ints) -> Floats:
+    """Return log2 of how often the values that each pair agrees on are borne, summed; 0 for none.
+
+    A value's frequency is its share among the people of both sides who have one.
+    """
+    total = np.zeros(len(left))
+    for at, one in enumerate(plan.comparisons):
+        if not one.frequency:
+            continue
+        column = one.column
+        both = f"SELECT {column} FROM l UNION ALL SELECT {column} FROM r"
+        borne = people.arrays(
+            f"WITH f AS (SELECT {column}, count(*) / sum(count(*)) OVER () AS share "
+            f"FROM ({both}) WHERE {column} IS NOT NULL GROUP BY {column}) "
+            f"SELECT log2(coalesce(share, 1)) AS bits FROM l LEFT JOIN f USING ({column}) "
+            "ORDER BY n"
+        )["bits"]
+        same = rows[:, at] == 0
+        total[same] += np.asarray(borne, dtype=np.float64)[left[same]]
+    return total
+
+
+def likely(found: Scored) -> Scored:
+    """Return the pairs that are at least `FLOOR` likely."""
+    keep = probability(found.weights()) >= FLOOR
+    return replace(
+        found,
+        left=found.left[keep],
+        right=found.right[keep],
+        pattern=found.pattern[keep],
+        rarity=found.rarity[keep],
+    )

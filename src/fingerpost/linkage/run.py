@@ -1,0 +1,216 @@
+"""One linkage from files to spines: read, link, pair off, draw, write, and say how sure it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import fingerpost
+from fingerpost.core.errors import UsageError
+from fingerpost.core.seeds import stream
+from fingerpost.engines._shared import sha256
+from fingerpost.linkage import passes, quality
+from fingerpost.linkage.assignment import Ways, ways_of
+from fingerpost.linkage.comparisons import CHILDREN, fitting
+from fingerpost.linkage.interface import DEFAULT, DETERMINISTIC, check_method, linker
+from fingerpost.linkage.people import People, identifier_files, read_people
+from fingerpost.linkage.scoring import FLOOR, Floats, Ints, Scored, probability
+from fingerpost.records.spines import Spines, made_already, write_spines
+from fingerpost.records.writing import read_manifest
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Say = Callable[[str], None]
+THRESHOLD = 0.9
+# The step of a link that a probability made.
+BY_CHANCE = "probability"
+MOST_SPINES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to link.
+
+    method: one of `interface.METHODS`. spines: how many; one is the best links, more are drawn.
+    threshold: the least probability of a link of the best. name: what the spines are called; the
+    method's name where empty.
+    """
+
+    method: str = DEFAULT
+    spines: int = 1
+    seed: int = 1
+    threshold: float = THRESHOLD
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be linked so, all faults at once."""
+        check_method(self.method)
+        faults = []
+        if not 1 <= self.spines <= MOST_SPINES:
+            faults.append(f"--spines must be 1 to {MOST_SPINES:,}.")
+        if self.method in DETERMINISTIC and self.spines > 1:
+            faults.append(
+                "--spines: deterministic passes say of no link how likely it is, so that none can "
+                "be drawn anew. Link with --method splink or fellegi_sunter for more than one."
+            )
+        if not 0.5 <= self.threshold < 1:
+            faults.append("--threshold must be at least 0.5 and below 1.")
+        if self.name and (self.name[0] == "." or {"/", "\\"} & set(self.name)):
+            faults.append("--name must be a plain name of a folder.")
+        if faults:
+            raise UsageError(faults)
+
+    @property
+    def called(self) -> str:
+        """What the spines are called."""
+        return self.name or self.method
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """Scored pairs, paired off one to one.
+
+    chance: of each pair, given that people pair off one to one. best: the places of the pairs that
+    are linked, at a threshold.
+    """
+
+    scored: Scored
+    ways: Ways
+    chance: Floats
+    best: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Linkage:
+    """What came of a linkage: the spines, and what may be said of them without an identifier."""
+
+    spines: Spines
+    there: bool
+
+
+def pair_off(found: Scored, *, threshold: float, seed: int) -> Paired:
+    """Return scored pairs one to one, those that are at least as likely as a threshold linked."""
+    ways = ways_of(found.left, found.right, found.counts)
+    weights = found.weights()
+    chance = ways.chances(weights, stream("linkage", "chances", seed=seed))
+    # A sum of weights, so that of two ways to pair people off the likelier one is taken.
+    best = ways.best(np.where(chance >= threshold, np.maximum(weights, 1e-9), -1.0))
+    return Paired(found, ways, chance, best)
+
+
+def run(records: Path, options: Options, *, say: Say = lambda words: None) -> Linkage:
+    """Link the identifiers of a folder of records, write the spines beside them, and return them.
+
+    The same run again returns what is there. Raises Malformed for identifiers that are not there or
+    lack columns, MissingExtra where Splink is asked for and not installed.
+    """
+    recipe = recipe_of(records, options)
+    there = made_already(records, options.called, recipe=recipe)
+    if there is not None:
+        return Linkage(there, True)
+    say("reading identifiers")
+    people = read_people(records)
+    say(f"linking {people.count[0]:,} with {people.count[1]:,} people")
+    manifest = read_manifest(records)
+    told: dict[str, Any] = {
+        "method": options.method,
+        "made_by": f"fingerpost {fingerpost.__version__}",
+        "synthetic": bool(manifest and manifest.synthetic),
+        "seed": options.seed,
+        "identifiers": dict(people.digests),
+        "people": dict(zip(("hospital", "education"), people.count, strict=True)),
+        "one_to_one": True,
+        "conditional_on": [],
+        "recipe": recipe,
+    }
+    if options.method in DETERMINISTIC:
+        cascade = DETERMINISTIC[options.method]
+        fixed = passes.link(people, cascade)
+        told |= {"passes": cascade, "parameters_redrawn": False}
+        told |= {"thresholds": {}, "quality": quality.of_passes(fixed)}
+        names = (people.names(0), people.names(1))
+        table = as_table(names, (fixed.left, fixed.right), steps=fixed.steps)
+        tables: Iterator[pa.Table] = iter([table])
+    else:
+        plan = fitting(CHILDREN, people)
+        scored = linker(options.method)(people, plan, seed=options.seed)
+        say(f"pairing off {len(scored.left):,} pairs")
+        paired = pair_off(scored, threshold=options.threshold, seed=options.seed)
+        told |= {
+            "parameters_redrawn": options.spines > 1,
+            "thresholds": {"link": options.threshold, "considered": FLOOR},
+            "model": scored.model.told(),
+            "quality": quality.of_scored(paired.scored, paired.chance, paired.best, plan),
+        }
+        tables = drawn_tables(people, paired, options, say)
+    return Linkage(write_spines(records, options.called, tables=tables, told=told), False)
+
+
+def recipe_of(records: Path, options: Options) -> dict[str, Any]:
+    """Return everything that decides what the spines hold."""
+    files = identifier_files(records)
+    recipe = {
+        "method": options.method,
+        "seed": options.seed,
+        "spines": options.spines,
+        "identifiers": [sha256(path) for path in files],
+        "version": fingerpost.__version__,
+    }
+    if options.method in DETERMINISTIC:
+        return recipe
+    return {**recipe, "threshold": options.threshold}
+
+
+def drawn_tables(people: People, paired: Paired, options: Options, say: Say) -> Iterator[pa.Table]:
+    """Yield the table of each spine: the best links alone, or links drawn under a model whose
+    parameters are drawn anew for each.
+    """
+    found, names = paired.scored, (people.names(0), people.names(1))
+    if options.spines == 1:
+        at = paired.best
+        yield as_table(
+            names, pairs_at(found, at), weight=found.weights()[at], chance=paired.chance[at]
+        )
+        return
+    for number in range(1, options.spines + 1):
+        say(f"spine {number} of {options.spines}")
+        rng = stream("linkage", f"spine {number}", seed=options.seed)
+        weights = found.weights(found.redrawn(rng))
+        at = paired.ways.drawn(weights, rng)
+        yield as_table(
+            names, pairs_at(found, at), weight=weights[at], chance=probability(weights[at])
+        )
+
+
+def pairs_at(found: Scored, at: Ints) -> tuple[Ints, Ints]:
+    """Return the two people of pairs, by their places."""
+    return found.left[at], found.right[at]
+
+
+def as_table(
+    names: tuple[Any, Any],
+    pairs: tuple[Ints, Ints],
+    *,
+    weight: Floats | None = None,
+    chance: Floats | None = None,
+    steps: Sequence[str] | None = None,
+) -> pa.Table:
+    """Return pairs as a spine. names: identifiers of both sides, by number."""
+    import pyarrow as pa
+
+    size = len(pairs[0])
+    none = pa.nulls(size, pa.float64())
+    return pa.table(
+        {
+            "hospital_id": names[0].take(pa.array(pairs[0])),
+            "child_id": names[1].take(pa.array(pairs[1])),
+            "weight": none if weight is None else pa.array(weight),
+            "probability": none if chance is None else pa.array(chance),
+            "step": pa.repeat(BY_CHANCE, size) if steps is None else pa.array(steps, pa.string()),
+        }
+    )

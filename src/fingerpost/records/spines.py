@@ -1,0 +1,186 @@
+"""Spines: tables that say which hospital record is which child, one to one, as often as drawn.
+
+    RECORDS/spines/NAME/spine_1.parquet …    hospital_id, child_id, weight, probability, step
+    RECORDS/spines/NAME/manifest.json        how they were made; rows and SHA-256 of each
+
+The folder appears whole or not at all. Whoever reads it has every count and digest checked first:
+a spine that is shorter than it was would look like children who were never in hospital.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fingerpost.core.errors import Malformed, UsageError, listed, nearest
+from fingerpost.engines._shared import sha256
+from fingerpost.records.writing import MANIFEST, written
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FOLDER = "spines"
+IDENTIFIERS = "identifiers"
+COLUMNS = ("hospital_id", "child_id", "weight", "probability", "step")
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Spines:
+    """Spines of one name, whole. files: one a spine, in order. told: what the manifest says."""
+
+    folder: Path
+    files: tuple[Path, ...]
+    told: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """What they are called."""
+        return self.folder.name
+
+    @property
+    def conditional(self) -> bool:
+        """Whether links were drawn given exposure and outcome: then they count as imputations."""
+        return {"exposure", "outcome"} <= set(self.told.get("conditional_on", ()))
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+
+def names_of(records: Path) -> tuple[str, ...]:
+    """Return the names of the spines of a folder of records, finished or broken."""
+    place = records / FOLDER
+    if not place.is_dir():
+        return ()
+    return tuple(sorted(one.name for one in place.iterdir() if one.is_dir() and one.name[0] != "."))
+
+
+def read_spines(records: Path, name: str | None = None) -> Spines:
+    """Return the spines of a folder of records, every file checked against the manifest.
+
+    name: which; may be left out where there is one. Raises Malformed where there is none, or where
+    a file is missing, shorter or other than it was written; UsageError where there are several and
+    none is named, or none of that name.
+    """
+    held = names_of(records)
+    if not held:
+        raise Malformed(
+            f"records: {records} has no spine that says which hospital record is which child. Make "
+            f"one with: fingerpost link run {records}"
+        )
+    if name is None and len(held) > 1:
+        raise UsageError(f"records: there are spines {listed(held)}. Name one of them.")
+    chosen = name or held[0]
+    if chosen not in held:
+        raise UsageError(
+            f'records: there is no spine "{chosen}".{nearest(chosen, held)} There are '
+            f"{listed(held)}."
+        )
+    folder = records / FOLDER / chosen
+    told = manifest_of(folder)
+    faults = faults_of(folder, told)
+    for side, digest in told.get(IDENTIFIERS, {}).items():
+        path = records / IDENTIFIERS / f"{side}.parquet"
+        if path.is_file() and sha256(path) != digest:
+            faults.append(f"the identifiers of {side} have changed since it was made")
+    if faults:
+        raise Malformed(
+            f"records: the spine {folder.name}: {'; '.join(faults)}. Take the folder "
+            f"{FOLDER}/{folder.name} away and run `fingerpost link run` again."
+        )
+    return Spines(folder, tuple(folder / file for file in told["files"]), told)
+
+
+def manifest_of(folder: Path) -> dict[str, Any]:
+    """Return what a folder of spines says of itself; Malformed where it says nothing readable."""
+    try:
+        told = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        whole = isinstance(told, dict) and bool(told["files"]) and told["format"] == FORMAT
+        whole = whole and all({"rows", "sha256"} <= set(held) for held in told["files"].values())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        whole = False
+    if not whole:
+        raise Malformed(
+            f"records: the spine {folder.name} is not whole: its {MANIFEST} is missing or cannot "
+            f"be read. Take the folder {FOLDER}/{folder.name} away and run `fingerpost link run` "
+            "again."
+        )
+    found: dict[str, Any] = told
+    return found
+
+
+def faults_of(folder: Path, told: Mapping[str, Any]) -> list[str]:
+    """Return how the files of a folder differ from what its manifest says."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    faults = []
+    for name, held in told["files"].items():
+        path = folder / name
+        if not path.is_file():
+            faults.append(f"{name} is missing")
+            continue
+        try:
+            with pq.ParquetFile(path) as file:
+                rows, columns = file.metadata.num_rows, set(file.schema_arrow.names)
+        except (pa.ArrowInvalid, OSError):
+            faults.append(f"{name} cannot be read")
+            continue
+        if rows != held["rows"]:
+            faults.append(f"{name} has {rows:,} rows, not {held['rows']:,}")
+        elif not set(COLUMNS) <= columns:
+            faults.append(f"{name} lacks a column")
+        elif sha256(path) != held["sha256"]:
+            faults.append(f"{name} is not what was written")
+    return faults
+
+
+def made_already(records: Path, name: str, *, recipe: Mapping[str, Any]) -> Spines | None:
+    """Return the spines of a name where they are there whole, made by the same recipe.
+
+    Raises UsageError where others bear the name: they are never written over.
+    """
+    if name not in names_of(records):
+        return None
+    told = manifest_of(records / FOLDER / name)
+    if told.get("recipe") == json.loads(json.dumps(dict(recipe))):
+        return read_spines(records, name)
+    raise UsageError(
+        f"{records / FOLDER / name} holds spines made otherwise. Give these another --name, or "
+        "take the folder away."
+    )
+
+
+def write_spines(
+    records: Path, name: str, *, tables: Iterable[pa.Table], told: Mapping[str, Any]
+) -> Spines:
+    """Write spines under a name, all or none; return them.
+
+    tables: one a spine, with the columns of `COLUMNS`, one to one. told: what else the manifest
+    says, `recipe` among it. What a killed run left half-written is taken away first.
+    """
+    import pyarrow.parquet as pq
+
+    place = records / FOLDER
+    place.mkdir(parents=True, exist_ok=True)
+    for left in place.glob(f".{name}.*.tmp"):
+        shutil.rmtree(left, ignore_errors=True)
+    beside = place / f".{name}.{os.getpid()}.tmp"
+    beside.mkdir()
+    files: dict[str, Any] = {}
+    try:
+        for number, table in enumerate(tables, start=1):
+            path = beside / f"spine_{number}.parquet"
+            pq.write_table(table.select(COLUMNS), path, compression="zstd", store_schema=False)
+            files[path.name] = {"rows": table.num_rows, "sha256": sha256(path)}
+        whole = {**told, "format": FORMAT, "name": name, "spines": len(files), "files": files}
+        written(beside / MANIFEST, json.dumps(whole, indent=1) + "\n")
+        os.replace(beside, place / name)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return Spines(place / name, tuple(place / name / file for file in files), whole)

