@@ -34,8 +34,9 @@ def judged(world: World) -> tuple[list[str], bool]:
     null = world.trials(DRAWS, effect=0.0, seed=own)
     real = world.trials(DRAWS, effect=world.effect, seed=own + 1)
     error = np.sqrt(world.power * (1 - world.power) / MARGIN)
-    mean = real.value.mean()
-    off = (mean - world.effect) / (real.value.std() / np.sqrt(DRAWS))
+    value = real.value[np.isfinite(real.value)]  # of the arm that was chosen, where one is
+    mean = value.mean()
+    off = (mean - world.effect) / (value.std() / np.sqrt(len(value)))
     apart = (real.share - world.power) / error
     good = 0.04 <= null.share <= 0.06 and abs(apart) <= 2 and abs(off) <= 3.5
     row = [

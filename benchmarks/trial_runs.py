@@ -2,9 +2,9 @@
 
 python -m benchmarks.trial_runs examples/trials/preschool.yaml build/england --runs 1000
 
-Each run takes other children and draws anew by the study's design. The truth is the contrast of
-means of all who could have taken part, each with the luck it had, were all in one arm and then in
-the other. Prints a table; --out FILE writes it.
+Each run takes other children, or schools, and draws anew by the study's design. The truth is the
+contrast of means of all who could have taken part, each with the luck it had, were all in one arm
+and then in the other. Prints a table; --out FILE writes it.
 """
 
 from __future__ import annotations
@@ -30,11 +30,12 @@ def runs_of(file: Path, folder: Path, *, runs: int, leaves: tuple[str, ...]) -> 
     """Return (leaf, outcome, value, se, lo, hi, truth) of every run."""
     study = read_study(file)
     country = on_england.country(study, folder)
-    own = lean(on_england.on_columns(country.whom), leaves)
     found = []
     for run in range(runs):
         taken = running.take(country.whom, run=run, replayed=199)
-        table = country.drawn(taken.rows, taken.arm)
+        table = country.drawn(taken.rows, taken.arm, stratum=taken.stratum)
+        asked = on_england.on_columns(country.whom, stratum=bool(taken.stratum))
+        own = lean(asked, leaves)
         records = on_england.read_as(country.whom, table)
         finding = running.analysed(own, records, taken, say=lambda words: None)
         for answer in finding.answers:

@@ -70,32 +70,32 @@ def test_steps_one_by_one_are_what_the_replay_makes(name):
         return
     replayed = procedure.replay(own.trial, own.units, SEED, 1, exact=True)[0]
     arms: list[int] = []
-    for at in range(40):
+    many = min(40, len(own.units.known))
+    for at in range(many):
         units = Arrived(
             own.units.known[: at + 1], own.units.stratum[: at + 1], own.units.cluster[: at + 1],
             np.array(arms, dtype=np.int64),
         )  # fmt: skip
         step = procedure.step(own.trial, units, seed_of(SEED, 0))
-        assert len(step.probability) == len(own.trial.arms) and min(step.probability) > 0
+        there = own.chances[at % len(own.chances)] > 0
+        assert np.array_equal(np.array(step.probability) > 0, there)
         assert sum(step.probability) == pytest.approx(1)
         # Who came later does not change who was drawn before.
         assert step == procedure.step(
             own.trial, replace(own.units, arm=units.arm), seed_of(SEED, 0)
         )
         arms.append(step.arm)
-    assert arms == replayed[:40].tolist()
+    assert arms == replayed[:many].tolist()
 
 
 def test_every_unit_has_its_share_of_chances(name):
     own = world(name)
     codes = own.arms(4_000)
-    shares = np.array([arm.share for arm in own.trial.arms]) / sum(
-        arm.share for arm in own.trial.arms
-    )
-    seen = np.stack([(codes == arm).mean(axis=0) for arm in range(len(shares))], axis=1)
+    shares = own.chances
+    seen = np.stack([(codes == arm).mean(axis=0) for arm in range(shares.shape[1])], axis=1)
     error = np.sqrt(shares * (1 - shares) / len(codes))
     # Balance on single units moves their chances a little.
-    assert (np.abs(seen - shares) < 5 * error + 0.02 * bool(own.trial.draw.balance)).all()
+    assert (np.abs(seen - shares) <= 5 * error + 0.02 * bool(own.trial.draw.balance)).all()
 
 
 def test_the_quick_replay_is_as_likely_as_the_draw_to_the_byte(name):
@@ -131,4 +131,5 @@ def test_its_size_power_and_effect_are_as_they_should_be(name):
     assert abs(null.share - 0.05) < 4 * np.sqrt(0.05 * 0.95 / DRAWS)
     real = own.trials(DRAWS, effect=own.effect, seed=2)
     assert abs(real.share - own.power) < 4 * np.sqrt(own.power * (1 - own.power) / DRAWS)
-    assert abs(real.value.mean() - own.effect) < 4 * real.value.std() / np.sqrt(DRAWS)
+    value = real.value[np.isfinite(real.value)]
+    assert abs(value.mean() - own.effect) < 4 * value.std() / np.sqrt(len(value))

@@ -18,6 +18,7 @@ from fingerpost.core.allocation import Arrived
 from fingerpost.core.leaves import Design, load, menu
 from fingerpost.core.rollout import Draw, Frame, Monitoring
 from fingerpost.core.trial import Known, Minimise, Stage, Trial, TrialArm
+from fingerpost.kernels.chosen import boundary_of, declared
 from fingerpost.kernels.group_sequential import crossing, drift_of, exact_bounds
 from fingerpost.kernels.trial_power import Scheme, Tier, freedom, power_of, variance
 
@@ -58,6 +59,15 @@ class World:
     effect: float
     power: float
     treated: Callable[[np.ndarray], np.ndarray] = lambda codes: (codes == 1).astype(float)
+
+    @property
+    def chances(self) -> np.ndarray:
+        """(n, k) each unit's chance of each arm."""
+        own = self.design.procedure.chances
+        shares = np.array([arm.share for arm in self.trial.arms]) / sum(
+            arm.share for arm in self.trial.arms
+        )
+        return shares[None, :] if own is None else own(self.trial, self.units)
 
     @property
     def design(self) -> Design:
@@ -284,6 +294,159 @@ def smart() -> World:
     return of_children("smart", trial)
 
 
+def crossover() -> World:
+    """Thirty children, two periods that differ by 0.4; half the difference of the two, a child."""
+    n, stays = 30, 0.5
+    given = ({"first": "room", "second": "class"}, {"first": "class", "second": "room"})
+    arms = tuple(
+        TrialArm(f"{one['first']} first", levels=tuple(one.items())) for one in reversed(given)
+    )
+    trial = Trial(arms, known=KNOWN, blocks=(4, 6), washout="four weeks")
+    units = replace(arrivals(n), stratum=np.zeros(n, dtype=np.int64))
+
+    def outcome(rng, draws):
+        child = np.sqrt(stays) * rng.standard_normal((draws, n))
+        own = np.sqrt(1 - stays) * rng.standard_normal((2, draws, n))
+        return (child + own[0] - (child + own[1] + 0.4)) / 2
+
+    scheme = Scheme((Tier("child", n, stays=stays),))
+    ((_, _, scheme),) = load("designs", "crossover", kind=Design).procedure.schemes(trial, scheme)
+    power = power_of(0.5, variance(scheme) ** 0.5, df=freedom(scheme))
+    # Half the difference is half the effect up under one order, and half down under the other.
+    return World(
+        "crossover", trial, units, outcome, welch, 0.5, power, lambda codes: (codes == 1) - 0.5
+    )
+
+
+def two_level() -> World:
+    """Twenty schools of twelve children; what reaches those who are not offered it."""
+    schools, size, icc = 20, 12, 0.1
+    n = schools * size
+    arms = (
+        TrialArm("nobody", 2, levels=(("school", "none"),)),
+        TrialArm("beside", 1, levels=(("school", "some"),)),
+        TrialArm("offered", 1, levels=(("school", "some"),)),
+    )
+    trial = Trial(arms, known=KNOWN, blocks=(2, 4))
+    units = arrivals(n)
+    units = replace(units, stratum=units.stratum * 0, cluster=np.arange(n) // size)
+
+    def outcome(rng, draws):
+        between = np.sqrt(icc) * rng.standard_normal((draws, schools))
+        return between[:, units.cluster] + np.sqrt(1 - icc) * rng.standard_normal((draws, n))
+
+    def analyse(codes, y) -> Found:
+        shape = (len(codes), schools, size)
+        codes, y = codes.reshape(shape), y.reshape(shape)
+        some = codes[:, :, 0] > 0
+        own = codes < 2
+        mean = (y * own).sum(axis=2) / np.maximum(own.sum(axis=2), 1)
+        return welch(some.astype(int), mean)
+
+    scheme = Scheme((Tier("child", size), Tier("school", schools, icc)))
+    pairs_ = load("designs", "two_level", kind=Design).procedure.schemes(trial, scheme)
+    spills = next(own for one, other, own in pairs_ if (one, other) == ("beside", "nobody"))
+    power = power_of(0.6, variance(spills) ** 0.5, df=freedom(spills))
+    return World("two_level", trial, units, outcome, analyse, 0.6, power)
+
+
+def platform() -> World:
+    """The third arm comes when the second has half its units; whoever comes later does better."""
+    n = 240
+    arms = (TWO[0], replace(TWO[1], closes=150), replace(THREE[2], opens=80))
+    trial = Trial(arms, known=KNOWN, blocks=(4, 6))
+    units = replace(arrivals(n), stratum=np.zeros(n, dtype=np.int64))
+    period = np.searchsorted([80, 150], np.arange(n), side="right")
+
+    def analyse(codes, y) -> Found:
+        """Differences within times in which both are there, by how many came in them."""
+        value, spread, square, df = 0.0, 0.0, 0.0, 0
+        for at in (1, 2):
+            own = period == at
+            c, z = codes[:, own], y[:, own]
+            weight = own.sum() / (period > 0).sum()
+            for arm, sign in ((0, -1), (2, 1)):
+                held = c == arm
+                many = held.sum(axis=1)
+                mean = (z * held).sum(axis=1) / many
+                square = square + (((z - mean[:, None]) ** 2) * held).sum(axis=1)
+                df = df + many - 1
+                value = value + sign * weight * mean
+                spread = spread + weight**2 / many
+        return tested(value, np.sqrt(square / df * spread), df)
+
+    scheme = Scheme((Tier("child", n),))
+    pairs_ = load("designs", "platform", kind=Design).procedure.schemes(trial, scheme)
+    power = power_of(0.5, variance(pairs_[-1][2]) ** 0.5, df=freedom(pairs_[-1][2]))
+    return World(
+        "platform", trial, units, noise(0.6 * period), analyse, 0.5, power,
+        lambda codes: (codes == 2).astype(float),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Chooses(World):
+    """A trial that looks once, after `first` units, and goes on with its best arm."""
+
+    first: int = 0
+    boundary: float = 0.0
+
+    def played(self, draws: int) -> list[np.ndarray]:
+        """(d, n) arms of the same trials, had each arm besides the first been the best in turn."""
+        seed = hashlib.sha256(self.name.encode()).digest()
+        found = []
+        for best in range(1, len(self.trial.arms)):
+            arms = tuple(
+                arm if at in (0, best) else replace(arm, closes=self.first)
+                for at, arm in enumerate(self.trial.arms)
+            )
+            trial = replace(self.trial, arms=arms)
+            found.append(self.design.procedure.replay(trial, self.units, seed, draws))
+        return found
+
+    def trials(self, draws: int, *, effect: float, seed: int) -> Found:
+        """What trials find of the last arm, among units that came after it was chosen (nothing of
+        trials that chose another); rejected: the best arm crosses the boundary, on all units.
+        """
+        ways = self.played(draws)
+        y = self.outcome(np.random.default_rng(seed), draws)
+        early = ways[0][:, : self.first]
+        seen = y[:, : self.first] + effect * (early == len(ways))
+        means = [
+            np.where(early == arm, seen, 0).sum(axis=1) / (early == arm).sum(axis=1)
+            for arm in range(1, len(ways) + 1)
+        ]
+        best = np.argmax(means, axis=0)
+        codes = np.choose(best[:, None], ways)
+        y = y + effect * (codes == len(ways))
+        return self.found(codes, y, best + 1)
+
+    def found(self, codes: np.ndarray, y: np.ndarray, best: np.ndarray) -> Found:
+        whole = self.apart(codes, y, best)
+        late = self.apart(codes[:, self.first :], y[:, self.first :], best)
+        value = np.where(best == len(self.trial.arms) - 1, late[0], np.nan)
+        return Found(value, late[1], whole[0] / whole[1] > self.boundary)
+
+    def apart(self, codes, y, best) -> tuple[np.ndarray, np.ndarray]:
+        mine, other = codes == best[:, None], codes == 0
+        n, m = mine.sum(axis=1), other.sum(axis=1)
+        return (y * mine).sum(axis=1) / n - (y * other).sum(axis=1) / m, np.sqrt(1 / n + 1 / m)
+
+
+def adaptive() -> World:
+    """Three arms of thirty, then two of forty-five more; one-sided, at 5% over both."""
+    n, first, effect = 180, 90, 0.5
+    boundary = boundary_of(2, first=30, second=45, alpha=0.05)
+    effects = np.array([0.0, effect])
+    power = float(declared(effects, first=30, second=45, boundary=boundary).sum())
+    trial = Trial(THREE, known=KNOWN, blocks=(6,), monitoring=Monitoring(looks=2))
+    units = replace(arrivals(n), stratum=np.zeros(n, dtype=np.int64))
+    return Chooses(
+        "adaptive_multi_arm", trial, units, noise(np.zeros(n)), welch, effect, power,
+        first=first, boundary=boundary,
+    )  # fmt: skip
+
+
 def worlds() -> dict[str, World]:
     """Every world by the name of its design."""
     usual = Trial(TWO, known=KNOWN, blocks=(4, 6))
@@ -303,5 +466,9 @@ def worlds() -> dict[str, World]:
         clusters(),
         pairs(),
         smart(),
+        crossover(),
+        two_level(),
+        platform(),
+        adaptive(),
     ]
     return {world.name: world for world in found}

@@ -35,8 +35,10 @@ class TrialArm:
 
     share: of the allocation, a whole number beside those of the other arms. gets: in words. offer:
     `none` (no provision), `usual` (what would be given anyway) or `added` (more than that, or
-    another mode of it). levels: (factor, level) of a factorial trial's arm.
-    enact: what it is in a synthetic England; None where the study does not say.
+    another mode of it). levels: (factor, level): of a factorial trial's arm; of a crossover, what
+    is given in each period; of two levels, the kind of cluster in which the arm is. enact: what it
+    is in a synthetic England; None where the study does not say. opens: units allocated before the
+    arm is there; closes: units allocated before it takes no more, None where it stays to the end.
     """
 
     name: str
@@ -45,6 +47,8 @@ class TrialArm:
     offer: str = "added"
     levels: tuple[tuple[str, str], ...] = ()
     enact: Enactment | None = None
+    opens: int = 0
+    closes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,7 @@ class Trial:
     consent: what must be told of a unit before it is allocated, by name. plans: whether children
     for whom an EHC plan specifies the provision are `excluded`, or take part and the provision of
     their plan is `kept`; empty where it is not said. registry: (what a registry asks, its answer).
+    washout: of a crossover, what lies between its periods so that the first no longer works.
     """
 
     arms: tuple[TrialArm, ...] = ()
@@ -124,3 +129,4 @@ class Trial:
     power: TrialPower | None = None
     monitoring: Monitoring | None = None
     registry: tuple[tuple[str, str], ...] = ()
+    washout: str = ""

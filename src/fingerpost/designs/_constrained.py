@@ -12,7 +12,8 @@ appear. N units, n(s) in stratum s, w(k) in wave k.
 3. From stream c: a list of a stratum's waves (its whole shares wave by wave, then the waves with
    one more, both in the order of waves) is shuffled; its units take what stands at their own place.
    Strata take their turn in their own order.
-4. A candidate counts if it meets every limit and every pair declared together or apart.
+4. A candidate counts if it meets every limit and every pair declared together or apart, and as many
+   neighbours start in one wave as are declared at least, and at most.
 5. Its score is the sum, over columns and waves, of floor(Z² / w(k)), Z being the sum over the
    wave's units of `standardised` values: whole numbers throughout, so that any two programs agree.
 6. Of E candidates that count the A = ceil(E · accept) with the least score are kept, ties by the
@@ -62,9 +63,34 @@ class Cap:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class Near:
+    """Neighbours in whole numbers: the weights of pairs (p, 2) whose units share a wave add up to
+    `at_least` and `at_most`.
+    """
+
+    words: str
+    pairs: Whole
+    weights: Whole
+    at_least: int
+    at_most: int
+
+    def held(self, codes: Codes) -> Whole:
+        """Return that sum, by candidate."""
+        found = np.zeros(len(codes), np.int64)
+        for one, other, weight in zip(*self.pairs.T, self.weights, strict=True):
+            found += weight * (codes[:, one] == codes[:, other])
+        return found
+
+    def share(self, held: int) -> float:
+        """Return a sum as a part of all pairs."""
+        return held / max(int(self.weights.sum()), 1)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class Space:
     """What is drawn from. strata: (u,) codes in order of appearance; waves: (k,) units of each;
-    scores: (c, u) standardised values; together, apart: (p, 2) places of units.
+    scores: (c, u) standardised values; together, apart: (p, 2) places of units; near: how many
+    neighbours may share a wave.
     """
 
     strata: Whole
@@ -73,6 +99,7 @@ class Space:
     caps: tuple[Cap, ...] = ()
     together: Whole = field(default_factory=lambda: np.zeros((0, 2), np.int64))
     apart: Whole = field(default_factory=lambda: np.zeros((0, 2), np.int64))
+    near: Near | None = None
 
     @property
     def sizes(self) -> Whole:
@@ -199,7 +226,9 @@ def score(space: Space, codes: Codes) -> Whole:
 
 
 def broken(space: Space, codes: Codes) -> NDArray[np.bool_]:
-    """Return which limits and pairs candidates break: (limits + together + apart, candidates)."""
+    """Return which of what is declared candidates break: (limits + together + apart + 1 where
+    neighbours are bounded, candidates).
+    """
     rows: list[NDArray[np.bool_]] = []
     if space.caps:
         sums = sums_by_wave(space, codes, np.array([cap.weights for cap in space.caps]))
@@ -208,6 +237,9 @@ def broken(space: Space, codes: Codes) -> NDArray[np.bool_]:
             rows.append(np.asarray(held > cap.at_most))
     rows += [codes[:, one] != codes[:, other] for one, other in space.together]
     rows += [codes[:, one] == codes[:, other] for one, other in space.apart]
+    if space.near is not None:
+        held = space.near.held(codes)
+        rows.append(np.asarray((held < space.near.at_least) | (held > space.near.at_most)))
     return np.array(rows, dtype=np.bool_).reshape(len(rows), len(codes))
 
 

@@ -41,6 +41,7 @@ def infeasible(space: Space, names: Names) -> list[str]:
         *locked_by_strata(space, names),
         *limits_not_met(space, names),
         *pairs_not_met(space, names),
+        *neighbours_not_met(space),
     ]
 
 
@@ -133,6 +134,34 @@ def pairs_not_met(space: Space, names: Names) -> Iterator[str]:
             )
 
 
+def neighbours_not_met(space: Space) -> Iterator[str]:
+    """Yield a bound on neighbours that the pairs declared together or apart forbid by themselves,
+    or that no whole number of pairs meets.
+    """
+    near = space.near
+    if near is None:
+        return
+    place = {unit: at for at, group in enumerate(_joined(space)) for unit in group}
+    split = {frozenset(map(int, pair)) for pair in space.apart}
+    pairs = [(int(one), int(other)) for one, other in near.pairs]
+    sure = [one in place and place[one] == place.get(other) for one, other in pairs]
+    never = [frozenset(pair) in split for pair in pairs]
+    least = int(near.weights[np.array(sure, dtype=bool)].sum())
+    most = int(near.weights.sum() - near.weights[np.array(never, dtype=bool)].sum())
+    if near.at_least > near.at_most:
+        yield f"{near.words}: no whole number of pairs lies between. Widen the two."
+    if least > near.at_most:
+        yield (
+            f"{near.words}: the pairs declared together are {near.share(least):.1%} of it already. "
+            "Raise at_most, or leave a pair out."
+        )
+    if most < near.at_least:
+        yield (
+            f"{near.words}: without the pairs declared apart {near.share(most):.1%} are left. "
+            "Lower at_least, or leave a pair out."
+        )
+
+
 def _joined(space: Space) -> list[list[int]]:
     """Return groups of units that the pairs declared together hold together."""
     groups: list[set[int]] = []
@@ -179,6 +208,7 @@ def _constraints(space: Space, names: Names) -> list[str]:
         *(f"limit {cap.words}" for cap in space.caps),
         *(f"together {units[one]} and {units[other]}" for one, other in space.together),
         *(f"apart {units[one]} and {units[other]}" for one, other in space.apart),
+        *([space.near.words] if space.near is not None else []),
     ]
 
 
@@ -187,11 +217,15 @@ def hardly(space: Space, trial: Trial, *, candidates: int) -> list[str]:
     if trial.share * candidates >= FEWEST:
         return []
     least = [_shown(one, cap) for one, cap in zip(_least(space, trial), space.caps, strict=True)]
+    seen = {at: f" (the least seen is {one})" for at, one in enumerate(least)}
+    if space.near is not None:
+        held = space.near.held(trial.codes)
+        low, high = space.near.share(int(held.min())), space.near.share(int(held.max()))
+        seen[len(trial.fails) - 1] = f" (seen are {low:.1%} to {high:.1%})"
     hard = [
-        f"{words}: broken by {share:.1%}" + (f" (the least seen is {least[at]})" if seen else "")
+        f"{words}: broken by {share:.1%}{seen.get(at, '')}"
         for at, (words, share) in enumerate(trial.fails)
         if share > 0
-        for seen in (at < len(least),)
     ]
     met = int(trial.counting.sum())
     return [

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from fingerpost.core.errors import UsageError, nearest
+from fingerpost.core.errors import Malformed, nearest
 from fingerpost.core.rollout import NEVER, Layout, Rollout, Wave
 from fingerpost.core.words import counted, listing
 
@@ -22,11 +22,11 @@ Own = Callable[[Rollout, int], tuple[Wave, ...]]
 def laid_out(rollout: Rollout, units: int, own: Own) -> Layout:
     """Return the layout of a roll-out's waves, or of a design's `own` where it declares none.
 
-    Raises UsageError with every fault of its periods, waves and units.
+    Raises Malformed with every fault of its periods, waves and units.
     """
     faults = faults_of_units(rollout, units)
     if faults:
-        raise UsageError(faults)
+        raise Malformed(faults)
     if by_rule(rollout):
         return _layout(spread(own(rollout, units), units), rollout.periods)
     return _layout(filled(rollout.waves, units), rollout.periods)
@@ -96,11 +96,11 @@ def filled(waves: tuple[Wave, ...], units: int) -> tuple[Wave, ...]:
 
 
 def spread(waves: tuple[Wave, ...], units: int) -> tuple[Wave, ...]:
-    """Return waves with all units spread evenly over them; the later the fewer. Raises UsageError
+    """Return waves with all units spread evenly over them; the later the fewer. Raises Malformed
     where there are fewer units than waves.
     """
     if units < len(waves):
-        raise UsageError(
+        raise Malformed(
             f"{counted(units, 'unit')} cannot be spread over {counted(len(waves), 'wave')}. Name "
             "fewer waves."
         )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fingerpost.core.errors import UsageError, nearest
+from fingerpost.core.errors import Malformed, nearest
 from fingerpost.core.rollout import NEVER, Correlation, Layout, Power
 from fingerpost.kernels.arrays import Array
 from fingerpost.kernels.panel_correlation import fading, gamma_sizes, lasting, with_effects
@@ -21,6 +21,7 @@ from fingerpost.kernels.panel_gls import (
     contrast_variance,
     exposure_columns,
     information,
+    information_beside_periods,
     period_columns,
 )
 from fingerpost.kernels.power import multiplier_t, multiplier_z, power_t, power_z
@@ -76,13 +77,13 @@ class Reach:
 def grounds(layout: Layout, power: Power, *, anticipation: int = 0) -> Grounds:
     """Return the design of a layout, without periods of anticipation and cells without returns.
 
-    Raises UsageError where nobody waits beside units that have begun, so that nothing is told.
+    Raises Malformed where nobody waits beside units that have begun, so that nothing is told.
     """
     observed = seen(layout, power, anticipation)
     exposure = layout.exposure
     answered = compared(exposure, observed)
     if not answered:
-        raise UsageError(
+        raise Malformed(
             "Nothing is told: in no period do units that have begun stand beside units that wait. "
             "Let provision begin in some units later, or not before the study ends."
         )
@@ -119,7 +120,7 @@ def seen(layout: Layout, power: Power, anticipation: int) -> NDArray[np.bool_]:
                 continue
             observed[layout.waves.index(name), layout.periods.index(period)] = False
     if faults:
-        raise UsageError(faults)
+        raise Malformed(faults)
     return observed
 
 
@@ -161,11 +162,11 @@ def named_exposure(power: Power, answered: tuple[int, ...]) -> int:
     if power.target == "long_term":
         return answered[-1]
     if power.target != "at_exposure":
-        raise UsageError(f"power: {power.target} is no target of a roll-out.")
+        raise Malformed(f"power: {power.target} is no target of a roll-out.")
     if power.exposure not in answered:
         told = ", ".join(str(each) for each in answered)
         asked = "none was named" if power.exposure is None else f"{power.exposure} was asked for"
-        raise UsageError(
+        raise Malformed(
             f"power: at_exposure needs an exposure that has units still waiting in the same "
             f"period; {asked}. Name one of: {told}."
         )
@@ -198,11 +199,11 @@ def within(power: Power) -> float:
     """Return the variance of children's outcomes within a unit and period.
 
     Continuous: sd². Binary: p(1 − p), count: p, at p halfway between the levels without and with
-    provision, as by the linear approximation of swCRTdesign. Raises UsageError with every fault.
+    provision, as by the linear approximation of swCRTdesign. Raises Malformed with every fault.
     """
     faults = faults_of(power)
     if faults:
-        raise UsageError(faults)
+        raise Malformed(faults)
     if power.kind == "continuous":
         return float(power.sd or 0.0) ** 2
     level = float(power.level or 0.0)
@@ -281,7 +282,8 @@ def faults_of_correlation(each: Correlation) -> list[str]:
 
 
 def covariances(ground: Grounds, power: Power, correlation: Correlation, sizes: Array) -> Array:
-    """Return (g, w, t, t), the covariance of a unit's means by size and wave.
+    """Return (g, w, t, t), the covariance of a unit's means by size and wave; (g, 1, t, t) where
+    all waves share it.
 
     Between units icc / (1 − icc) of the variance within, so that icc is the share between of both;
     covariates take their shares away after that.
@@ -312,21 +314,14 @@ def reach(ground: Grounds, power: Power, *, correlation: Correlation) -> Reach:
     """Return what a layout finds under one correlation.
 
     Where sizes differ (size_cv above 0) what units tell is its mean over a gamma distribution of
-    sizes, drawn apart from waves. Raises UsageError with every fault of what was asked.
+    sizes, drawn apart from waves. Raises Malformed with every fault of what was asked.
     """
     faults = faults_of_correlation(correlation)
     if faults:
-        raise UsageError(faults)
+        raise Malformed(faults)
     sizes, chance = gamma_sizes(power.children, power.size_cv)
     every = covariances(ground, power, correlation, sizes)
-    told = sum(
-        share
-        * information(
-            ground.design, covariance, units=ground.layout.units, observed=ground.observed
-        )
-        for share, covariance in zip(chance, every, strict=True)
-    )
-    variances = contrast_variance(np.asarray(told), ground.weights)
+    variances = contrast_variance(*told_by(ground, every, chance))
     variance = float(variances[0])
     answered = () if len(variances) == 1 else ground.answered
     return Reach(
@@ -336,6 +331,25 @@ def reach(ground: Grounds, power: Power, *, correlation: Correlation) -> Reach:
         at=tuple(zip(answered, (float(each) for each in variances[1:]), strict=True)),
         double=double_weight(power, correlation),
     )
+
+
+def told_by(ground: Grounds, every: Array, chance: Array) -> tuple[Array, Array]:
+    """Return the information of a layout's coefficients, and the weights of what is asked on them.
+
+    every: (g, w, t, t) covariances by size; chance: (g,) of each size. Where every wave is seen in
+    every period and has the same covariance, effects of periods drop out.
+    """
+    units, periods = ground.layout.units, ground.observed.shape[1]
+    if every.shape[1] == 1 and ground.observed.all():
+        precision = np.tensordot(chance, np.linalg.inv(every[:, 0]), axes=1)
+        columns = ground.design[:, :, periods:]
+        told = information_beside_periods(columns, precision, units=units)
+        return told, ground.weights[:, periods:]
+    found = sum(
+        share * information(ground.design, covariance, units=units, observed=ground.observed)
+        for share, covariance in zip(chance, every, strict=True)
+    )
+    return np.asarray(found), ground.weights
 
 
 def chances(

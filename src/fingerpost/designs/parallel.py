@@ -4,7 +4,7 @@ The comparison lasts as long as the study, so that every exposure has one. Half 
 throughout.
 """
 
-from fingerpost.core.errors import UsageError
+from fingerpost.core.errors import Malformed
 from fingerpost.core.leaves import Design
 from fingerpost.core.rollout import Layout, Rollout, Wave
 from fingerpost.designs._assumptions import DRAWN, NO_ANTICIPATION, NO_SPILLING
@@ -14,11 +14,11 @@ from fingerpost.designs._layouts import LATE, begun, first_begin, has_late, laid
 def layout(rollout: Rollout, units: int) -> Layout:
     """Return the units that begin together, and those that do not; half each where nothing is said.
 
-    Raises UsageError where waves begin in several periods, or none is left without provision.
+    Raises Malformed where waves begin in several periods, or none is left without provision.
     """
     found = laid_out(rollout, units, own)
     if len(begun(found)) != 1 or not has_late(found):
-        raise UsageError(
+        raise Malformed(
             "parallel: waves begin in one period, and one wave does not begin (leave out its "
             "`begins`). For waves that begin in turn name the design staggered."
         )

@@ -4,7 +4,7 @@ The late group is what every exposure is compared with, so that effects long aft
 are told without leaning on a model of time.
 """
 
-from fingerpost.core.errors import UsageError
+from fingerpost.core.errors import Malformed
 from fingerpost.core.leaves import Design
 from fingerpost.core.rollout import Layout, Rollout, Wave
 from fingerpost.designs._assumptions import DRAWN, NO_ANTICIPATION, NO_SPILLING, SAME_EFFECT
@@ -15,11 +15,11 @@ def layout(rollout: Rollout, units: int) -> Layout:
     """Return a wave a period from the first begin to the last but one, and a late group, units
     spread evenly; or the waves that are declared.
 
-    Raises UsageError where fewer than two begin, or there is no late group.
+    Raises Malformed where fewer than two begin, or there is no late group.
     """
     found = laid_out(rollout, units, own)
     if len(begun(found)) < 2 or not has_late(found):
-        raise UsageError(
+        raise Malformed(
             "staggered: waves begin in two periods or more, and one wave does not begin (leave out "
             "its `begins`). Where every unit begins name the design stepped_wedge; where all that "
             "begin do so at once, parallel."

@@ -4,7 +4,7 @@ Each unit is its own comparison over time, and each period compares units that h
 that have not, but for the last.
 """
 
-from fingerpost.core.errors import UsageError
+from fingerpost.core.errors import Malformed
 from fingerpost.core.leaves import Design
 from fingerpost.core.rollout import Layout, Rollout, Wave
 from fingerpost.designs._assumptions import (
@@ -21,11 +21,11 @@ def layout(rollout: Rollout, units: int) -> Layout:
     """Return a wave a period from the first begin to the last period, units spread evenly, or the
     waves that are declared.
 
-    Raises UsageError where fewer than two begin, or a wave never does.
+    Raises Malformed where fewer than two begin, or a wave never does.
     """
     found = laid_out(rollout, units, own)
     if len(begun(found)) < 2 or has_late(found):
-        raise UsageError(
+        raise Malformed(
             "stepped_wedge: waves begin in two periods or more, and every unit begins. For units "
             "that do not begin before the end name the design staggered."
         )

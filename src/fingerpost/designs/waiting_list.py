@@ -4,7 +4,7 @@ What happens after the second group has begun has no comparison. Of a trial, two
 permuted blocks within strata: those who begin, and those who wait and have what is given anyway.
 """
 
-from fingerpost.core.errors import UsageError
+from fingerpost.core.errors import Malformed
 from fingerpost.core.leaves import Design, Procedure
 from fingerpost.core.rollout import Layout, Rollout, Wave
 from fingerpost.core.trial import Trial
@@ -17,11 +17,11 @@ def layout(rollout: Rollout, units: int) -> Layout:
     """Return the units that begin first and those that wait; where nothing is said, half of them
     wait for half of the periods that are left.
 
-    Raises UsageError where waves do not begin in exactly two periods.
+    Raises Malformed where waves do not begin in exactly two periods.
     """
     found = laid_out(rollout, units, own)
     if len(begun(found)) != 2 or has_late(found):
-        raise UsageError(
+        raise Malformed(
             "waiting_list: waves begin in two periods, and every unit begins. For more waves name "
             "the design stepped_wedge, for units that do not begin staggered."
         )

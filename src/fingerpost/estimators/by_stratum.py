@@ -3,9 +3,11 @@
 Where units were drawn within strata (schools, sites, pairs), each stratum is a small trial of its
 own. Its arms are compared with one another, and every stratum counts by how many children it holds,
 so that the answer is the effect for all children of the study, whatever share of a stratum was
-drawn into which arm. Nothing is assumed of covariates. Strata that lack one of the arms tell
-nothing: they are left out, and a warning says how many children they held. It is the analysis of
-a trial within sites, of stratified blocks, and of matched pairs of children or of schools.
+drawn into which arm. Nothing is assumed of covariates. Strata that lack one of the arms that are
+compared tell nothing: they are left out, a warning says how many children they held, and the table
+`strata_apart` shows their means beside those compared. Of a platform these are children who came
+when an arm was not there. It is the analysis of a trial within sites, of stratified blocks, and of
+matched pairs of children or of schools.
 
 **How it is computed.** The mean of arm a is Σ_s w_s ȳ_as, with ȳ_as the mean of the arm in stratum
 s (weighted by one over the chance of the arm where chances differ between units), and w_s the
@@ -22,16 +24,21 @@ It has no options.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import block_diag
 
 from fingerpost.core.analysis import Task
 from fingerpost.core.answer import Answer
 from fingerpost.core.errors import TooFew
 from fingerpost.core.estimand import Term
-from fingerpost.core.estimate import Estimate, Influence
+from fingerpost.core.estimate import Estimate, Influence, Matrix, Spread
+from fingerpost.core.inference import covariance
 from fingerpost.core.leaves import Estimator
+from fingerpost.core.table import Table
+from fingerpost.core.tells import Tells
 from fingerpost.estimators._answer import answer_from_means
 from fingerpost.estimators._assumptions import CONSISTENCY
 from fingerpost.estimators._drawn_units import (
@@ -39,6 +46,7 @@ from fingerpost.estimators._drawn_units import (
     Units,
     draw_weight,
     drawn_only,
+    unit_level,
     units_of,
 )
 from fingerpost.estimators._outcome import outcome_of, person_time, survey_weight
@@ -47,7 +55,7 @@ from fingerpost.kernels.clusters import recode, sum_by
 
 Array = NDArray[np.float64]
 LEAF = "by_stratum"
-PAIRED = "strata of the draw"
+PAIRED, APART = "strata of the draw", "strata_apart"
 DROPPED = (
     "{strata} strata with {children} children hold none of some arm, and tell nothing: the answer "
     "is of the other children"
@@ -72,8 +80,39 @@ class Within:
 
 
 def run(task: Task) -> Answer:
-    """Return contrasts of means that strata are averaged in."""
+    """Return contrasts of means that strata are averaged in; each over the strata that hold its own
+    arms, where not all hold those of all contrasts.
+    """
     drawn_only(task, LEAF)
+    groups = alike(task)
+    if len(groups) == 1:
+        return of_group(task)
+    answers = [of_group(replace(task, terms=terms)) for terms in groups]
+    warnings = {term: words for one in answers for term, words in one.warnings}
+    tables = [table for one in answers for table in one.tables if table.name != APART]
+    apart_ = [table for one in answers for table in one.tables if table.name == APART]
+    return Answer(
+        LEAF,
+        estimate=together(task.terms, [one.estimate for one in answers if one.estimate]),
+        tables=(*tables[:1], *apart_),
+        warnings=tuple((term, warnings[term]) for term in task.terms if term in warnings),
+    )
+
+
+def alike(task: Task) -> list[tuple[Term, ...]]:
+    """Return terms in groups that the same strata tell of."""
+    units, k = units_of(task, LEAF), len(task.cohort.arms)
+    held = np.bincount(units.stratum * k + units.arm, minlength=(units.stratum.max() + 1) * k)
+    there = held.reshape(-1, k) > 0
+    found: dict[bytes, list[Term]] = {}
+    for term in task.terms:
+        asked = [task.cohort.arms.index(name) for name, _ in term.contrast]
+        found.setdefault(there[:, asked].all(axis=1).tobytes(), []).append(term)
+    return [tuple(terms) for terms in found.values()]
+
+
+def of_group(task: Task) -> Answer:
+    """Return contrasts of arms over the strata that hold them all."""
     kept, left = whole_strata(task)
     within, paired = within_of(kept)
     told = within.task
@@ -88,8 +127,46 @@ def run(task: Task) -> Answer:
         answer = replace(answer, estimate=neyman(within, found))
     if left[0]:
         words_ = DROPPED.format(strata=left[0], children=f"{left[1]:,}")
-        answer = replace(answer, warnings=tuple((term, words_) for term in task.terms))
+        answer = replace(
+            answer,
+            warnings=tuple((term, words_) for term in task.terms),
+            tables=(*answer.tables, apart_table(task, kept)),
+        )
     return answer
+
+
+def apart_table(task: Task, kept: Task) -> Table:
+    """Return the mean of each arm among the children compared, and among those of strata that lack
+    an arm: of a platform, the children of the first arm who came when another was not there.
+    """
+    rows, counts, clusters = [], [], []
+    contrasts = "; ".join(dict.fromkeys(term.words() for term in task.terms))
+    inside = np.isin(task.cohort.unit, kept.cohort.unit)
+    outcome = outcome_of(task)
+    y, time = outcome.value, person_time(outcome)
+    unit = task.cohort.cluster_codes(task.analysis.cluster)
+    for where, own in (("compared", inside), ("left out", ~inside)):
+        for at, arm in enumerate(task.cohort.arms):
+            which = own & (task.cohort.arm == at)
+            if which.any():
+                mean = float(y[which].sum() / time[which].sum())
+                rows.append((LEAF, arm, where, int(which.sum()), mean))
+                counts.append(int(which.sum()))
+                clusters.append(len(np.unique(unit[which])))
+    return Table(
+        APART,
+        "Children of strata that lack an arm, shown apart",
+        ("estimator", "arm", "strata", "children", "mean"),
+        ("label", "label", "label", "count", "number"),
+        tuple(rows),
+        tells=Tells(outcomes=("mean",)),
+        counts=tuple(counts),
+        clusters=tuple(clusters),
+        tags=(("outcome", task.terms[0].outcome), ("contrasts", contrasts)),
+        context=f"Of {contrasts}. Those left out are not pooled with those compared: they came at "
+        "another time, or from elsewhere, and what sets them apart from others of their arm is not "
+        "what the arm does.",
+    )
 
 
 def whole_strata(task: Task) -> tuple[Task, tuple[int, int]]:
@@ -109,6 +186,53 @@ def whole_strata(task: Task) -> tuple[Task, tuple[int, int]]:
         return task, (0, 0)
     left = int(np.count_nonzero(~whole)), int(np.count_nonzero(~keep))
     return replace(task, cohort=task.cohort.take(np.flatnonzero(keep))), left
+
+
+def together(terms: tuple[Term, ...], parts: list[Estimate]) -> Estimate:
+    """Return estimates of different terms as one, in the order of terms. Units that tell of several
+    are joined by their keys, so that what they share is in the covariance.
+    """
+    held_ = [term for one in parts for term in one.terms]
+    order = [held_.index(term) for term in terms]
+
+    def joined(name: str) -> Any:
+        held = [getattr(one, name) for one in parts]
+        return None if any(one is None for one in held) else np.concatenate(held)[order]
+
+    interval = tuple(words for one in parts for words in one.interval)
+    return Estimate(
+        terms,
+        joined("value"),
+        joined_spread(parts, order),
+        df=joined("df"),
+        n=joined("n"),
+        arm_n=joined("arm_n"),
+        arms=parts[0].arms,
+        clusters=joined("clusters"),
+        critical=joined("critical"),
+        interval=tuple(interval[at] for at in order) if len(interval) == len(order) else (),
+    )
+
+
+def joined_spread(parts: list[Estimate], order: list[int]) -> Spread | None:
+    """Return the joint spread: influence by unit where all are by the same, else no covariance
+    between estimates; None where one has none.
+    """
+    spreads = [one.spread for one in parts if one.spread is not None]
+    if len(spreads) < len(parts):
+        return None
+    held = [one for one in spreads if isinstance(one, Influence)]
+    if len(held) < len(spreads) or len({one.level for one in held}) > 1:
+        blocks = [np.asarray(covariance(one)) for one in parts]
+        return Matrix(block_diag(*blocks)[np.ix_(order, order)])
+    keys, at = np.unique(np.concatenate([one.units for one in held]), return_inverse=True)
+    sums = np.zeros((len(keys), len(order)))
+    row = column = 0
+    for one in held:
+        many, wide = one.sums.shape
+        sums[at[row : row + many], column : column + wide] = one.sums * np.sqrt(one.correction)
+        row, column = row + many, column + wide
+    return Influence(sums[:, order], keys, held[0].level, note=held[0].note)
 
 
 def within_of(task: Task) -> tuple[Within, bool]:
@@ -176,7 +300,8 @@ def neyman(within: Within, found: Estimate) -> Estimate:
     many = np.bincount(codes, minlength=len(keys)).astype(np.float64)
     left = np.maximum(many - 1, 1.0)[:, None]
     df = each.sum(axis=0) ** 2 / np.maximum((each**2 / left).sum(axis=0), 1e-300)
-    spread = Influence(sums, np.arange(units.count), units.level, note="Neyman")
+    keys = recode(task.cohort.cluster_codes(unit_level(task)))[1]
+    spread = Influence(sums, keys, units.level, note="Neyman")
     words = f"t, Neyman's variance by {units.level}, Welch's df"
     return replace(found, spread=spread, df=df, critical=None, interval=(words,) * len(task.terms))
 

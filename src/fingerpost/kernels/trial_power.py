@@ -52,6 +52,8 @@ class Scheme:
     `constant` (one effect, blocks as intercepts). covariates: how many at the level that degrees of
     freedom are counted on. size_cv: coefficient of variation of the sizes of drawn clusters, or of
     blocks where children are drawn. before, after: measurements; compares: how baseline is used.
+    times: what the variance is multiplied by, where arms are compared otherwise than by means of
+    outcomes (of a crossover, by half the difference of two).
     """
 
     tiers: tuple[Tier, ...]
@@ -64,6 +66,7 @@ class Scheme:
     before: int = 0
     after: int = 1
     compares: str = "adjusted"
+    times: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse what no design can be."""
@@ -135,7 +138,7 @@ def variance(scheme: Scheme, spread: tuple[float, float] = (1.0, 1.0)) -> float:
     found = (within_arms(scheme) + carried(scheme)) * arms * repeated(scheme)
     whole = mine + other
     both = (spread[0] * mine + spread[1] * other) / whole
-    return found + both * between_blocks(scheme)
+    return scheme.times * (found + both * between_blocks(scheme))
 
 
 def within_arms(scheme: Scheme) -> float:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fingerpost.core.errors import UsageError
+from fingerpost.core.errors import Malformed
 from fingerpost.core.rollout import Correlation, Layout, Power
 from fingerpost.designs._power import (
     compared,
@@ -51,16 +51,16 @@ def test_only_exposures_with_units_that_wait_are_answered():
     everyone = Layout(("a", "b"), LAYOUT.periods, np.array([1, 3]), np.array([5, 5]))
     observed = np.ones((2, 4), bool)
     assert compared(everyone.exposure, observed) == (0, 1)
-    with pytest.raises(UsageError, match="Name one of: 0, 1"):
+    with pytest.raises(Malformed, match="Name one of: 0, 1"):
         grounds(everyone, replace(POWER, target="at_exposure", exposure=2))
-    with pytest.raises(UsageError, match="none was named"):
+    with pytest.raises(Malformed, match="none was named"):
         grounds(everyone, replace(POWER, target="at_exposure"))
     assert grounds(everyone, replace(POWER, target="long_term")).answered == (0, 1)
 
 
 def test_units_that_all_begin_at_once_tell_nothing():
     alone = Layout(("all",), LAYOUT.periods, np.array([1]), np.array([400]))
-    with pytest.raises(UsageError, match="Nothing is told"):
+    with pytest.raises(Malformed, match="Nothing is told"):
         grounds(alone, POWER)
 
 
@@ -85,7 +85,7 @@ def test_cells_without_returns_are_left_out():
     assert ground.exposures == (0, 1)
     full = reach(grounds(LAYOUT, POWER), POWER, correlation=NESTED).variance
     assert reach(ground, power, correlation=NESTED).variance > full
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(Malformed) as caught:
         grounds(LAYOUT, replace(POWER, unseen=(("lat", ("t0",)), ("a", ("t9",)))))
     assert len(caught.value.problems) == 2
     assert 'Did you mean "late"?' in caught.value.problems[0]
@@ -105,8 +105,8 @@ def test_variances_within_a_unit_by_kind_of_outcome():
 def test_covariates_take_their_share_of_each_variance():
     power = replace(POWER, explained_between=0.5, explained_within=0.25, children=1)
     ground = grounds(LAYOUT, power)
-    plain = covariances(ground, POWER, NESTED, np.ones(1))[0, 2]
-    left = covariances(ground, power, NESTED, np.ones(1))[0, 2]
+    plain = covariances(ground, POWER, NESTED, np.ones(1))[0, 0]
+    left = covariances(ground, power, NESTED, np.ones(1))[0, 0]
     between = 0.05 / 0.95
     assert plain[0, 1] == pytest.approx(0.8 * between)
     assert plain[0, 0] == pytest.approx(between + 1.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fingerpost.core.errors import UsageError
+from fingerpost.core.errors import Malformed
 from fingerpost.core.leaves import Design, load
 from fingerpost.core.rollout import Layout, Rollout, Wave
 
@@ -16,7 +16,7 @@ def laid(name: str, *waves: Wave, units: int = 12, periods: tuple[str, ...] = TE
 
 
 def faults(name: str, *waves: Wave, units: int = 12, periods: tuple[str, ...] = TERMS) -> str:
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(Malformed) as caught:
         laid(name, *waves, units=units, periods=periods)
     return "\n".join(caught.value.problems)
 

@@ -171,6 +171,8 @@ def drawn_words(study: Study, trial: Trial) -> tuple[str, ...]:
     if trial.known:
         named = listing(f"{one.name} ({', '.join(one.levels)})" for one in trial.known)
         said.append(f"Known when a unit is allocated: {named}.")
+    if trial.washout:
+        said.append(f"Between the two periods: {trial.washout}.")
     if trial.minimise is not None:
         said.append(
             f"The arm that would leave arms most alike has the chance {trial.minimise.likely:g}."
@@ -201,15 +203,28 @@ def chance_words(trial: Trial) -> tuple[str, ...]:
     """Return each unit's chance of each arm."""
     total = sum(arm.share for arm in trial.arms)
     told = [f"{arm.name} {arm.share / total:.1%}" for arm in trial.arms]
+    moves = [words for arm in trial.arms for words in there_words(arm)]
+    if moves:
+        among = "Each unit's chances are the shares of the arms that are there when it comes"
+        return (f"{among}: of all arms together {listing(told)}.", *moves)
     return (
         f"Before the first is allocated, each unit's chances are {listing(told)}"
         + (", but for what balance asks of single units." if trial.draw.balance else "."),
     )
 
 
+def there_words(arm: TrialArm) -> list[str]:
+    """Return when an arm is there, where it is not from first to last."""
+    found = [f"{arm.name} enters after {arm.opens:,} units."] if arm.opens else []
+    return found + ([f"{arm.name} takes no more after {arm.closes:,} units."] if arm.closes else [])
+
+
 def possible_part(study: Study, trial: Trial) -> Said:
     """Return how many allocations there are, from which one is drawn."""
     held = power_of_ten(randomised_of(study).design, trial)
+    if held is None and trial.size is not None:
+        words = "Not counted: they hang on which units come when, or to which cluster."
+        return Said("Possible", (words,))
     if held is None:
         return Said(
             "Possible", ("Not counted before the size of the trial is said.",), "trial.size"
@@ -234,6 +249,8 @@ def power_of_ten(design: str, trial: Trial) -> float | None:
         if trial.match:
             return trial.size // 2 * log10(2)
         return log10(orders(trial.size, shares))
+    if procedure is not None and (procedure.period or procedure.within):
+        return None  # arms come and go, or children of a cluster are counted by its size
     if not trial.blocks:
         return trial.size * log10(len(shares))
     short = min(trial.blocks)
@@ -280,7 +297,9 @@ def analysis_words(study: Study) -> tuple[str, ...]:
     said = [f"The design names {name}; every unit in the arm into which it was drawn."]
     if asked:
         said.append(f"The study asks {listing(asked)}.")
-        if name not in asked:
+        if study.arms.then is not None:
+            said.append(f"{name} is of one stage; of regimes, over both, these are.")
+        elif name not in asked:
             said.append(f"{name} is not among them: name it, or say why not.")
     if study.cluster and study.cluster != "child":
         said.append(f"Errors are taken by {study.cluster}.")

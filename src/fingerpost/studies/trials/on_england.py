@@ -37,10 +37,12 @@ from fingerpost.records.store import open_store
 from fingerpost.records.writing import read_manifest
 from fingerpost.studies.language.resolve import roles
 from fingerpost.studies.linked import spelt
+from fingerpost.studies.trials.coming import check_coming
+from fingerpost.studies.trials.designing import randomised_of
 
 Whole = NDArray[np.int64]
 Say = Callable[[str], None]
-CHILD, ARM = "child_id", "arm"
+CHILD, ARM, STRATUM = "child_id", "arm", "drawn within"
 ENGINE = "polars"  # frames in memory stand beside tables on disk
 LEVELS = {"none": NONE, "support": SUPPORT, "plan": EHCP}
 BEFORE = {"nursery": -1, "reception": 0, "year 1": 1}
@@ -105,10 +107,7 @@ def check_enacted(study: Study) -> None:
             f"trial.arms: nothing says what {listed(silent) or 'any arm'} is in a synthetic "
             "England. Write enact: {level: support, begins: reception}, or {level: as it would be}."
         )
-    if getattr(study.assignment, "unit", None) is not None:
-        raise UsageError(
-            "assignment.randomised.unit: only draws of children are enacted on an England so far."
-        )
+    check_coming(study)
 
 
 def eligible(study: Study, folder: Path) -> Eligible:
@@ -269,15 +268,15 @@ class Country:
         """How many children there are."""
         return len(self.whom.table)
 
-    def drawn(self, rows: Whole, arm: Whole) -> pl.DataFrame:
+    def drawn(self, rows: Whole, arm: Whole, *, stratum: tuple[str, ...] = ()) -> pl.DataFrame:
         """Return the table of the children of a trial, with their arms by name. rows: (m,) places
-        among the eligible; arm: (m,) codes.
+        among the eligible; arm: (m,) codes; stratum: (m,) what each was drawn within, if said.
         """
         found = {}
         for name in self.whom.outcomes:
             each = np.stack([one[name].to_numpy() for one in self.under])
             found[name] = pl.Series(name, each[arm, rows]).fill_nan(None)
-        return taking_part(self.whom, rows, arm, found)
+        return taking_part(self.whom, rows, arm, found, stratum=stratum)
 
     def truth(self, column: str, *, of: str, against: str) -> float:
         """Return the difference of means over the children whose outcome is seen in both arms."""
@@ -350,14 +349,20 @@ def as_records(study: Study, country: Country, table: pl.DataFrame) -> TableReco
 
 
 def taking_part(
-    whom: Eligible, rows: Whole, arm: Whole, outcomes: Mapping[str, pl.Series]
+    whom: Eligible,
+    rows: Whole,
+    arm: Whole,
+    outcomes: Mapping[str, pl.Series],
+    *,
+    stratum: tuple[str, ...] = (),
 ) -> pl.DataFrame:
     """Return the table of those who take part: rows: (m,) places among the eligible; arm: (m,)
-    codes; outcomes: (m,) each, by column.
+    codes; outcomes: (m,) each, by column; stratum: (m,) what each was drawn within, if said.
     """
     names = [one.name for one in whom.trial.arms]
     return whom.table[rows].with_columns(
         pl.Series(ARM, [names[code] for code in arm]),
+        *([pl.Series(STRATUM, stratum)] if stratum else []),
         *[values.alias(name) for name, values in outcomes.items()],
     )
 
@@ -370,8 +375,13 @@ def read_as(whom: Eligible, table: pl.DataFrame) -> TableRecords:
     return replace(whom.records, frame=frame, columns=columns)
 
 
-def on_columns(whom: Eligible) -> Study:
-    """Return the trial's study as it is asked of the table of those who took part."""
+def on_columns(whom: Eligible, *, stratum: bool = False) -> Study:
+    """Return the trial's study as it is asked of the table of those who took part. stratum: whether
+    that table says what each child was drawn within, in place of the study's own strata.
+    """
     names = tuple(one.name for one in whom.trial.arms)
     arms = Arms(ARM, tuple((name, name) for name in names), whom.study.arms.words)
-    return replace(whom.on_columns, arms=arms)
+    own = replace(whom.on_columns, arms=arms)
+    if not stratum:
+        return own
+    return replace(own, assignment=replace(randomised_of(own), strata=(STRATUM,)))

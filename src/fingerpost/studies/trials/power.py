@@ -136,7 +136,10 @@ def plan_trial_power(study: Study) -> TrialPlanned:
     arms = max(2, len(trial.arms)) if not any(arm.levels for arm in trial.arms) else 2
     scheme = scheme_of(asked, drawn, arms=arms)
     schemes = [replace(scheme, shares=pair.shares) for pair in pairs]
-    if freedom(scheme) < 1:
+    own = own_comparisons(study, trial, scheme)
+    if own:
+        pairs, schemes = tuple(pair for pair, _ in own), [one for _, one in own]
+    if min(freedom(one) for one in schemes) < 1:
         raise UsageError(
             f"{study.name}: no degree of freedom is left for a test. Draw more units, or take "
             "blocks: random, fixed or constant otherwise."
@@ -165,6 +168,11 @@ def drawn_place(study: Study, asked: TrialPower) -> int:
     unit = str(getattr(study.assignment, "unit", "") or "")
     named = asked.drawn or (unit if unit in levels else levels[0])
     return levels.index(named)
+
+
+def drawn_units(study: Study, asked: TrialPower) -> float:
+    """Return how many units the sizes say are drawn."""
+    return math.prod(size for _, size in asked.sizes[drawn_place(study, asked) :])
 
 
 def scheme_of(asked: TrialPower, drawn: int, *, arms: int = 2) -> Scheme:
@@ -218,6 +226,17 @@ def comparisons(trial: Trial, asked: TrialPower) -> tuple[Compared, ...]:
         Compared(arm.name, first.name, (arm.share / whole, first.share / whole))
         for arm in trial.arms[1:]
     )
+
+
+def own_comparisons(study: Study, trial: Trial, scheme: Scheme) -> list[tuple[Compared, Scheme]]:
+    """Return the comparisons that a design has of its own; none where arms are compared by their
+    shares.
+    """
+    design = load("designs", str(getattr(study.assignment, "design", "")), kind=Design)
+    schemes = design.procedure.schemes if design.procedure is not None else None
+    if schemes is None or len(trial.arms) < 2:
+        return []
+    return [(Compared(arm, other, one.shares), one) for arm, other, one in schemes(trial, scheme)]
 
 
 def factor_pairs(trial: Trial, whole: int) -> Iterable[Compared]:
@@ -382,7 +401,9 @@ def needs(asked: TrialPower, scheme: Scheme) -> Iterable[Needed]:
         return
 
     def enough(at: int, size: int) -> bool:
-        one = sized(scheme, at, size=size * (1 - asked.lost) if at == 0 else size)
+        # Of some designs a comparison is of part of those who are drawn: as many times more.
+        part = scheme.tiers[at].size / asked.sizes[at][1]
+        one = sized(scheme, at, size=size * part)
         df = freedom(one)
         if df < 1:
             return False

@@ -21,7 +21,7 @@ from fingerpost.studies.trials.folder import Opened, event, list_files
 from fingerpost.studies.trials.keys import Keys
 from fingerpost.studies.trials.opening import named_by_key
 from fingerpost.studies.trials.sealing import mac
-from fingerpost.studies.trials.sequences import Held
+from fingerpost.studies.trials.sequences import Held, gone
 
 SEVERITIES = ("mild", "moderate", "serious")
 AFTER, BEFORE = "after allocation", "after the list was frozen, before allocation"
@@ -36,6 +36,17 @@ class Kind:
     said: str
 
 
+OPTIONS = (
+    ("severity", "harm"),
+    ("size", "amendment"),
+    ("opens", "amendment"),
+    ("closes", "amendment"),
+    ("look", "looked"),
+)
+AMENDED = (
+    "what is changed, by whom it is approved; --size N if units, --opens ARM or --closes ARM if an "
+    "arm enters or leaves"
+)
 KINDS: dict[str, Kind] = {
     "excluded": Kind("other", True, "assessed and not allocated: why"),
     "received": Kind("allocated", False, "received what its arm offers"),
@@ -48,7 +59,7 @@ KINDS: dict[str, Kind] = {
     "lost": Kind("allocated", True, "lost to follow-up: why"),
     "analysed": Kind("allocated", False, "in the primary analysis"),
     "unblinded": Kind("allocated", True, "somebody was told the arm: who and why"),
-    "amendment": Kind("none", True, "what is changed, by whom it is approved; --size N if units"),
+    "amendment": Kind("none", True, AMENDED),
     "looked": Kind("none", True, "a look was taken (--look N): what was decided"),
     "stopped": Kind("none", True, "nobody is allocated from now on: why"),
 }
@@ -74,7 +85,7 @@ def note(opened: Opened, said: Note, *, keys: Keys | None = None) -> tuple[Entry
     keys: of any role, where units are named. Written again on the same day, it is there once.
     Raises Malformed with every fault; nothing is then written.
     """
-    faults = faults_of(said)
+    faults = faults_of(said) or faults_of_arms(opened, said)
     if faults:
         raise UsageError(faults)
     names = named(opened, said, keys)
@@ -111,13 +122,50 @@ def faults_of(said: Note) -> list[str]:
         faults.append(f"harm: --severity is {listed(SEVERITIES)}.")
     if said.kind == "looked" and not more.get("look"):
         faults.append("looked: --look is missing: which look, from 1?")
-    for option, kinds in (("severity", "harm"), ("size", "amendment"), ("look", "looked")):
+    for option, kinds in OPTIONS:
         if more.get(option) and said.kind != kinds:
             faults.append(f"--{option} belongs to {kinds}. Leave it out.")
     found = [unit for unit in said.units if unit and unit in said.words]
     if found:
         faults.append("--words: it names a unit, and words are kept in clear. Leave the name out.")
     return faults
+
+
+def faults_of_arms(opened: Opened, said: Note) -> list[str]:
+    """Return what is wrong with an arm that is to enter or leave."""
+    more, arms = dict(said.more), [arm.name for arm in opened.trial.arms]
+    faults = []
+    for option in ("opens", "closes"):
+        arm = more.get(option)
+        if arm and opened.procedure.period is None:
+            design = opened.plan["design"]
+            faults.append(f"--{option}: under {design} arms are there from first to last.")
+        elif arm and arm not in arms[1:]:
+            faults.append(
+                f"--{option} {arm}: no arm besides the first bears that name. There are: "
+                f"{listed(arms[1:])}."
+            )
+    return faults or faults_of_rest(opened, more)
+
+
+def faults_of_rest(opened: Opened, more: Mapping[str, Any]) -> list[str]:
+    """Return the fault of a trial that would go on with one arm alone, or of an arm that left."""
+    if not (more.get("opens") or more.get("closes")):
+        return []
+    held = Held(opened, None)
+    held.read(opened.entries())
+    at = held.counts.get("", 0)
+    enters, leaves = more.get("opens"), more.get("closes")
+    left = [arm.name for arm in held.arms if gone(arm, at)]
+    if enters in left:
+        return [f"--opens {enters}: an arm that left does not come back in the same trial."]
+    there = [arm.name for arm in held.arms[1:] if arm.opens <= at and arm.name not in left]
+    if leaves and not {*there, *([enters] if enters else [])} - {leaves}:
+        return [
+            f"--closes {leaves}: no arm would be left beside {held.arms[0].name}. Let another in "
+            "first (--opens), or write that the trial is stopped."
+        ]
+    return []
 
 
 def named(opened: Opened, said: Note, keys: Keys | None) -> list[str]:

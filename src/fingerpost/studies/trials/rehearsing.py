@@ -22,7 +22,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from fingerpost.core.allocation import Arrived
 from fingerpost.core.errors import FingerpostError, UsageError
 from fingerpost.core.estimand import Term
 from fingerpost.core.finding import Finding
@@ -30,14 +29,9 @@ from fingerpost.core.inference import intervals, standard_errors
 from fingerpost.core.seeds import stream
 from fingerpost.core.study import Study
 from fingerpost.core.table import Table
-from fingerpost.studies.trials.designing import (
-    SCHEMA_VERSION,
-    procedure_of,
-    randomised_of,
-    trial_of,
-)
+from fingerpost.studies.trials.coming import available, come, draw_arms
+from fingerpost.studies.trials.designing import SCHEMA_VERSION, randomised_of
 from fingerpost.studies.trials.on_england import ARM, Country, as_records, codes_of, on_columns
-from fingerpost.studies.trials.units import stratum_codes
 
 KIND = "rehearsal of a trial"
 LEAST = 200
@@ -66,7 +60,7 @@ class Result:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Rehearsal:
-    """A rehearsal: every answer, of so many replicates of so many children. left_out: estimators
+    """A rehearsal: every answer, of so many replicates of so many units. left_out: estimators
     that give no number with an error, such as tests that replay the draw.
     """
 
@@ -81,10 +75,13 @@ class Rehearsal:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Played:
-    """One draw on England. rows: (m,) children in the order in which they came; arm: (m,)."""
+    """One draw on England. rows: (m,) children in the order in which they came; arm: (m,);
+    stratum: (m,) what each was drawn within, by name, where no column of the records says it.
+    """
 
     rows: Whole
     arm: Whole
+    stratum: tuple[str, ...] = ()
 
 
 def truth_of(country: Country, term: Term) -> float:
@@ -116,27 +113,14 @@ def seed_of(study: Study, replicate: int) -> bytes:
 
 
 def play(study: Study, country: Country, replicate: int, *, size: int) -> Played:
-    """Return one draw of a trial of `size` children.
+    """Return one draw of a trial of `size` units.
 
-    Raises UsageError where England holds too few of them, or clusters are drawn.
+    Raises UsageError where England holds too few of them.
     """
-    procedure = procedure_of(study)
-    if procedure.step is None:
-        raise UsageError("trial rehearse: designs that draw clusters are not rehearsed so far.")
-    if size > country.size:
-        raise UsageError(
-            f"trial.size: {size:,} children are asked, and {country.size:,} of this England could "
-            "take part. Build a larger one, or ask fewer: --units N."
-        )
     made = stream(study.digest(), f"rehearsal {replicate}")
-    rows = made.choice(country.size, size=size, replace=False).astype(np.int64)
-    known = codes_of(trial_of(study), country.columns, rows)
-    cluster = np.unique(country.columns["school"][rows], return_inverse=True)[1]
-    none = np.zeros(0, dtype=np.int64)
-    units = Arrived(known, stratum_codes(study, known), cluster.astype(np.int64), none)
-    trial, seed = trial_of(study), seed_of(study, replicate)
-    arm = np.asarray(procedure.replay(trial, units, seed, 1, exact=True), dtype=np.int64)[0]
-    return Played(rows, arm)
+    who = come(study, country.columns, size=size, random=made, codes_of=codes_of)
+    found = draw_arms(study, who, seed_of(study, replicate))
+    return Played(who.rows, found.arm, found.stratum)
 
 
 def analysed(
@@ -147,11 +131,12 @@ def analysed(
     """
     from fingerpost.studies.run import run
 
-    table = country.drawn(played.rows, played.arm)
+    table = country.drawn(played.rows, played.arm, stratum=played.stratum)
     if null:
-        unmoved = country.drawn(played.rows, np.zeros_like(played.arm))
+        arm = np.zeros_like(played.arm)
+        unmoved = country.drawn(played.rows, arm, stratum=played.stratum)
         table = unmoved.with_columns(table[ARM])
-    study = on_columns(country.whom)
+    study = on_columns(country.whom, stratum=bool(played.stratum))
     lean = replace(
         study,
         sensitivity=(),
@@ -226,7 +211,9 @@ def rehearse(
     results = tuple(one for at in range(replicates) for one in done.get(at, ()))
     told = tuple(dict.fromkeys(failed))
     left = tuple(name for name in study.estimators if name not in leaves)
-    return Rehearsal(study, results, replicates, size, country.size, told, left)
+    return Rehearsal(
+        study, results, replicates, size, available(study, country.columns), told, left
+    )
 
 
 def answering(study: Study, country: Country, *, size: int) -> tuple[str, ...]:

@@ -1,9 +1,9 @@
 """Run a whole trial on synthetic England: who takes part, the draw, what comes of it, the analysis.
 
-Children are taken at random from those who could take part, and come in random order. Their arms
-are drawn by the study's own procedure, to the byte; the allocation is enacted; the records that it
-leaves are analysed as the study says, with the draw beside them. The seed is of the study and the
-run, and is never that of a real draw.
+Children are taken at random from those who could take part, and come in random order; or schools
+or areas are, each with all its children who could. Arms are drawn by the study's own procedure, to
+the byte; the allocation is enacted; the records that it leaves are analysed as the study says, with
+the draw beside them. The seed is of the study and the run, and is never that of a real draw.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fingerpost.cohorts.table import TableRecords
-from fingerpost.core.allocation import Allocation, Arrived, Permutations
+from fingerpost.core.allocation import Permutations
 from fingerpost.core.drawn import Drawn
-from fingerpost.core.errors import UsageError
 from fingerpost.core.finding import Finding
 from fingerpost.core.seeds import stream
 from fingerpost.core.study import Study
 from fingerpost.kernels.arrays import one_thread
 from fingerpost.studies import plan
 from fingerpost.studies.run import found_in
+from fingerpost.studies.trials.coming import Arms, Come, come, draw_arms, unit_words
 from fingerpost.studies.trials.designing import procedure_of, trial_of
 from fingerpost.studies.trials.on_england import (
     Eligible,
@@ -37,7 +37,6 @@ from fingerpost.studies.trials.on_england import (
     read_as,
     taking_part,
 )
-from fingerpost.studies.trials.units import stratum_codes
 
 Whole = NDArray[np.int64]
 Say = Callable[[str], None]
@@ -47,12 +46,14 @@ REPLAYED = 1999  # draws that might have been, which the test replays
 @dataclass(frozen=True, eq=False, slots=True)
 class Taken:
     """Who takes part, in the order in which they come, and the draw. rows: (m,) places among the
-    eligible; arm: (m,) codes; drawn: the same, with the draws that were possible.
+    eligible; arm: (m,) codes; drawn: the same by unit, with the draws that were possible; stratum:
+    (m,) what each was drawn within, by name, where no column of the records says it.
     """
 
     rows: Whole
     arm: Whole
     drawn: Drawn
+    stratum: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -76,51 +77,34 @@ def run_on_england(
     say("reading who could take part")
     whom = eligible(study, folder)
     taken = take(whom, run=run)
-    say(f"drawing the arms of {len(taken.rows):,} children")
+    say(f"drawing the arms of {unit_words(study, len(taken.drawn.allocation.units))}")
     arm = np.full(len(whom.table), -1, dtype=np.int64)
     arm[taken.rows] = taken.arm
     say("enacting the allocation")
     outcomes = enacted(whom, arm)[taken.rows]
     told = {name: outcomes[name] for name in whom.outcomes}
-    records = read_as(whom, taking_part(whom, taken.rows, taken.arm, told))
-    return Ran(analysed(on_columns(whom), records, taken, say=say), whom, taken)
+    table = taking_part(whom, taken.rows, taken.arm, told, stratum=taken.stratum)
+    own = on_columns(whom, stratum=bool(taken.stratum))
+    return Ran(analysed(own, read_as(whom, table), taken, say=say), whom, taken)
 
 
 def take(whom: Eligible, *, run: int = 0, replayed: int = REPLAYED) -> Taken:
     """Return who takes part in one run, and the draw."""
     study, trial = whom.study, trial_of(whom.study)
-    procedure = procedure_of(study)
-    if procedure.step is None:
-        raise UsageError(
-            "assignment.randomised.design: this design draws among clusters that are all known, "
-            "and only children who come one by one are run on an England so far."
-        )
-    size, held = trial.size or len(whom.table), len(whom.table)
-    if size > held:
-        raise UsageError(
-            f"trial.size: {size:,} children are asked for, and {held:,} of this England could take "
-            "part. Build a larger one, or ask fewer."
-        )
     random = stream(study.name, f"who takes part {run}", seed=study.seed)
-    rows = random.choice(held, size=size, replace=False).astype(np.int64)
-    columns = columns_of(whom)
-    known = codes_of(trial, columns, rows)
-    cluster = np.unique(columns["school"][rows], return_inverse=True)[1].astype(np.int64)
-    none = np.zeros(0, dtype=np.int64)
-    units = Arrived(known, stratum_codes(study, known), cluster, none)
-    arm = procedure.replay(trial, units, seed_of(study, run, "draw"), 1, exact=True)[0]
-    arm = np.asarray(arm, dtype=np.int64)
-    codes = procedure.replay(trial, units, seed_of(study, run, "replay"), replayed)
-    return Taken(rows, arm, drawn_of(whom, rows, arm, np.asarray(codes)))
+    who = come(study, columns_of(whom), size=trial.size, random=random, codes_of=codes_of)
+    made = draw_arms(study, who, seed_of(study, run, "draw"))
+    seed = seed_of(study, run, "replay")
+    codes = np.asarray(procedure_of(study).replay(trial, who.units, seed, replayed))
+    return Taken(who.rows, made.arm, drawn_of(whom, who, made, codes), made.stratum)
 
 
-def drawn_of(whom: Eligible, rows: Whole, arm: Whole, codes: Whole) -> Drawn:
-    """Return a draw with those that were possible."""
-    shares = np.array([one.share for one in whom.trial.arms], dtype=np.float64)
-    names = tuple(one.name for one in whom.trial.arms)
-    units = tuple(str(child) for child in whom.children[rows])
-    chance = np.tile(shares / shares.sum(), (len(rows), 1))
-    return Drawn(Allocation(units, names, arm, chance), Permutations(units, names, codes))
+def drawn_of(whom: Eligible, who: Come, made: Arms, codes: Whole) -> Drawn:
+    """Return a draw with those that were possible, each child at the place of its unit."""
+    own = made.allocation
+    children = [str(child) for child in whom.children[who.rows]]
+    members = dict(zip(children, who.of.tolist(), strict=True))
+    return Drawn(own, Permutations(own.units, own.arms, codes), members=members)
 
 
 def seed_of(study: Study, run: int, what: str) -> bytes:

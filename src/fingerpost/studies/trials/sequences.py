@@ -6,15 +6,16 @@ against the hash of the one before it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fingerpost.core.allocation import Arrived, Step
 from fingerpost.core.errors import Malformed, UsageError
-from fingerpost.core.trial import Trial
+from fingerpost.core.trial import Trial, TrialArm
 from fingerpost.ledger.chain import FIRST, hash_of
 from fingerpost.ledger.events import Entry
 from fingerpost.studies.trials.folder import LIST, Opened, read, sha256
@@ -39,6 +40,11 @@ class Unit:
     known: tuple[tuple[str, str], ...]
     cluster: str
     entry: int
+
+
+def gone(arm: TrialArm, at: int) -> bool:
+    """Return whether an arm left before so many units were allocated."""
+    return arm.closes is not None and arm.closes <= at
 
 
 class Rows:
@@ -127,7 +133,7 @@ class Held:
         self.counts: dict[str, int] = {}
         self.children: dict[str, Entry] = {}  # cluster → its frozen list
         self.procedure = opened.procedure
-        self.size = opened.trial.size
+        self.size, self.arms = opened.trial.size, opened.trial.arms
         self.late: dict[str, set[str]] = {}  # cluster → children who entered since
         self.stopped, self.drawn = "", False
         if opened.listed and keys is not None and keys.allocation is not None:
@@ -168,8 +174,28 @@ class Held:
             self.drawn = True
         elif entry.kind == "stopped":
             self.stopped = str(entry.body["words"])
-        elif entry.kind == "amendment" and entry.body.get("size"):
-            self.size = int(entry.body["size"])
+        elif entry.kind == "amendment":
+            self.amended(entry.body)
+
+    def amended(self, body: Mapping[str, Any]) -> None:
+        """Take in how many units there are to be, and arms that enter or leave from now on. An arm
+        that left does not come back: what was drawn meanwhile was drawn without it.
+        """
+        if body.get("size"):
+            self.size = int(body["size"])
+        at = self.counts.get("", 0)
+        enters, leaves = body.get("opens"), body.get("closes")
+        self.arms = tuple(
+            replace(
+                arm,
+                opens=min(at, arm.opens) if arm.name == enters else arm.opens,
+                closes=at if arm.name == leaves and not gone(arm, at) else arm.closes,
+            )
+            for arm in self.arms
+        )
+        if "" in self.sequences:
+            own = self.sequences[""]
+            own.trial = replace(own.trial, arms=self.arms)
 
     def allocated(self, entry: Entry) -> None:
         """Take in an allocation."""
@@ -190,7 +216,9 @@ class Held:
         """Return a stage without units."""
         from fingerpost.designs._stages import stage_seed, stage_trial
 
-        trial = stage_trial(self.opened.trial, stage) if stage else self.opened.trial
+        trial = replace(self.opened.trial, arms=self.arms)
+        if stage:
+            trial = stage_trial(self.opened.trial, stage)
         seed = self.keys.allocation if self.keys else None
         if seed is not None and stage:
             seed = stage_seed(seed, stage)

@@ -34,6 +34,7 @@ from fingerpost.studies.trials.designing import (
     randomised_of,
     trial_of,
 )
+from fingerpost.studies.trials.guessing import kinds_alike, right_guesses
 from fingerpost.studies.trials.units import frame_of, made_up, size_of, stratum_names
 
 KIND = "validation of a trial's allocation"
@@ -43,6 +44,7 @@ ERROR = 0.001  # chance that chances as designed are called otherwise, over all 
 Whole = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Say = Callable[[str], None]
+NOTHING = 1e-12
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -77,9 +79,20 @@ class Validated:
     @property
     def shares(self) -> Floats:
         """(k,) each arm's share of the allocation."""
-        held = np.array([arm.share for arm in self.trial.arms], dtype=np.float64)
-        found: Floats = held / held.sum()
+        found: Floats = self.chances.mean(axis=0)
         return found
+
+    @property
+    def chances(self) -> Floats:
+        """(n, k) each unit's chance of each arm, as designed; (1, k) where it is the same of all.
+
+        Of a design whose arms come and go, none of an arm that is not there.
+        """
+        own = procedure_of(self.study).chances
+        if own is not None:
+            return np.asarray(own(self.trial, self.units), dtype=np.float64)
+        held = np.array([arm.share for arm in self.trial.arms], dtype=np.float64)
+        return held[None, :] / held.sum()
 
     @property
     def digest(self) -> str:
@@ -174,7 +187,7 @@ def files_of(study: Study) -> dict[str, str]:
         f"fingerpost.designs.{randomised_of(study).design}",
         *(
             f"fingerpost.designs._{name}"
-            for name in ("numbers", "blocks", "minimising", "clusters")
+            for name in ("numbers", "blocks", "minimising", "clusters", "periods")
         ),
         *(f"fingerpost.designs._{name}" for name in ("constrained", "rounding", "pairing")),
         "fingerpost.kernels.counter_draws",
@@ -198,7 +211,8 @@ def imbalance(found: Validated, rows: NDArray[np.bool_]) -> Floats:
     """
     own = found.codes[:, rows]
     held = np.stack([(own == arm).sum(axis=1) for arm in range(len(found.arms))], axis=1)
-    scaled = held / (found.shares * len(found.arms))
+    there = found.shares > 0  # an arm that never was is not behind
+    scaled = held[:, there] / (found.shares[there] * there.sum())
     apart: Floats = scaled.max(axis=1) - scaled.min(axis=1)
     return apart
 
@@ -233,12 +247,13 @@ def chances(found: Validated) -> tuple[float, float, float]:
     percentage points; the same in Monte-Carlo errors; and what chance alone may give.
     """
     seen = np.stack([(found.codes == arm).mean(axis=0) for arm in range(len(found.arms))], axis=1)
-    error = np.sqrt(found.shares * (1 - found.shares) / len(found.codes))
-    apart = np.abs(seen - found.shares)
+    wanted = found.chances
+    error = np.sqrt(wanted * (1 - wanted) / len(found.codes))
+    apart = np.abs(seen - wanted)
     many = seen.size
     return (
         100 * float(apart.max()),
-        float((apart / error).max()),
+        float((apart / np.maximum(error, NOTHING)).max()),
         float(norm.isf(ERROR / (2 * many))),
     )
 
@@ -285,19 +300,17 @@ def guesses(found: Validated, sequence: Whole) -> Floats:
     """Return (d,) the share of right guesses of one who guesses the arm that has had fewest units
     for its share so far in the unit's sequence, at random where several have.
     """
-    codes = found.codes
-    draws, n = codes.shape
-    inverse = 1.0 / found.shares
-    held = np.zeros((int(sequence.max()) + 1, draws, len(inverse)))
-    right = np.zeros(draws)
-    each = np.arange(draws)
-    for at in range(n):
-        own = held[sequence[at]]
-        least = own == own.min(axis=1, keepdims=True)
-        arm = codes[:, at]
-        right += least[each, arm] / least.sum(axis=1)
-        own[each, arm] += inverse[arm]
-    return np.asarray(right / n)
+    n = found.codes.shape[1]
+    alike = None
+    if procedure_of(found.study).within and len(np.unique(sequence)) > 1:
+        alike = kinds_alike(found.trial)
+    return right_guesses(
+        found.codes,
+        sequence,
+        inverse=1.0 / np.maximum(found.shares, NOTHING),
+        there=np.broadcast_to(found.chances > 0, (n, len(found.arms))),
+        alike=alike,
+    )
 
 
 def guess_table(found: Validated) -> Table:
