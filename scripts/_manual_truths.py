@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import children
+import children_of_trials
 import yaml
 from _manual_runs import example
 
@@ -15,6 +16,8 @@ result, and even the smallest payment doubled that share (Thornton 2008, America
 READINGS = {
     "incremental": """So the answer is three times the share of children who would then be supported
 and are not now; the file `incremental_curve` in `report-tables` holds both.""",
+    "dr_learner": """All children gain alike here, and the learner says that it cannot tell who
+gains more. The groups of the report differ all the same, as groups always do: by chance.""",
     "iv": """The regression in the same study cannot see severity, and its interval misses the
 truth. The instrument's holds it, and is wider: that is its price.""",
     "time_varying": """Nobody can tell at time zero who will keep to which strategy, so each child
@@ -72,5 +75,5 @@ def truth(name: str) -> str:
     if study["arms"]["column"] == "visited":
         return of_visits()
     columns = [outcome["column"].replace("_again", "") for outcome in study["outcomes"].values()]
-    known = children.truths()
+    known = {**children.truths(), **children_of_trials.TRUTH}
     return " ".join(known[column] for column in columns if column in known)

@@ -48,6 +48,11 @@ BEARS: dict[str, tuple[str, ...]] = {
     "independent entry": (),
     "drawn as said": (),
     "normal intercepts": (),
+    "drawn at each stage": (),
+    "told alike": (),
+    "models of the stages": (),
+    "surrogacy": (),
+    "comparable records": (),
 }
 NEEDS_A_TARGET = {"calibration", "e_value", "tipping_point", "bias_analysis"}
 OF_TIMES = {"e_value", "tipping_point"}

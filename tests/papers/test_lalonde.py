@@ -174,3 +174,13 @@ def test_subgroups_of_the_experiment_are_drawn_towards_one_another():
         assert abs(few["estimate"] - few["pooled"]) > abs(many["estimate"] - many["pooled"])
         apart = few["estimate"] - many["estimate"]
         assert 0 < (few["pooled"] - many["pooled"]) / apart < 1
+
+
+def test_the_experiment_cannot_tell_who_gains_and_says_so():
+    found = answers(ROOT / "examples/trials/nsw_who_benefits.yaml")
+    rate, _, most = found["diagnostics"]["benefit_rate"][0]["rows"]
+    assert rate["verdict"] == "cannot tell who benefits more"
+    assert (rate["lo"], rate["hi"]) == (pytest.approx(-1257, abs=1), pytest.approx(1275, abs=1))
+    assert most["lo"] < 0 < most["hi"]
+    worth = found["diagnostics"]["benefit_worth"][0]["rows"]
+    assert all(row["lo"] < 0 < row["hi"] for row in worth)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fingerpost.core.analysis import Task
 from fingerpost.core.answer import Answer
@@ -32,7 +31,7 @@ class Nuisances:
     mean: Array
 
 
-def folds_of(task: Task, count: int, *, repeat: int = 0) -> Folds:
+def folds_of(task: Task, count: int, *, repeat: int = 0, leaf: str = "double_ml") -> Folds:
     """Return folds in which clusters lie whole, the same for any order of the rows.
 
     Clusters are dealt out in drawn order, those that hold the rarest arm first, so that every fold
@@ -45,8 +44,8 @@ def folds_of(task: Task, count: int, *, repeat: int = 0) -> Folds:
     g, k = len(units), len(cohort.arms)
     if g < count:
         raise TooFew(
-            f"double_ml: {g} clusters ({level}) cannot make {count} folds. "
-            f"Mend: estimators: [{{double_ml: {{folds: {max(g, 2)}}}}}], or a finer cluster."
+            f"{leaf}: {g} clusters ({level}) cannot make {count} folds. "
+            f"Mend: estimators: [{{{leaf}: {{folds: {max(g, 2)}}}}}], or a finer cluster."
         )
     cells = codes.astype(np.int64) * k + cohort.arm
     holds = sum_by(cells, np.ones(cohort.n), n_groups=g * k).reshape(g, k) > 0
@@ -58,20 +57,21 @@ def folds_of(task: Task, count: int, *, repeat: int = 0) -> Folds:
     fold = np.empty(g, dtype=np.int64)
     fold[order] = np.arange(g) % count
     own = fold[codes]
-    _all_arms(task, own, count)
-    return Folds(own, count, repeat)
+    made = Folds(own, count, repeat, leaf)
+    _all_arms(task, made)
+    return made
 
 
-def _all_arms(task: Task, fold: NDArray[np.int64], count: int) -> None:
+def _all_arms(task: Task, folds: Folds) -> None:
     """Raise TooFew where the children outside a fold lack an arm whose outcome was seen."""
     cohort = task.cohort
     here = seen(task) & (survey_weight(task) > 0)
     for a, name in enumerate(cohort.arms):
         rows = here & (cohort.arm == a)
-        if np.count_nonzero(np.bincount(fold[rows], minlength=count)) < 2:
+        if np.count_nonzero(np.bincount(folds.code[rows], minlength=folds.count)) < 2:
             raise TooFew(
-                f"double_ml: all children of arm {name} lie in one fold, so that none is left to "
-                "learn from. Mend: a finer cluster, or leave the arm out."
+                f"{folds.leaf}: all children of arm {name} lie in one fold, so that none is left "
+                "to learn from. Mend: a finer cluster, or leave the arm out."
             )
 
 
@@ -89,16 +89,16 @@ def nuisances(task: Task, folds: Folds, *, exposure: Learner, outcome: Learner) 
         return np.stack(parts, axis=1)
 
     mean = task.fits.once(means, make)
-    _no_noughts(task, probability)
+    _no_noughts(task, probability, folds.leaf)
     return Nuisances(probability, mean)
 
 
-def _no_noughts(task: Task, probability: Array) -> None:
+def _no_noughts(task: Task, probability: Array, leaf: str) -> None:
     own = probability[np.arange(task.cohort.n), task.cohort.arm]
     told = int(np.count_nonzero((own <= 0) & (survey_weight(task) > 0)))
     if told:
         raise Unanswerable(
-            "double_ml: the exposure learner gives some children a probability of nought of the "
+            f"{leaf}: the exposure learner gives some children a probability of nought of the "
             "arm they received, so that they have no weight. Mend: a smoother exposure_learner "
             "(spline, or a forest with larger leaves), or a target such as overlap."
         )

@@ -41,11 +41,14 @@ SEEDS = 2**31 - 1  # random states of learners lie below
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Folds:
-    """code: (n,) the fold of each child; count: how many; repeat: which drawing of folds it is."""
+    """code: (n,) the fold of each child; count: how many; repeat: which drawing of folds it is;
+    leaf: who asks, for words to the user.
+    """
 
     code: Codes
     count: int
     repeat: int
+    leaf: str = "double_ml"
 
 
 class Learner(Protocol):
@@ -69,6 +72,7 @@ class OwnModels:
     """
 
     bent: bool
+    ridges: tuple[float, ...] = RIDGES
 
     @property
     def name(self) -> str:
@@ -95,13 +99,13 @@ class OwnModels:
             own = np.maximum(said[everyone, cohort.arm], 1e-300)
             return -float(survey_weight(task) @ np.log(own))
 
-        return self._best(ask, loss, "exposure", many=_many(task, everyone, design.p))
+        return self._best(ask, loss, (folds.leaf, "exposure"), many=_many(task, everyone, design.p))
 
     def means(self, task: Task, folds: Folds, *, rows: NDArray[np.bool_]) -> Array:
         """Return (n,) by a linear, logit or Poisson model among the rows."""
         design, shape = self._design(task, outcome_terms(task))
         outcome, used = outcome_of(task), np.flatnonzero(rows)
-        _enough(folds.code[used], folds.count, 1 if self.bent else design.p)
+        _enough(folds.code[used], folds, 1 if self.bent else design.p)
         part, y, weight = design.take(used), outcome.value[used], task.cohort.weight
         offset = None if outcome.exposure is None else np.log(outcome.exposure[used])
 
@@ -121,19 +125,22 @@ class OwnModels:
             each = deviance(outcome.kind, y, said[used] * person_time(outcome)[used])
             return float(survey_weight(task)[used] @ each)
 
-        return self._best(ask, loss, "outcome", many=_many(task, used, design.p))
+        return self._best(ask, loss, (folds.leaf, "outcome"), many=_many(task, used, design.p))
 
     def _best(
         self,
         ask: Callable[[float], Array],
         loss: Callable[[Array], float],
-        what: str,
+        said_of: tuple[str, str],
         *,
         many: bool,
     ) -> Array:
-        """Return what the best ridge says: the search goes up while the loss falls."""
+        """Return what the best ridge says: the search goes up while the loss falls. said_of: who
+        asks, and of which model, for a fault.
+        """
+        leaf, what = said_of
         best, least, fault = None, np.inf, None
-        for ridge in RIDGES[: 1 if many else None] if self.bent else (0.0,):
+        for ridge in self.ridges[: 1 if many else None] if self.bent else (0.0,):
             try:
                 said = ask(ridge)
             except NotFitted as found:
@@ -145,7 +152,7 @@ class OwnModels:
             best, least = said, lost
         if best is None:
             raise Unanswerable(
-                f"double_ml: the {what} model could not be fitted without some fold: {fault} Mend: "
+                f"{leaf}: the {what} model could not be fitted without some fold: {fault} Mend: "
                 "learner: spline, which holds its fit back, or fewer terms in "
                 f"models: {{{what}: …}}."
             )
@@ -223,7 +230,7 @@ class Brought:
             out[:, known.astype(int)] = fitted.predict_proba(x[rows])
             return out
 
-        self._can(("predict_proba",), "exposure")
+        self._can(("predict_proba",), "exposure", folds.leaf)
         return self._by_fold(task, folds, (x, cohort.arm, survey_weight(task)), ask)
 
     def means(self, task: Task, folds: Folds, *, rows: NDArray[np.bool_]) -> Array:
@@ -241,7 +248,7 @@ class Brought:
             return events
 
         y = outcome.value.astype(int) if classes else outcome.value / time
-        self._can(("predict",), "outcome")
+        self._can(("predict",), "outcome", folds.leaf)
         weight = survey_weight(task) * time * rows
         found = self._by_fold(task, folds, (x, y, weight), ask)
         return found[:, 0]
@@ -266,13 +273,13 @@ class Brought:
             try:
                 pieces.append((asked, ask(fitted, asked)))
             except Exception as fault:  # noqa: BLE001  (whatever a learner from elsewhere raises)
-                raise self._fault("predict", fault) from None
+                raise self._fault("predict", fault, folds.leaf) from None
         out = np.empty((task.cohort.n, pieces[0][1].shape[1]))
         for asked, said in pieces:
             out[asked] = said
         if not np.all(np.isfinite(out)):
             raise Unanswerable(
-                f"double_ml: {self.name} predicts numbers that are missing or infinite. "
+                f"{folds.leaf}: {self.name} predicts numbers that are missing or infinite. "
                 "Mend: another learner, or learner: spline."
             )
         return out
@@ -292,7 +299,7 @@ class Brought:
                 return learner.fit(x, y)
             if "sample_weight" not in inspect.signature(learner.fit).parameters:
                 raise UsageError(
-                    f"estimators: double_ml: {self.name} takes no weights, and these children "
+                    f"estimators: {folds.leaf}: {self.name} takes no weights, and these children "
                     "have weights (of the survey, or of time at risk). Mend: learner: spline, or "
                     "a learner whose fit takes sample_weight."
                 )
@@ -300,21 +307,21 @@ class Brought:
         except UsageError:
             raise
         except Exception as fault:  # noqa: BLE001
-            raise self._fault("fit", fault) from None
+            raise self._fault("fit", fault, folds.leaf) from None
 
-    def _can(self, methods: tuple[str, ...], what: str) -> None:
+    def _can(self, methods: tuple[str, ...], what: str, leaf: str) -> None:
         """Raise UsageError where the learner lacks what its task needs."""
         lacking = [each for each in methods if not hasattr(self.make(), each)]
         if lacking:
             raise UsageError(
-                f"estimators: double_ml: {self.name} cannot be the {what} learner: it has no "
+                f"estimators: {leaf}: {self.name} cannot be the {what} learner: it has no "
                 f"{listed(lacking)}."
             )
 
-    def _fault(self, step: str, fault: Exception) -> Unanswerable:
+    def _fault(self, step: str, fault: Exception, leaf: str) -> Unanswerable:
         # Only the kind of fault: its words may hold a child's value.
         return Unanswerable(
-            f"double_ml: {self.name} could not {step} ({type(fault).__name__}). "
+            f"{leaf}: {self.name} could not {step} ({type(fault).__name__}). "
             "Mend: another learner, or learner: spline."
         )
 
@@ -324,7 +331,7 @@ def as_learner(said: object) -> bool:
     return isinstance(said, str) and (said in BUILT_IN or PATH.fullmatch(said) is not None)
 
 
-def learner_named(said: object, option: str) -> Learner:
+def learner_named(said: object, option: str, *, leaf: str = "double_ml") -> Learner:
     """Return a learner by its name: built in, or the import path of a class that makes objects with
     fit and predict, or of one such object, which is copied. Nothing else is ever called.
 
@@ -332,7 +339,7 @@ def learner_named(said: object, option: str) -> Learner:
     """
     if said in BUILT_IN:
         return OwnModels(bent=said == "spline")
-    where = f"estimators: double_ml: {option}"
+    where = f"estimators: {leaf}: {option}"
     if not isinstance(said, str) or not as_learner(said):
         raise UsageError(f"{where} takes {LEARNER_WORDS}; {written(said)} was found.")
     module, _, name = said.rpartition(".")
@@ -367,11 +374,11 @@ def _matrix(task: Task, terms: tuple[ModelTerm, ...]) -> Array:
     return task.fits.once(("learner matrix", terms), make)
 
 
-def _enough(fold: Codes, count: int, p: int) -> None:
+def _enough(fold: Codes, folds: Folds, p: int) -> None:
     """Raise TooFew where fewer children than columns are left to learn from."""
-    least = len(fold) - int(np.bincount(fold, minlength=count).max())
+    least = len(fold) - int(np.bincount(fold, minlength=folds.count).max())
     if least < p:
         raise TooFew(
-            f"double_ml: an arm has {least} children outside a fold, fewer than the {p} columns of "
-            "the outcome model. Mend: fewer terms in models: {outcome: …}, or learner: spline."
+            f"{folds.leaf}: an arm has {least} children outside a fold, fewer than the {p} columns "
+            "of the outcome model. Mend: fewer terms in models: {outcome: …}, or learner: spline."
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
@@ -193,7 +195,7 @@ def drift_bounds(
     cells: against the last period before provision (`universal`).
     """
     early = _early(units, cells)
-    if not early:
+    if early is None:
         return None
     rows: list[tuple[Cell, ...]] = []
     for term in task.terms:
@@ -201,6 +203,8 @@ def drift_bounds(
     if not rows:
         return None
     names = ("lower", "upper", "lo", "hi")
+    over = bool((early.lengths > 1).any())
+    shared = " Drift over periods without records is shared out among them." if over else ""
     return Table(
         "trend_bounds",
         "If trends part after provision began, by so many times the most they did before",
@@ -212,28 +216,47 @@ def drift_bounds(
         clusters=(len(units.keys),) * len(rows),
         tags=(("outcome", task.terms[0].outcome),),
         context="Of each target. From lower to upper: the effects that the drift allows; lo and "
-        "hi: with the error of sampling too (Rambachan & Roth 2023).",
+        "hi: with the error of sampling too (Rambachan & Roth 2023)." + shared,
     )
 
 
-def _early(units: Units, cells: Cells) -> list[Found]:
-    """Return the mean effects of exposures before the last period without provision, earliest
-    first; those that rest on one cluster say nothing of trends.
+@dataclass(frozen=True, eq=False, slots=True)
+class Early:
+    """Effects before the last period without provision, earliest first, and the periods from each
+    to the next, of the last to that one.
+    """
+
+    effects: list[Found]
+    lengths: Array
+
+
+def _since_base(units: Units, cells: Cells) -> Array:
+    """Return, by wave, the period with which its others are compared, counted from its begin."""
+    found: Array = np.array([units.base(int(at)) - int(at) for at in cells.waves.begins], float)
+    return found
+
+
+def _early(units: Units, cells: Cells) -> Early | None:
+    """Return the mean effects of exposures before the last period without provision; those that
+    rest on one cluster say nothing of trends. None where there are none.
     """
     ages = np.arange(len(units.periods)) - cells.waves.begins[:, None]
-    last = -1 - units.anticipation
+    treated = cells.waves.begins > 0
+    last = int(_since_base(units, cells)[treated].max(initial=-1 - units.anticipation))
     before = sorted({int(at) for at in ages[cells.before] if at < last})
     found = [
         cells.mean(((ages == at) & np.isfinite(cells.effect)).astype(float)[None]) for at in before
     ]
     if not found:
-        return []
-    lone = errors_of(units, found).lone
-    return [one for one, alone in zip(found, lone, strict=True) if not alone]
+        return None
+    kept = ~np.asarray(errors_of(units, found).lone)
+    lengths = np.diff([*np.array(before)[kept], last]).astype(float)
+    effects = [one for one, keep in zip(found, kept, strict=True) if keep]
+    return Early(effects, lengths) if effects else None
 
 
 def _bounds_of(
-    term: Term, task: PanelTask, units: Units, cells: Cells, early: list[Found],
+    term: Term, task: PanelTask, units: Units, cells: Cells, early: Early,
     times: tuple[float, ...],
 ) -> list[tuple[Cell, ...]]:  # fmt: skip
     """Return the rows of one term."""
@@ -241,24 +264,25 @@ def _bounds_of(
     if parts is None:
         return []
     one = cells.mean(parts)
-    told = errors_of(units, [*early, one])
+    told = errors_of(units, [*early.effects, one])
     if told.lone[-1]:
         return []
     ages = np.arange(len(units.periods)) - cells.waves.begins[:, None]
     weights = cell_weights(parts, cells.waves.sizes.astype(float))
     # A step of drift is carried by every exposure from then on: one of exposure s carries s + 1,
-    # and as many more as provision was foreseen.
-    carried = float(np.sum(weights * (ages + 1 + units.anticipation)))
+    # and as many more as provision was foreseen, or nothing was seen before it began.
+    carried = float(np.sum(weights * (ages - _since_base(units, cells)[:, None])))
     critical = float(stdtrit(told.df.min(), 0.5 + task.analysis.level / 2))
     rows: list[tuple[Cell, ...]] = []
     for each in times:
         drift = relative_magnitudes(
-            np.array([found.value for found in early]),
+            np.array([found.value for found in early.effects]),
             one.value,
             covariance=told.sums.T @ told.sums,
             carried=carried,
             times=each,
             critical=critical,
+            lengths=early.lengths,
         )
         verdict = "not nought" if drift.lo > 0 or drift.hi < 0 else "may be nought"
         ends = (drift.low, drift.high, drift.lo, drift.hi)

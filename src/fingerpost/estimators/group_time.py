@@ -185,6 +185,7 @@ GROUP_TIME = Estimator(
     assumes=(PARALLEL, NO_ANTICIPATION, ONE_UNIT),
     run=run,
     takes="panel",
+    drift=True,
     trimmed=False,
     spread="influence by unit, summed by cluster; t with Welch's df over waves",
     guard="exempt",

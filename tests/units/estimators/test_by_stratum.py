@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from fingerpost.core.errors import Unanswerable, UsageError
-from fingerpost.core.inference import standard_errors
+from fingerpost.core.estimand import Target, Term, pair
+from fingerpost.core.inference import covariance, standard_errors
 from units.estimators.drawn_cases import ask, cohort, told
 
 
@@ -61,3 +64,36 @@ def test_units_of_several_arms_were_not_drawn():
 def test_nothing_drawn_is_a_question_for_others():
     with pytest.raises(UsageError, match="leans on the draw"):
         ask("by_stratum", told(cohort(np.arange(40.0), np.arange(40) % 2), observed=True))
+
+
+def test_arms_that_come_and_go_are_each_compared_with_those_who_came_beside_them():
+    """Three times: a and b; all three; a and c. Each contrast is as if it had been asked alone,
+    and what both lean on is in their covariance.
+    """
+    r = np.random.default_rng(6)
+    time = np.repeat([0, 1, 2], 60)
+    arm = np.concatenate([np.tile([0, 1], 30), np.tile([0, 1, 2], 20), np.tile([0, 2], 30)])
+    y = r.standard_normal(180) + 0.5 * time + 0.3 * (arm == 2)
+    arms = ("usual", "first", "second")
+    terms = tuple(Term("y", pair(name, "usual"), Target("ate")) for name in arms[1:])
+
+    def asked(rows, *terms):
+        task = told(replace(cohort(y[rows], arm[rows], strata=time[rows]), arms=arms))
+        return ask("by_stratum", replace(task, terms=terms))
+
+    both = asked(time >= 0, *terms)
+    alone = [asked(time <= 1, terms[0]).estimate, asked(time >= 1, terms[1]).estimate]
+    found = both.estimate
+    assert found.value == pytest.approx([one.value[0] for one in alone])
+    assert standard_errors(found) == pytest.approx([standard_errors(one)[0] for one in alone])
+    assert found.df == pytest.approx([one.df[0] for one in alone])
+    assert found.n.tolist() == [120, 120]
+    # The 20 children of the first arm who came when both were there are in either contrast.
+    of = (time == 1) & (arm == 0)
+    shared = 0.5**2 * y[of].var(ddof=1) / 20
+    assert covariance(found)[0, 1] == pytest.approx(shared, rel=0.6) and shared > 0
+    assert {words.split(" with ")[1].split(" ")[0] for _, words in both.warnings} == {"60"}
+    apart = [table for table in both.tables if table.name == "strata_apart"]
+    assert len(apart) == 2
+    first = next(row for row in apart[1].rows if row[1:3] == ("usual", "left out"))
+    assert first[3:] == (30, pytest.approx(y[(time == 0) & (arm == 0)].mean()))

@@ -102,7 +102,7 @@ def test_splines_cover_where_straight_lines_are_far_off():
     with straight lines hardly ever (method decisions, section 3: fast form).
     """
     asked, inside, values, straight = term("continuous", ATE), [], [], []
-    for seed in range(200):
+    for seed in range(100):
         cohort = curved(seed)
         found = ask(LEAF, cohort, asked).estimate
         low, high = intervals(found)[0]
@@ -112,8 +112,8 @@ def test_splines_cover_where_straight_lines_are_far_off():
             low, high = intervals(ask(LEAF, cohort, asked, learner="linear").estimate)[0]
             straight.append(low <= 1 <= high)
     spread = np.std(values, ddof=1)
-    assert abs(np.mean(values) - 1) <= 3.5 * spread / np.sqrt(200)
-    assert 0.90 <= np.mean(inside) <= 0.99
+    assert abs(np.mean(values) - 1) <= 3.5 * spread / np.sqrt(100)
+    assert 0.88 <= np.mean(inside) <= 0.99
     assert np.mean(straight) < 0.1
 
 

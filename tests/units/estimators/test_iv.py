@@ -232,16 +232,16 @@ def test_intervals_and_sets_cover_where_the_instrument_is_strong(world, scale):
     truth = world.truth(term)
     shown = np.exp(truth) if scale == "ratio" else truth
     values, inside, kept, weak = [], [], [], []
-    for seed in range(200):
+    for seed in range(100):
         answer = run(world, world.draw(1000 + seed), term)
         low, high = intervals(answer.estimate)[0]
         values.append(answer.estimate.value[0])
         inside.append(low <= truth <= high)
         kept.append(any(lo <= shown <= hi for lo, hi in answer.regions[0].pieces))
         weak.append(table(answer, "first_stage")["weak"])
-    assert abs(np.median(values) - truth) <= 4.5 * np.std(values) / np.sqrt(200)
-    assert 0.90 <= np.mean(inside) <= 0.99
-    assert 0.90 <= np.mean(kept) <= 0.99
+    assert abs(np.median(values) - truth) <= 4.5 * np.std(values) / np.sqrt(100)
+    assert 0.88 <= np.mean(inside) <= 0.99
+    assert 0.88 <= np.mean(kept) <= 0.99
     assert np.mean(weak) <= 0.10
 
 

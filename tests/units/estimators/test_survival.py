@@ -255,14 +255,16 @@ WORLDS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", WORLDS)
-def test_coverage_over_200_worlds(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fails only outside 90-99%; bias within 3.5 Monte-Carlo errors, or a tenth of the spread."""
+def test_coverage_over_100_worlds(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fast form of benchmarks/COVERAGE.md: fails only outside 88-99%; bias within 3.5 Monte-Carlo
+    errors.
+    """
     monkeypatch.setattr(survival, "curve_table", lambda *_: None)
     path, world = WORLDS[name]
-    values, covered = told(path, world, TWO, 200)
+    values, covered = told(path, world, TWO, 100)
     spread = values.std(axis=0, ddof=1)
-    assert (np.abs(values.mean(axis=0)) <= np.maximum(3.5 / np.sqrt(200), 0.1) * spread).all()
-    assert ((covered >= 0.90) & (covered <= 0.99)).all(), covered
+    assert (np.abs(values.mean(axis=0)) <= 3.5 / np.sqrt(100) * spread).all()
+    assert ((covered >= 0.88) & (covered <= 0.99)).all(), covered
 
 
 @pytest.mark.slow

@@ -124,21 +124,22 @@ def test_a_regression_that_holds_the_state_fixed_is_biased():
 
 
 @pytest.mark.slow
-def test_coverage_over_200_worlds():
-    """95% intervals cover, and errors average to nothing, in 200 worlds of 2,000 children."""
+def test_coverage_over_100_worlds():
+    """95% intervals cover, and errors average to nothing, in 100 worlds of 2,000 children: the fast
+    form of benchmarks/TIME_VARYING_COVERAGE.md.
+    """
     truth = world.truth()
     for leaf in LEAVES:
         values, covered = [], []
-        for seed in range(200):
+        for seed in range(100):
             cohort = world.copies(world.lived(np.random.default_rng(seed), 2_000))
             answer = run(leaf, world.task(cohort)).estimate
             low, high = intervals(answer)[0]
             values.append(float(answer.value[0]))
             covered.append(low <= truth <= high)
         spread = np.std(values, ddof=1)
-        allowed = max(3.5 * spread / np.sqrt(200), 0.10 * spread)
-        assert abs(np.mean(values) - truth) <= allowed, leaf
-        assert 0.90 <= np.mean(covered) <= 0.99, leaf
+        assert abs(np.mean(values) - truth) <= 3.5 * spread / np.sqrt(100), leaf
+        assert 0.88 <= np.mean(covered) <= 0.99, leaf
 
 
 @pytest.mark.parametrize("few", [False, True])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
 import pytest
 
+from fingerpost.core.panel import PanelOutcome
 from fingerpost.estimators import _trends_before as before
 from fingerpost.estimators._panel import units_of
 from fingerpost.estimators.group_time import run
@@ -64,3 +66,23 @@ def test_bounds_are_of_the_target_that_is_asked():
     }
     first, second = width.values()
     assert second == pytest.approx(2 * first)
+
+
+@pytest.mark.parametrize("unseen", [2, 4])
+def test_a_step_over_a_period_that_nobody_saw_is_shared_out(unseen):
+    """Waves part by 0.5 a period and provision does nothing: drift of once the most before takes
+    all of the effect away, whether the period without records lies among those before or is the
+    last of them.
+    """
+    begins = waves((5, 20), (NEVER, 20))
+    mean = 0.5 * (begins != NEVER)[:, None] * np.arange(8) + 1e-9 * fading(40, 8, 5)
+    mean[:, unseen] = np.nan
+    panel = panel_of(mean, begins)
+    count = np.where(np.isfinite(mean), 1.0, 0.0)
+    outcome = PanelOutcome(count, np.nan_to_num(mean), np.nan_to_num(mean) ** 2)
+    asked = task(
+        replace(panel, outcomes={"y": outcome}), ask("at_exposure", 1.0), ask("simple"), drawn=False
+    )
+    (table,) = (one for one in run(asked).tables if one.name == "trend_bounds")
+    once = [row["lower"] for row in table.records() if row["times"] == 1.0]
+    assert once == pytest.approx([0.0, 0.0], abs=1e-6)

@@ -200,14 +200,14 @@ def test_coverage_where_schools_or_families_confound(world):
     asked = school_worlds.asked(world)
     truth = world.truth(asked)
     values, inside = [], []
-    for seed in range(200):
+    for seed in range(100):
         found = run(world, world.draw(1000 + seed)).estimate
         low, high = intervals(found)[0]
         values.append(found.value[0])
         inside.append(low <= truth <= high)
     spread = np.std(values, ddof=1)
-    assert abs(np.mean(values) - truth) <= 3.5 * spread / np.sqrt(200)
-    assert 0.90 <= np.mean(inside) <= 0.99
+    assert abs(np.mean(values) - truth) <= 3.5 * spread / np.sqrt(100)
+    assert 0.88 <= np.mean(inside) <= 0.99
 
 
 def test_regression_is_biased_there_and_the_gap_says_so():

@@ -95,6 +95,22 @@ def test_where_schools_do_not_differ_it_is_the_model_of_one_level():
     assert found.outer.sd == pytest.approx(alone.sd, abs=0.01)
 
 
+def test_an_sd_does_not_stay_at_nought_where_the_likelihood_is_higher_beyond():
+    """A first step that ends at nought finds no slope there, whatever lies beyond."""
+    rng = np.random.default_rng(3)
+    outer = np.repeat(np.arange(40), rng.integers(6, 24, 40))
+    inner = np.repeat(np.arange(len(outer)), 4)
+    x = np.column_stack([np.ones(len(inner)), rng.normal(size=len(inner))])
+    size = rng.integers(6, 40, len(inner)).astype(float)
+    logit = x @ [-1.1, 0.4] + 0.4 * rng.normal(size=40)[outer][inner]
+    ones = rng.binomial(size.astype(int), expit(logit)).astype(float)
+    found = nested_intercepts(x, ones, inner=inner, outer=outer, trials=size, points=5)
+    rows = checked(x, ones, inner=inner, outer=outer, trials=size)
+    for sd in (0.02, 0.05, 0.1, 0.2):
+        theta = np.array([*found.coefficients, found.outer.sd, sd])
+        assert evaluated(rows, theta, 5)[0] <= found.log_likelihood + 1e-3
+
+
 def test_an_interval_without_an_upper_end_is_said():
     """Two authorities of which one provides for nobody: no sd is too large for them."""
     ones, size = np.array([0.0, 0.0, 30.0, 31.0]), np.full(4, 60.0)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fingerpost.core.errors import UsageError
+from fingerpost.core.errors import Malformed
 from fingerpost.kernels.panel_correlation import fading, gamma_sizes, lasting, with_effects
 from fingerpost.kernels.panel_gls import (
     contrast_variance,
     exposure_columns,
     information,
+    information_beside_periods,
     period_columns,
 )
 
@@ -95,7 +96,33 @@ def test_sizes_stand_for_a_gamma_distribution(cv):
 
 
 def test_a_level_that_fades_cannot_go_with_a_lasting_effect():
-    with pytest.raises(UsageError, match="effect_corr nearer to 0"):
+    with pytest.raises(Malformed, match="effect_corr nearer to 0"):
         with_effects(
             fading(8, 0.1), np.tri(8, dtype=bool)[:3], sd=1.0, correlation=0.95, level_sd=1.0
         )
+
+
+def test_effects_of_periods_drop_out_where_all_waves_are_alike():
+    """As the Schur complement of the whole information, also where units of two sizes tell."""
+    r = np.random.default_rng(3)
+    units, everyone = np.array([4.0, 7.0, 2.0]), np.ones((3, 5), bool)
+    exposure = np.arange(5) - np.array([1, 2, 3])[:, None]
+    columns, seen = exposure_columns(exposure, everyone)
+    design = np.concatenate([period_columns(3, 5), columns], axis=2)
+    roots = r.standard_normal((2, 5, 5))
+    each = roots @ roots.transpose(0, 2, 1) + np.eye(5)
+    chance = np.array([0.3, 0.7])
+    whole = sum(
+        share * information(design, one[None], units=units)
+        for share, one in zip(chance, each, strict=True)
+    )
+    precision = np.tensordot(chance, np.linalg.inv(each), axes=1)
+    short = information_beside_periods(columns, precision, units=units)
+    weights = np.r_[np.eye(len(seen)), [[0.5, 0.5, 0.0, 0.0]]]
+    long = np.c_[np.zeros((len(weights), 5)), weights]
+    found = contrast_variance(short, weights)
+    assert found == pytest.approx(contrast_variance(whole, long), rel=1e-8)
+    # Where all begin at once nothing is told of any exposure.
+    alone, seen = exposure_columns(np.tile(np.arange(5) - 1, (3, 1)), everyone)
+    none = information_beside_periods(alone, precision, units=units)
+    assert np.isinf(contrast_variance(none, np.eye(len(seen)))).all()
