@@ -18,11 +18,12 @@ LITTLE = "512MB"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a session may take. threads: None for one a processor. spill: where what does not fit in
-    memory goes; None for the machine's own place.
+    """What a session may take. memory: of DuckDB, before it spills: a quarter of the machine's, as
+    the cohort, its copies and the models come on top. threads: None for one a processor. spill:
+    where what does not fit in memory goes; None for the machine's own place.
     """
 
-    memory: str = "60%"
+    memory: str = "25%"
     threads: int | None = None
     spill: Path | None = None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -209,15 +210,31 @@ def refuse_beyond_int64(frame: nw.LazyFrame, words: str) -> None:
 
 def collected(frame: nw.LazyFrame, words: str) -> Any:
     """Return a lazy frame's rows as a Polars frame; Malformed where the file fails half-way."""
-    import duckdb
-    from polars.exceptions import PolarsError
-
     try:
         return frame.collect("polars").to_native()
-    except (duckdb.Error, PolarsError, nw.exceptions.ComputeError, OSError) as error:
+    except failures() as error:
         mend = "Is the file whole, and is there memory for it?"
         # Without its cause: what a library says may quote a child's values.
         raise fault_of(words, error, mend=mend) from None
+
+
+def failures() -> tuple[type[Exception], ...]:
+    """Return what the engines in use raise where a computation fails."""
+    import duckdb
+    from polars.exceptions import PolarsError
+
+    found: tuple[type[Exception], ...] = (
+        duckdb.Error,
+        PolarsError,
+        nw.exceptions.ComputeError,
+        OSError,
+    )
+    if "pyspark" in sys.modules:
+        from py4j.protocol import Py4JError
+        from pyspark.errors import PySparkException
+
+        found = (*found, PySparkException, Py4JError)
+    return found
 
 
 def sink(frame: nw.LazyFrame[Any], path: Path, *, rows: int = 131_072) -> None:

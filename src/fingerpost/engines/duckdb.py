@@ -14,6 +14,7 @@ import narwhals as nw
 
 from fingerpost.core.leaves import Engine
 from fingerpost.engines._csv import name
+from fingerpost.engines._limits import LITTLE, limits
 from fingerpost.engines._session import connect, relation
 from fingerpost.engines._shared import ROW, TableFile, distinct, widened
 
@@ -53,6 +54,17 @@ def hold(frame: nw.LazyFrame, *, session: Any) -> nw.LazyFrame:
     return nw.from_native(session.table(name(called)))
 
 
+def rest(session: Any) -> None:
+    """Put held tables on disk, and let go of the memory: as a session does that may take little."""
+    import duckdb
+
+    try:
+        session.execute(f"SET memory_limit = '{LITTLE}'")
+    except duckdb.Error:
+        return  # what is in use cannot go: the limit stays
+    session.execute(f"SET memory_limit = '{limits().memory}'")
+
+
 ENGINE = Engine(
     title="DuckDB",
     summary="Embedded, out of core: the default.",
@@ -60,5 +72,6 @@ ENGINE = Engine(
     read=read,
     session=connect,
     hold=hold,
+    rest=rest,
     needs="duckdb",
 )

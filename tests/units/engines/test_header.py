@@ -6,8 +6,9 @@ import traceback
 
 import pytest
 
+from engines_here import EMBEDDED
 from fingerpost.core.errors import Malformed
-from fingerpost.core.leaves import Engine, load, names
+from fingerpost.core.leaves import Engine, load
 from fingerpost.core.study import TableSource
 from fingerpost.engines._shared import table_file
 
@@ -34,7 +35,7 @@ HEADERLESS = {
 }
 
 
-@pytest.mark.parametrize("engine", names("engines"))
+@pytest.mark.parametrize("engine", EMBEDDED)
 @pytest.mark.parametrize("case", HEADERLESS)
 def test_a_row_of_data_is_no_header(tmp_path, engine, case):
     body, why = HEADERLESS[case]
@@ -76,7 +77,7 @@ def test_names_given_twice_are_told_by_place(tmp_path):
     assert "girl" not in line and "Ann" not in line
 
 
-@pytest.mark.parametrize("engine", names("engines"))
+@pytest.mark.parametrize("engine", EMBEDDED)
 @pytest.mark.parametrize(
     "body",
     [

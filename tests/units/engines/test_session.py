@@ -10,8 +10,9 @@ import duckdb
 import narwhals as nw
 import pytest
 
+from engines_here import EMBEDDED
 from fingerpost.core.errors import FingerpostError, Malformed
-from fingerpost.core.leaves import Engine, load, names
+from fingerpost.core.leaves import Engine, load
 from fingerpost.core.study import TableSource
 from fingerpost.engines._session import connect
 from fingerpost.engines._shared import processors, table_file
@@ -33,7 +34,7 @@ def read(engine: str, table: str | None, base):
     return frame
 
 
-@pytest.mark.parametrize("engine", names("engines"))
+@pytest.mark.parametrize("engine", EMBEDDED)
 @pytest.mark.parametrize(
     ("table", "row"), [("pupils", (1, 5)), ("older", (1, 6)), ("health.visits", (1, 7))]
 )
@@ -41,7 +42,7 @@ def test_tables_and_views_of_any_schema(file, engine, table, row):
     assert read(engine, table, file).collect("polars").row(0) == row
 
 
-@pytest.mark.parametrize("engine", names("engines"))
+@pytest.mark.parametrize("engine", EMBEDDED)
 @pytest.mark.parametrize(
     ("table", "says"),
     [
