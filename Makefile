@@ -5,12 +5,13 @@ WORKERS ?= 2
 # make bundle BUNDLE="--platform windows --python 3.12" writes less than all.
 BUNDLE ?=
 export VENV
-# The numbers of one test must not depend on how many tests run beside it.
-TEST_ENV := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
+# The numbers of one test must not depend on how many tests run beside it. Many tests start the
+# command in a process of its own: what Python compiled of our modules is kept between them.
+TEST_ENV := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check style types imports docs units bench picture manual format lock bundle clean
+.PHONY: help demo test check style types imports docs units spark bench picture manual format lock bundle clean
 
 help:  ## print what there is
 	@printf 'fingerpost: make TARGET\n\n'
@@ -36,16 +37,25 @@ imports: $(VENV)/.stamp-test
 
 # In the order of folders, not of files with most tests first: the longest files are acceptance and
 # suites, of few tests each, and would be left to one worker at the end.
+# Assertions as they stand, for to write them all anew takes each worker a quarter of a minute before
+# its first test. What fails is run once more with them written anew, so that their values are told.
 units: $(VENV)/.stamp-test  ## the tests only
 	$(TEST_ENV) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
-		--durations=10
+		--assert=plain --durations=10 || { \
+		$(TEST_ENV) $(BIN)/python -m pytest -q --last-failed --last-failed-no-failures none; exit 1; }
 
 docs: $(VENV)/.stamp-test  ## build the manual into build/site (works without a network)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
+spark: $(VENV)/.stamp-test  ## every query on DuckDB and Spark side by side (needs Java; takes minutes)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[spark]'
+	FINGERPOST_TEST_SPARK=1 $(TEST_ENV) $(BIN)/python -m pytest -q -n 0 -k spark \
+		tests/suites/test_engines.py tests/suites/test_engines_agree.py
+
 bench: $(VENV)/.stamp-bench  ## measure speed and memory against peers; writes benchmarks/RESULTS.md, RECORDS.md
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/records_tasks.py
+	$(BIN)/python benchmarks/linkage_speed.py --only fellegi_sunter deterministic
 
 picture: $(VENV)/.stamp-demo  ## draw the README's picture again (needs the ECLS-K table)
 	$(BIN)/python scripts/picture.py

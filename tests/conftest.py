@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import gc
+import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 NOT_FOUND = "REAL DATA NOT FOUND"
+EMPTY = '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"></svg>'
 
 
 def shared_folder() -> Path:
@@ -24,23 +26,39 @@ def shared_folder() -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def same_picture_drawn_once() -> Iterator[None]:
+def same_picture_drawn_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep the drawing of each chart: many tests draw the same reports, and a chart's JavaScript is
     half of their time. That two processes draw alike is a test of its own, in `acceptance`.
     """
     import vl_convert
 
     real = vl_convert.vegalite_to_svg
-
-    @cache
-    def of(text: str, version: str | None) -> str:
-        return real(json.loads(text), vl_version=version)
+    base = tmp_path_factory.getbasetemp()
+    # Workers have folders of their own, side by side: what one drew serves the others.
+    drawings = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "drawings"
+    drawings.mkdir(exist_ok=True)
 
     def drawing(spec: dict[str, object], vl_version: str | None = None) -> str:
-        return of(json.dumps(spec), vl_version)
+        name = hashlib.sha256(f"{vl_version} {json.dumps(spec)}".encode()).hexdigest()
+        kept = drawings / name
+        if not kept.exists():
+            part = drawings / f"{name}.{os.getpid()}"
+            part.write_bytes(real(spec, vl_version=vl_version).encode())
+            part.replace(kept)
+        return kept.read_bytes().decode()
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(vl_convert, "vegalite_to_svg", drawing)
+        yield
+
+
+@pytest.fixture(scope="module")
+def undrawn() -> Iterator[None]:
+    """Leave pictures empty once all is ready to be drawn, in a file that looks at none of them."""
+    import vl_convert
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vl_convert, "vegalite_to_svg", lambda spec, vl_version=None: EMPTY)
         yield
 
 
@@ -51,6 +69,38 @@ def one_thread_throughout() -> Iterator[None]:
 
     with one_thread():
         yield
+
+
+def forget() -> None:
+    """Leave all that now lives out of Python's search for garbage. Thousands of tests and what they
+    share are millions of objects: to look through them took seconds, each time.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Set aside the tests themselves, and look for no garbage while they are collected."""
+    # To look for garbage after every seven hundred new objects is a twentieth of all time.
+    gc.set_threshold(20_000, 10, 10)
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        forget()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(
+    item: pytest.Item, nextitem: pytest.Item | None
+) -> Generator[None, object, object]:
+    """Set aside what is kept for later, once the last test of a file and its fixtures are gone."""
+    done = yield
+    if nextitem is None or nextitem.path != item.path:
+        forget()
+    return done
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,10 @@ import jsonschema
 import numpy as np
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
-from fingerpost.cli._studying import Choices, answered, chosen
+from fingerpost.cli._studying import Choices, answered, chosen, told, write_folder
+from fingerpost.cli.main import app
 from fingerpost.reports.results import results as results_of
 from fingerpost.reports.results import schema
 
@@ -57,14 +59,18 @@ def everyone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def cleft(england: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def cleft(england: Path, tmp_path_factory: pytest.TempPathFactory, undrawn: None) -> dict[str, Any]:
+    """What the command says and writes of the study, but for its pictures. (It is run whole, in a
+    process of its own, by the demonstration.)
+    """
     out = tmp_path_factory.mktemp("cleft") / "report"
-    study = str(EXAMPLES / "cleft.yaml")
-    ended = run("study", "run", study, "--records", str(england), "--out", str(out), "-q")
-    assert ended.returncode == 0, ended.stderr
+    choices = Choices(records=england)
+    asked = chosen(EXAMPLES / "cleft.yaml", choices)
+    output = answered(asked, choices, base=EXAMPLES, say=lambda words: None)
+    write_folder(output, out)
     results = json.loads((out / "results.json").read_text(encoding="utf-8"))
     page = (out / "report.html").read_text(encoding="utf-8")
-    return {"results": results, "page": page, "said": ended.stdout}
+    return {"results": results, "page": page, "said": told(output)}
 
 
 def estimates(results: dict[str, Any], **asked: str) -> list[dict[str, Any]]:
@@ -191,9 +197,9 @@ def test_soon_or_late_and_more_or_less_cover_what_is_true(everyone, name):
 
 
 def test_linked_records_must_be_named():
-    ended = run("study", "run", str(EXAMPLES / "cleft.yaml"))
-    assert ended.returncode == 2
-    assert "--records FOLDER" in ended.stderr
+    ended = CliRunner().invoke(app, ["study", "run", str(EXAMPLES / "cleft.yaml")])
+    assert ended.exit_code == 2
+    assert "--records FOLDER" in ended.output
 
 
 @pytest.mark.slow

@@ -172,11 +172,16 @@ def answers_alone(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         monkeypatch.setattr(module, function, lambda *_, given=instead, **__: given)
 
 
+# Of a hundred intervals of which each holds the truth in 95 worlds of 100, fewer than 88 or all do
+# so once in some hundred times. Two thousand worlds of each kind are in benchmarks/COVERAGE.md.
+DRAWN, LEAST, MOST = 100, 0.88, 0.99
+
+
 @pytest.mark.usefixtures("answers_alone")
 @pytest.mark.parametrize("name", sorted(LEAVES))
-def test_coverage_over_200_worlds(name: str) -> None:
-    """Fast form: fails only outside 90-99% (method decisions, section 3). Leaves with strata are
-    asked where the score is constant within them, so that they too have no bias.
+def test_coverage_over_100_worlds(name: str) -> None:
+    """Fast form (method decisions, section 3). Leaves with strata are asked where the score is
+    constant within them, so that they too have no bias.
     """
     coarse = name in COARSE
     place = replace(first_place(name, **size_of(name)), two_kinds=coarse)
@@ -184,7 +189,7 @@ def test_coverage_over_200_worlds(name: str) -> None:
     truth = np.array([place.truth(one) for one in asked])
     more = {"strata": 3} if coarse else {}
     values, inside = [], []
-    for seed in range(200):
+    for seed in range(DRAWN):
         found = place.ask(place.world.draw(1000 + seed), *asked, **more).estimate
         bounds = intervals(found)
         values.append(found.value)
@@ -192,9 +197,9 @@ def test_coverage_over_200_worlds(name: str) -> None:
     spread = np.std(values, axis=0, ddof=1)
     bias = np.abs(np.mean(values, axis=0) - truth)
     covered = np.mean(inside, axis=0)
-    assert ((covered >= 0.90) & (covered <= 0.99)).all(), covered
+    assert ((covered >= LEAST) & (covered <= MOST)).all(), covered
     if name != "rdd":  # its value is not the centre of its interval, which corrects the bias
-        assert (bias <= np.maximum(3.5 * spread / np.sqrt(200), 0.10 * spread)).all()
+        assert (bias <= np.maximum(3.5 * spread / np.sqrt(DRAWN), 0.10 * spread)).all()
 
 
 @pytest.mark.usefixtures("answers_alone")
@@ -204,12 +209,12 @@ def test_coverage_with_twenty_schools(name: str) -> None:
     place = first_place(name, **{**size_of(name), "schools": 20})
     asked = place.term(place.first)
     truth, inside = place.truth(asked), []
-    for seed in range(200):
+    for seed in range(DRAWN):
         found = place.ask(place.world.draw(5000 + seed), asked).estimate
         low, high = intervals(found)[0]
         assert not found.interval[0].startswith("normal")
         inside.append(low <= truth <= high)
-    assert 0.90 <= np.mean(inside) <= 0.99
+    assert LEAST <= np.mean(inside) <= MOST
 
 
 def test_fewer_than_ten_schools_give_no_interval() -> None:

@@ -63,6 +63,15 @@ TABLE = {
     "mixed": Row(
         ("conditional",), "k", scales=("difference",), outcomes=("continuous",), guard="exempt"
     ),
+    # of two draws, of doses that were drawn, of a short trial beside long records
+    "regime_means": Row(("ate",), "k", guard="exempt", drawn=True),
+    "q_learning": Row(("ate",), "k", outcomes=("continuous", "binary"), guard="exempt", drawn=True),
+    "dose_response": Row(
+        ("ate",), "k", outcomes=("continuous", "binary"), guard="exempt", drawn=True
+    ),
+    "surrogate_index": Row(
+        ("ate",), "k", outcomes=("continuous", "binary"), guard="exempt", drawn=True
+    ),
     # difference and ratio of standardised means; every target also trimmed; k arms
     "ipw": Row(MARGINAL, "k", trimmed=True),
     "ipw_ra": Row(MARGINAL, "k", trimmed=True),
@@ -72,6 +81,8 @@ TABLE = {
     "tmle": Row(MARGINAL, "k", trimmed=True),
     # its learners give a score of its own, so it is judged on that too
     "double_ml": Row(MARGINAL, "k", trimmed=True, guard="own"),
+    # how the effect differs, beside the effect for all children
+    "dr_learner": Row(("ate",), "k", trimmed=True, scales=("difference",), guard="own"),
     "subclassification": Row(MARGINAL, "k", trimmed=True),
     # overlap only
     "overlap": Row(("overlap",), "k"),

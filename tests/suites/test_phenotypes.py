@@ -19,6 +19,7 @@ LEAVES = names("phenotypes")
 COLUMNS = {"child_id": pl.Int64, "first_date": pl.Date, "known_from": pl.Date, "group": pl.String}
 LISTED = "code,dataset,field,code_type,description,group\r\nG80,hes_apc,diag,icd10,palsy,palsy\r\n"
 MONTHS = [f"{year}-{month:02d}-05" for year in range(2004, 2009) for month in range(1, 13)]
+ENDS = {number: MONTHS[5 + (3 * number) % 50] for number in range(0, 200, 2)}
 
 
 @cache
@@ -62,6 +63,21 @@ def world(engine: str, *, twice: bool = False) -> Store:
     deaths = [death(number, "2008-12-01", codes[number]) for number in range(0, len(codes), 7)]
     children = [child(number, "2004-01-01") for number in range(2 * len(codes))]
     return Store(engine, {"hes_apc": episodes, "birth": births, "death": deaths, "child": children})
+
+
+@cache
+def stood(engine: str) -> Store:
+    """Return the records of the world as they stood on the day of each child in `ENDS`."""
+    tables = {
+        table: [
+            row
+            for row in frame.iter_rows(named=True)
+            if table == "child"
+            or (row["child_id"] in ENDS and row["known_from"].isoformat() <= ENDS[row["child_id"]])
+        ]
+        for table, frame in world(engine).held.items()
+    }
+    return Store(engine, tables)
 
 
 @pytest.mark.parametrize("name", LEAVES)
@@ -122,20 +138,10 @@ def test_nothing_known_later_is_used(engine, name, options):
     """What is found by a day is what is found in the records as they stood on that day."""
     more = options.get(name, {})
     whole = world(engine)
-    ends = {number: MONTHS[5 + (3 * number) % 50] for number in range(0, 200, 2)}
-    stood = {
-        table: [
-            row
-            for row in frame.iter_rows(named=True)
-            if table == "child"
-            or (row["child_id"] in ends and row["known_from"].isoformat() <= ends[row["child_id"]])
-        ]
-        for table, frame in whole.held.items()
-    }
-    by_then = found(leaf(name).run(whole, until=whole.until(ends), **more))
-    assert by_then == found(leaf(name).run(Store(engine, stood), **more))
+    by_then = found(leaf(name).run(whole, until=whole.until(ENDS), **more))
+    assert by_then == found(leaf(name).run(stood(engine), **more))
     for number, (_, known, _) in by_then.items():
-        assert known.isoformat() <= ends[number]
+        assert known.isoformat() <= ENDS[number]
 
 
 @pytest.mark.parametrize("name", LEAVES)

@@ -66,15 +66,33 @@ def children() -> Table:
     return rows
 
 
-def said_of_children(table: Table) -> re.Pattern[str]:
-    """Return a pattern of every value that is a child's: text in full, numbers to six digits."""
+WORDS, FIGURES = re.compile("zq", re.I), re.compile(r"(?=([\d.]{8}))")
+
+
+@dataclass(frozen=True)
+class Told:
+    """Every value that is a child's: text in full, numbers to their first eight characters."""
+
+    values: frozenset[str]
+
+    def search(self, text: str) -> re.Match[str] | None:
+        """Return where a text tells of a child. Eight characters at a time are looked up: a pattern
+        of all values would try each of them at every character of a page.
+        """
+        figures = (found for found in FIGURES.finditer(text) if found[1] in self.values)
+        return WORDS.search(text) or next(figures, None)
+
+
+def said_of_children(table: Table) -> Told:
+    """Return what is a child's own in a table."""
     numeric = [COLUMNS.index(name) for name in ("need", "age", "reading")]
     values = {row[place].lstrip("-")[:8] for row in table[1:] for place in numeric}
     # The least and the greatest of a column are numbers of the whole table, shown as such.
     for place in numeric:
         column = sorted((row[place] for row in table[1:]), key=float)
         values -= {column[0].lstrip("-")[:8], column[-1].lstrip("-")[:8]}
-    return re.compile("|".join(["zq", *sorted(re.escape(value) for value in values)]), re.I)
+    assert all(len(value) == 8 for value in values)
+    return Told(frozenset(values))
 
 
 @dataclass(frozen=True)
@@ -295,7 +313,7 @@ def written(folder: Path) -> Iterator[tuple[str, str]]:
             yield path.name, path.read_text(encoding="utf-8")
 
 
-def check(result: Result, said: re.Pattern[str]) -> None:
+def check(result: Result, said: Told) -> None:
     """Fail where a command told of a child, or broke down instead of telling the fault."""
     assert result.exit_code != BUG, result.output
     found = said.search(result.output)
@@ -310,7 +328,8 @@ def test_a_file_that_cannot_be_read_tells_of_no_child(table, tmp_path, case, eng
     result = command("study", "run", str(study), "--out", str(out), "--engine", engine)
     check(result, said_of_children(table))
     assert result.exit_code == 1
-    check(command("study", "describe", str(study), "--sql"), said_of_children(table))
+    if engine == "duckdb":  # no engine is asked for a query in words
+        check(command("study", "describe", str(study), "--sql"), said_of_children(table))
 
 
 # What answers in numbers of the whole may show levels that many children share.

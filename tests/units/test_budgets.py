@@ -27,7 +27,10 @@ POSITIONAL = 2
 # "room/module.py:function" → the page in docs/decisions that raises its budget.
 RAISED: dict[str, str] = {
     "cli/study_run.py:run": "0011-a-commands-options.md",
+    "cli/england_build.py:build": "0011-a-commands-options.md",
     "cli/rollout_analyse.py:analyse": "0011-a-commands-options.md",
+    "cli/rollout_replan.py:replan": "0011-a-commands-options.md",
+    "cli/trial_analyse.py:analyse": "0011-a-commands-options.md",
     "cli/trial_randomise.py:randomise": "0011-a-commands-options.md",
     "cli/trial_note.py:note": "0011-a-commands-options.md",
     "cli/trial_boundaries.py:boundaries": "0011-a-commands-options.md",

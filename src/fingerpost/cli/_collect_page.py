@@ -14,8 +14,18 @@ if TYPE_CHECKING:
     from fingerpost.studies.rollouts.collecting.board import Board
 
 
-def write_page(found: Board, path: Path, *, draw: Path | None, hexmap: Path | None) -> None:
-    """Write the board as a self-contained page."""
+ANEW = (
+    "What this draw had not issued is drawn anew: the waves shown are those that it issued. Name "
+    "the later draw to see the others (--draw)."
+)
+
+
+def write_page(
+    found: Board, path: Path, *, draw: Path | None, hexmap: Path | None, ledger: str | None = None
+) -> None:
+    """Write the board as a self-contained page. ledger: the URL of the draw's, where it does not
+    lie in its folder.
+    """
     import fingerpost
     from fingerpost.cli._collect_words import summary
     from fingerpost.core.errors import UsageError
@@ -26,7 +36,7 @@ def write_page(found: Board, path: Path, *, draw: Path | None, hexmap: Path | No
         periods_table,
     )
 
-    told = waves_of(draw) if draw is not None else []
+    told, anew = waves_of(draw, ledger=ledger) if draw is not None else ([], False)
     if hexmap is not None and not told:
         raise UsageError("--hexmap: no wave is told yet, so there is none to map.")
     names = found.names
@@ -40,7 +50,7 @@ def write_page(found: Board, path: Path, *, draw: Path | None, hexmap: Path | No
     page = CollectionPage(
         study=found.rounds.study,
         day=str(found.day),
-        summary=tuple(summary(found)),
+        summary=(*summary(found), *([ANEW] if anew else [])),
         board=board_table(found),
         periods=periods_table(found),
         calendar=calendar_table(found, calendar) if calendar else None,
@@ -58,12 +68,23 @@ def write_page(found: Board, path: Path, *, draw: Path | None, hexmap: Path | No
     write_collection_page(page, path)
 
 
-def waves_of(draw: Path) -> list[tuple[str, str, str]]:
-    """Return (unit, wave, period in which it begins) of all units whose wave is told."""
+def waves_of(draw: Path, *, ledger: str | None = None) -> tuple[list[tuple[str, str, str]], bool]:
+    """Return (unit, wave, period in which it begins) of all units whose wave is told, and whether
+    what was not issued is drawn anew: of such a draw only issued waves stand.
+    """
+    from fingerpost.ledger.store import Ledger
     from fingerpost.studies.rollouts.drawing import open_folder
-    from fingerpost.studies.rollouts.folder import ALLOCATION
+    from fingerpost.studies.rollouts.folder import ALLOCATION, LEDGER
+    from fingerpost.studies.rollouts.registering import stream_of
+    from fingerpost.studies.rollouts.replanning import waves_issued
 
-    issued = open_folder(draw).plan.get("follows", {}).get("issued", ())
+    frozen = open_folder(draw)
+    inside = (draw / LEDGER).is_file()
+    with Ledger(draw / LEDGER if inside else ledger or draw / LEDGER, read_only=True) as held:
+        entries = held.entries(stream_of(frozen))
+    anew = any(entry.kind == "replanned" for entry in entries)
+    stands = set(waves_issued(entries))
+    issued = frozen.plan.get("follows", {}).get("issued", ())
     found = [
         (str(unit), str(wave["name"]), str(wave["begins"]))
         for wave in issued
@@ -72,6 +93,6 @@ def waves_of(draw: Path) -> list[tuple[str, str, str]]:
     if (draw / ALLOCATION).is_file():
         text = (draw / ALLOCATION).read_text(encoding="utf-8")
         for row in csv.DictReader(io.StringIO(text, newline="")):
-            if row["wave"]:
+            if row["wave"] and (not anew or row["wave"] in stands):
                 found.append((row["unit"], row["wave"], row["begins"]))
-    return sorted(found)
+    return sorted(found), anew

@@ -10,7 +10,7 @@ from fingerpost.core.words import counted, listing
 
 if TYPE_CHECKING:
     from fingerpost.studies.rollouts.collecting.board import Board
-    from fingerpost.studies.rollouts.collecting.freezing import Frozen
+    from fingerpost.studies.rollouts.collecting.freezing import Freeze
     from fingerpost.studies.rollouts.collecting.receiving import Receipt
 
 SIGNS = {
@@ -80,7 +80,7 @@ def receipts_table(found: Sequence[Receipt]) -> str:
     return table(("file", "new", "of these late", "revised", "as before"), rows)
 
 
-def freeze_words(found: Frozen) -> list[str]:
+def freeze_words(found: Freeze) -> list[str]:
     """Return a freeze in words."""
     lines = [
         f"{found.name}: {found.rows:,} rows to {found.until}, {found.empty:,} of them without a "

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from fingerpost.core.rollout import Correlation
     from fingerpost.studies.rollouts.power import Planned
 
-COLUMNS = 6  # of the cluster autocorrelation on screen; all are in the file
-POINTS = (0.0, 0.2, 0.5, 0.75, 0.9, 1.0)
+# Of the cluster autocorrelation on screen; all are in the file.
+POINTS = (0.0, 0.5, 0.75, 0.9, 0.975, 1.0)
+SURE = 1 - 1e-9  # no power is quite 1
 
 
 def shown_effect(planned: Planned, value: float | None) -> str:
@@ -80,6 +81,9 @@ def cautions(planned: Planned) -> list[str]:
     from fingerpost.studies.rollouts.power_tables import bend_words
 
     found = [f"{words}." for words in bend_words(planned)]
+    if planned.power.assumed:
+        told = "; ".join(one.rstrip(".") for one in planned.power.assumed)
+        found.append(f"Assumed, for want of a published figure: {told}.")
     if planned.ground.units < 10:
         found.append(
             f"With {counted(planned.ground.units, 'unit')} no test on large samples holds: lean on "
@@ -111,9 +115,13 @@ def curve_tables(planned: Planned) -> str:
         title = f"{structure}: smallest effect found ({planned.unit.words}), by autocorrelation"
         parts += [title, table(["", *(f"{cac:g}" for cac in cacs)], cells)]
         powers = [mine[iccs[0], cac].power_z for cac in cacs]
+
+        def power_words(value: float | None) -> str:
+            return percent(None if value is None else min(value, SURE))
+
         if None not in powers:
             shares = [
-                [f"ICC {icc:.3g}", *(percent(mine[icc, cac].power_z) for cac in cacs)]
+                [f"ICC {icc:.3g}", *(power_words(mine[icc, cac].power_z) for cac in cacs)]
                 for icc in iccs
             ]
             parts += [f"{structure}: power (z)", table(["", *(f"{c:g}" for c in cacs)], shares)]

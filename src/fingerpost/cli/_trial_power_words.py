@@ -125,9 +125,12 @@ def cautions(planned: TrialPlanned) -> list[str]:
             "open; what was simulated stands below them."
         )
     said = planned.study.trial.size if planned.study.trial else None
-    if said is not None and abs(said - units) >= 1:
+    from fingerpost.studies.trials.power import drawn_units
+
+    whole = drawn_units(planned.study, asked)
+    if said is not None and abs(said - whole) >= 1:
         found.append(
-            f"trial.size says {said:,} of what is drawn, trial.power.sizes {round(units):,}. Make "
+            f"trial.size says {said:,} of what is drawn, trial.power.sizes {round(whole):,}. Make "
             "them agree."
         )
     return found
@@ -204,6 +207,7 @@ def simulated_tables(planned: TrialPlanned, simulated: Simulations) -> str:
     told = simulated.adaptive.reached if simulated.adaptive else None
     if told is not None:
         parts.append(
+            f"The best arm is declared better where z passes {told.critical:.3f}, one-sided. "
             f"Familywise error {percent(told.size)} (± {1.96 * told.errors[0]:.2%} of simulation), "
             f"power to declare any arm {percent(told.power)} (± {1.96 * told.errors[1]:.2%}), the "
             f"truly best {percent(told.correct)} (± {1.96 * told.errors[2]:.2%})."

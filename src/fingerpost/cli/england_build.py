@@ -15,7 +15,7 @@ NO_BOOST = "none"
 
 
 @lean
-def build(
+def build(  # noqa: PLR0913 - decision 0011
     *,
     children: Annotated[
         int, typer.Option(metavar="N", help="How many children, drawn from all of England.")
@@ -36,6 +36,17 @@ def build(
             "[default: cleft=14700]",
         ),
     ] = None,
+    linkage_error: Annotated[
+        bool,
+        typer.Option(
+            "--linkage-error",
+            help="Hospitals name children otherwise; identifiers have errors.",
+        ),
+    ] = False,
+    names: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Forenames of these: CSV with year, sex, name, n."),
+    ] = None,
     jobs: Annotated[int, typer.Option(metavar="J", help="Processes at once.")] = CORES,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No lines of progress.")] = False,
 ) -> None:
@@ -52,6 +63,7 @@ def build(
       fingerpost england build --children 50000 --phenotype-boost cleft=300000 --out build/cleft
       fingerpost england build --children 50000 --scenario no_effect --out build/null
       fingerpost england build --children 50000 --phenotype-boost none --out build/plain
+      fingerpost england build --children 20000 --linkage-error --out build/e
     """
     from fingerpost.england.build import Options, build, usual_boosts
     from fingerpost.records.writing import read_manifest
@@ -62,6 +74,8 @@ def build(
         era=era,
         scenario=scenario,
         boosts=boosts(phenotype_boost) if phenotype_boost else usual_boosts(),
+        linkage_error=linkage_error,
+        names=names,
     )
     with progress(quiet=quiet) as say:
         there = build(out, options, jobs=jobs, say=say)
@@ -74,7 +88,10 @@ def build(
         print(f"Besides the {children:,} children drawn from England, {more:,} with {name}.")
     print(listed_lines("Tables", rows))
     print(listed_lines("Wrote", [shown(out)]))
-    print(listed_lines("Next", [command("england check", out)]))
+    if linkage_error:
+        print("Hospital tables bear hospital_id: which child each is, a link must find.")
+    follows = "link run" if linkage_error else "england check"
+    print(listed_lines("Next", [command(follows, out)]))
 
 
 def boosts(given: list[str]) -> dict[str, int]:

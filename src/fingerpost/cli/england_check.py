@@ -24,7 +24,7 @@ def check(
     ],
     *,
     engine: Annotated[
-        str, typer.Option(metavar="NAME", help="Who computes on records: duckdb or polars.")
+        str, typer.Option(metavar="NAME", help="Who computes on records: duckdb, polars or spark.")
     ] = "duckdb",
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write the check as JSON.")

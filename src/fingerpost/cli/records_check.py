@@ -16,7 +16,7 @@ from fingerpost.cli._screen import command, listed_lines, shown
 def check(
     path: Annotated[Path, typer.Argument(metavar="RECORDS", help="A folder or a DuckDB file.")],
     *,
-    engine: Annotated[str, typer.Option(help="Who computes: duckdb or polars.")] = "duckdb",
+    engine: Annotated[str, typer.Option(help="Who computes: duckdb, polars or spark.")] = "duckdb",
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write the report as JSON.")
     ] = None,

@@ -13,7 +13,7 @@ from fingerpost.cli._screen import command, labelled, listed_lines, shown, table
 def describe(
     path: Annotated[Path, typer.Argument(metavar="RECORDS", help="A folder or a DuckDB file.")],
     *,
-    engine: Annotated[str, typer.Option(help="Who computes: duckdb or polars.")] = "duckdb",
+    engine: Annotated[str, typer.Option(help="Who computes: duckdb, polars or spark.")] = "duckdb",
     package: Annotated[
         Path | None,
         typer.Option(

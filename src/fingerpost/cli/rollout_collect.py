@@ -200,7 +200,8 @@ def status(
     if html is not None:
         from fingerpost.cli._collect_page import write_page
 
-        write_page(found, html, draw=place_of(folder, found, draw), hexmap=hexmap)
+        place = place_of(folder, found, draw)
+        write_page(found, html, draw=place, hexmap=hexmap, ledger=ledger)
         print(listed_lines("Wrote", [shown(html)]))
     if json_file is not None:
         write_json(json_file, board_json(found))

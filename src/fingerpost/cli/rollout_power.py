@@ -36,8 +36,8 @@ def power(
 
     Two-sided, both tails; by z and by t with units − 2 degrees of freedom. No record is read.
 
-    Exit codes: 0 computed, 1 a fault in the study or its register, 2 a design that tells nothing or
-    a wrong command.
+    Exit codes: 0 computed, 1 a fault in the study or its register (a design that tells nothing is
+    one), 2 a wrong command, or a study whose order is not drawn.
 
     \b
     Examples:

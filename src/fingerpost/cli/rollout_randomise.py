@@ -245,6 +245,12 @@ def told(drawn: Drawn) -> str:
     if drawn.frozen.plan["sealed"]:
         lines.append("Waves are sealed: the keeper opens them one by one.")
         return labelled("Draw", lines)
+    if space.near is not None:
+        share = space.near.share(int(space.near.held(drawn.chosen[None])[0]))
+        lines.append(
+            f"Of {len(space.near.pairs)} pairs of neighbours, each by its share, {share:.1%} start "
+            "in one wave."
+        )
     rows = [
         (name, str(begins or "late"), str(int(units)))
         for name, begins, units in zip(
@@ -268,6 +274,10 @@ def write_json(path: Path, registered: Registered, drawn: Drawn | None) -> None:
         "registered_as": registered.frozen.plan.get("registered_as", "exploratory"),
         "units": len(registered.frozen.units),
     }
+    follows = registered.frozen.plan.get("follows")
+    if follows:
+        issued = {unit: each["name"] for each in follows["issued"] for unit in each["units"]}
+        said |= {"follows": follows["commitment"], "issued": issued}
     if drawn is not None:
         scores, found = drawn.kept.all_scores, drawn.shape
         said |= {

@@ -187,10 +187,15 @@ def with_error(value: float | None, draws: int) -> str:
 
 def answer(found: Rehearsal) -> list[str]:
     """Return what the rehearsal chooses, and why."""
+    from fingerpost.studies.rollouts.confirming import ENOUGH
     from fingerpost.studies.rollouts.judging import preselected, questions
 
     best, why = preselected(questions(found))
     first = f"Preselected: {best}." if best else "No estimator is preselected."
+    if best and found.draws < ENOUGH:
+        first += (
+            f" Of {found.draws:,} draws it cannot be told which is best of those that are near."
+        )
     return [first, why, *declared(found, best)]
 
 
@@ -213,8 +218,8 @@ def declared(found: Rehearsal, best: str | None) -> list[str]:
     return said
 
 
-def cautions(found: Rehearsal) -> list[str]:
-    """Return what a planner must not overlook."""
+def cautions(found: Rehearsal, *, where: str = "under `if early`") -> list[str]:
+    """Return what a planner must not overlook. where: a reader finds the bias of early effects."""
     from fingerpost.studies.rollouts.confirming import ENOUGH
 
     said = []
@@ -224,11 +229,13 @@ def cautions(found: Rehearsal) -> list[str]:
             f"{196 * (0.05 * 0.95 / found.draws) ** 0.5:.1f} points either way; {ENOUGH:,} or more "
             "are asked of a rehearsal that a confirmatory registration rests on."
         )
-    said += [words for one in found.outcomes for words in other_past(one)]
+    called = {one.name: one.measure.title or one.name for one in found.study.outcomes}
+    for one in found.outcomes:
+        said += [f"{called[one.laid.outcome]}: {words}" for words in other_past(one)]
     if found.study.rollout is not None and not found.study.rollout.anticipation:
         said.append(
-            "Units that know their turn may act before it. What that does is under `if early`: the "
-            "bias where the whole effect comes one period before. Name `anticipation` if it may."
+            f"Units that know their turn may act before it. What that does is {where}: the bias "
+            "where the whole effect comes one period before. Name `anticipation` if it may."
         )
     return said
 
@@ -242,13 +249,13 @@ def other_past(one: OfOutcome) -> list[str]:
     said = []
     if not laid.own and here != there:
         said.append(
-            f"{laid.outcome}: this is what {here:,} units can find, and the plan has {there:,}, of "
+            f"this is what {here:,} units can find, and the plan has {there:,}, of "
             f"which these are none or few. Were units alike, its smallest effects would be about "
             f"{(here / there) ** 0.5:.2f} times these. It cannot be registered as confirmatory."
         )
     if not laid.alike:
         said.append(
-            f"{laid.outcome}: periods of this past ({laid.past[-1]}) are of another length than "
+            f"periods of this past ({laid.past[-1]}) are of another length than "
             f"the plan's ({laid.panel.periods[-1]}), so that outcomes drift otherwise between "
             "them. It cannot be registered as confirmatory."
         )
@@ -290,7 +297,7 @@ def write_folder(found: Rehearsal, out: Path | None, text: str) -> list[Path]:
         notes=tuple(notes(found)),
         outcomes=tuple(outcome_shown(found, one.past.outcome, asked) for one in found.outcomes),
         draws=found.draws,
-        cautions=tuple(cautions(found)),
+        cautions=tuple(cautions(found, where="in the table of planted effects")),
         made_by=f"fingerpost {fingerpost.__version__}",
     )
     made: list[Path] = []

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fingerpost.cli._folder import check_json
 from fingerpost.cli._screen import command, labelled, listed_lines, progress, shown
 from fingerpost.cli.rollout_randomise import (
     check_pulse,
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from fingerpost.studies.rollouts.registering import Registered
 
 
-def replan(
+def replan(  # noqa: PLR0913 - decision 0011
     old: Annotated[Path, typer.Argument(metavar="DRAW", help="The draw so far; it is kept.")],
     *,
     study: Annotated[
@@ -48,6 +49,9 @@ def replan(
         str | None,
         typer.Option(metavar="URL", help="The ledger's database, if not in the folders."),
     ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write what was drawn as JSON.")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No lines of progress.")] = False,
 ) -> None:
     """Draw anew the units of waves that are not issued yet.
@@ -64,6 +68,8 @@ def replan(
     """
     from fingerpost.studies.rollouts.drawing import draw
 
+    if json_file is not None:
+        check_json(json_file, inputs=[study, *(each for each in (pulse, rehearsal) if each)])
     if pulse is not None:
         from fingerpost.studies.document import read_study
 
@@ -78,7 +84,7 @@ def replan(
             drawn = draw(out, pulse_of(pulse), keeper=keeper, ledger=ledger, tell=tell)
     print(before(registered))
     print(committed(registered, drawn is not None))
-    finish(registered, drawn, out=out, json_file=None)
+    finish(registered, drawn, out=out, json_file=json_file)
     print(listed_lines("Next", [following(old, study, out, drawn is not None)]))
 
 

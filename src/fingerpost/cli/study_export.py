@@ -34,7 +34,7 @@ def export(
         ),
     ] = None,
     engine: Annotated[
-        str, typer.Option(metavar="NAME", help="Who computes on records: duckdb or polars.")
+        str, typer.Option(metavar="NAME", help="Who computes on records: duckdb, polars or spark.")
     ] = "duckdb",
 ) -> None:
     """Write a study as a script that another tool runs.

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from fingerpost.cli._reporting import whole
 from fingerpost.cli._screen import command, labelled, listed_lines, shown
-from fingerpost.cli.study_run import whole
 from fingerpost.core.errors import UsageError
 from fingerpost.core.words import counted
 
@@ -36,6 +36,12 @@ def note(  # noqa: PLR0913 - decision 0011
     size: Annotated[
         int | None, typer.Option(parser=whole, metavar="N", help="Of amendment: units in all.")
     ] = None,
+    opens: Annotated[
+        str, typer.Option(metavar="ARM", help="Of amendment: an arm that enters from now on.")
+    ] = "",
+    closes: Annotated[
+        str, typer.Option(metavar="ARM", help="Of amendment: an arm that takes no more.")
+    ] = "",
     look: Annotated[
         int | None, typer.Option(parser=whole, metavar="N", help="Of looked: which, from 1.")
     ] = None,
@@ -60,6 +66,7 @@ def note(  # noqa: PLR0913 - decision 0011
       fingerpost trial note build/trial received --unit C017 --key enrol.key
       fingerpost trial note build/trial harm --unit C017 --severity mild --words "…" --key enrol.key
       fingerpost trial note build/trial freeze --roll pupils.csv --key enrol.key
+      fingerpost trial note build/trial amendment --closes "ten weeks" --words "the second look"
     """
     from fingerpost.studies.trials.folder import open_folder
     from fingerpost.studies.trials.recording import Note
@@ -88,7 +95,10 @@ def note(  # noqa: PLR0913 - decision 0011
     elif roll is not None:
         raise UsageError("--roll belongs to freeze. Leave it out.")
     else:
-        more = (("severity", severity), ("size", size), ("look", look))
+        more = (
+            ("severity", severity), ("size", size), ("opens", opens), ("closes", closes),
+            ("look", look),
+        )  # fmt: skip
         said = Note(kind, tuple(unit or ()), words, more, getpass.getuser())
         entries = noted(opened, said, keys=keys)
         print(labelled("Noted", [f"{kind}{': ' + ', '.join(unit) if unit else ''}."]))

@@ -96,9 +96,12 @@ def told(found: Rehearsal) -> str:
 
 def played_words(found: Rehearsal) -> str:
     """Return how many trials of how many units were played."""
+    from fingerpost.studies.trials.coming import unit_words
+
     return (
-        f"{found.replicates:,} trials of {found.units:,} units, on a synthetic England in which "
-        f"{found.pool:,} children could take part; and as many in which arms do nothing."
+        f"{found.replicates:,} trials of {unit_words(found.study, found.units)}, on a synthetic "
+        f"England in which {unit_words(found.study, found.pool)} could take part; and as many in "
+        "which arms do nothing."
     )
 
 

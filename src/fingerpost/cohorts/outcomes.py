@@ -83,7 +83,7 @@ def in_no_child(
     for code, name in enumerate(arms.names):
         here = arm == code
         gone = one is not None and one.observed is not None and not one.observed[here].any()
-        if here.any() and gone:
+        if here.any() and gone and (name == arms.outside or not arms.outside):
             yield (
                 f'outcomes.{spec.name}: "{spec.column}" is missing for every child of the arm '
                 f'"{name}". Name another column, or leave the arm out.'

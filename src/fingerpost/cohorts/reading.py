@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,12 +68,21 @@ class TableRecords:
     def made(self) -> bool:
         """Whether the table was made from its sources, not only read."""
         first = self.parts[0].source
-        return len(self.parts) > 1 or bool(first.where or first.set or self.records.sums)
+        return len(self.parts) > 1 or bool(
+            first.where or first.set or self.records.sums or self.records.counts
+        )
 
     @property
     def words(self) -> str:
         """The table in words: the names of its files."""
         return " and ".join(dict.fromkeys(part.words for part in self.parts))
+
+    def emptied(self) -> TableRecords:
+        """Return what is said of the table, without its rows: once the cohort is made of them, they
+        would only take room.
+        """
+        parts = tuple(Part(part.source, part.frame.head(0)) for part in self.parts)
+        return replace(self, frame=self.frame.head(0), parts=parts)
 
     def schema(self) -> dict[str, nw.dtypes.DType]:
         """Return the type of each column a study may name."""
@@ -99,6 +108,7 @@ def read_records(
     parts = tuple(Part(one, frame) for one, frame in zip(records.sources, frames, strict=True))
     frame, columns, dropped = stacked(parts)
     frame, columns = with_sums(frame, columns, records.sums)
+    frame, columns = with_counts(frame, columns, records.counts)
     digests = [item for file in files for item in file.digest()]
     # Stacked sources may bear one name; each keeps an entry of its own.
     called = distinct([name for name, _ in digests])
@@ -128,6 +138,43 @@ def with_sums(
         return frame, columns
     made = [total(parts).alias(name) for name, parts in sums]
     return frame.with_columns(*made), (*columns, *(name for name, _ in sums))
+
+
+def with_counts(
+    frame: nw.LazyFrame[Any],
+    columns: tuple[str, ...],
+    counts: tuple[tuple[str, tuple[str, ...], Scalar], ...],
+) -> tuple[nw.LazyFrame[Any], tuple[str, ...]]:
+    """Return a table with the columns that count how many others hold a value; Malformed with every
+    fault.
+    """
+    schema = dict(frame.collect_schema())
+    faults, made = [], []
+    for name, parts, value in counts:
+        if name in columns:
+            faults.append(f'records.counts: there is a column "{name}" already. Name another.')
+        place = f"records.counts.{name}"
+        lost = [part for part in parts if part not in columns]
+        faults += [unknown(part, place, columns=columns, words="it") for part in lost]
+        held = [
+            expression(Condition(part, "equals", value), schema[part], place=place)
+            for part in parts
+            if part not in lost
+        ]
+        made.append(tallied(held).alias(name))
+    if faults:
+        raise Malformed(faults)
+    if not counts:
+        return frame, columns
+    return frame.with_columns(*made), (*columns, *(name for name, _, _ in counts))
+
+
+def tallied(held: Sequence[nw.Expr]) -> nw.Expr:
+    """Return how many conditions are met, as a whole number."""
+    found = nw.lit(0, dtype=nw.Int64)
+    for one in held:
+        found = found + nw.when(one).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int64)
+    return found
 
 
 def total(parts: tuple[str, ...]) -> nw.Expr:

@@ -132,6 +132,7 @@ def made(records: TableRecords) -> str:
     """Return the SQL that makes the one table: each source chosen from, then stacked."""
     schemas = [prepared_schema(part) for part in records.parts]
     single = len(records.parts) == 1
+    computed = {one[0] for one in (*records.records.sums, *records.records.counts)}
     queries = []
     for place, (part, called) in enumerate(sources(records)):
         rest = [clause(one, part.schema(), place="records.where") for one in part.source.where]
@@ -141,14 +142,18 @@ def made(records: TableRecords) -> str:
             parts = [
                 column_of(part, column, dtypes=[schema[column] for schema in schemas])
                 for column in (ROW, *records.columns)
-                if column not in dict(records.records.sums)
+                if column not in computed
             ]
             columns = listing([*parts, f"CAST({place} AS BIGINT) AS {name(SOURCE)}"])
         queries.append(f"SELECT {columns}\nFROM {name(called)}{where(rest)}")
     whole = "\nUNION ALL\n".join(queries)
-    if not records.records.sums:
+    if not computed:
         return whole
     added = [f"{summed(parts)} AS {name(column)}" for column, parts in records.records.sums]
+    added += [
+        f"{tallied(parts, value)} AS {name(column)}"
+        for column, parts, value in records.records.counts
+    ]
     return f"SELECT *, {listing(added)}\nFROM (\n{whole}\n)"
 
 
@@ -159,6 +164,17 @@ def summed(parts: tuple[str, ...]) -> str:
     'CAST("read" AS DOUBLE) + CAST("maths" AS DOUBLE)'
     """
     return " + ".join(f"CAST({name(part)} AS DOUBLE)" for part in parts)
+
+
+def tallied(parts: tuple[str, ...], value: Scalar) -> str:
+    """Return how many columns hold a value.
+
+    >>> print(tallied(("a",), "small"))
+    (CASE WHEN "a" = 'small' THEN 1 ELSE 0 END)
+    """
+    return " + ".join(
+        f"(CASE WHEN {name(part)} = {literal(value)} THEN 1 ELSE 0 END)" for part in parts
+    )
 
 
 def prepared_schema(part: Part) -> Schema:

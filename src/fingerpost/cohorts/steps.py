@@ -44,6 +44,9 @@ def wanted(study: Study) -> Iterator[tuple[str, str]]:
         yield study.arms.column, "arms.column"
     if study.arms.date:
         yield study.arms.date, "arms.date"
+    if study.arms.then is not None:
+        yield study.arms.then.column, "arms.then.column"
+        yield study.arms.then.among[0], "arms.then.among"
     for outcome in study.outcomes:
         for key in ("column", "exposure", "entry", "event", "date"):
             column = getattr(outcome, key)

@@ -26,6 +26,7 @@ from fingerpost.cohorts.columns import (
 from fingerpost.cohorts.conditions import canonical
 from fingerpost.cohorts.outcomes import Read, outcomes_of
 from fingerpost.cohorts.reading import SOURCE, TableRecords, read_records
+from fingerpost.cohorts.regimes import by_regime, first_draw
 from fingerpost.cohorts.sql import steps_sql
 from fingerpost.cohorts.steps import (
     check_columns,
@@ -123,7 +124,11 @@ def build(study: Study, records: TableRecords, *, followed: Mask | None = None) 
     staying = [draft.take(keep) for draft in drafts]
     run, columns = filled(study, staying)
     silent: dict[str, str] = {}
-    cohort = assembled(run, rows, keep=keep, columns=columns, faults=faults, silent=silent)
+    plain = first_draw(run)
+    cohort = assembled(plain, rows, keep=keep, columns=columns, faults=faults, silent=silent)
+    if run.arms.then is not None:  # columns of those who stay, copied only where they are asked
+        here = {name: series.filter(pl.Series(keep)) for name, series in rows.table.items()}
+        cohort = by_regime(run, cohort, here, faults=faults)
     if faults:
         raise Malformed(dict.fromkeys(faults))
     counts = np.bincount(cohort.arm, minlength=len(cohort.arms))

@@ -13,6 +13,7 @@ from fingerpost.core.column import Column
 from fingerpost.core.course import Course
 from fingerpost.core.flow import Flow
 from fingerpost.core.outcome import Outcome
+from fingerpost.core.stages import Stages
 
 Codes = NDArray[np.integer[Any]]
 
@@ -31,7 +32,8 @@ class Cohort:
     course: what each row was followed through, where arms are strategies sustained over time.
     provided: (n,) years before time zero in which provision was first recorded, of rows whose child
     had it in an earlier school year; NaN of others. drawn: (n,) the place of what was drawn (the
-    child, its school) among the units of the draw, −1 of rows that were not.
+    child, its school) among the units of the draw, −1 of rows that were not. stages: the two draws,
+    where arms are regimes of a trial that draws again.
     """
 
     unit: Codes
@@ -51,6 +53,7 @@ class Cohort:
     imputed: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     provided: NDArray[np.float64] | None = None
     drawn: NDArray[np.int64] | None = None
+    stages: Stages | None = None
 
     @property
     def n(self) -> int:
@@ -85,6 +88,7 @@ class Cohort:
             imputed={name: mask[rows] for name, mask in self.imputed.items()},
             provided=part(self.provided),
             drawn=part(self.drawn),
+            stages=None if self.stages is None else self.stages.take(rows),
         )
 
     def blocks(

@@ -12,7 +12,7 @@ Whoever reads records finds each row's place among the units that were drawn, by
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -85,7 +85,8 @@ class Drawn:
     """A draw. allocation: of u units to k arms (or waves), with their chances; permutations: the
     draws that were possible, None where none were kept; source: which draw it is, None where it was
     not verified (a rehearsal); happened: to units since; neighbours: those that the register names,
-    None where it names none.
+    None where it names none; members: (child → place of its unit) of clusters that were drawn, None
+    where rows of the records are named as units are.
     """
 
     allocation: Allocation
@@ -93,10 +94,11 @@ class Drawn:
     source: DrawSource | None = None
     happened: tuple[Happened, ...] = ()
     neighbours: Neighbours | None = None
+    members: Mapping[str, int] | None = None
 
     def places(self, names: Iterable[str]) -> Ints:
         """Return (n,) the place among the drawn units of each name, UNDRAWN of those not drawn."""
-        place = {unit: at for at, unit in enumerate(self.allocation.units)}
+        place = self.members or {unit: at for at, unit in enumerate(self.allocation.units)}
         return np.array([place.get(name, UNDRAWN) for name in names], dtype=np.int64)
 
     def draws(self, places: Ints) -> Ints | None:

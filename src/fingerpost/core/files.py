@@ -32,6 +32,16 @@ def put(path: Path, content: bytes, *, private: bool = False) -> None:
     kept(path.parent)
 
 
+def put_inside(path: Path, content: bytes) -> None:
+    """Write a file of a folder that `put_folder` is still filling: on the disk, and no more, since
+    nobody sees it under its name yet.
+    """
+    with path.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
 def put_folder(out: Path, fill: Callable[[Path], None]) -> None:
     """Write a folder whole: it appears with all that `fill(folder)` puts into it, or not at all.
 

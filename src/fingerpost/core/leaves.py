@@ -58,7 +58,11 @@ class Estimator:
     strata: whether it compares within the strata of a draw, so that chances may differ among them.
     takes: `cohort` (a row
     a child) or `panel` (units over periods). drawn: whether it leans on the draw itself, so that
-    a study in which nothing was drawn cannot ask it.
+    a study in which nothing was drawn cannot ask it. staged: whether it answers of the regimes of
+    a trial that draws again (`arms: {then: …}`), and of nothing else. outside: likewise, of
+    outcomes to which only children outside the trial were followed (`arms: {outside: …}`). drift:
+    whether it bounds what is left of an answer about units over periods if trends part after
+    provision began.
     options: (name, words); needs: options it cannot run without; columns: options whose value is a
     column of the records, or several; apart: those of them whose columns are never covariates, so
     that `all_but` leaves them out; covariates: those whose columns must be covariates; keys_too:
@@ -91,6 +95,9 @@ class Estimator:
     strata: bool = False
     takes: str = "cohort"
     drawn: bool = False
+    staged: bool = False
+    outside: bool = False
+    drift: bool = False
     instead: tuple[tuple[str, tuple[str, ...]], ...] = ()
     unless: tuple[tuple[str, str], ...] = ()
     summaries: tuple[str, ...] = ("mean", "risk", "rate")
@@ -143,7 +150,8 @@ class Sensitivity:
     over_copies: where missing values are imputed, whether it runs on `each` copy, its answers then
     pooled; once on the `pooled` answers; or once on those and on `all` copies, without which it
     has no answer. short: what a sentence calls it, where that is not its name in words. takes:
-    `cohort` or `panel`, as of an estimator.
+    `cohort` or `panel`, as of an estimator. panels_too: one that takes a cohort, whether it runs
+    over all answers on units over periods as well, told of them as rows.
     """
 
     title: str
@@ -164,6 +172,7 @@ class Sensitivity:
     over_copies: str = "each"
     short: str = ""
     takes: str = "cohort"
+    panels_too: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a descriptor with words that nobody knows."""
@@ -180,7 +189,9 @@ class Engine:
 
     read: opens tables as lazy frames. session: opens what tables share that are to be joined, where
     the engine has such a thing. hold: computes a lazy frame once, so that what is asked of it later
-    does not compute it again.
+    does not compute it again. rest: puts what a session holds in memory on disk.
+    check: raises where what it needs is not here, without starting it; None where it starts at once
+    and can be tried instead.
     """
 
     title: str
@@ -190,6 +201,8 @@ class Engine:
     needs: str = ""
     session: Callable[[], Any] | None = None
     hold: Callable[..., Any] | None = None
+    rest: Callable[[Any], None] | None = None
+    check: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +251,13 @@ class Procedure:
     under a seed each (slow), and not by a quick generator. strata: whether it draws within strata.
     analysis: the estimator that answers a trial, where it is not the design's. within: whether each
     unit is drawn within its own cluster. margins: whether what a unit is given depends on more than
-    its place in its stratum, so that no table made beforehand holds it.
+    its place in its stratum, so that no table made beforehand holds it. chances(trial, units): (n,
+    k) each unit's chance of each arm, None where it is the arm's share. period(trial, place): what
+    the time is called in which a unit that came so late was drawn; None where arms are there from
+    first to last. schemes(trial, scheme): (arm, other, scheme) of every comparison, for its closed
+    form of power; None where arms are compared by their shares. periods: whether an arm is what a
+    unit is given one after another, so that nothing enacts it at once. across: of those drawn
+    within clusters, whether arms are compared across clusters all the same.
     """
 
     check: Callable[[Trial], list[str]]
@@ -249,6 +268,11 @@ class Procedure:
     analysis: str = ""
     within: bool = False
     margins: bool = False
+    chances: Callable[[Trial, Any], Any] | None = None
+    period: Callable[[Trial, int], str] | None = None
+    schemes: Callable[[Trial, Any], tuple[tuple[str, str, Any], ...]] | None = None
+    periods: bool = False
+    across: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,15 +389,20 @@ def _brought(room: str) -> tuple[EntryPoint, ...]:
     return tuple(entry_points(group=f"fingerpost.{room}"))
 
 
+@cache
+def _own(room: str) -> tuple[str, ...]:
+    """Return the names of a room's own leaves: its files, which do not change either."""
+    here = Path(__file__).resolve().parent.parent / room
+    return tuple(path.stem for path in here.glob("*.py") if not path.stem.startswith("_"))
+
+
 def names(room: str) -> tuple[str, ...]:
     """Return the names of a room's leaves without importing any.
 
     Files of the room's folder that do not begin with `_`, and installed entry points of the group
     `fingerpost.<room>`. A name borne twice is an error.
     """
-    here = Path(__file__).resolve().parent.parent / room
-    own = [path.stem for path in here.glob("*.py") if not path.stem.startswith("_")]
-    brought = [point.name for point in _brought(room)]
+    own, brought = list(_own(room)), [point.name for point in _brought(room)]
     twice = sorted({name for name in own + brought if (own + brought).count(name) > 1})
     if twice:
         raise FingerpostError(f"{room}: the name {listed(twice)} is borne by two leaves.")

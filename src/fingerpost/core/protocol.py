@@ -155,7 +155,22 @@ def exposure(study: Study) -> str:
     levels = ", ".join(f"{value} is {arm}" for value, arm in arms.levels)
     when = f"; measured at {arms.at}" if arms.at is not None else ""
     dated = f"; dated by column {arms.date}" if arms.date else ""
-    return f"column {arms.column}: {levels}{when}{dated}"
+    return f"column {arms.column}: {levels}{when}{dated}{drawn_again(study)}"
+
+
+def drawn_again(study: Study) -> str:
+    """Return how the second draw of a child is read, and whom it concerned; empty where none was
+    made.
+    """
+    then = study.arms.then
+    if then is None:
+        return ""
+    levels = ", ".join(f"{value} is {name}" for value, name in then.levels)
+    column, value = then.among
+    return (
+        f"; then, of children with {column} = {value}, column {then.column}: {levels}. Others "
+        "agree with every regime that begins as they did"
+    )
 
 
 def from_linked(linked: Linked) -> Iterator[str]:

@@ -76,12 +76,24 @@ class Pulse:
 
 
 @dataclass(frozen=True, slots=True)
+class Bordering:
+    """How many pairs of neighbours start in one wave: of all pairs of the register's file, each by
+    its share where that is told, at least and at most this part; None where nothing is said.
+    """
+
+    at_least: float | None = None
+    at_most: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Draw:
     """How waves are drawn: candidates at random within strata, of which the best balanced are kept.
 
     balance: columns of the register on which waves are to be alike. candidates: draws made;
     accept: the share of them kept, of which one is drawn. limits: what waves can hold. together,
-    apart: pairs of units declared to share a wave, or never to. pulse: whence its randomness.
+    apart: pairs of units declared to share a wave, or never to. neighbours: how many of the
+    register's pairs of neighbours may, or must, start in one wave; None: as it falls. pulse: whence
+    its randomness.
     """
 
     balance: tuple[str, ...] = ()
@@ -90,6 +102,7 @@ class Draw:
     limits: tuple[Limit, ...] = ()
     together: tuple[tuple[str, str], ...] = ()
     apart: tuple[tuple[str, str], ...] = ()
+    neighbours: Bordering | None = None
     pulse: Pulse = Pulse()
 
 
@@ -124,7 +137,7 @@ class Power:
     effect at every exposure. exposure: of `at_exposure`, periods since provision began, from 0.
     explained_between, explained_within: shares of the variance between units, and of children
     within them, that covariates of the analysis explain. unseen: (wave, its periods without
-    returns).
+    returns). assumed: in words, each of these figures that is nobody's published one.
     """
 
     effect: float | None = None
@@ -142,6 +155,7 @@ class Power:
     explained_between: float = 0.0
     explained_within: float = 0.0
     unseen: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    assumed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fingerpost.core.assignment import Randomised
 from fingerpost.core.protocol import agreement, outcome_words, sources, strategies
-from fingerpost.core.rollout import Rollout, Wave
+from fingerpost.core.rollout import Bordering, Rollout, Wave
 from fingerpost.core.study import Study
 from fingerpost.core.table import Table
 from fingerpost.core.words import article, counted, listing, target_words
@@ -65,7 +65,8 @@ def order(study: Study) -> str:
     if isinstance(drawn, Randomised):
         within = f", within {listing(drawn.strata)}" if drawn.strata else ""
         design = drawn.design.replace("_", " ")
-        return f"drawn by {article(design)} design, {drawn.unit or 'unit'} by unit{within}"
+        unit = drawn.unit or "unit"
+        return f"drawn by {article(design)} design, {unit} by {unit}{within}"
     rollout = study.rollout or Rollout()
     told = rollout.starts.table if rollout.starts else f"column {rollout.adopted}"
     return f"not drawn: as life had it, by {told}"
@@ -103,7 +104,19 @@ def draw(study: Study, rollout: Rollout) -> str:
     pairs = len(drawn.together) + len(drawn.apart)
     if pairs:
         said.append(f"{counted(pairs, 'pair')} of units declared together or apart")
+    if drawn.neighbours is not None:
+        said.append(f"{bordering(drawn.neighbours)} of the pairs of neighbours in one wave")
     return "; ".join(said)
+
+
+def bordering(bound: Bordering) -> str:
+    """Return how many pairs of neighbours may, or must, start in one wave.
+
+    >>> bordering(Bordering(at_most=0.3))
+    'at most 30%'
+    """
+    ends = (("at least", bound.at_least), ("at most", bound.at_most))
+    return listing(f"{words} {100 * end:g}%" for words, end in ends if end is not None)
 
 
 def anticipation(rollout: Rollout) -> str:

@@ -56,7 +56,8 @@ class Records:
     """Where the table is, which column names the child, and which name its clusters.
 
     repeated: whether a child may stand on several rows (trials in sequence, copies of a child).
-    sums: (new column, columns) whose sum it is, missing where one of them is.
+    sums: (new column, columns) whose sum it is, missing where one of them is. counts: (new column,
+    columns, value): how many of the columns hold the value.
     """
 
     sources: tuple[TableSource, ...] = ()
@@ -66,6 +67,23 @@ class Records:
     synthetic: bool = False
     repeated: bool = False
     sums: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    counts: tuple[tuple[str, tuple[str, ...], Scalar], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Then:
+    """A second draw, among some: its column, each recorded value with the name of what was drawn,
+    and (column, value) of the children whom it concerned.
+    """
+
+    column: str
+    levels: tuple[tuple[Scalar, str], ...]
+    among: tuple[str, Scalar]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What was drawn the second time, in order."""
+        return tuple(dict.fromkeys(name for _, name in self.levels))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +91,9 @@ class Arms:
     """The exposure: its column, and each recorded value with the name of its arm.
 
     at: when it was measured (a number or ISO date, ordered), date: a column that holds that.
+    outside: the arm that was not drawn: children of long records, who took no part in the trial.
+    then: the second draw, of a trial that draws again among some children: arms are then its
+    regimes, such as "medication, then more".
     """
 
     column: str | None = None
@@ -80,11 +101,20 @@ class Arms:
     words: tuple[tuple[str, str], ...] = ()
     at: Scalar | None = None
     date: str | None = None
+    then: Then | None = None
+    outside: str = ""
+
+    @property
+    def firsts(self) -> tuple[str, ...]:
+        """What the column's values are called, in order; of one draw alone, the arms."""
+        return tuple(dict.fromkeys(name for _, name in self.levels))
 
     @property
     def names(self) -> tuple[str, ...]:
         """The arms in order; the first is the reference of multinomial models."""
-        return tuple(dict.fromkeys(name for _, name in self.levels))
+        if self.then is None:
+            return self.firsts
+        return tuple(f"{one}, then {other}" for one in self.firsts for other in self.then.names)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,13 @@ ROLES: dict[str, tuple[str, ...]] = {
     "trends before": ("contrast", "p_small_sample", "p_shuffled"),
     "moved before": ("contrast", "periods before", "estimate", "p"),
     "drift allowed": ("contrast", "target", "times", "lo", "hi"),
+    "who benefits": ("contrast", "target", "measure", "estimate", "lo", "hi", "verdict"),
+    "benefit calibration": ("contrast", "target", "slope", "lo", "hi"),
+    "benefit groups": ("contrast", "target", "group", "estimate", "lo", "hi"),
+    "targeting curve": ("contrast", "target", "offered first", "gain", "lo", "hi"),
+    "benefit by covariate": ("contrast", "target", "covariate", "estimate", "lo", "hi", "p"),
+    "rule of whom": ("contrast", "target", "questions", "subgroup", "offer"),
+    "worth of a rule": ("contrast", "target", "questions", "against", "gain", "lo", "hi"),
     # Of sensitivity analyses.
     "control": ("estimator", "target", "estimate", "lo", "hi"),
     "control before": ("estimator", "target", "estimate", "lo", "hi"),

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 import fingerpost
 from fingerpost.core.calendar import day_number
 from fingerpost.core.errors import UsageError, listed, nearest
+from fingerpost.engines._shared import sha256
 from fingerpost.england import (
     careers,
+    identifiers,
     outcomes_counts,
     outcomes_scores,
     places,
@@ -65,6 +67,8 @@ class Options:
     """What an England is made of.
 
     children: drawn from all of England. boosts: condition → children born with it, besides.
+    linkage_error: whether hospitals name children otherwise than schools, so that they must be
+    linked by identifiers with errors; names: a table of forenames counted by year for these.
     """
 
     children: int
@@ -72,6 +76,8 @@ class Options:
     era: str = "2003-2013"
     scenario: str = DEFAULT
     boosts: Mapping[str, int] = field(default_factory=dict)
+    linkage_error: bool = False
+    names: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no England can be made of, all faults at once."""
@@ -87,6 +93,10 @@ class Options:
                 )
             if not 1 <= count <= MOST_CHILDREN:
                 faults.append(f"A boost of {name} must be 1 to {MOST_CHILDREN:,} children.")
+        if self.names is not None and not self.linkage_error:
+            faults.append("--names is of the identifiers that --linkage-error makes. Add that.")
+        if self.names is not None and not self.names.is_file():
+            faults.append(f"--names {self.names}: there is no file at this path.")
         if faults:
             raise UsageError(faults)
         scenario(self.scenario)
@@ -210,10 +220,23 @@ def write_block(folder: Path, options: Options, block: Block) -> int:
         made = make_world(options, block, where=places.make(options.seed))
         given = world.unaided(made)
         sealing.seal(folder, made, given)
+        if options.linkage_error:
+            identify(folder, options, made)
         for name, rows in recorded(made, given):
             if writing.kept(folder, name, index=block.index) is None:
+                if options.linkage_error and name in identifiers.TABLES:
+                    rows = identifiers.by_hospital(rows, seed=options.seed)
                 writing.write_part(folder, name, index=block.index, rows=rows)
     return block.size
+
+
+def identify(folder: Path, options: Options, made: World) -> None:
+    """Write the identifiers of one block aside, for `identifiers.finish`."""
+    last = day_number(LAST_DAY)
+    schooling = careers.make(
+        made.families, made.health, made.places, seed=made.seed, block=made.block, last_day=last
+    )
+    identifiers.write_block(folder, made, schooling, last_day=last, names=options.names)
 
 
 def build(
@@ -244,6 +267,8 @@ def build(
         for size in written(folder, options, planned, jobs):
             done += size
             say(f"{done:,} of {total:,} children")
+        if options.linkage_error:
+            identifiers.finish(folder, len(planned))
         writing.finish(
             folder,
             writing.Manifest(
@@ -258,7 +283,12 @@ def build(
 
 def recipe(options: Options) -> dict[str, object]:
     """Return what decides the records, as numbers and text."""
-    return {"england": 2, **{**asdict(options), "boosts": dict(options.boosts)}}
+    said = {**asdict(options), "boosts": dict(options.boosts)}
+    names = said.pop("names")
+    if not said.pop("linkage_error"):
+        return {"england": 2, **said}
+    told = {"linkage_error": 1, "names": "" if names is None else sha256(names)}
+    return {"england": 2, **said, **told}
 
 
 def written(folder: Path, options: Options, planned: tuple[Block, ...], jobs: int) -> Iterator[int]:

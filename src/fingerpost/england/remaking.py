@@ -7,6 +7,9 @@ the recipe is needed to know what provision would have done to a child.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +17,12 @@ import numpy as np
 
 from fingerpost.core.calendar import day_number
 from fingerpost.core.errors import Malformed
+from fingerpost.engines._limits import limits
+from fingerpost.engines._shared import processors
 from fingerpost.england import build, careers, enact, outcomes_counts, places
 from fingerpost.england._days import ZERO, days
 from fingerpost.england._draws import Floats, Ints, expit
-from fingerpost.england.build import Options
+from fingerpost.england.build import Block, Options
 from fingerpost.england.model import EHCP, NONE, PLAN, SUPPORT
 from fingerpost.england.potential import ARMS
 from fingerpost.england.provision import first_days
@@ -28,6 +33,7 @@ from fingerpost.records.writing import read_manifest
 Columns = Mapping[str, Floats | Ints]
 LAST_OF_RECEPTION = 2  # its summer term, counted from its autumn
 PERSISTENT = 0.10
+MANY_BLOCKS = 4  # from which on a second process is worth its start
 
 
 def options_of(folder: Path) -> Options:
@@ -55,9 +61,26 @@ def blocks(folder: Path) -> Iterator[World]:
 
 
 def made(folder: Path, what: Callable[[World], Columns]) -> dict[str, Floats | Ints]:
-    """Return columns (n,) over all children of an England, in order of child."""
-    parts = [what(one) for one in blocks(folder)]
+    """Return columns (n,) over all children of an England, in order of child.
+
+    what: a function of a module: where there are many blocks, several processes make them.
+    """
+    options = options_of(folder)
+    planned, jobs = build.blocks(options), limits().threads or processors()
+    of_one = partial(_of_block, options, what)
+    if len(planned) < MANY_BLOCKS or jobs == 1:
+        parts = [of_one(block) for block in planned]
+    else:
+        with ProcessPoolExecutor(
+            min(jobs, len(planned)), mp_context=get_context("spawn"), initializer=build.deaf
+        ) as pool:
+            parts = list(pool.map(of_one, planned))
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _of_block(options: Options, what: Callable[[World], Columns], block: Block) -> Columns:
+    """Return columns over the children of one block."""
+    return what(build.make_world(options, block, where=places.make(options.seed)))
 
 
 def chosen(columns: Columns, children: Iterable[int]) -> dict[str, Floats | Ints]:

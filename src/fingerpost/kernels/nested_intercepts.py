@@ -15,14 +15,14 @@ likelihood, from nought up.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from scipy.optimize import brentq, minimize
-from scipy.special import expit, log_expit, logsumexp
+from scipy.special import expit
 
 from fingerpost.core.errors import NotFitted, TooFew, UsageError
 from fingerpost.kernels.arrays import Array, Codes, Numbers, one_thread
-from fingerpost.kernels.clusters import sum_by
 from fingerpost.kernels.design import Dense
 from fingerpost.kernels.glm import fit
 
@@ -35,6 +35,9 @@ Z = 1.959964
 FAR = 2.5  # standard errors from nought beyond which the logarithm of an sd is near normal
 STEP = 1e-3
 MOST_SD = 6.0
+LEAST_START = 0.05  # at an sd of nought the slope is nought whatever the data say
+# Of a profile: changes of its log-likelihood, and scores, so small that its ends hardly move.
+SETTLED, FLAT = 1e-5, 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +79,9 @@ class NestedIntercepts:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Rows:
-    """The data: x (n, p), successes and trials (n,), inner group of each row (n,), and outer group
-    of each inner one (k,).
+    """The data, in order of outer and then of inner groups: x (n, p), successes and trials (n,),
+    inner group of each row (n,), and outer group of each inner one (k,). inner_starts (k,) and
+    outer_starts (j,): where each group begins among the rows, and among the inner groups.
     """
 
     x: Array
@@ -85,25 +89,27 @@ class Rows:
     trials: Array
     inner: Codes
     outer: Codes
+    inner_starts: Codes
+    outer_starts: Codes
 
     @property
     def inner_groups(self) -> int:
         """Number of inner groups."""
-        return len(self.outer)
+        return len(self.inner_starts)
 
     @property
     def outer_groups(self) -> int:
         """Number of outer groups."""
-        return int(self.outer.max()) + 1
+        return len(self.outer_starts)
 
     def by_inner(self, values: Array) -> Array:
-        """Return sums of (n,) values within inner groups."""
-        found: Array = sum_by(self.inner, values, n_groups=self.inner_groups)
+        """Return sums of (..., n) values within inner groups."""
+        found: Array = np.add.reduceat(values, self.inner_starts, axis=-1)
         return found
 
     def by_outer(self, values: Array) -> Array:
-        """Return sums of (k,) values within outer groups."""
-        found: Array = sum_by(self.outer, values, n_groups=self.outer_groups)
+        """Return sums of (..., k) values within outer groups."""
+        found: Array = np.add.reduceat(values, self.outer_starts, axis=-1)
         return found
 
 
@@ -157,6 +163,10 @@ def nested_intercepts(
         raise NotFitted("nested intercepts: the model without groups does not settle.")
     with one_thread():
         theta, value = climbed(rows, np.append(start.coefficients, [START_SD] * 2), points)
+        if theta[-2:].min() < AT_ZERO:
+            # A long first step may have ended at nought, and hold there for want of a slope.
+            again, other = climbed(rows, theta, points)
+            theta, value = (again, other) if other > value else (theta, value)
         information = curvature(rows, theta, points)
         p = len(theta) - 2
         levels = [level(rows, theta, value, information, at=at, points=points) for at in (p, p + 1)]
@@ -178,7 +188,21 @@ def checked(
         raise UsageError("every inner group must have a row, and an outer group.")
     if int(np.count_nonzero(np.bincount(outer, minlength=groups))) != groups:
         raise UsageError("every outer group must have an inner group.")
-    return Rows(np.asarray(x, dtype=np.float64), ones, size, inner, outer)
+    return in_order(np.asarray(x, dtype=np.float64), ones, size, inner=inner, outer=outer)
+
+
+def in_order(x: Array, successes: Array, trials: Array, *, inner: Codes, outer: Codes) -> Rows:
+    """Return rows whose groups lie together, so that sums within them are sums of neighbours."""
+    groups = np.argsort(outer, kind="stable")
+    place = np.empty(len(outer), dtype=np.int64)
+    place[groups] = np.arange(len(outer))
+    order = np.argsort(place[inner], kind="stable")
+    own, whole = place[inner][order], outer[groups]
+    starts = [
+        np.searchsorted(codes, np.arange(int(codes[-1]) + 1)).astype(np.int64)
+        for codes in (own, whole)
+    ]
+    return Rows(x[order], successes[order], trials[order], own, whole, *starts)
 
 
 def climbed(
@@ -186,13 +210,15 @@ def climbed(
 ) -> tuple[Array, float]:
     """Return the parameters at the top and the log-likelihood there.
 
-    held: (place, value) of one parameter that does not move.
+    held: (place, value) of one parameter that does not move, where the top itself is not wanted so
+    exactly.
     """
     free = np.array([at for at in range(len(theta)) if held is None or at != held[0]])
     whole = theta.copy()
+    p, n = len(theta) - 2, float(rows.trials.sum())
+    whole[p:] = np.maximum(whole[p:], LEAST_START)
     if held is not None:
         whole[held[0]] = held[1]
-    p, n = len(theta) - 2, float(rows.trials.sum())
 
     def down(moving: Array) -> tuple[float, Array]:
         whole[free] = moving
@@ -206,7 +232,11 @@ def climbed(
         jac=True,
         method="L-BFGS-B",
         bounds=bounds,
-        options={"ftol": 1e-12, "gtol": 1e-7, "maxiter": 200},
+        options={
+            "ftol": 1e-12 if held is None else max(1e-12, SETTLED / n),
+            "gtol": 1e-7 if held is None else max(1e-7, FLAT / n),
+            "maxiter": 200,
+        },
     )
     if not np.isfinite(found.fun) or np.any(np.abs(found.x) > 1e3):
         raise NotFitted("nested intercepts: the fit did not settle. Use fewer columns or groups.")
@@ -294,53 +324,65 @@ def mode_of(rows: Rows, eta: Array, outer_sd: float, inner_sd: float) -> Mode:
     return Mode(j, k, 1 / np.sqrt(left), 1 / np.sqrt(own), shared / own)
 
 
+@cache
+def nodes(points: int) -> tuple[Array, Array]:
+    """Return the nodes of the quadrature and the logarithms of their weights, (q,) each."""
+    at, weight = np.polynomial.hermite.hermgauss(points)
+    return at, np.log(weight) + at**2
+
+
+def log_sum(values: Array, axis: int) -> Array:
+    """Return the logarithm of the sum of exponentials along an axis."""
+    most = values.max(axis=axis, keepdims=True)
+    found: Array = np.log(np.exp(values - most).sum(axis=axis)) + most.squeeze(axis)
+    return found
+
+
 def evaluated(rows: Rows, theta: Array, points: int) -> tuple[float, Array]:
     """Return the log-likelihood and its score, (p + 2,), with nodes about the mode."""
     p = len(theta) - 2
     eta, outer_sd, inner_sd = rows.x @ theta[:p], float(theta[p]), float(theta[p + 1])
     mode = mode_of(rows, eta, outer_sd, inner_sd)
-    at, weight = np.polynomial.hermite.hermgauss(points)
-    log_weight = np.log(weight) + at**2
+    at, log_weight = nodes(points)
     inside = np.empty((points, points, rows.inner_groups))
+    expected = np.empty((points, points, len(eta)))
     for q, one in enumerate(at):
-        for r, two in enumerate(at):
-            a, c = placed(rows, mode, one, two)
-            logit = eta + (outer_sd * a[rows.outer] + inner_sd * c)[rows.inner]
-            # log(1 − p) = log p − logit
-            own = rows.trials * log_expit(logit) - (rows.trials - rows.successes) * logit
-            inside[q, r] = rows.by_inner(own) + log_weight[r] - c**2 / 2
+        a, c = placed(rows, mode, one, at)
+        logit = eta + (outer_sd * a[rows.outer] + inner_sd * c)[:, rows.inner]
+        low = np.exp(-np.abs(logit))
+        expected[q] = rows.trials * np.where(logit < 0, low, 1.0) / (1 + low)
+        # log(1 − p) = −log(1 + e^logit)
+        own = rows.successes * logit - rows.trials * (np.maximum(logit, 0) + np.log1p(low))
+        inside[q] = rows.by_inner(own) + log_weight[:, None] - c**2 / 2
     inside += np.log(mode.inner_scale) - 0.5 * np.log(np.pi)
-    by_school = logsumexp(inside, axis=1)
-    outside = np.stack([rows.by_outer(each) for each in by_school])
+    by_school = log_sum(inside, 1)
+    outside = rows.by_outer(by_school)
     places = mode.outer + np.sqrt(2) * mode.outer_scale * at[:, None]
     outside += log_weight[:, None] - places**2 / 2 + np.log(mode.outer_scale) - 0.5 * np.log(np.pi)
-    whole = logsumexp(outside, axis=0)
+    whole = log_sum(outside, 0)
     chance = np.exp(outside - whole)[:, rows.outer][:, None] * np.exp(inside - by_school[:, None])
-    return float(whole.sum()), score_of(rows, theta, mode, chance)
+    return float(whole.sum()), score_of(rows, mode, chance, expected)
 
 
-def placed(rows: Rows, mode: Mode, one: float, two: float) -> tuple[Array, Array]:
-    """Return the intercepts (j,), (k,) at a pair of nodes."""
+def placed(rows: Rows, mode: Mode, one: float, at: Array) -> tuple[Array, Array]:
+    """Return the outer intercepts at a node, (j,), and the inner ones at nodes `at`, (q, k)."""
     away = np.sqrt(2) * mode.outer_scale * one
     middle = mode.inner - mode.lean * away[rows.outer]
-    return mode.outer + away, middle + np.sqrt(2) * mode.inner_scale * two
+    return mode.outer + away, middle + np.sqrt(2) * mode.inner_scale * at[:, None]
 
 
-def score_of(rows: Rows, theta: Array, mode: Mode, chance: Array) -> Array:
-    """Return the score, (p + 2,). chance: (q, q, k) of each pair of nodes given the data."""
-    p = len(theta) - 2
-    eta, outer_sd, inner_sd = rows.x @ theta[:p], float(theta[p]), float(theta[p + 1])
-    at, _ = np.polynomial.hermite.hermgauss(len(chance))
-    expected = np.zeros(len(eta))
+def score_of(rows: Rows, mode: Mode, chance: Array, expected: Array) -> Array:
+    """Return the score, (p + 2,). chance: (q, q, k) of each pair of nodes given the data; expected:
+    (q, q, n) successes there.
+    """
+    at, _ = nodes(len(chance))
+    over = np.zeros(len(rows.trials))
     on_outer = on_inner = 0.0
     successes = rows.by_inner(rows.successes)
-    for q, one in enumerate(at):
-        for r, two in enumerate(at):
-            a, c = placed(rows, mode, one, two)
-            mu = rows.trials * expit(eta + (outer_sd * a[rows.outer] + inner_sd * c)[rows.inner])
-            own = chance[q, r]
-            expected += own[rows.inner] * mu
-            away = own * (successes - rows.by_inner(mu))
-            on_outer += float(away @ a[rows.outer])
-            on_inner += float(away @ c)
-    return np.append(rows.x.T @ (rows.successes - expected), [on_outer, on_inner])
+    for one, own, each in zip(at, chance, expected, strict=True):
+        a, c = placed(rows, mode, one, at)
+        over += np.einsum("rn,rn->n", own[:, rows.inner], each)
+        away = own * (successes - rows.by_inner(each))
+        on_outer += float(away.sum(axis=0) @ a[rows.outer])
+        on_inner += float(np.vdot(away, c))
+    return np.append(rows.x.T @ (rows.successes - over), [on_outer, on_inner])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fingerpost.core.errors import UsageError
+from fingerpost.core.errors import Malformed
 from fingerpost.kernels.arrays import Array, Numbers
 
 NODES = 16
@@ -45,13 +45,16 @@ def fading(periods: int, kept: float) -> Array:
 def with_effects(
     level: Array, exposed: Numbers, *, sd: float, correlation: float = 0.0, level_sd: float = 0.0
 ) -> Array:
-    """Return (w, t, t): a unit's covariance where the effect of provision differs between units.
+    """Return (w, t, t): a unit's covariance where the effect of provision differs between units;
+    (1, t, t), that of every wave, where it does not.
 
     level: (t, t) covariance of the unit's level. exposed: (w, t). sd: of the effect between units;
     correlation: of the effect with the part of the level that lasts, whose standard deviation is
-    `level_sd`. Raises UsageError where no such covariance exists.
+    `level_sd`. Raises Malformed where no such covariance exists.
     """
     x = np.asarray(exposed, dtype=np.float64)
+    if not sd:  # the same in every wave
+        return level[None]
     one = np.ones_like(x)
     cross = x[:, :, None] * one[:, None, :]
     shared = correlation * sd * level_sd
@@ -59,7 +62,7 @@ def with_effects(
     found = found + shared * (cross + cross.transpose(0, 2, 1))
     least = float(np.linalg.eigvalsh(found).min())
     if least < -1e-9 * float(np.abs(found).max() or 1.0):
-        raise UsageError(
+        raise Malformed(
             f"an effect with standard deviation {sd:g} between units cannot have a correlation of "
             f"{correlation:g} with a level that fades so fast. Bring effect_corr nearer to 0."
         )

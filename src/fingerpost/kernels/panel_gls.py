@@ -40,16 +40,39 @@ def information(
 ) -> Array:
     """Return (p, p), the information of the coefficients: the sum of units × D′V⁻¹D.
 
-    design: (w, t, p); covariance: (w, t, t); units: (w,); observed: (w, t), all where left out.
-    Cells that are not observed drop out of both.
+    design: (w, t, p); covariance: (w, t, t), or (1, t, t) of all; units: (w,); observed: (w, t),
+    all where left out. Cells that are not observed drop out of both.
     """
     if observed is not None:
         pairs = observed[:, :, None] & observed[:, None, :]
         covariance = np.where(pairs, covariance, np.eye(covariance.shape[-1]))
         design = design * observed[:, :, None]
+    columns = design.shape[2]
     solved = np.linalg.solve(covariance, design)
-    found: Array = np.einsum("w,wtp,wtq->pq", np.asarray(units, np.float64), design, solved)
+    counted = design * np.asarray(units, np.float64)[:, None, None]
+    found: Array = counted.reshape(-1, columns).T @ solved.reshape(-1, columns)
     return (found + found.T) / 2
+
+
+def information_beside_periods(columns: Array, precision: Array, *, units: Numbers) -> Array:
+    """Return (e, e), the information of columns beside an effect of each period, which drops out,
+    where every wave is seen in every period and shares one precision.
+
+    columns: (w, t, e); precision: (t, t), the inverse of the covariance (or its mean over units
+    that differ); units: (w,). With X summed over units, the sum of X′MX less (ΣX)′M(ΣX) / N.
+    What is told of a column only to the last digits of arithmetic is told not at all.
+    """
+    counts = np.asarray(units, np.float64)
+    counted = columns * counts[:, None, None]
+    weighed = np.matmul(precision, columns)
+    e = columns.shape[2]
+    whole: Array = counted.reshape(-1, e).T @ weighed.reshape(-1, e)
+    total = counted.sum(axis=0)
+    found: Array = whole - total.T @ precision @ total / counts.sum()
+    untold = np.diag(found) <= RANK * np.diag(whole)
+    found[untold], found[:, untold] = 0.0, 0.0
+    even: Array = (found + found.T) / 2
+    return even
 
 
 def contrast_variance(told: Array, weights: Array) -> Array:

@@ -28,14 +28,23 @@ class Drift:
 
 
 def relative_magnitudes(
-    before: Array, value: float, *, covariance: Array, carried: float, times: float, critical: float
+    before: Array,
+    value: float,
+    *,
+    covariance: Array,
+    carried: float,
+    times: float,
+    critical: float,
+    lengths: Array | None = None,
 ) -> Drift:
     """Return what drift of `times` the largest step before allows.
 
     before: (k,) effects of the periods before the last one without provision, earliest first; that
     one's is 0. value: the effect that is asked. covariance: (k + 1, k + 1) of both. carried: how
     much of the effect moves with a step of drift in every period, summed: of a mean over exposures
-    0 to m the sum over s of the weights of s and later. critical: of an interval's end.
+    0 to m the sum over s of the weights of s and later. critical: of an interval's end. lengths:
+    (k,) periods from each of `before` to the next (of the last to the one before provision), where
+    some were not seen: a step over several is shared out among them; None: 1 each.
     """
     k = len(before)
     whole = np.append(before, value)
@@ -44,6 +53,7 @@ def relative_magnitudes(
     steps = np.zeros((k, k + 1))
     steps[np.arange(k), np.arange(k)] = -1.0
     steps[np.arange(k - 1), np.arange(1, k)] = 1.0
+    steps = steps if lengths is None else steps / lengths[:, None]
     low, high, lo, hi = np.inf, -np.inf, np.inf, -np.inf
     for sign in (1.0, -1.0):
         for step in steps:

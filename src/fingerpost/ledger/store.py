@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import logging
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,7 +28,8 @@ Decide = Callable[[Sequence[Entry]], Event]
 DecideOnTail = Callable[["Tail"], Event]
 COLUMNS = ("stream", "number", "kind", "body", "time", "key", "previous", "hash", "digests")
 LAST = "number = (SELECT max(number) FROM ledger WHERE stream = {sign})"
-WAIT = 60  # seconds that a writer waits for the others
+WAIT, SILENT = 30, 2  # seconds that a writer waits for the others; those after which it says so
+WAITING = "{where}: another program holds the ledger. Waiting up to {wait} seconds for it."
 LONGEST = 200
 TABLE = """CREATE TABLE IF NOT EXISTS ledger (
     stream VARCHAR(200) NOT NULL, number INTEGER NOT NULL, kind VARCHAR(200) NOT NULL,
@@ -200,7 +202,7 @@ class Ledger:
             connection = bare.execution_options(writes=True)
             with connection.begin():
                 if self.path is None:
-                    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_lock(stream)})")
+                    _lock_server(connection, _lock(stream))
                 yield connection
 
     @contextmanager
@@ -249,19 +251,70 @@ def _engine(address: Path | str, *, read_only: bool, often: bool = False) -> Eng
         found = sqlite3.connect(uri, uri=True, timeout=WAIT, isolation_level=None)
         # A flipped bit may leave bytes that are no text: they are to be read all the same.
         found.text_factory = lambda held: held.decode("utf-8", "surrogateescape")
-        found.execute("PRAGMA synchronous = FULL")
-        if often and not read_only:
-            found.execute("PRAGMA journal_mode = TRUNCATE")
+        emptied = ["PRAGMA journal_mode = TRUNCATE"] if often and not read_only else []
+        try:
+            _patiently(found, str(address), "PRAGMA synchronous = FULL", *emptied)
+        except sqlite3.OperationalError:
+            found.close()
+            raise
         return found
 
     engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
+        held: Any = connection.connection.driver_connection
         writes = connection.get_execution_options().get("writes")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        # A reader's lock is taken by its first look.
+        reads = ("BEGIN", "SELECT 1 FROM sqlite_master LIMIT 1")
+        _patiently(held, str(address), *(("BEGIN IMMEDIATE",) if writes else reads))
 
     return engine
+
+
+def _patiently(held: sqlite3.Connection, where: str, *statements: str) -> None:
+    """Run statements that another program may keep waiting, saying so where one does.
+
+    Raises sqlite3.OperationalError where that lasts.
+    """
+    for seconds in (SILENT, WAIT - SILENT):
+        held.execute(f"PRAGMA busy_timeout = {1000 * seconds:.0f}")
+        try:
+            for statement in statements:
+                held.execute(statement).fetchall()
+            break
+        except sqlite3.OperationalError as error:
+            if held.in_transaction:
+                held.execute("ROLLBACK")
+            if "locked" not in str(error) or seconds != SILENT:
+                raise
+            waits(where)
+    held.execute(f"PRAGMA busy_timeout = {1000 * WAIT:.0f}")
+
+
+def _lock_server(connection: Connection, number: int) -> None:
+    """Take a stream's lock on a server, saying so where another program keeps it waiting. Held by
+    the transaction; waited for as long as for a file's.
+    """
+    got = connection.exec_driver_sql(f"SELECT pg_try_advisory_xact_lock({number})").scalar()
+    if got:
+        return
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {1000 * SILENT:.0f}")
+    try:
+        with connection.begin_nested():
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({number})")
+    except Exception as error:
+        if "lock timeout" not in str(error):
+            raise
+        waits("the ledger's server")
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {1000 * (WAIT - SILENT):.0f}")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({number})")
+    connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
+
+
+def waits(where: str) -> None:
+    """Say on the error stream that another program holds a ledger."""
+    logging.getLogger(__name__).warning(WAITING.format(where=where, wait=WAIT))
 
 
 def _quoted(path: Path) -> str:

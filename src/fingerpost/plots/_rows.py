@@ -63,8 +63,9 @@ class Sheet:
                     x2=alt.X2Value(self.plot + self.right),
                     y=self.y,
                     y2=alt.Y2("y2:Q"),
-                    color=alt.condition(
-                        "datum.kind == 'heading'", alt.value("#f2f2f2"), alt.value("white")
+                    # Spelt out: to find the class of a bare condition, Altair tries every schema.
+                    color=alt.ColorValue(
+                        "white", condition={"test": "datum.kind == 'heading'", "value": "#f2f2f2"}
                     ),
                 )
             )

@@ -121,11 +121,12 @@ def draw_hexmap(table: Table, hexes: Hexes) -> Picture | None:
         names.append(NO_WAVE)
     outside = [str(told[code]["name"] or code) for code in told if code not in hexes.places]
     missing = f" Not in the layout: {listing(outside)}." if outside else ""
+    outside_words = f"; not in the layout: {listing(outside)}" if outside else ""
     counts = "; ".join(f"{name}: {sum(c['wave'] == name for c in cells)}" for name in names)
     return picture(
         f"hexmap-{slug(table.name)}",
         lambda width: chart(cells, names, hexes, width=width),
-        title=f"{counted(len(there), 'area')} by wave",
+        title=f"{counted(len(there), 'area')} by wave{outside_words}",
         description=f"A hexagon an area, by the wave in which provision begins: {counts}.{missing}",
         source=table.name,
     )

@@ -13,7 +13,7 @@ from fingerpost.core.errors import FingerpostError, Malformed, nearest
 from fingerpost.engines._shared import ROW, collected, int64, sha256
 from fingerpost.records.casts import cast
 from fingerpost.records.declarations import TABLES
-from fingerpost.records.fields import TableSpec
+from fingerpost.records.fields import HOSPITAL_ID, TableSpec, by_hospital
 from fingerpost.records.rules import (
     BORN,
     FAULT,
@@ -141,6 +141,8 @@ def of_folder(store: Store) -> list[Problem]:
 def of_table(store: Store, spec: TableSpec, today: date) -> tuple[int, list[Problem]]:
     """Return the rows of one table and its problems."""
     schema = dict(store.raw(spec.name).collect_schema())
+    if HOSPITAL_ID in schema and "child_id" not in schema:
+        spec = by_hospital(spec)
     problems = of_header(spec, schema)
     looked = look(store, spec, schema)
     tests = rules(spec, looked.present, today)

@@ -6,6 +6,7 @@ import narwhals as nw
 
 from fingerpost.engines._shared import collected, int64
 from fingerpost.records.declarations import TABLES
+from fingerpost.records.fields import HOSPITAL_ID
 from fingerpost.records.store import Store
 
 
@@ -23,7 +24,8 @@ def row(store: Store, name: str) -> tuple[str, str, str, str, str]:
     spec = TABLES[name]
     wanted = [int64(nw.len()).alias("rows")]
     if spec.of_children:
-        wanted.append(int64(nw.col("child_id").n_unique()).alias("children"))
+        own = HOSPITAL_ID if store.by_hospital(name) else "child_id"
+        wanted.append(int64(nw.col(own).n_unique()).alias("children"))
     known = spec.checks.known
     when: nw.Expr | None = None
     if "academic_year" in spec.columns:
@@ -32,7 +34,7 @@ def row(store: Store, name: str) -> tuple[str, str, str, str, str]:
         when = nw.col(known).dt.year().cast(nw.Int64)
     if when is not None:
         wanted += [when.min().alias("first"), when.max().alias("last")]
-    found = collected(store.frame(name).select(*wanted), name).row(0, named=True)
+    found = collected(store.unlinked(name).select(*wanted), name).row(0, named=True)
     children, first, last = (
         shown(found.get(key), grouped=key == "children") for key in ("children", "first", "last")
     )

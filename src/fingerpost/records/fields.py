@@ -9,6 +9,8 @@ from fingerpost.core.errors import FingerpostError, listed
 
 # kind of column: what it is on disk. id: whole numbers or text, one kind throughout the records.
 KINDS = ("id", "int", "float", "code", "text", "date")
+# The column that names a child in tables of hospitals which no spine has linked yet.
+HOSPITAL_ID = "hospital_id"
 SOURCES = (
     "education",
     "health",
@@ -184,3 +186,13 @@ def table(
     """Return a table with the columns that every table has, and the order of their dates."""
     ordered = replace(checks, order=(("valid_from", "valid_to"), *checks.order))
     return TableSpec(name, grain, key, (*fields, *SPELL), words, source, years, ordered)
+
+
+def by_hospital(spec: TableSpec) -> TableSpec:
+    """Return a table of children as hospitals key it: by `hospital_id` in the place of `child_id`,
+    until a spine says which child each is.
+    """
+    own = Field(HOSPITAL_ID, "id", "the child, by a pseudonym of hospitals alone")
+    fields = tuple(own if field.name == "child_id" else field for field in spec.fields)
+    key = tuple(HOSPITAL_ID if name == "child_id" else name for name in spec.key)
+    return replace(spec, fields=fields, key=key)

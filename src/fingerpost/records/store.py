@@ -19,7 +19,9 @@ from fingerpost.engines._session import tables_of
 from fingerpost.engines._shared import SUFFIXES, TableFile, collected, int64, table_file
 from fingerpost.records.casts import WHAT, cast, dtype, misfit
 from fingerpost.records.declarations import TABLES
-from fingerpost.records.fields import Field, TableSpec
+from fingerpost.records.fields import HOSPITAL_ID, Field, TableSpec, by_hospital
+from fingerpost.records.through import BESIDE, NEEDED, as_table
+from fingerpost.records.whole import refuse_changed
 from fingerpost.records.writing import MANIFEST, Manifest, read_manifest
 
 # The table that settles whether an identifier is a number or text, for every table that bears it.
@@ -33,7 +35,10 @@ class Store:
 
     path: the folder or file. engine: the engine's name. files: table → the file or folder that
     holds it. unknown: names of tables found that the standard does not declare. manifest: what the
-    folder says of itself; empty where it says nothing. Frames of one store can be joined.
+    folder says of itself; empty where it says nothing. spine: a file of pairs of a hospital
+    identifier and a child, through which tables keyed by hospitals are read; children whom it does
+    not link are then in no table of children, unless `everyone` is given: conditions for which who
+    was added to the records counts as drawn. Frames of one store can be joined.
     """
 
     path: Path
@@ -41,6 +46,8 @@ class Store:
     files: Mapping[str, TableFile]
     unknown: tuple[str, ...]
     manifest: Manifest
+    spine: Path | None = None
+    everyone: tuple[str, ...] | None = None
     _frames: dict[str, nw.LazyFrame[Any]] = field(default_factory=dict, repr=False)
     _raw: dict[tuple[str, bool], nw.LazyFrame[Any]] = field(default_factory=dict, repr=False)
 
@@ -85,16 +92,21 @@ class Store:
         return self._engine.session() if self._engine.session else None
 
     def has(self, name: str) -> bool:
-        """Return whether a table is present; UsageError where the standard declares none such."""
+        """Return whether a table is present; UsageError where the standard declares none such,
+        Malformed where the manifest says that it was written and it is gone.
+        """
         spec_named(name)
+        if name not in self.files and name in self.manifest.tables:
+            refuse_changed(self.path, name, self.manifest.tables[name])
         return name in self.files
 
     def frame(self, name: str) -> nw.LazyFrame[Any]:
         """Return a table as a lazy frame with exactly the declared columns, in declared types.
 
         Columns that the source does not have are all missing. Raises UsageError for a table that is
-        not declared; Malformed for one that is not there, lacks a required column, or, where its
-        file has types of its own, holds values that are not of the declared type.
+        not declared; Malformed for one that is not there, is not what the manifest says was
+        written, lacks a required column, or, where its file has types of its own, holds values that
+        are not of the declared type.
         """
         if name not in self._frames:
             spec = spec_named(name)
@@ -103,7 +115,9 @@ class Store:
                     f'records: {self.path.name} has no table "{name}" ({spec.words.split(". ")[0]}'
                     f"). It has: {listed(self.tables) or 'none'}."
                 )
-            self._frames[name] = self._typed(spec)
+            if name in self.manifest.tables:
+                refuse_changed(self.path, name, self.manifest.tables[name])
+            self._frames[name] = self._typed(spec, self._linked(name))
         return self._frames[name]
 
     def stand_in(self, name: str, rows: Any) -> None:
@@ -126,6 +140,13 @@ class Store:
             return frame
         held: nw.LazyFrame[Any] = self._engine.hold(frame, session=self._session)
         return held
+
+    def rest(self) -> None:
+        """Put on disk what the engine holds in memory: what comes next needs the room more. It is
+        read back where something is asked again.
+        """
+        if self._engine.rest is not None:
+            self._engine.rest(self._session)
 
     def raw(self, name: str, *, rows: bool = False) -> nw.LazyFrame[Any]:
         """Return a table as its file holds it; with `rows`, also the row's place, from 1."""
@@ -151,8 +172,52 @@ class Store:
         """Return whether each value of a column is not of its kind; None where all are."""
         return misfit(declared, held, text_id=self.text_id(declared.name))
 
-    def _typed(self, spec: TableSpec) -> nw.LazyFrame[Any]:
-        raw = self.raw(spec.name)
+    def by_hospital(self, name: str) -> bool:
+        """Return whether a table names children by an identifier that hospitals alone have."""
+        held = self.raw(name).collect_schema().names() if self.has(name) else []
+        return HOSPITAL_ID in held and "child_id" not in held
+
+    def unlinked(self, name: str) -> nw.LazyFrame[Any]:
+        """Return a table as `frame` does, its children as hospitals name them, where they do."""
+        if not self.by_hospital(name):
+            return self.frame(name)
+        return self._typed(by_hospital(spec_named(name)), self.raw(name))
+
+    @property
+    def needs_spine(self) -> bool:
+        """Whether any table names children as hospitals do, so that a spine must link them."""
+        return any(self.by_hospital(name) for name in self.tables if TABLES[name].of_children)
+
+    @cached_property
+    def _links(self) -> nw.LazyFrame[Any]:
+        assert self.spine is not None
+        (found,) = self._engine.read([as_table(self.spine)], session=self._session, rows=False)
+        kind = nw.String if self.text_id("child_id") else nw.Int64
+        return found.select(HOSPITAL_ID, nw.col("child_id").cast(kind))
+
+    def _linked(self, name: str) -> nw.LazyFrame[Any]:
+        """Return a table as its file holds it, its children named as in the table of children."""
+        raw = self.raw(name)
+        if self.by_hospital(name):
+            if self.spine is None:
+                raise Malformed(
+                    f'records: the table "{name}" names children by {HOSPITAL_ID}, and no spine '
+                    f"says which child each is. {NEEDED.format(path=self.path)}; then name how "
+                    "many: `fingerpost study run STUDY --records … --spines 20`."
+                )
+            links = self._links.with_columns(
+                nw.col(HOSPITAL_ID).cast(raw.collect_schema()[HOSPITAL_ID])
+            )
+            return raw.join(links, on=HOSPITAL_ID, how="inner").drop(HOSPITAL_ID)
+        if name == "child" and self.spine is not None:
+            if self.everyone is None:
+                return raw.join(self._links.select("child_id"), on="child_id", how="semi")
+            if "added_for" in raw.collect_schema().names():
+                added = nw.col("added_for")
+                return raw.with_columns(nw.when(~added.is_in(self.everyone)).then(added))
+        return raw
+
+    def _typed(self, spec: TableSpec, raw: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
         schema = dict(raw.collect_schema())
         self._refuse(spec, raw, schema)
         columns = []
@@ -210,12 +275,19 @@ def spec_named(name: str) -> TableSpec:
     return TABLES[name]
 
 
-def open_store(path: str | Path, engine: str = "duckdb") -> Store:
+def open_store(
+    path: str | Path,
+    engine: str = "duckdb",
+    *,
+    spine: Path | None = None,
+    everyone: tuple[str, ...] | None = None,
+) -> Store:
     """Return the records at a path as a store; nothing is read yet but the names of tables.
 
     path: a folder with a folder of Parquet parts, or one .parquet, .csv or .dta file, for each
-    table; or a DuckDB file with the tables in it. engine: `duckdb` or `polars`. Raises Malformed
-    where nothing there is a declared table, UnknownLeaf where there is no such engine.
+    table; or a DuckDB file with the tables in it. engine: `duckdb`, `polars` or `spark`. spine,
+    everyone: as of a store. Raises Malformed where nothing there is a declared table, UnknownLeaf
+    where there is no such engine.
     """
     place = Path(path).expanduser()
     if not place.exists():
@@ -240,7 +312,7 @@ def open_store(path: str | Path, engine: str = "duckdb") -> Store:
             f"{'' if not unknown else ', only ' + listed(unknown)}. A folder has one folder or "
             f"file for each table, named as it is: {listed(sorted(TABLES))}."
         )
-    return Store(place, engine, files, unknown, manifest)
+    return Store(place, engine, files, unknown, manifest, spine, everyone)
 
 
 UNFINISHED = ".parts"  # what a build leaves behind until it is whole
@@ -261,7 +333,7 @@ def tables_in(place: Path) -> dict[str, TableFile]:
     found: dict[str, TableFile] = {}
     faults = []
     for item in sorted(place.iterdir()):
-        if item.name.startswith(".") or item.name == MANIFEST:
+        if item.name.startswith(".") or item.name in (MANIFEST, *BESIDE):
             continue
         parts = item.is_dir() and any(item.rglob("*.parquet"))
         if not parts and not (item.is_file() and item.suffix.lower() in LOOSE):

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from fingerpost.core.errors import Malformed, UsageError, listed, nearest
 from fingerpost.engines._shared import sha256, sink
 from fingerpost.records.declarations import SCHEMA_VERSION, TABLES
-from fingerpost.records.fields import TableSpec
+from fingerpost.records.fields import HOSPITAL_ID, TableSpec, by_hospital
 
 if TYPE_CHECKING:
     import narwhals as nw
@@ -149,7 +149,8 @@ def write_part(folder: Path, table: str, *, index: int, rows: pa.Table) -> Part:
     """
     import pyarrow.parquet as pq
 
-    ready = canonical(rows, spec_of(table))
+    spec = spec_of(table)
+    ready = canonical(rows, by_hospital(spec) if HOSPITAL_ID in rows.column_names else spec)
 
     def write(path: Path) -> None:
         # Without Arrow's own schema, text is plain text to every reader.

@@ -6,6 +6,7 @@ from fingerpost.core.assignment import Randomised
 from fingerpost.core.output import Output
 from fingerpost.core.words import counted, listing, sentence
 from fingerpost.reports.phrases import outcome_words, primary_of
+from fingerpost.reports.trends import drifting
 
 # What answers for groups that a leaf defines lean on, in place of likeness on the covariates.
 LEANS = {
@@ -27,6 +28,7 @@ def design(output: Output) -> str:
         return (
             f"Arms were drawn ({kind} randomisation of each {drawn}), so nothing unrecorded can "
             f"have decided both the arm and {outcomes_words(output)} but by chance."
+            f"{foretold(output)}"
         )
     kinds = list(dict.fromkeys(kinds_of(output)))
     leaning = [LEANS[kind] for kind in kinds if kind in LEANS]
@@ -57,7 +59,7 @@ def of_rollout(output: Output) -> str:
     return (
         "Nobody drew the order: without provision, units where it began and units where it had "
         f"not are taken to have gone alike{given} (parallel trends). What came before it can speak "
-        "against that, and cannot prove it."
+        f"against that, and cannot prove it.{drifting(output)}"
     )
 
 
@@ -86,6 +88,19 @@ def of_draw(output: Output, unit: str) -> str:
         f"The order in which provision began was drawn in public ({unit} by {unit}; commitment "
         f"{draw.commitment[:12]}…, verified and replayed), so nothing can have decided both the "
         f"order and {outcomes_words(output)} but by chance. {kind}.{changed}"
+    )
+
+
+def foretold(output: Output) -> str:
+    """Return what is believed where children outside the trial alone were followed to the outcome;
+    empty elsewhere.
+    """
+    if not output.study.arms.outside:
+        return ""
+    return (
+        f" But {outcomes_words(output)} was not seen in the trial: it is foretold from what was "
+        "measured there. That provision works on it through nothing else, and that long records "
+        "foretell it rightly for these children, is believed and cannot be tested yet."
     )
 
 

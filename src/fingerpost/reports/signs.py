@@ -146,7 +146,18 @@ def clusters(table: Table) -> str:
     )
 
 
+def benefits(table: Table) -> str:
+    """Return whether children tell who benefits more."""
+    told = [
+        f"the ranking by predicted benefit {row['verdict']} ({row['contrast']})"
+        for row in table.records()
+        if row.get("verdict")
+    ]
+    return listing(told) if told else ""
+
+
 TELL = (
+    ("who benefits", benefits),
     ("cut-off density", density),
     ("cut-off placebo", placebo),
     ("instrument strength", instrument),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from fingerpost.core.output import Output, Result
 from fingerpost.core.table import Cell, Table
 from fingerpost.core.words import p_words
-from fingerpost.reports.phrases import outcome_words
+from fingerpost.plots.numbers import number
+from fingerpost.reports.phrases import outcome_words, primary_of
 
 AS_BEFORE = 1.0  # times the most that trends parted in any step before
 
@@ -78,6 +79,26 @@ def allowed(output: Output, result: Result) -> tuple[float, float] | None:
                 if isinstance(lo, int | float) and isinstance(hi, int | float):
                     return float(lo), float(hi)
     return None
+
+
+def drifting(output: Output) -> str:
+    """Return what every first answer may be if trends go on to part as they did before; empty where
+    no leaf bounds that.
+    """
+    first: dict[str, Result] = {}
+    for result in primary_of(output):
+        first.setdefault(result.term.outcome, result)
+    said = [
+        f"{outcome_words(output.study, name)} {number(ends[0])} to {number(ends[1])}"
+        for name, result in first.items()
+        if (ends := allowed(output, result)) is not None
+    ]
+    if not said:
+        return ""
+    return (
+        " If trends go on to part by as much in a step as the most before, with the error of "
+        f"sampling the effect may be: {'; '.join(said)}."
+    )
 
 
 def mine(row: dict[str, Cell], result: Result) -> bool:

@@ -33,6 +33,15 @@ GAPS = (
     "they would differ by if the same children were of the one group and of the other, their "
     "severity, conditions, school and all else as they are."
 )
+TRIAL = (
+    "No child in these records is real, and what each would have had in every arm is known. The "
+    "truth here is that of all who could have taken part in the trial, each with the luck it had, "
+    "were all of them in one arm and then in the other."
+)
+TRIAL_MISSES = (
+    "An interval can miss it by chance, as about one in twenty does; arms were drawn, so that "
+    "nothing that was not recorded can have moved both arm and outcome."
+)
 MISSES = (
     "An interval can miss it by chance, as about one in twenty does; and it does where something "
     "that moved both arm and outcome was not recorded, as severity of need is not."
@@ -58,13 +67,20 @@ def truth_parts(output: Output) -> list[Part]:
             for held in (holds(output, term, v) for term, v in output.truth)
             if held is not None
         ]
-        gaps = output.study.access is not None
-        kind = "interval" if gaps else "first primary interval"
+        kind = "interval" if output.study.access is not None else "first primary interval"
         held = f"{sum(answered)} of {counted(len(answered), kind)} hold it."
-        words = f"{GAPS} {held} {GAP_MISSES}" if gaps else f"{CAUSAL} {held} {MISSES}"
+        what, misses = said_of(output)
+        words = f"{what} {held} {misses}"
         rows = [row(output, term, value) for term, value in output.truth]
         parts += [Words(words), Grid(caption, COLUMNS, tuple(rows))]
     return [*parts, *(Words(untold(output, what, why)) for what, why in output.untold)]
+
+
+def said_of(output: Output) -> tuple[str, str]:
+    """Return whose truth it is, and why an interval may miss it."""
+    if output.study.access is not None:
+        return GAPS, GAP_MISSES
+    return (TRIAL, TRIAL_MISSES) if output.study.trial is not None else (CAUSAL, MISSES)
 
 
 def untold(output: Output, what: str, why: str) -> str:

@@ -55,6 +55,7 @@ from fingerpost.reports.short import (
     told_in_short,
 )
 from fingerpost.reports.signs import signs
+from fingerpost.reports.spines import spine_words
 from fingerpost.reports.strength import e_value_words, robustness_words
 from fingerpost.reports.together import differences_words
 from fingerpost.reports.trends import trends_parted
@@ -255,6 +256,7 @@ def reasons(output: Output) -> tuple[str, ...]:
     warned = (*warned_words(output), *signs(output)[:MOST_SIGNS])
     judged = (*told, *warned, *differences_words(output), *refused)
     missing = (armless(output), incomplete(output), unseen(output), *imputed_words(output))
+    missing += spine_words(output)
     agreed = agreement(output, questions(output))
     parts = (*first, design(output), *missing, *agreed, *judged, *others, *last)
     parts += sensitivity_refusals(output)
@@ -391,7 +393,7 @@ def limitations(output: Output) -> tuple[str, ...]:
     found += warned(output)
     found += [text for text in signs(output) if text.startswith("Warning")]
     found += [text for text in (*control_words(output), unseen(output), lost(output)) if text]
-    found += imputed_words(output)
+    found += (*imputed_words(output), *spine_words(output))
     if output.extrapolations:
         count = counted(len(output.extrapolations), "number")
         found.append(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from types import ModuleType
@@ -31,6 +32,7 @@ from fingerpost.reports.sections import (
     access_time,
     answer,
     balance,
+    benefits,
     estimates,
     flow,
     leaves,
@@ -60,6 +62,7 @@ SECTIONS = (
     overlap,
     estimates,
     subgroups,
+    benefits,
     leaves,
     sensitivity,
     missing,
@@ -127,7 +130,8 @@ def sections(output: Output) -> tuple[Section, ...]:
     """Return every section of a report, in order."""
     shown = labelled(output)
     every = kinds_of_section(output.study)
-    asked = [each for each in every if each is not subgroups or subgroups.asked(shown)]
+    where = (subgroups, benefits)
+    asked = [each for each in every if each not in where or each.asked(shown)]
     found = [each.section(shown) for each in asked]
     if output.withheld or output.clearance == "prepared":
         found.insert(len(found) - 1, withheld.section(shown))
@@ -274,6 +278,13 @@ def relative(path: Path, start: Path) -> str:
 
 def render(name: str, values: dict[str, object]) -> str:
     """Return a template filled in; everything is escaped but the style sheet and the pictures."""
+    environment, css = templates()
+    return environment.get_template(name).render({**values, "css": css})
+
+
+@cache
+def templates() -> tuple[jinja2.Environment, str]:
+    """Return the templates and the style sheet, read and made ready once for all reports."""
     folder = files("fingerpost.reports").joinpath("templates")
     sources = {
         each.name: each.read_text("utf-8")
@@ -287,5 +298,4 @@ def render(name: str, values: dict[str, object]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    css = folder.joinpath("report.css").read_text("utf-8")
-    return environment.get_template(name).render({**values, "css": css})
+    return environment, folder.joinpath("report.css").read_text("utf-8")

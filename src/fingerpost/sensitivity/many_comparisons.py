@@ -274,5 +274,6 @@ MANY_COMPARISONS = Sensitivity(
     over_copies="pooled",
     options=OPTIONS,
     scope="study",
+    panels_too=True,
     check=check,
 )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fingerpost.core import leaves
 from fingerpost.core.analysis import Task
@@ -68,23 +69,25 @@ def analysed(
     model that cannot be fitted to the children of one outcome refuses that outcome alone; raises
     NotFitted where it can be fitted to those of none.
     """
-    asked, flow = tasks(study, cohort, drawn)
-    check_options(study, asked)
+    check_options(study, one_by_one(study, Kept(study, cohort, drawn)))
     parts: list[Answered] = []
     found: dict[Key, Answer] = {}
     unseen = unseen_by_arm(cohort)
     unfitted: list[NotFitted] = []
-    for task in asked:
+    flow, kept = cohort.flow, Kept(study, cohort, drawn)
+    for task in one_by_one(study, kept):
+        flow = kept.counted(task.terms[0].outcome, flow)
         try:
             parts.append(answer_outcome(study, task, say))
         except NotFitted as fault:
             unfitted.append(fault)
             parts.append(barred(task, fault))
         found |= sensitive(study, task, parts[-1].answers, unseen=unseen, say=say, wanted=wanted)
-    if len(unfitted) == len(asked):
+        del task  # its children and fits go before those of the next are made
+    if len(unfitted) == len(parts):
         raise unfitted[0]
     answers = tuple(answer for part in parts for answer in part.answers)
-    whole = whole_of(study, cohort, asked)
+    whole = Task(cohort, kept.terms(study.outcomes[0].name), analysis_of(study))
     found |= sensitive(study, whole, answers, unseen=unseen, say=say, wanted=wanted, about=WHOLE)
     return Analysed(tuple(parts), found, flow)
 
@@ -103,6 +106,17 @@ def tasks(study: Study, cohort: Cohort, drawn: Drawn | None = None) -> tuple[lis
         task, flow = kept.task(outcome.name, flow)
         found.append(task)
     return found, flow
+
+
+def one_by_one(study: Study, kept: Kept) -> Iterator[Task]:
+    """Yield the task of each outcome in turn; the children and fits of one that no later outcome
+    shares are let go before the next is made.
+    """
+    names = [outcome.name for outcome in study.outcomes]
+    for at, name in enumerate(names):
+        kept.only(names[at:])
+        yield kept.task(name, Flow())[0]
+    kept.only([])
 
 
 def whole_of(study: Study, cohort: Cohort, asked: list[Task]) -> Task:
@@ -147,20 +161,38 @@ class Kept:
 
     def task(self, outcome: str, flow: Flow) -> tuple[Task, Flow]:
         """Return the task of the children whose outcome was seen, and the flow with who was not."""
-        seen = self._cohort.outcomes[outcome].observed
-        mask = np.ones(self._cohort.n, dtype=bool) if seen is None else seen
-        missing = int(np.count_nonzero(~mask))
-        modelled = self._study.models.censoring is not None or self._cohort.course is not None
-        if missing and not modelled:
-            flow = flow.then(f"{outcome} was not recorded", missing, outcome=outcome)
-        else:
-            mask = np.ones(self._cohort.n, dtype=bool)
+        mask = self._mask(outcome)
         key = hashlib.sha256(np.packbits(mask).tobytes()).digest()
         if key not in self._by_mask:
             whole = Task(self._cohort, (), analysis_of(self._study), drawn=self._drawn)
             self._by_mask[key] = whole if mask.all() else part_of(whole, mask)
-        terms = groups.asked(self._study, self._cohort, outcome)
-        return replace(self._by_mask[key], terms=terms), flow
+        found = replace(self._by_mask[key], terms=self.terms(outcome))
+        return found, self.counted(outcome, flow)
+
+    def terms(self, outcome: str) -> tuple[Term, ...]:
+        """Return the terms asked of an outcome."""
+        return groups.asked(self._study, self._cohort, outcome)
+
+    def counted(self, outcome: str, flow: Flow) -> Flow:
+        """Return the flow with who left since the outcome was not seen of them."""
+        missing = int(np.count_nonzero(~self._mask(outcome)))
+        if not missing:
+            return flow
+        return flow.then(f"{outcome} was not recorded", missing, outcome=outcome)
+
+    def only(self, outcomes: Sequence[str]) -> None:
+        """Let go of the tasks, and their fits, that none of these outcomes shares."""
+        masks = (np.packbits(self._mask(name)).tobytes() for name in outcomes)
+        wanted = {hashlib.sha256(mask).digest() for mask in masks}
+        self._by_mask = {key: one for key, one in self._by_mask.items() if key in wanted}
+
+    def _mask(self, outcome: str) -> NDArray[np.bool_]:
+        """Return (n,) whose outcome is looked at: of whom it was seen, or everybody."""
+        seen = self._cohort.outcomes[outcome].observed
+        whole = np.ones(self._cohort.n, dtype=bool)
+        modelled = self._study.models.censoring is not None or self._cohort.course is not None
+        modelled = modelled or bool(self._study.arms.outside)  # trials that ended before
+        return whole if seen is None or modelled else seen
 
 
 def seen_of(task: Task, scope: str) -> Cohort:

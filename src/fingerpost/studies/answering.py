@@ -25,7 +25,7 @@ from fingerpost.core.words import listing
 from fingerpost.estimators._answer import spelt_out
 from fingerpost.estimators._outcome import outcome_of
 from fingerpost.estimators._score import score
-from fingerpost.studies import diagnostics, forms, guard, plan, several
+from fingerpost.studies import diagnostics, effect_sizes, forms, guard, plan, several
 from fingerpost.studies.cautions import cautions
 from fingerpost.studies.groups import Groups, narrowed, stays
 from fingerpost.studies.guard import Verdict
@@ -84,8 +84,9 @@ def check_options(study: Study, tasks: Iterable[Task]) -> None:
     estimators and outcomes together, before any of them runs. tasks: one an outcome.
     """
     faults: list[str] = []
-    for task in tasks:
-        for name, leaf in plan.estimators(study).items():
+    telling = {name: one for name, one in plan.estimators(study).items() if one.check_cohort}
+    for task in tasks if telling else ():
+        for name, leaf in telling.items():
             terms = plan.answers(leaf, study, task.terms)
             if leaf.check_cohort is None or not terms:
                 continue
@@ -126,6 +127,8 @@ def answer_outcome(
             answers += ask(asking, wanted[name])
     tables = _tables(study, groups, judged, answers) if with_tables else ()
     tables += _of_models(study, task, found) if with_tables else ()
+    sizes = effect_sizes.table(study, task, answers) if with_tables else None
+    tables += () if sizes is None else (sizes,)
     whom = whom_of(study, judged) if with_tables and study.records.synthetic else {}
     return Answered(tuple(answers), refusals, tables, whom)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +47,8 @@ def cautions(study: Study, task: Task, term: Term) -> Iterator[str]:
         yield UNDECLARED.format(level=level)
     if study.assignment.randomised and study.given and term.subgroup is None:
         found = task.fits.once(
-            "uneven draw", lambda: uneven(task.cohort, study.given, study.cluster)
+            "uneven draw",
+            lambda: uneven(as_drawn(study, task.cohort), study.given, study.cluster),
         )
         if found is not None:
             name, p = found
@@ -96,6 +98,17 @@ def undeclared(task: Task) -> str:
         if pairs == len(keys):
             return level
     return ""
+
+
+def as_drawn(study: Study, cohort: Cohort) -> Cohort:
+    """Return the children who were drawn, in the arms of the first draw."""
+    if cohort.stages is not None:
+        own = cohort.take(np.flatnonzero(cohort.stages.leads))
+        assert own.stages is not None
+        return replace(own, arms=own.stages.firsts, arm=own.stages.first)
+    if study.arms.outside in cohort.arms:
+        return cohort.take(np.flatnonzero(cohort.arm != cohort.arms.index(study.arms.outside)))
+    return cohort
 
 
 def uneven(cohort: Cohort, given: tuple[str, ...], unit: str | None) -> tuple[str, float] | None:

@@ -65,10 +65,14 @@ class Verdict:
         return tuple(one.broken.words for one in self.judged if one.verdict == WARN)
 
 
-def judge_counts(task: Task, term: Term, guard: Guard) -> tuple[Judged, ...]:
-    """Judge the numbers of children and clusters in each arm; needs no model."""
+def judge_counts(
+    task: Task, term: Term, guard: Guard, *, followed: bool = True
+) -> tuple[Judged, ...]:
+    """Judge the numbers of children and clusters in each arm; needs no model. followed: False where
+    only children outside the trial were followed to the outcome: then all who were drawn count.
+    """
     cohort, found = task.cohort, []
-    level, here = task.analysis.cluster, seen(task)
+    level, here = task.analysis.cluster, seen(task) | (not followed)
     drawn = cohort.imputed.get(term.outcome)
     if drawn is not None:
         here = here & ~drawn  # an imputed outcome is no child's: it tells nothing new
@@ -81,7 +85,8 @@ def judge_counts(task: Task, term: Term, guard: Guard) -> tuple[Judged, ...]:
             clusters = distinct(cohort.cluster_codes(level)[rows])
             words = f"{clusters:,} clusters ({level}) in arm {name}"
             own.append(_low("clusters", SUPPORT, clusters, guard.refuse_clusters, None, words))
-        own += _judge_events(task, term, name, rows=rows, guard=guard)
+        if followed:
+            own += _judge_events(task, term, name, rows=rows, guard=guard)
         found += [replace(one, children=children) for one in own]
     return tuple(found)
 

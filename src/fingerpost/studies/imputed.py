@@ -4,7 +4,7 @@ the imputation.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -14,30 +14,17 @@ from scipy.special import stdtrit
 from fingerpost.cohorts import imputing
 from fingerpost.cohorts.imputing import Plan
 from fingerpost.cohorts.table import Built, imputes
-from fingerpost.core.answer import Answer
-from fingerpost.core.cohort import Cohort
 from fingerpost.core.drawn import Drawn
 from fingerpost.core.errors import Malformed
 from fingerpost.core.estimate import Estimate, Matrix
-from fingerpost.core.leaves import Sensitivity
 from fingerpost.core.seeds import stream
 from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
 from fingerpost.core.tells import Tells
 from fingerpost.core.words import listing
 from fingerpost.kernels import chained_layout
-from fingerpost.studies.analysing import (
-    WHOLE,
-    Analysed,
-    Key,
-    analysed,
-    sensitive,
-    tasks,
-    unseen_by_arm,
-    whole_of,
-)
-from fingerpost.studies.pooled_tests import Joints, joints, retested
-from fingerpost.studies.pooling import pooled_answers, pooled_part, slim
+from fingerpost.studies.analysing import Analysed
+from fingerpost.studies.replicates import Replicate, over
 
 Array = NDArray[np.float64]
 Say = Callable[[str], None]
@@ -102,108 +89,37 @@ def over_copies(study: Study, plan: Plan, *, say: Say, drawn: Drawn | None = Non
 
     Analyses that need the pooled answers alone, or every copy at once, are run once.
     """
-    copies: list[Cohort] = []
-    found: list[Analysed] = []
-    means: list[Array] = []
-    together: list[tuple[Joints, ...]] = []
+    count = plan.asked.copies
+    pooled = over(study, copies(study, plan, say=say), say=say, drawn=drawn)
+    means = np.stack([path for path in pooled.means if path is not None])
+    found = tables(plan, pooled.whole, means, count)
+    return replace(pooled.whole, tables=found)
+
+
+def copies(study: Study, plan: Plan, *, say: Say) -> Iterator[Replicate]:
+    """Yield the imputed copies of a cohort, as they are drawn."""
     count = plan.asked.copies
     for number in range(1, count + 1):
         say(f"copy {number} of {count}: imputing and analysing")
-        generator = stream(study.name, f"imputation {number}", seed=study.seed)
-        cohort, path = imputing.copy(plan, number=number, generator=generator)
-        one = analysed(study, cohort, say=_quiet, wanted=_in_each, drawn=drawn)
-        copies.append(cohort)
-        together.append(tuple(joints(part.answers) for part in one.parts))
-        found.append(_slimmed(one))
-        means.append(path)
-    say(f"pooling {count} copies")
-    parts = tuple(
-        retested(
-            study,
-            pooled_part([one.parts[at] for one in found], study.level),
-            [each[at] for each in together],
-        )
-        for at in range(len(study.outcomes))
-    )
-    pooled = replace(found[0], parts=parts)
-    return _pooled(study, plan, pooled, copies=copies, found=found, means=np.stack(means))
+        yield copy(study, plan, number)
 
 
-def _quiet(words: str) -> None:
-    """Tell nothing: one line a copy is enough."""
+def copy(study: Study, plan: Plan, number: int) -> Replicate:
+    """Return one imputed copy of a cohort, by its number from 1."""
+    generator = stream(study.name, f"imputation {number}", seed=study.seed)
+    cohort, path = imputing.copy(plan, number=number, generator=generator)
+    return Replicate(study, cohort, path)
 
 
-def _in_each(leaf: Sensitivity) -> bool:
-    return leaf.over_copies == "each"
-
-
-def _once(leaf: Sensitivity) -> bool:
-    return leaf.over_copies != "each"
-
-
-def _slimmed(one: Analysed) -> Analysed:
-    parts = tuple(
-        replace(part, answers=tuple(slim(answer) for answer in part.answers)) for part in one.parts
-    )
-    kept = {key: slim(answer) for key, answer in one.sensitivity.items()}
-    return replace(one, parts=parts, sensitivity=kept)
-
-
-def _pooled(
-    study: Study,
-    plan: Plan,
-    pooled: Analysed,
-    *,
-    copies: Sequence[Cohort],
-    found: Sequence[Analysed],
-    means: Array,
-) -> Analysed:
-    answers: dict[Key, Answer] = {}
-    for key in found[0].sensitivity:
-        own = pooled_answers([(one.sensitivity[key],) for one in found], study.level)
-        answers[key] = own[0]
-    answers |= _run_once(study, pooled, tuple(copies))
-    order = sorted(answers, key=lambda key: _place(study, key))
-    tables = (
+def tables(plan: Plan, pooled: Analysed, means: Array, count: int) -> tuple[Table, ...]:
+    """Return the tables that tell of imputation, those with rows. means: (copies, cycles, q)."""
+    found = (
         shares_table(plan),
         models_table(plan, means),
-        precision_table(pooled, plan.asked.copies),
+        precision_table(pooled, count),
         convergence_table(plan, means),
     )
-    return replace(
-        pooled,
-        sensitivity={key: answers[key] for key in order},
-        tables=tuple(table for table in tables if table.rows),
-    )
-
-
-def _place(study: Study, key: Key) -> tuple[int, int]:
-    names = [*(spec.name for spec in study.outcomes), WHOLE]
-    return names.index(key[0]), key[1]
-
-
-def _run_once(study: Study, pooled: Analysed, copies: tuple[Cohort, ...]) -> dict[Key, Answer]:
-    """Return the analyses that are run once, on the pooled answers."""
-    cohort, found = copies[0], dict[Key, Answer]()
-    asked, _ = tasks(study, cohort)
-    unseen = unseen_by_arm(cohort)
-    for task, part in zip(asked, pooled.parts, strict=True):
-        found |= sensitive(
-            *(study, task, part.answers),
-            unseen=unseen,
-            say=_quiet,
-            wanted=_once,
-            copies=copies,
-        )
-    whole = whole_of(study, cohort, asked)
-    return found | sensitive(
-        *(study, whole, pooled.answers),
-        unseen=unseen,
-        say=_quiet,
-        wanted=_once,
-        about=WHOLE,
-        copies=copies,
-    )
+    return tuple(table for table in found if table.rows)
 
 
 # ------------------------------------------------------------------------------ what is told

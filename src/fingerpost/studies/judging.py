@@ -42,8 +42,11 @@ def judge(study: Study, groups: Groups, wanted: Iterable[Term]) -> tuple[Judgeme
 
 def _judged(study: Study, groups: Groups, term: Term) -> Judgement:
     before, covariates = groups.of(term, trimmed=False), groups.covariates
-    counts = guard.judge_counts(before, term, study.guard)
-    if guard.refuses(counts) or not before.analysis.given or not term.target.tilted:
+    followed = not study.arms.outside
+    counts = guard.judge_counts(before, term, study.guard, followed=followed)
+    weighs = before.analysis.given and term.target.tilted and before.cohort.stages is None
+    weighs = weighs and not study.arms.outside
+    if guard.refuses(counts) or not weighs:
         return Judgement(term, before, Verdict(term, counts), None, NO_COVARIATES)
     try:
         own = groups.of(term)

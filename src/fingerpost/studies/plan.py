@@ -141,7 +141,8 @@ def _analysis_faults(study: Study, spec: SensitivitySpec) -> list[str]:
     """
     leaf, said = leaves.load("sensitivity", spec.leaf, kind=Sensitivity), dict(spec.options)
     faults = []
-    if leaf.takes != ("cohort" if study.rollout is None else "panel"):
+    both = leaf.panels_too and study.rollout is not None
+    if leaf.takes != ("cohort" if study.rollout is None else "panel") and not both:
         of = "units over periods" if leaf.takes == "panel" else "children"
         return [f"sensitivity: {spec.leaf} is of studies of {of}. Leave it out."]
     if leaf.needs_estimators and not set(leaf.needs_estimators) & set(study.estimators):
@@ -309,6 +310,10 @@ def _leaf_faults(study: Study, name: str, leaf: Estimator, terms: tuple[Term, ..
             f"estimators: {name} does not answer of strategies sustained over time; "
             f"{listed(can)} can."
         )
+    if leaf.staged != (study.arms.then is not None):
+        faults.append(_staged_words(name, leaf))
+    if leaf.outside != bool(study.arms.outside):
+        faults.append(_outside_words(name, leaf))
     if leaf.drawn and leaf.takes == "cohort" and not study.assignment.randomised:
         faults.append(
             f"estimators: {name} leans on a draw, and nothing was drawn here. Leave it out, or "
@@ -334,6 +339,28 @@ def _leaf_faults(study: Study, name: str, leaf: Estimator, terms: tuple[Term, ..
             + f"{_leaves_that_can(study, terms)}"
         )
     return faults
+
+
+def _outside_words(name: str, leaf: Estimator) -> str:
+    """Return the fault of a leaf that needs children outside the trial, or has no use for them."""
+    if leaf.outside:
+        return (
+            f"estimators: {name} needs children outside the trial, of long records. Write arms: "
+            "{outside: ARM}, the arm that was not drawn."
+        )
+    can = able(lambda other: other.outside)
+    return f"estimators: {name} has no use for children outside the trial; {listed(can)} has."
+
+
+def _staged_words(name: str, leaf: Estimator) -> str:
+    """Return the fault of a leaf of regimes asked of one draw, or of another asked of regimes."""
+    if leaf.staged:
+        return (
+            f"estimators: {name} is of trials that draw again among some. Write arms: {{column: …, "
+            "levels: …, then: {column: …, levels: …, among: {…}}}."
+        )
+    can = able(lambda other: other.staged)
+    return f"estimators: {name} does not answer of regimes (arms.then); {listed(can)} can."
 
 
 def _term_faults(study: Study, found: dict[str, Estimator], terms: tuple[Term, ...]) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from fingerpost.cohorts.linked.flatten import Store
-from fingerpost.cohorts.table import Built, TableRecords, build, members
+from fingerpost.cohorts.table import Built, TableRecords, members
 from fingerpost.core.agreement import Agreement
 from fingerpost.core.answer import Answer
 from fingerpost.core.cohort import Cohort
@@ -22,17 +22,18 @@ from fingerpost.core.refusal import Broken, Refusal
 from fingerpost.core.study import Study
 from fingerpost.core.table import Table
 from fingerpost.kernels.arrays import one_thread
-from fingerpost.kernels.clusters import recode
 from fingerpost.studies import departures, diagnostics, earlier, guard, imputed, plan, recorded
 from fingerpost.studies.access import run as access
 from fingerpost.studies.access.records import read_access
-from fingerpost.studies.analysing import Kept, analysed
+from fingerpost.studies.analysing import Analysed, Kept, analysed
 from fingerpost.studies.described import described
-from fingerpost.studies.document import resolve
-from fingerpost.studies.linked import one_table, spelt
+from fingerpost.studies.linked import spelt
 from fingerpost.studies.provenance import provenance
+from fingerpost.studies.ready import Ready, ready
 from fingerpost.studies.rollouts import analysing as rollouts
 from fingerpost.studies.rollouts.as_drawn import as_drawn
+from fingerpost.studies.spine_words import told_table
+from fingerpost.studies.spines import Linking, over_spines
 from fingerpost.studies.weights import indicators
 
 __all__ = ["Kept", "run"]
@@ -46,18 +47,25 @@ def run(
     *,
     draw: Path | None = None,
     ledger: str | None = None,
+    linking: Linking | None = None,
     say: Say = lambda words: None,
 ) -> Finding:
     """Return the finding of a study on records.
 
     study: as read from its document. records: from `read_records`, or linked records from
-    `records.store.open_store`. draw: the folder of the draw of a roll-out, which is verified first;
-    ledger: the URL of its ledger, where that does not lie in the folder. say: told of each step,
-    for progress. Raises NotAnswerable where leaves were asked for what they do not declare,
-    Malformed with every fault of the records, NotFitted where a working model cannot be fitted.
+    `records.store.open_store`. draw: the folder of the draw of a roll-out, which is verified
+    first; ledger: the URL of its ledger, where that does not lie in the folder. linking: the
+    spines through which hospital records are read. say: told of each step, for progress. Raises
+    NotAnswerable where leaves were asked for what they do not declare, Malformed with every fault
+    of the records, NotFitted where a working model cannot be fitted.
     """
     if study.access is not None:
-        return access_in(study, records, say=say)
+        if linking is None:
+            return access_in(study, records, say=say)
+        found = access_in(study, linking.one(), say=say)
+        keys = () if found.members is None else found.members
+        told = told_table(linking.spines, sizes=(len(keys),), weighted=False)
+        return replace(found, tables=(*found.tables, told))
     if study.rollout is not None:
         drawn = None if draw is None else as_drawn(study, draw, ledger=ledger, say=say)
         return rollout_in(study, records, say=say, drawn=drawn)
@@ -68,7 +76,7 @@ def run(
     plan.check(spelt(study))
     say("reading records")
     with one_thread():  # many small products: a second BLAS thread only spins
-        return found_in(study, records, say=say)
+        return found_in(study, records, say=say, linking=linking)
 
 
 def access_in(study: Study, records: TableRecords | Store, *, say: Say) -> Finding:
@@ -126,45 +134,39 @@ def _begun(panel: Panel) -> tuple[tuple[str, int], ...]:
 
 
 def found_in(
-    study: Study, records: TableRecords | Store, *, say: Say, drawn: Drawn | None = None
+    study: Study,
+    records: TableRecords | Store,
+    *,
+    say: Say,
+    drawn: Drawn | None = None,
+    linking: Linking | None = None,
 ) -> Finding:
     """Return the finding of a study whose leaves have been checked. drawn: the draw of its arms, of
-    children by the name that `records.unit` gives them.
+    children by the name that `records.unit` gives them; linking: the spines through which hospital
+    records are read.
     """
     # The digest is of the study as written: filling missing covariates adds flags to `given`.
     registered = study.digest()
-    table = one_table(spelt(study), records)
-    followed = None if table.course is None else table.course.followed
-    own = resolve(table.study, table.records.columns)
-    built = build(own, table.records, followed=followed)
-    course = None if table.course is None else table.course.take(built.rows)
-    provided = None if table.provided is None else table.provided[built.rows]
-    flow = table.told(built.cohort)
-    told = replace(built.cohort, flow=flow, course=course, provided=provided)
-    built = replace(built, cohort=told)
-    study, cohort, records = built.study, built.cohort, table.records
-    whole = study
-    if built.silent:  # of the others, each is answered for itself
-        left = tuple(spec for spec in study.outcomes if spec.name not in built.silent)
-        study = replace(study, outcomes=left)
-    check_drawn(study, cohort)
-    if drawn is not None:
-        cohort = replace(cohort, drawn=drawn.places(members(built)))
-        built = replace(built, cohort=cohort)
-    drawing = imputed.planned(study, built)
-    common = _common_tables(built)
-    if drawing is None:
-        if study.imputation is not None:
-            say("nothing is missing that could be imputed: the records are analysed as they are")
-        found = analysed(study, cohort, say=say, drawn=drawn)
+    if linking is None:
+        first = ready(study, records, drawn=drawn)
+        found, common = of_one(first, say=say, drawn=drawn)
+        keys, told = (
+            members(first.built),
+            provenance(first.study, registered, records=first.records),
+        )
     else:
-        found = imputed.over_copies(study, drawing, say=say, drawn=drawn)
-        common = imputed.told(common, study)
+        linked = over_spines(study, linking, records=records, say=say)
+        first, found, keys = linked.first, linked.found, linked.members
+        common = _common_tables(first.built)
+        if linked.imputed:
+            common = imputed.told(common, first.study)
+        told = linked.sourced(provenance(first.study, registered, records=first.records))
+    study, whole, cohort = first.study, first.whole, first.built.cohort
     refused = (refusal for part in found.parts for refusal in part.refusals)
     return Finding(
         whole,
         found.answers,
-        refusals=(*refused, *silent(whole, built.silent)),
+        refusals=(*refused, *silent(whole, first.built.silent)),
         tables=(*common, *(table for part in found.parts for table in part.tables), *found.tables),
         sensitivity=tuple(
             replace(answer, about=outcome) for (outcome, _), answer in found.sensitivity.items()
@@ -172,14 +174,27 @@ def found_in(
         primary=plan.primary(study),
         agreements=agreements(study, found.answers),
         flow=replace(found.flow, arms=_by_arm(cohort)),
-        members=members(built),
-        provenance=replace(
-            provenance(study, registered, records=records),
-            draw=None if drawn is None else drawn.source,
-        ),
+        members=keys,
+        provenance=replace(told, draw=None if drawn is None else drawn.source),
         whom={term: whom for part in found.parts for term, whom in part.whom.items()},
         leaves=described(study),
     )
+
+
+def of_one(
+    first: Ready, *, say: Say, drawn: Drawn | None = None
+) -> tuple[Analysed, tuple[Table, ...]]:
+    """Return what one cohort gives, over imputed copies where the study asks for them, and the
+    tables of it that concern no single outcome.
+    """
+    study, common = first.study, _common_tables(first.built)
+    drawing = imputed.planned(study, first.built)
+    if drawing is not None:
+        found = imputed.over_copies(study, drawing, say=say, drawn=drawn)
+        return found, imputed.told(common, study)
+    if study.imputation is not None:
+        say("nothing is missing that could be imputed: the records are analysed as they are")
+    return analysed(study, first.built.cohort, say=say, drawn=drawn), common
 
 
 def silent(study: Study, why: Mapping[str, str]) -> Iterator[Refusal]:
@@ -188,23 +203,6 @@ def silent(study: Study, why: Mapping[str, str]) -> Iterator[Refusal]:
         terms = tuple(term for term in plan.asked(study, name) if term.target.causal)
         rule = Broken("outcome", guard.SUPPORT, float("nan"), float("nan"), words)
         yield Refusal(terms, (rule,), "")
-
-
-def check_drawn(study: Study, cohort: Cohort) -> None:
-    """Raise Malformed where units that are said to have been drawn hold more than one arm."""
-    unit = getattr(study.assignment, "unit", None)
-    if not study.assignment.randomised or unit is None:
-        return
-    codes, units = recode(cohort.cluster_codes(unit))
-    held = np.zeros((len(units), len(cohort.arms)), dtype=bool)
-    held[codes, cohort.arm] = True
-    mixed = int(np.count_nonzero(held.sum(axis=1) > 1))
-    if mixed:
-        raise Malformed(
-            f"assignment.randomised.unit: {mixed} of {len(units)} units of level {unit} hold "
-            f"children of more than one arm, so {unit} was not what was drawn. Name the unit that "
-            "was drawn, or write assignment: {observed: …}."
-        )
 
 
 def _by_arm(cohort: Cohort) -> tuple[tuple[str, int], ...]:

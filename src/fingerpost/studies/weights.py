@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,11 +29,12 @@ Array = NDArray[np.float64]
 class Indicators:
     """Covariates as numeric columns: one a numeric covariate, one a level of a categorical one.
 
-    names: (m,) as shown. columns: m arrays (n,). scale: (m,) standard deviations.
+    names: (m,) as shown. columns: m arrays (n,), of a level 0 and 1 in a byte each. scale: (m,)
+    standard deviations.
     """
 
     names: tuple[str, ...]
-    columns: tuple[Array, ...]
+    columns: tuple[NDArray[Any], ...]
     scale: Array
 
 
@@ -54,13 +56,13 @@ class Weighting:
 def indicators(cohort: Cohort, names: tuple[str, ...]) -> Indicators:
     """Return covariates as numbers, with their scale."""
     shown: list[str] = []
-    columns: list[Array] = []
+    columns: list[NDArray[Any]] = []
     for name in names:
         column = cohort.covariates[name]
         if column.categorical:
             for code, level in enumerate(column.levels):
                 shown.append(f"{name} = {level}")
-                columns.append((column.values == code).astype(float))
+                columns.append((column.values == code).astype(np.int8))
         else:
             shown.append(name)
             columns.append(np.asarray(column.values, dtype=float))
@@ -73,7 +75,7 @@ def on_scale_of(whole: Indicators, part: Indicators) -> Indicators:
     return replace(part, scale=np.array([scale[name] for name in part.names]))
 
 
-def _scale(cohort: Cohort, columns: list[Array]) -> Array:
+def _scale(cohort: Cohort, columns: list[NDArray[Any]]) -> Array:
     """Return the root mean over arms of each column's variance."""
     arms = range(len(cohort.arms))
     variances = [

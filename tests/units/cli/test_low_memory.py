@@ -86,7 +86,7 @@ def test_a_study_is_answered_alike_and_leaves_nothing_behind(tmp_path, monkeypat
         assert done.exit_code == 0, done.output
         found[len(words)] = json_file.read_bytes()
     assert found[0] == found[1]
-    assert {each.memory for each in seen} == {"60%", LITTLE}
+    assert {each.memory for each in seen} == {"25%", LITTLE}
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 

@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 import sys
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -22,6 +23,7 @@ from fingerpost.core.leaves import Estimator, Sensitivity, menu
 from fingerpost.core.study import Guard
 from fingerpost.engines._shared import SUFFIXES
 
+pytestmark = pytest.mark.usefixtures("undrawn")
 ROOT = Path(__file__).resolve().parents[3]
 MANUAL = ROOT / "docs" / "manual"
 PAGES = sorted([ROOT / "README.md", ROOT / "docs" / "index.md", *MANUAL.rglob("*.md")])
@@ -61,6 +63,12 @@ def test_the_commands_of_getting_started_run(tmp_path, monkeypatch):
     assert (tmp_path / "build" / "nhefs" / "results.json").is_file()
 
 
+@cache
+def helped(verbs: tuple[str, ...]) -> int:
+    """Return the exit code of a command's help, asked for once however often it is quoted."""
+    return CliRunner().invoke(app, [*verbs, "--help"]).exit_code
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_no_command_is_quoted_that_does_not_exist(page):
     text = page.read_text(encoding="utf-8")
@@ -69,7 +77,7 @@ def test_no_command_is_quoted_that_does_not_exist(page):
     for words in re.findall(r"^(?:\$ )?fingerpost (.+)$", code, re.MULTILINE):
         verbs = [word for word in words.split() if re.fullmatch("[a-z]+", word)]
         found = verbs[:2] if verbs[0] == "study" else verbs[:1]
-        assert CliRunner().invoke(app, [*found, "--help"]).exit_code == 0, words
+        assert helped(tuple(found)) == 0, words
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
@@ -171,7 +179,21 @@ def holds(row: dict[str, float], truth: float, *, ends: tuple[str, str] = ("lo",
     return row[ends[0]] <= truth <= row[ends[1]]
 
 
-ELSEWHERE = {"naive", "incremental", "time_varying"}  # held to what is true by tests of their own
+# What scripts/children_of_trials.py makes true of the contrasts that its examples ask.
+OF_TRIALS = {
+    "regime_means": 1 + 0.5 * 4,
+    "q_learning": 1 + 0.5 * 4,
+    "dose_response": 20 * 0.8 * 0.15,
+    "surrogate_index": 2 * 0.8 + 2 * 0.5,
+}
+# Held to what is true by tests of their own.
+ELSEWHERE = {"naive", "incremental", "time_varying", *OF_TRIALS}
+
+
+@pytest.mark.parametrize("name", sorted(OF_TRIALS))
+def test_examples_of_trials_of_other_shapes_find_what_is_true(name, ran):
+    [found] = [each for each in ran[name].results["estimates"] if each["estimator"] == name]
+    assert holds(found, OF_TRIALS[name])
 
 
 @pytest.mark.parametrize("name", sorted(set(LEAVES["estimators"]) - ELSEWHERE))
@@ -226,6 +248,12 @@ def test_the_made_up_children_are_those_of_the_script():
     children = script("children")
     with children.FILE.open(newline="", encoding="utf-8") as file:
         assert list(csv.reader(file)) == children.rows(), "run scripts/children.py"
+
+
+def test_the_made_up_children_of_trials_are_those_of_the_script():
+    trials = script("children_of_trials")
+    with trials.FILE.open(newline="", encoding="utf-8") as file:
+        assert list(csv.reader(file)) == trials.rows(), "run scripts/children_of_trials.py"
 
 
 def test_what_is_said_to_be_true_of_chances_comes_out_when_they_are_drawn():

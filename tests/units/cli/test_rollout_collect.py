@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from fingerpost.cli._collect_page import waves_of
 from fingerpost.cli._studying import Choices, answered, chosen
 from fingerpost.cli.main import app
 from fingerpost.cli.rollout_collect import check_page
@@ -131,14 +132,22 @@ def test_what_happened_is_noted_and_the_rest_is_drawn_anew(place):
     asked = ("replan", place / "d", "--study", study, "--out", place / "n", "-q")
     done = rollout(*asked)
     assert done.exit_code == 0 and "9 units of 1 issued waves stay" in words(done), done.output
-    done = rollout(*asked, "--pulse", place / "p2.json")
+    done = rollout(*asked, "--pulse", place / "p2.json", "--json", place / "n.json")
     assert done.exit_code == 0 and "second 3 6" in words(done), done.output
+    said = json.loads((place / "n.json").read_text(encoding="utf-8"))
+    assert len(said["issued"]) == 9 and len(said["allocation"]) == 17
+    assert not set(said["issued"]) & set(said["allocation"])
+    assert said["follows"] == (place / "d" / "commitment.txt").read_text().split()[0]
     assert rollout("verify", place / "n", "-q").exit_code == 0
     done = rollout("collect", "freeze", place / "c", "--draw", place / "n")
     assert done.exit_code == 0, done.output
     assert answer(study, place / "c" / "freeze-1", place / "n").results
     done = rollout("issue", place / "d", "--wave", "second")
     assert done.exit_code == 2 and "drawn anew" in words(done)
+    # Of the earlier draw only what it issued stands, on the calendar and the map too.
+    assert {wave for _, wave, _ in waves_of(place / "d")[0]} == {"first"}
+    told, anew = waves_of(place / "n")
+    assert not anew and {wave for _, wave, _ in told} == {"first", "second", "late"}
 
 
 def test_mistakes_are_told_plainly(place, tmp_path):

@@ -70,9 +70,9 @@ def test_mistakes_are_told_plainly_and_nothing_is_written(plan: Path, tmp_path: 
     text = plan.read_text(encoding="utf-8")
     for name, content, code, words in (
         ("few", text, 2, "--draws 10"),
-        ("unread", text.replace("records: {table: past.csv, unit: area}\n", ""), 2, "its past"),
+        ("unread", text.replace("records: {table: past.csv, unit: area}\n", ""), 1, "its past"),
         ("column", text.replace("y: {column: y", "y: {column: z"), 1, '"z"'),
-        ("short", text.replace("count: 6", "count: 16").replace("2033", "2031"), 2, "past holds"),
+        ("short", text.replace("count: 6", "count: 16").replace("2033", "2031"), 1, "past holds"),
     ):
         wrong = tmp_path / f"{name}.yaml"
         wrong.write_text(content, encoding="utf-8")

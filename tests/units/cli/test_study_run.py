@@ -13,6 +13,8 @@ from typer.testing import CliRunner, Result
 
 from fingerpost.cli.main import app
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def run(*words: str) -> Result:
     """Run the command line in this process."""

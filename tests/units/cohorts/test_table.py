@@ -17,10 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from engines_here import EMBEDDED
 from fingerpost.cohorts.table import build, members, read_records, steps_sql
 from fingerpost.core.assignment import Observed, Randomised
 from fingerpost.core.errors import Malformed
-from fingerpost.core.leaves import names
 from fingerpost.core.measure import Measure
 from fingerpost.core.model import Factor, Models, ModelTerm
 from fingerpost.core.study import (
@@ -34,7 +34,7 @@ from fingerpost.core.study import (
     TableSource,
 )
 
-ENGINES = names("engines")
+ENGINES = EMBEDDED
 Columns = dict[str, list[Any]]
 
 

@@ -21,7 +21,7 @@ TABLE = {
     "participation": (-0.02, 0.13, 0.30),
     "wellbeing": (0.00, 0.14, 0.25),
 }
-BLOCKS, SIZE = 6, 50_000
+BLOCKS, SIZE = 4, 50_000  # of each seed
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def large() -> Lived:
         [
             lived(made(seed=seed, block=block, size=SIZE, boost="cleft"))
             for seed in seeds
-            for block in range(BLOCKS // 3 * 2)
+            for block in range(BLOCKS)
         ]
     )
 

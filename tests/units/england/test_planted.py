@@ -93,3 +93,12 @@ def test_support_begun_in_year_1_is_as_strong_as_such_support(england):
     assert times == 1.0 and added == pytest.approx(0.25 * strengths.mean(), rel=1e-6)
     assert len(STRENGTH.by_delay) == 7 and not reveal.acts_later("hidden_severity")
     assert reveal.acts_later("never_too_late")
+
+
+def test_several_processes_make_again_what_one_makes(england, monkeypatch):
+    one = remaking.made(england, remaking.share_of_plans)
+    monkeypatch.setattr(remaking, "MANY_BLOCKS", 1)
+    monkeypatch.setattr(remaking, "processors", lambda: 2)
+    two = remaking.made(england, remaking.share_of_plans)
+    assert list(one) == list(two)
+    assert all(np.array_equal(one[name], two[name]) for name in one)

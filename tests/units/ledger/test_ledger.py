@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fingerpost.core.errors import FingerpostError, Malformed
+from fingerpost.ledger import store
 from fingerpost.ledger.chain import FIRST, canonical, faults, head
 from fingerpost.ledger.events import Entry, Event, Head
 from fingerpost.ledger.store import Ledger
@@ -243,3 +244,33 @@ def test_a_stream_is_read_on_from_where_a_reader_stands(tmp_path):
         with ledger.still("s") as (last, content):
             assert last == ledger.head("s")
         assert content == (tmp_path / "l.sqlite").read_bytes()
+
+
+@pytest.mark.parametrize("how", ["IMMEDIATE", "EXCLUSIVE"])
+def test_whoever_is_kept_waiting_is_told_and_goes_on(tmp_path, monkeypatch, caplog, how):
+    monkeypatch.setattr(store, "SILENT", 0.05)
+    ledger = filled(tmp_path / "l.sqlite", 1)
+    other = sqlite3.connect(tmp_path / "l.sqlite", isolation_level=None, check_same_thread=False)
+    other.execute(f"BEGIN {how}")
+    with ThreadPoolExecutor(1) as pool:
+        late = pool.submit(lambda: ledger.append(STREAM, lambda _: Event("said", {}), key="late"))
+        seen = pool.submit(lambda: len(ledger.entries(STREAM)))
+        while "another program holds the ledger" not in caplog.text:
+            assert not late.done()
+        other.execute("ROLLBACK")
+        assert late.result().number == 2 and seen.result() == 2
+    other.close()
+
+
+def test_a_ledger_that_stays_locked_is_a_fault_in_words(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(store, "SILENT", 0.01)
+    monkeypatch.setattr(store, "WAIT", 0.05)
+    ledger = filled(tmp_path / "l.sqlite", 1)
+    other = sqlite3.connect(tmp_path / "l.sqlite", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(FingerpostError, match="whether another program holds it"):
+        ledger.append(STREAM, lambda _: Event("said", {}), key="late")
+    with pytest.raises(FingerpostError, match="whether another program holds it"):
+        ledger.entries(STREAM)
+    other.close()
+    assert caplog.text.count("Waiting up to") == 2

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from fingerpost.core.errors import FingerpostError
+from fingerpost.ledger import store
 from fingerpost.ledger.events import Event
 from fingerpost.ledger.store import Ledger
 
@@ -86,3 +87,16 @@ def test_a_server_that_is_not_there_is_told_without_its_address():
     with pytest.raises(FingerpostError) as told:
         Ledger("postgresql+psycopg://someone:zqsecret@127.0.0.1:9/none")
     assert "the ledger's server" in str(told.value) and "zqsecret" not in str(told.value)
+
+
+def test_whoever_is_kept_waiting_by_a_server_is_told_and_goes_on(address, monkeypatch, caplog):
+    monkeypatch.setattr(store, "SILENT", 0.05)
+    ledger, other = Ledger(address), Ledger(address)
+    with ThreadPoolExecutor(1) as pool:
+        with other._writing("kept"):
+            late = pool.submit(
+                lambda: ledger.append("kept", lambda _: Event("said", {}), key="late")
+            )
+            while "another program holds the ledger" not in caplog.text:
+                assert not late.done()
+        assert late.result(20).number == 1

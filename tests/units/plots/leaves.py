@@ -5,6 +5,7 @@ known.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from fingerpost.core.table import Table
 from fingerpost.core.tells import Tells
@@ -17,6 +18,7 @@ from fingerpost.plots.incremental import draw_incremental
 from fingerpost.plots.picture import Picture
 from fingerpost.plots.selection import draw_selection
 from fingerpost.plots.survival import draw_survival
+from fingerpost.plots.targeting import draw_targeting
 from fingerpost.plots.tipping import draw_tipping
 
 LONG = "standardised_mathematics_score_at_the_end_of_kindergarten"
@@ -86,6 +88,12 @@ def rdd_lines() -> Table:
     return table("rdd_lines", "side running fitted", rows)
 
 
+def targeting(times: float = 1.0) -> Picture | None:
+    return draw_targeting(
+        targeting_curve(), contrast="support v none", target="ate", unit="points", times=times
+    )
+
+
 def incremental_curve(scale: str = "difference") -> Table:
     null = 1.0 if scale == "ratio" else 0.0
     rows = tuple(
@@ -108,6 +116,17 @@ def incremental_curve(scale: str = "difference") -> Table:
         )
     )
     return table("incremental_curve", "contrast scale delta provided change se lo hi", rows)
+
+
+def targeting_curve() -> Table:
+    shares = (0.1, 0.4, 0.7, 1.0)
+    gains = (3.1, 1.9, 0.8, 0.0)
+    rows = tuple(
+        ("support v none", "ate", share, gain, gain - 2 * (1 - share), gain + 2 * (1 - share))
+        for share, gain in zip(shares, gains, strict=True)
+    )
+    found = table("benefit_toc", "contrast target offered_first gain lo hi", rows)
+    return replace(found, columns=("contrast", "target", "offered first", "gain", "lo", "hi"))
 
 
 def forest() -> Table:
@@ -195,6 +214,7 @@ def pictures() -> Iterator[Picture | None]:
             first="support",
         )
     yield draw_forest(forest(), unit="maths, points")
+    yield targeting()
     yield controls()
     for gamma in (1.71, None, 1.0):
         yield bounds(gamma)

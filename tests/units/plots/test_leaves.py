@@ -81,6 +81,16 @@ def test_a_change_is_shown_in_its_unit_but_a_ratio_is_not():
     assert ratios[-1]["change"] == pytest.approx(1.5)
 
 
+def test_the_targeting_curve_stands_where_its_gains_are():
+    picture = leaves.targeting(times=100.0)
+    assert picture is not None
+    found = {(one.quantity, one.value) for one in picture.drawn if one.part == "point"}
+    shares = {value for name, value in found if name == "share"}
+    assert shares == {10.0, 40.0, 70.0, 100.0}
+    assert {round(value) for name, value in found if name == "gain"} == {310, 190, 80, 0}
+    assert "10%: 310; 40%: 190" in picture.description
+
+
 @pytest.mark.parametrize(
     ("value", "ratio"), [(1.5, False), (-1.5, False), (1.8, True), (0.7, True)]
 )

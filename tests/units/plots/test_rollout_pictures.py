@@ -120,7 +120,8 @@ def test_waves_begin_the_day_after_the_period_before(pictures):
 
 def test_areas_are_mapped_by_wave_and_those_outside_are_named(pictures):
     found = pictures["map"]
-    assert found.title == "29 areas by wave" and "no wave told: 1" in found.description
+    assert found.title == "29 areas by wave; not in the layout: Area X1"
+    assert "no wave told: 1" in found.description
     assert "Not in the layout: Area X1" in found.description
     texts = [box.text for box in parse(found.wide)[2]]
     assert texts.count("1") == 8 and "4 wave 3" in texts

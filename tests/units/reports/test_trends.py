@@ -10,7 +10,8 @@ from fingerpost.core.assignment import Randomised
 from fingerpost.core.output import Output
 from fingerpost.core.table import Table
 from fingerpost.core.tells import Tells
-from fingerpost.reports.trends import trends_parted
+from fingerpost.reports.phrases import primary_of
+from fingerpost.reports.trends import drifting, trends_parted
 from units.reports.fixtures import clean
 
 
@@ -68,3 +69,12 @@ def test_a_drawn_order_is_doubted_by_leads_alone(p, said):
     output = replace(output, study=drawn, tables=(table, parted))
     words = trends_parted(output, output.results[0])
     assert ("had moved before provision began" in words) is said
+
+
+def test_what_drift_would_leave_is_told_of_every_first_answer():
+    output = clean()
+    label = primary_of(output)[0].term.label()
+    table = made(output, "drift allowed", ("target", "times", "lo", "hi"), (label, 1.0, -1.5, 2.0))
+    assert drifting(output) == ""
+    words = drifting(replace(output, tables=(table,)))
+    assert "as much in a step as the most before" in words and "−1.50 to 2.00" in words

@@ -79,6 +79,10 @@ class Store(Protocol):
         """Return a lazy frame computed once."""
         ...
 
+    def rest(self) -> None:
+        """Put on disk what is held in memory, until it is asked for again."""
+        ...
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Flat:
@@ -110,7 +114,7 @@ def flatten(study: Study, store: Store) -> Flat:
     refuse_undated(linked, store, asked)
     held = Reaches(store)
     if linked.through is None:
-        made = [trial(each, held, asked, measures) for each in trials(linked)]
+        made = [trial(each, held, asked=asked, measures=measures) for each in trials(linked)]
         found, course = stacked(made, tuple(CLUSTERS.values())), None
     else:
         copies = sustained(linked, held, asked, measures)
@@ -123,6 +127,7 @@ def flatten(study: Study, store: Store) -> Flat:
             f"left because: {most.reason} ({most.left:,}). Widen the population, or correct that "
             "step."
         )
+    store.rest()
     run = rewritten(study, store, asked, measures)
     provided = found.table[EARLIER].fill_null(np.nan).to_numpy()
     return Flat(run, as_records(study, store, inside), flow, course, provided)
@@ -131,6 +136,7 @@ def flatten(study: Study, store: Store) -> Flat:
 def trial(
     linked: Linked,
     held: Reaches,
+    *,
     asked: tuple[LinkedCovariate, ...],
     measures: dict[str, RecordsMeasure],
 ) -> Trial:
@@ -405,10 +411,15 @@ def whole(
         earlier(),
     ]
     # Part by part: one query of them all is planned anew at each join, and holds all at once.
+    # Beside what is there already, which is not copied each time.
     found: pl.DataFrame = collected(chosen, "linked records")
+    found = found.sort(CHILD)
+    order = found.select(CHILD)
     for part in parts:
-        found = found.join(collected(part, "linked records"), on=CHILD, how="left")
-    table = nw.from_native(found.lazy()).select(*columns).sort(CHILD)
+        own: pl.DataFrame = collected(part, "linked records")
+        own = order.join(own, on=CHILD, how="left", maintain_order="left")
+        found = found.hstack(own.drop(CHILD))
+    table = nw.from_native(found.lazy()).select(*columns)
     chosen_columns: pl.DataFrame = collected(table, "linked records")
     return chosen_columns
 

@@ -23,6 +23,8 @@ def section(output: Output) -> Section:
         arms = f"provision began in {whole(begun)}, and in {whole(without)} not by the last period"
     read = started(flow) if study.linked is None else f"{flow.counts} in the records"
     copied = ", each copied to every strategy" if flow.copied else ""
+    if study.arms.then is not None:
+        copied = "; who was not drawn again counts in every regime that begins alike"
     words = (
         f"Of {whole(flow.start)} {read}, {whole(flow.remaining)} are analysed for "
         f"{outcomes_words(output)}{who}{copied}"

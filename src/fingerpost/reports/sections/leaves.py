@@ -12,7 +12,7 @@ from dataclasses import replace
 from fingerpost.core.output import Output
 from fingerpost.core.table import Table
 from fingerpost.core.words import counted, listing
-from fingerpost.reports import imputed
+from fingerpost.reports import imputed, spines
 from fingerpost.reports.designs import outcomes_words
 from fingerpost.reports.names import about, first_open, unrepeated
 from fingerpost.reports.parts import Bullets, Figure, Heading, Part, Section, Words, grids
@@ -30,9 +30,13 @@ ELSEWHERE = {
         "model_form",
     ),
     "estimates": ("outcomes", "means", "trim_estimates"),
+    "benefits": (
+        *("benefit_rate", "benefit_calibration", "benefit_groups", "benefit_toc"),
+        *("benefit_projection", "benefit_worth", "benefit_rule"),
+    ),
     "subgroups": ("subgroup_support", "subgroup_differences", "subgroups_pooled", "joint"),
     "flow": ("departures", "provided_before"),
-    "missing": ("missing", "recorded", *imputed.TABLES),
+    "missing": ("missing", "recorded", *imputed.TABLES, *spines.TABLES),
 }
 # What is drawn stands after what is not.
 DRAWN_ONLY = ("cut-off points", "cut-off lines")

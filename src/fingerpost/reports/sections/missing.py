@@ -6,7 +6,7 @@ from fingerpost.core.output import Output
 from fingerpost.core.words import counted, listing
 from fingerpost.plots.missing import draw_missing
 from fingerpost.plots.numbers import percent, whole
-from fingerpost.reports import imputed
+from fingerpost.reports import imputed, spines
 from fingerpost.reports.designs import outcomes_words
 from fingerpost.reports.parts import Bullets, Figure, Part, Section, Words, grid
 
@@ -57,8 +57,8 @@ def section(output: Output) -> Section:
     weighed = output.table("recorded")
     if weighed is not None and weighed.rows:
         parts.append(grid(weighed))
-    told = imputed.imputed_words(output)
+    told = (*imputed.imputed_words(output), *spines.spine_words(output))
     if told:
         parts.append(Bullets(told))
-    parts += [grid(each) for each in imputed.tables(output)]
+    parts += [grid(each) for each in (*imputed.tables(output), *spines.tables(output))]
     return Section("missing", TITLE, tuple(parts))

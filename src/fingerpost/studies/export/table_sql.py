@@ -21,8 +21,8 @@ def faults(records: TableRecords) -> list[str]:
         return ["tables stacked into one are not written as T-SQL. Stack them on the server first"]
     if records.parts[0].source.set:
         return ["columns that are set on reading are not written as T-SQL"]
-    if records.records.sums:
-        return ["sums of columns are not written as T-SQL. Add them on the server first"]
+    if records.records.sums or records.records.counts:
+        return ["sums and counts of columns are not written as T-SQL. Add them on the server first"]
     return []
 
 

@@ -192,11 +192,41 @@ def check_arms(document: Document, study: Study, faults: FaultList) -> None:
                 "levels: {0: none, 1: services}}.",
             )
         return
+    then = () if arms.then is None else (*arms.firsts, *arms.then.names)
     for arm, _ in arms.words:
-        if arm not in arms.names:
+        if arm not in (*arms.names, *then):
             faults.add(
                 f"arms.words.{arm}", unknown(arm, "an arm", arms.names), at=("arms", "words", arm)
             )
+    check_then(document, study, faults)
+    if arms.outside and arms.outside not in arms.firsts:
+        faults.add("arms.outside", unknown(arms.outside, "an arm", arms.firsts))
+    if arms.outside and arms.then is not None:
+        faults.add("arms.outside", "does not go with then. Leave one of them out.")
+
+
+def check_then(document: Document, study: Study, faults: FaultList) -> None:
+    """A second draw of two or more, among children told by one column, of a trial."""
+    part, arms = document.arms, study.arms
+    if arms.then is None or not isinstance(part, ArmsPart) or part.then is None:
+        return
+    if len(arms.firsts) < 2:
+        faults.add("arms.levels", "needs two arms or more, of the first draw.")
+    if len(arms.then.names) < 2:
+        faults.add("arms.then.levels", "needs two or more. Write levels: {0: go on, 1: more}.")
+    if len(part.then.among) != 1:
+        faults.add(
+            "arms.then.among", "takes one column and its value: {responded: 0}.", at=("arms",)
+        )
+    columns = (arms.column, arms.then.column, arms.then.among[0])
+    if len(set(columns)) < len(columns):
+        faults.add(
+            "arms.then", "the first draw, the second and among need a column each.", at=("arms",)
+        )
+    if not study.assignment.randomised:
+        faults.add("arms.then", "is of a trial. Write assignment: {randomised: {design: smart}}.")
+    if study.imputation is not None:
+        faults.add("arms.then", "does not go with imputation. Leave imputation out.")
 
 
 def check_assignment(document: Document, study: Study, faults: FaultList) -> None:

@@ -16,10 +16,12 @@ from fingerpost.core.study import (
     Imputation,
     OutcomeSpec,
     Records,
+    Scalar,
     SensitivitySpec,
     Statement,
     Study,
     TableSource,
+    Then,
 )
 from fingerpost.studies.language.access_convert import as_effect, to_access, to_linked
 from fingerpost.studies.language.estimands import EstimandPart
@@ -135,6 +137,9 @@ def to_records(part: RecordsPart | None) -> Records:
         weight=part.weight,
         synthetic=part.synthetic,
         sums=tuple((name, tuple(columns)) for name, columns in (part.sums or {}).items()),
+        counts=tuple(
+            (name, tuple(one.columns), one.equal) for name, one in (part.counts or {}).items()
+        ),
     )
 
 
@@ -172,7 +177,25 @@ def to_arms(part: object) -> tuple[Arms, Notes]:
     if not isinstance(part, ArmsPart):
         return Arms(), ()
     meant = tuple((part.words or {}).items())
-    return Arms(part.column, part.levels, meant, part.at, part.date), ()
+    then = None
+    if part.then is not None:
+        among = next(iter(part.then.among.items()), ("", ""))
+        then = Then(part.then.column, part.then.levels, among)
+        meant += of_regimes(part.levels, then, dict(meant))
+    return Arms(part.column, part.levels, meant, part.at, part.date, then, part.outside or ""), ()
+
+
+def of_regimes(
+    levels: tuple[tuple[Scalar, str], ...], then: Then, meant: dict[str, str]
+) -> tuple[tuple[str, str], ...]:
+    """Return what regimes mean, where the study says what their steps do."""
+    firsts = dict.fromkeys(name for _, name in levels)
+    return tuple(
+        (f"{one}, then {other}", f"{meant[one]}; {meant[other]}")
+        for one in firsts
+        for other in then.names
+        if one in meant and other in meant and f"{one}, then {other}" not in meant
+    )
 
 
 def to_outcomes(part: object) -> tuple[tuple[OutcomeSpec, ...], Notes]:
@@ -257,7 +280,8 @@ def to_estimand(part: EstimandPart, arms: Arms) -> Estimand:
     """Return what is asked; without a contrast, each other arm v the first."""
     contrasts = [part.contrast] if part.contrast else part.contrasts
     if contrasts is None:
-        contrasts = [pair(arm, arms.names[0]) for arm in arms.names[1:]]
+        drawn = [arm for arm in arms.names if arm != arms.outside]
+        contrasts = [pair(arm, drawn[0]) for arm in drawn[1:]]
     return Estimand(
         contrasts=tuple(dict.fromkeys(contrasts)),
         targets=tuple(dict.fromkeys(part.target or (Target("ate"),))),

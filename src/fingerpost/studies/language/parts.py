@@ -90,6 +90,13 @@ class StackedPart(SourcePart):
     set: dict[Text, Value] | None = Field(None, description="Columns given one value in every row.")
 
 
+class CountPart(Part):
+    """A new column that counts in how many others a value stands."""
+
+    columns: Names = Field(description="The columns that are looked at.")
+    equal: Value = Field(description="The value that is counted.")
+
+
 class RecordsPart(SourcePart):
     """Where the table is, and which columns name the child and its clusters."""
 
@@ -108,6 +115,9 @@ class RecordsPart(SourcePart):
     )
     sums: dict[Text, Names] | None = Field(
         None, description="New column: the columns whose sum it is; missing where one of them is."
+    )
+    counts: dict[Text, CountPart] | None = Field(
+        None, description="New column: how many of `columns` hold the value `equal`."
     )
 
 
@@ -193,6 +203,18 @@ def as_levels(node: object) -> tuple[tuple[Scalar, str], ...]:
 LEVELS_FORM: dict[str, Any] = {"type": "object", "additionalProperties": {"type": "string"}}
 
 
+class ThenPart(Part):
+    """A second draw, among the children whom it concerned."""
+
+    column: Text = Field(description="The column that holds what was drawn the second time.")
+    levels: Annotated[
+        tuple[tuple[Scalar, str], ...], PlainValidator(as_levels), accepts(LEVELS_FORM)
+    ] = Field(description="Recorded value: what was drawn. Two or more.")
+    among: dict[Text, Value] = Field(
+        description="Column: value, of the children who were drawn again."
+    )
+
+
 class ArmsPart(Part):
     """The exposure: what children did or did not receive."""
 
@@ -208,6 +230,14 @@ class ArmsPart(Part):
         None, description="When the exposure was measured: a number or a date."
     )
     date: Text | None = Field(None, description="The column with the date of the exposure.")
+    then: ThenPart | None = Field(
+        None,
+        description='What was drawn next, among whom: arms are then regimes, "FIRST, then SECOND".',
+    )
+    outside: Text | None = Field(
+        None,
+        description="The arm that was not drawn: children of long records, beside the trial.",
+    )
 
 
 def read_arms(node: Any, usual: Any) -> Any:

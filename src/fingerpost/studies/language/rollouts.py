@@ -185,6 +185,16 @@ class PulsePart(Part):
     )
 
 
+PartOfAll = Annotated[float, PlainValidator(as_number), Field(ge=0, le=1)]
+
+
+class BorderingPart(Part):
+    """How many pairs of neighbours start in one wave, of all pairs of register.neighbours."""
+
+    at_most: PartOfAll | None = Field(None, description="At most this part of them: 0.3.")
+    at_least: PartOfAll | None = Field(None, description="At least this part of them.")
+
+
 class DrawPart(Part):
     """How waves are drawn: at random within strata, of which the best balanced are kept."""
 
@@ -198,6 +208,9 @@ class DrawPart(Part):
     limits: list[LimitPart] | None = Field(None, description="What waves can hold.")
     together: list[Pair] | None = Field(None, description="Pairs of units that share a wave.")
     apart: list[Pair] | None = Field(None, description="Pairs of units that never do.")
+    neighbours: BorderingPart | None = Field(
+        None, description="How many neighbours start in one wave: {at_most: 0.3} of their pairs."
+    )
     pulse: PulsePart | None = Field(None, description="Whence its randomness comes.")
 
 
@@ -264,6 +277,9 @@ class PowerPart(Part):
         0.0, description="Share of the variance of children within them that they explain (0)."
     )
     unseen: dict[Text, Names] | None = Field(None, description="Wave: its periods without returns.")
+    assumed: Names | None = Field(
+        None, description="Each of these figures that is assumed and nobody's published one, told."
+    )
 
 
 def as_range(node: object) -> tuple[float, float]:

@@ -134,6 +134,20 @@ def check_draw(rollout: Rollout, faults: FaultList) -> None:
         for pair in getattr(rollout.draw, key):
             if pair[0] == pair[1]:
                 faults.add(f"rollout.draw.{key}", f'"{pair[0]}" is paired with itself.')
+    check_neighbours(rollout, faults)
+
+
+def check_neighbours(rollout: Rollout, faults: FaultList) -> None:
+    """A bound on neighbours that start together says how many, of pairs that the register names."""
+    near, key = rollout.draw.neighbours, "rollout.draw.neighbours"
+    if near is None:
+        return
+    if rollout.register is None or not rollout.register.neighbours:
+        faults.add(key, "needs register: {neighbours: FILE}, the pairs that it speaks of.")
+    if near.at_least is None and near.at_most is None:
+        faults.add(key, "says no number. Write {at_most: 0.3}, {at_least: 0.2}, or both.")
+    if near.at_least is not None and near.at_most is not None and near.at_least > near.at_most:
+        faults.add(key, f"at_least {near.at_least:g} is above at_most {near.at_most:g}.")
 
 
 def check_pulse(rollout: Rollout, faults: FaultList) -> None:

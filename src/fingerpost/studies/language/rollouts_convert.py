@@ -8,6 +8,7 @@ from itertools import product
 from fingerpost.core.assignment import Assignment, Schedule
 from fingerpost.core.estimand import Target
 from fingerpost.core.rollout import (
+    Bordering,
     Collection,
     Correlation,
     Draw,
@@ -122,6 +123,7 @@ def to_draw(part: DrawPart | None) -> Draw:
     limits = tuple(
         Limit(one.at_most, one.wave, one.column or "", one.where) for one in part.limits or ()
     )
+    near = part.neighbours
     return Draw(
         balance=tuple(part.balance or ()),
         candidates=part.candidates,
@@ -129,6 +131,7 @@ def to_draw(part: DrawPart | None) -> Draw:
         limits=limits,
         together=tuple(part.together or ()),
         apart=tuple(part.apart or ()),
+        neighbours=None if near is None else Bordering(near.at_least, near.at_most),
         pulse=to_pulse(part.pulse),
     )
 
@@ -171,6 +174,7 @@ def to_power(part: PowerPart | None, kind: str) -> Power | None:
         explained_between=part.explained_between,
         explained_within=part.explained_within,
         unseen=tuple((wave, tuple(periods)) for wave, periods in (part.unseen or {}).items()),
+        assumed=tuple(part.assumed or ()),
     )
 
 

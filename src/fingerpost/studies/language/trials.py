@@ -77,7 +77,15 @@ class TrialArmPart(Part):
         "or another mode of it.",
     )
     levels: dict[Text, Text] | None = Field(
-        None, description="Of a factorial trial: {factor: its level in this arm}."
+        None,
+        description="Of a factorial trial: {factor: its level in this arm}; of a crossover: "
+        "{first: what is given, second: what is given}; of two levels: {school: which kind}.",
+    )
+    opens: whole_within(0, MOST_UNITS) = Field(  # type: ignore[valid-type]
+        0, description="Of a platform: units allocated before the arm is there (0)."
+    )
+    closes: whole_within(1, MOST_UNITS) | None = Field(  # type: ignore[valid-type]
+        None, description="Of a platform: units allocated before the arm takes no more."
     )
     enact: EnactmentPart | None = Field(
         None, description="What it is in a synthetic England: {level, begins, minutes, delivered}."
@@ -227,4 +235,8 @@ class TrialPart(Part):
     )
     registry: RegistryPart | None = Field(
         None, description="What a registry asks besides: sponsor, contacts, lawfulness, …"
+    )
+    washout: Text | None = Field(
+        None,
+        description="Of a crossover: what lies between its periods, in words (eight weeks).",
     )

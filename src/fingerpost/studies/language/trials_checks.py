@@ -54,6 +54,13 @@ def check_design(trial: Trial, study: Study, design: str, faults: FaultList) -> 
         return
     for words in procedure.check(trial) if trial.arms else []:
         faults.add("trial", words)
+    moving = [arm.name for arm in trial.arms if arm.opens or arm.closes is not None]
+    if moving and procedure.period is None:
+        faults.add(
+            "trial.arms",
+            f"{moving[0]}: under {design} arms are there from first to last. Leave opens and "
+            "closes out, or name the design platform.",
+        )
     if study.assignment.strata and not procedure.strata:
         faults.add(
             "assignment.randomised.strata",

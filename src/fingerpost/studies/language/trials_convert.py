@@ -51,6 +51,7 @@ def to_trial(document: Document) -> Trial | None:
         power=to_trial_power(part.power),
         monitoring=to_monitoring(part.monitoring),
         registry=to_registry(part.registry),
+        washout=part.washout or "",
     )
 
 
@@ -64,6 +65,8 @@ def to_trial_arms(arms: dict[str, TrialArmPart] | None) -> tuple[TrialArm, ...]:
             one.offer,
             tuple((one.levels or {}).items()),
             to_enactment(one.enact),
+            one.opens,
+            one.closes,
         )
         for name, one in (arms or {}).items()
     )

@@ -28,7 +28,9 @@ from fingerpost.studies import plan
 from fingerpost.studies.answering import finite_only, unanswered
 from fingerpost.studies.rollouts.cluster_periods import cluster_periods
 from fingerpost.studies.rollouts.doubting import doubted
+from fingerpost.studies.rollouts.drifting import with_drift
 from fingerpost.studies.rollouts.lost import lost_by_wave
+from fingerpost.studies.rollouts.over_all import over_all
 from fingerpost.studies.rollouts.since_drawn import (
     check_named,
     check_unit,
@@ -97,14 +99,16 @@ def analysed(
             for name, leaf in found.items()
             if plan.answers(leaf, study, terms)
         ]
-        answers = doubted(answers)
+        answers = with_drift(study, task, doubted(answers))
         told.answers += answers
         told.sensitivity += [
             sensitive(study, spec_, task, tuple(answers), whole=read.whole, say=say)
             for spec_ in study.sensitivity
+            if load("sensitivity", spec_.leaf, kind=Sensitivity).takes == "panel"
         ]
     together = several_outcomes(study, told.answers)
     told.tables += [] if together is None else [together]
+    told.sensitivity += over_all(study, read.panel, told.answers, say=say)
     return told, read.panel
 
 

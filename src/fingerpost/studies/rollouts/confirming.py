@@ -73,7 +73,7 @@ def read_rehearsal(content: bytes) -> dict[str, Any]:
         wanted = (("study_digest", str), ("study", str), ("draws", int), ("holds", list))
         fine = held["kind"] == KIND and all(isinstance(held[key], kind) for key, kind in wanted)
         fine = fine and "preselected" in held
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         fine = False
     if not fine:
         raise Malformed(

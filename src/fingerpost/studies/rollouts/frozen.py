@@ -29,7 +29,7 @@ from fingerpost.designs._constrained import ALGORITHM, MILLION, Cap, Space
 from fingerpost.designs._feasible import Names
 from fingerpost.kernels import counter_draws
 from fingerpost.ledger.chain import canonical
-from fingerpost.studies.rollouts.neighbours import read_neighbours
+from fingerpost.studies.rollouts.neighbours import bordering, near_in, read_neighbours
 from fingerpost.studies.rollouts.registers import faults_of_codes, few, lacks, read_rows
 from fingerpost.studies.rollouts.units import rollout_of
 
@@ -149,7 +149,8 @@ def planned(
     """
     rollout = rollout_of(study)
     assert rollout.register is not None
-    register, draw = as_csv(columns), rollout.draw
+    register, draw, units = as_csv(columns), rollout.draw, columns[rollout.register.unit]
+    bound = draw.neighbours
     plan = {
         "accept_millionths": round(draw.accept * MILLION),
         "algorithm": ALGORITHM,
@@ -172,6 +173,7 @@ def planned(
         "unit": rollout.register.unit,
         "waves": waves,
         **({"neighbours": hashlib.sha256(near).hexdigest()} if near else {}),
+        **({"near": bordering(bound, near, units)} if bound is not None else {}),
         **(more or {}),
     }
     found = Frozen(plan, register, columns, near)
@@ -351,6 +353,7 @@ def space_of(frozen: Frozen) -> tuple[Space, Names]:
         caps=tuple(cap_of(frozen, limit) for limit in plan["limits"]),
         together=_places(plan["together"], place),
         apart=_places(plan["apart"], place),
+        near=near_in(plan["near"], place) if plan.get("near") else None,
     )
     return space, Names(units, frozen.waves, tuple(strata))
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fingerpost.cohorts.periods import place_of
 from fingerpost.core.allocation import Allocation, Permutations
 from fingerpost.core.drawn import Drawn
-from fingerpost.core.errors import UsageError
+from fingerpost.core.errors import Malformed
 from fingerpost.core.leaves import Design, load
 from fingerpost.core.panel import Panel
 from fingerpost.core.rollout import NEVER, Layout
@@ -156,12 +156,12 @@ def planned_units(study: Study, base: Path, *, default: int) -> int:
 
 
 def check_long_enough(study: Study, layout: Layout, *, cut: int, past: int, outcome: str) -> None:
-    """Raise UsageError where the past leaves no period before the plan's first beginning."""
+    """Raise Malformed where the past leaves no period before the plan's first beginning."""
     first = int(layout.begins[layout.begins >= 0].min())
     before = 1 + anticipation_of(study)
     if first - cut < before:
         needed = len(layout.periods) - first + before
-        raise UsageError(
+        raise Malformed(
             f"{outcome}: its past holds {counted(past, 'period')}, and the plan needs {needed}: "
             f"{len(layout.periods) - first} from the first beginning on and {before} before it. "
             "Rehearse an outcome with a longer past, or a plan with fewer periods."

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
@@ -23,8 +24,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from fingerpost.core.calendar import period_end
-from fingerpost.core.errors import UsageError, listed
-from fingerpost.core.rollout import Collection, Correlation, Monitoring, Rollout
+from fingerpost.core.errors import Malformed, listed
+from fingerpost.core.rollout import NEVER, Collection, Correlation, Monitoring, Rollout
 from fingerpost.core.study import Study
 from fingerpost.core.table import Table
 from fingerpost.core.tells import Tells
@@ -103,18 +104,19 @@ class Monitored:
 def monitor(planned: Planned) -> Monitored:
     """Return the looks of a planned roll-out; one each academic year where it names none.
 
-    Raises UsageError where a look is named at which nothing can be known yet, or where there are
+    Raises Malformed where a look is named at which nothing can be known yet, or where there are
     not so many periods to look after.
     """
     rollout = rollout_of(planned.study)
     asked = rollout.monitoring or Monitoring()
     held = possible(rollout, planned.power)
     ground = constant(planned)
-    own = told_by(ground, planned, held[0])
+    own = told_by(ground, planned, held[0], range(len(rollout.periods)))
     places, left_out = places_of(asked, rollout, own)
     variances = own[places]
     fractions = shares(variances)
-    every = np.stack([shares(told_by(ground, planned, each)[places]) for each in held])
+    others = [variances, *(told_by(ground, planned, each, places) for each in held[1:])]
+    every = np.stack([shares(one) for one in others])
     bounds = boundary(asked, fractions)
     alpha = asked.alpha / asked.sides
     effect = effect_of(planned.power)
@@ -159,16 +161,31 @@ def until(observed: NDArray[np.bool_], place: int) -> NDArray[np.bool_]:
     return found
 
 
-def told_by(ground: Grounds, planned: Planned, correlation: Correlation) -> Floats:
-    """Return (t,) the variance of the effect by the end of each period; infinite before anything is
-    told.
+def told_by(
+    ground: Grounds, planned: Planned, correlation: Correlation, places: Iterable[int]
+) -> Floats:
+    """Return the variance of the effect by the end of each of some periods; infinite before
+    anything is told.
     """
     power = replace(planned.power, target=CONSTANT)
-    found = []
-    for place in range(ground.observed.shape[1]):
-        seen = replace(ground, observed=until(ground.observed, place))
-        found.append(reach(seen, power, correlation=correlation).variance)
-    return np.array(found)
+    found = [reach(short(ground, at + 1), power, correlation=correlation) for at in places]
+    return np.array([one.variance for one in found])
+
+
+def short(ground: Grounds, count: int) -> Grounds:
+    """Return what a layout tells of one effect in its first periods alone."""
+    layout, columns = ground.layout, [*range(count), ground.design.shape[2] - 1]
+    return replace(
+        ground,
+        layout=replace(
+            layout,
+            periods=layout.periods[:count],
+            begins=np.where(layout.begins < count, layout.begins, NEVER),
+        ),
+        design=ground.design[:, :count][:, :, columns],
+        observed=ground.observed[:, :count],
+        weights=ground.weights[:, columns],
+    )
 
 
 def shares(variances: Floats) -> Floats:
@@ -189,7 +206,7 @@ def places_of(
         early = [rollout.periods[at] for at in found if not np.isfinite(variances[at])]
         if early:
             first = rollout.periods[int(np.flatnonzero(np.isfinite(variances))[0])]
-            raise UsageError(
+            raise Malformed(
                 f"monitoring: after {listed(early)} nothing is known yet: in no period until then "
                 "do units that have begun stand beside units that wait. The first look that knows "
                 f"something is after {first}."
@@ -206,7 +223,7 @@ def spread(count: int, known: Floats, *, last: int) -> NDArray[np.int64]:
     """Return so many places, the last among them, as even in information as periods allow."""
     free = [at for at in range(last) if known[at] > 0]
     if len(free) < count - 1:
-        raise UsageError(
+        raise Malformed(
             f"monitoring: {count} looks are asked for, and after {counted(len(free) + 1, 'period')}"
             " something is known. Ask for fewer."
         )

@@ -7,13 +7,15 @@ import io
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from fingerpost.core.drawn import Neighbours
 from fingerpost.core.errors import Malformed, nearest
-from fingerpost.core.rollout import Register
-from fingerpost.core.words import listing
+from fingerpost.core.rollout import Bordering, Register
+from fingerpost.core.words import counted, listing
+from fingerpost.designs._constrained import Near, whole
 from fingerpost.studies.rollouts.registers import few, lacks, read_rows
 
 FIRST, SECOND, SHARE = "first", "second", "share"
@@ -74,6 +76,44 @@ def is_share(text: str) -> bool:
         return 0 < Decimal(text) <= 1
     except InvalidOperation:
         return False
+
+
+def bordering(told: Bordering, content: bytes, units: Sequence[str]) -> dict[str, Any]:
+    """Return how many neighbours may share a wave as a plan holds it: numbers as decimal texts, and
+    the pairs themselves, so that whoever replays the plan needs nothing else. content: the frozen
+    file of neighbours; pairs of units that are not drawn are left out. Raises Malformed where there
+    is no file.
+    """
+    if not content:
+        raise Malformed(f"rollout.draw.neighbours: it speaks of pairs, and {KEY} names no file.")
+    held, own = io.StringIO(content.decode("utf-8"), newline=""), set(units)
+    rows = [row for row in csv.DictReader(held) if {row[FIRST], row[SECOND]} <= own]
+    ends = {"at_least": told.at_least, "at_most": told.at_most}
+    return {
+        **{
+            key: "" if end is None else format(Decimal(repr(end)), "f") for key, end in ends.items()
+        },
+        "pairs": [[row[FIRST], row[SECOND], row[SHARE] or "1"] for row in rows],
+    }
+
+
+def near_in(said: dict[str, Any], place: dict[str, int]) -> Near:
+    """Return what a plan says of neighbours in whole numbers. place: of each unit."""
+    pairs = np.array([[place[one], place[other]] for one, other, _ in said["pairs"]], np.int64)
+    weights, _ = whole([share for *_, share in said["pairs"]])
+    total = sum(weights)
+    if total >= 2**62:
+        raise Malformed(f"{KEY}: its shares have too many digits. Round them.")
+    least = Decimal(said["at_least"] or 0) * total
+    most = Decimal(said["at_most"] or 1) * total
+    ends = [f"{key.replace('_', ' ')} {said[key]}" for key in ("at_least", "at_most") if said[key]]
+    return Near(
+        f'neighbours "{" and ".join(ends)} of {counted(len(pairs), "pair")} in one wave"',
+        pairs.reshape(-1, 2),
+        np.array(weights, dtype=np.int64),
+        int(least.to_integral_value(rounding="ROUND_CEILING")),
+        int(most.to_integral_value(rounding="ROUND_FLOOR")),
+    )
 
 
 def neighbours_in(content: bytes, units: Sequence[str]) -> Neighbours:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from fingerpost.cohorts.panel import Read, complete, read_panel
 from fingerpost.cohorts.reading import TableRecords
 from fingerpost.core.assignment import Randomised
-from fingerpost.core.errors import UsageError
+from fingerpost.core.errors import Malformed
 from fingerpost.core.panel import Panel
 from fingerpost.core.study import Study
 from fingerpost.engines._shared import collected
@@ -80,22 +80,22 @@ class Past:
 
 
 def check_past(study: Study) -> None:
-    """Raise UsageError where a plan does not say how its past is read, or of which outcomes."""
+    """Raise Malformed where a plan does not say how its past is read, or of which outcomes."""
     rollout = rollout_of(study)
     if not study.records.unit or not rollout.period:
-        raise UsageError(
+        raise Malformed(
             f"{study.name}: the plan does not say how its past is read. Add records: "
             "{table: FILE, unit: COLUMN} and, under rollout, period: COLUMN."
         )
     if not study.outcomes:
-        raise UsageError(f"{study.name}: it names no outcome, so there is nothing to rehearse.")
+        raise Malformed(f"{study.name}: it names no outcome, so there is nothing to rehearse.")
 
 
 def read_past(study: Study, records: TableRecords) -> Read:
     """Return the panel of a plan's units before it begins: nothing has begun in it.
 
     The plan's own periods lie ahead; those of the past are the records', in their order. Raises
-    UsageError where the plan does not say how records are read, Malformed with every fault of them.
+    Malformed where the plan does not say how records are read, with every fault of them.
     """
     check_past(study)
     rollout = rollout_of(study)
@@ -150,7 +150,7 @@ def past_of(whole: Panel, outcome: str, *, sizes: Floats | None = None) -> tuple
     # A plan is laid on periods of which something is known, as if they followed one another.
     panel = panel.over(np.flatnonzero(panel.told(outcome)))
     if len(panel.units) < 2 or len(panel.periods) < 2:
-        raise UsageError(
+        raise Malformed(
             f"{outcome}: {len(panel.units)} units were seen in every one of {len(panel.periods)} "
             "periods. A past needs two or more of each."
         )

@@ -359,7 +359,8 @@ def of_waiting(plan: Plan) -> Check:
     words = f"the longest wait is {counted(longest, 'period')} after provision first begins"
     if never:
         words += f"; {listing(never)} {'goes' if len(never) == 1 else 'go'} without to the end"
-    return Check("waiting", LOOK, f"{words}. {plan.design.denies}", "Say why that is fair.")
+    mend = "" if plan.study.statement.why else "Say why that is fair: statement: {why: …}."
+    return Check("waiting", LOOK, f"{words}. {plan.design.denies}", mend)
 
 
 def of_law(study: Study) -> Check:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fingerpost.core.errors import UsageError
+from fingerpost.core.errors import Malformed, UsageError
 from fingerpost.core.leaves import Design, load
 from fingerpost.core.rollout import Correlation, Layout, Power, Rollout
 from fingerpost.core.study import Study
@@ -24,6 +24,8 @@ from fingerpost.studies.rollouts.units import (
 )
 
 STEPS = 20  # of the cluster autocorrelation along a curve
+# Near 1 curves may fall or rise steeply: a step there is no straight line.
+NEAR_ONE = (0.975, 0.99, 0.995)
 MOST_CURVES = 4
 BEND = 1e-3  # the least share by which a curve bends back before it is said to
 
@@ -57,8 +59,8 @@ class Planned:
 def plan_power(study: Study, *, units: int) -> Planned:
     """Return the power of a study's roll-out of so many units.
 
-    Raises UsageError where the roll-out does not say what has to be found, its order was not drawn,
-    or its layout tells nothing.
+    Raises UsageError where the study is of no roll-out or its order was not drawn, Malformed where
+    it does not say what has to be found or its layout tells nothing.
     """
     rollout = rollout_of(study)
     power, name = asked(study), drawn_design(study)
@@ -119,7 +121,8 @@ def curve_points(held: tuple[Correlation, ...]) -> Iterable[Correlation]:
     correlations held possible, or half and twice of the only one.
     """
     iccs = spread_iccs(sorted({each.icc for each in held}))
-    cacs = sorted({each.cac for each in held} | {at / STEPS for at in range(STEPS + 1)})
+    even = (at / STEPS for at in range(STEPS + 1))
+    cacs = sorted({*(each.cac for each in held), *even, *NEAR_ONE})
     structures = dict.fromkeys((*(each.structure for each in held), "nested", "decay"))
     for structure in structures:
         like = next((each for each in held if each.structure == structure), held[0])
@@ -147,7 +150,7 @@ def along(ground: Grounds, power: Power, points: Iterable[Correlation]) -> Itera
     for point in points:
         try:
             yield reach(ground, power, correlation=point)
-        except UsageError:
+        except Malformed:
             if not point.effect_corr:
                 raise
 

@@ -70,6 +70,20 @@ def both(first: Answer, second: Answer) -> Answer:
     return joined
 
 
+def as_said(told: str) -> str:
+    """Return an answer as a sentence; an address or a number alone is none, and stays as it is.
+
+    >>> as_said("fingerpost 0.1.0"), as_said("none"), as_said("the office, a@example.org")
+    ('fingerpost 0.1.0', 'None.', 'The office, a@example.org')
+    """
+    words = told.split()
+    if not words or (len(words) == 1 and not words[0].isalpha()):
+        return told
+    name = len(words) == 2 and words[1][:1].isdigit()
+    found = told if name else sentence(told)
+    return found.removesuffix(".") if any(sign in words[-1] for sign in "@/") else found
+
+
 def never(plan: Plan) -> str:
     """Return nothing: what nobody can know before the draw."""
     return ""
@@ -149,7 +163,9 @@ def version(plan: Plan) -> str:
 def objective(plan: Plan) -> str:
     """Return the question as an estimand."""
     words = f"{plan.study.question} {said.asked(plan.study)}."
-    return f"{words} {sentence(target_words(plan.planned))}" if plan.planned else words
+    told = target_words(plan.planned).split(". ") if plan.planned else []
+    more = [one for one in told if one.lower() not in words.lower()]
+    return f"{words} {sentence('. '.join(more))}" if more else words
 
 
 def draw(plan: Plan) -> str:
@@ -167,8 +183,10 @@ def concealment(plan: Plan) -> str:
     if plan.frozen is None:
         return ""
     return (
-        "Plan and register are frozen and their hash is published before the pulse is known. All "
-        "units are drawn at once; with a keeper's secret each wave is told only when it is issued."
+        "Plan and register are frozen and their hash is published before the pulse is known, so "
+        "that nobody can know the order until then. All units are drawn at once: from the pulse on "
+        "anyone can work out every wave, unless a keeper's secret is part of the draw (--keeper); "
+        "then each is told only when it is issued."
     )
 
 
@@ -388,7 +406,7 @@ def item(row: Row, plan: Plan) -> Item:
     numbered = (("WHO", who), ("SPIRIT", spirit), ("CONSORT-SW", consort))
     standards = tuple(f"{name} {number}" for name, number in numbered if number)
     state = LATER if answer is never else ANSWERED if told else UNSAID
-    return Item(topic, asks, standards, state, sentence(told) if told else "", WRITE.get(topic, ""))
+    return Item(topic, asks, standards, state, as_said(told), WRITE.get(topic, ""))
 
 
 def items_table(found: tuple[Item, ...]) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from fingerpost.core.errors import UsageError
+from fingerpost.core.errors import Malformed, UsageError
 from fingerpost.core.rollout import Power, Rollout
 from fingerpost.core.study import Study
 from fingerpost.studies.rollouts.registers import codes
@@ -33,9 +33,9 @@ def rollout_of(study: Study) -> Rollout:
 
 
 def power_of(rollout: Rollout) -> Power:
-    """Return what a roll-out has to find. Raises UsageError where it does not say."""
+    """Return what a roll-out has to find. Raises Malformed where it does not say."""
     if rollout.power is None:
-        raise UsageError(
+        raise Malformed(
             "rollout: it does not say what has to be found. Add power: {effect, sd, children, "
             "correlations}."
         )
@@ -54,14 +54,14 @@ def unit_of_outcome(study: Study, power: Power) -> Counted:
 def count_units(rollout: Rollout, base: Path) -> int:
     """Return how many units there are: the rows of the register, else those that waves hold.
 
-    base: the folder of the study, beside which the register lies. Raises UsageError where neither
-    says, Malformed for a register that cannot be read or names a unit twice.
+    base: the folder of the study, beside which the register lies. Raises Malformed where neither
+    says, for a register that cannot be read, or names a unit twice.
     """
     if rollout.register is not None:
         return len(codes(rollout.register, base))
     held = [wave.units for wave in rollout.waves]
     if not held or None in held:
-        raise UsageError(
+        raise Malformed(
             "rollout: how many units there are is not said. Give every wave its units, or name a "
             "register."
         )

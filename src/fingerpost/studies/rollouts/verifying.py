@@ -377,7 +377,7 @@ class _Check:
         try:
             said = json.loads(self.bytes_of(DRAW) or b"{}")
             marks = dict(said.get("seals", {}))
-        except (ValueError, TypeError, AttributeError):
+        except (ValueError, TypeError, AttributeError, RecursionError):
             marks = {}
         for entry in self.entries:
             body = _body(entry)

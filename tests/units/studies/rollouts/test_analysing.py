@@ -113,3 +113,35 @@ def test_a_study_is_described_as_a_roll_out(tmp_path: Path) -> None:
     told = describe(read_study(tmp_path / "study.yaml"))
     assert "not drawn: as life had it, by column begins" in " ".join(told.split())
     assert "units where provision began: the mean over periods since" in " ".join(told.split())
+
+
+ALONE = STUDY.replace("[group_time, imputation]", "[imputation]").replace(
+    "[exposure_average, at_exposure], exposure: [0, 2]", "exposure_average"
+)
+
+
+def test_an_order_that_nobody_drew_shows_what_drift_would_leave_whatever_the_estimator(
+    tmp_path: Path,
+) -> None:
+    found = output(tmp_path, {2023: 12, 0: 12}, ALONE)
+    (table,) = (one for one in found.tables if one.name == "trend_bounds")
+    assert table.leaf == "group_time" and table.column("times") == (0.5, 1.0, 2.0)
+    assert {one.estimator for one in found.results} == {"imputation"}
+    # With one period before, trends took no step that anyone saw: that is said.
+    found = output(tmp_path, {2021: 12, 0: 12}, ALONE)
+    assert not any(one.name == "trend_bounds" for one in found.tables)
+    assert any("cannot be bounded" in words for words in found.results[0].warnings)
+
+
+def test_all_answers_on_a_panel_are_looked_at_together(tmp_path: Path) -> None:
+    twice = ALONE.replace("outcomes: {", "outcomes: {again: {column: absence}, ")
+    text = f"{twice}sensitivity: [many_comparisons]\n"
+    found = output(tmp_path, {2023: 12, 0: 12}, text)
+    (asked,) = found.sensitivity
+    table = next(one for one in asked.tables if one.name == "many_comparisons")
+    assert set(table.column("outcome")) == {"again", "absence"}
+    several = next(one for one in found.tables if one.name == "several_outcomes")
+    for row in table.records():
+        assert row["p"] == pytest.approx(several.column("p")[0], rel=1e-6)
+        # Of two answers with one p-value, Holm doubles it and the share of false ones is p itself.
+        assert row["holm"] == pytest.approx(2 * row["p"]) and row["q"] == pytest.approx(row["p"])

@@ -82,11 +82,20 @@ def drawn(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def begun(drawn, tmp_path_factory) -> Path:
+    """The same with its collection, open and empty, which no test may change either."""
+    folder = tmp_path_factory.mktemp("begun") / "p"
+    shutil.copytree(drawn, folder)
+    opened(folder)
+    return folder
+
+
 @pytest.fixture
-def place(drawn, tmp_path) -> Path:
+def place(begun, tmp_path) -> Path:
     """A collection of the draw, open and empty."""
-    shutil.copytree(drawn, tmp_path / "p")
-    return opened(tmp_path / "p")
+    shutil.copytree(begun, tmp_path / "p")
+    return tmp_path / "p" / "c"
 
 
 def opened(folder: Path) -> Path:

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from fingerpost.core.assignment import Randomised
-from fingerpost.core.errors import UsageError
+from fingerpost.core.errors import Malformed
 from fingerpost.core.measure import Measure
 from fingerpost.core.rollout import Collection, Correlation, Monitoring, Power, Rollout, Wave
 from fingerpost.core.study import OutcomeSpec, Study
@@ -183,9 +183,9 @@ def test_words_say_that_looks_are_proposed_and_what_they_cost() -> None:
 
 
 def test_a_look_before_anything_is_known_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"after 2027 autumn nothing is known yet.*2028 spring"):
+    with pytest.raises(Malformed, match=r"after 2027 autumn nothing is known yet.*2028 spring"):
         looked(WAVES, Monitoring(looks=("2027 autumn", "2030 summer")), 80)
-    with pytest.raises(UsageError, match="Ask for fewer"):
+    with pytest.raises(Malformed, match="Ask for fewer"):
         looked(WAVES, Monitoring(looks=30), 80)
 
 

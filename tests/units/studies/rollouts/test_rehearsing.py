@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fingerpost.core.errors import UsageError
+from fingerpost.core.errors import Malformed, UsageError
 from fingerpost.core.panel import Panel, PanelOutcome
 from fingerpost.studies import plan
 from fingerpost.studies.rollouts import rehearsing
@@ -214,7 +214,7 @@ def test_years_without_returns_are_left_out_and_a_short_past_drops_the_plans_fir
 def test_a_past_that_leaves_no_before_is_refused_with_the_numbers(tmp_path, quick):
     write_past(tmp_path, outcomes(years=3))
     study = plan_of()
-    with pytest.raises(UsageError, match="past holds 3 periods, and the plan needs 4"):
+    with pytest.raises(Malformed, match="past holds 3 periods, and the plan needs 4"):
         rehearse(study, records_of(study, tmp_path), base=tmp_path, draws=40)
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from fingerpost.cli._rollout_words import cautions
 from fingerpost.core.assignment import Observed, Randomised
-from fingerpost.core.errors import Malformed, UsageError
+from fingerpost.core.errors import FingerpostError, Malformed
 from fingerpost.core.estimand import Estimand
 from fingerpost.core.rollout import Correlation, Power, Register, Rollout, Wave
 from fingerpost.core.study import Study
@@ -39,7 +40,8 @@ def test_the_answer_is_a_range_and_a_curve_never_one_number():
     points = {(row["structure"], row["icc"]) for row in told["curves"]}
     assert points == {(kind, icc) for kind in ("decay", "nested") for icc in (0.025, 0.05, 0.1)}
     along = [r for r in told["curves"] if (r["structure"], r["icc"]) == ("decay", 0.05)]
-    assert [row["cac"] for row in along] == pytest.approx([at / 20 for at in range(21)])
+    steps = sorted([*(at / 20 for at in range(21)), 0.975, 0.99, 0.995])
+    assert [row["cac"] for row in along] == pytest.approx(steps)
     at_one = {row["structure"]: row["mdes"] for row in told["curves"] if row["cac"] == 1.0}
     assert at_one["nested"] == pytest.approx(at_one["decay"])  # nothing fades
 
@@ -108,24 +110,25 @@ def test_effects_carry_the_unit_of_the_outcome():
 
 
 @pytest.mark.parametrize(
-    ("study", "says"),
+    ("study", "says", "code"),
     [
-        (replace(STUDY, rollout=None), "is of no roll-out"),
-        (replace(STUDY, rollout=replace(ROLLOUT, power=None)), "does not say what has to be found"),
-        (replace(STUDY, assignment=Observed()), "nothing is drawn"),
-        (replace(STUDY, assignment=Randomised("stepped_wedge", "area")), "name the design stagg"),
+        (replace(STUDY, rollout=None), "is of no roll-out", 2),
+        (replace(STUDY, rollout=replace(ROLLOUT, power=None)), "not say what has to be found", 1),
+        (replace(STUDY, assignment=Observed()), "nothing is drawn", 2),
+        (replace(STUDY, assignment=Randomised("stepped_wedge", "area")), "name the design stag", 1),
     ],
 )
-def test_what_cannot_be_computed_is_told(study, says):
-    with pytest.raises(UsageError, match=says):
+def test_what_cannot_be_computed_is_told(study, says, code):
+    with pytest.raises(FingerpostError, match=says) as found:
         plan_power(study, units=152)
+    assert found.value.exit_code == code
 
 
 # ------------------------------------------------------------------------------ units
 def test_units_are_those_of_the_register_or_of_the_waves(tmp_path: Path):
     held = replace(ROLLOUT, waves=(Wave("a", TERMS[1], 5), Wave("late", "", 4)))
     assert count_units(held, tmp_path) == 9
-    with pytest.raises(UsageError, match="how many units there are is not said"):
+    with pytest.raises(Malformed, match="how many units there are is not said"):
         count_units(ROLLOUT, tmp_path)
     listed = replace(ROLLOUT, register=Register("areas.csv", "code"))
     with pytest.raises(Malformed, match="is not there"):
@@ -197,3 +200,11 @@ def test_a_design_without_room_says_why():
     assert "waves begin in two periods" in found["stepped_wedge"].why
     rows = compared_table(compare(study, units=12)).records()
     assert {row["design"] for row in rows} == set(found)
+
+
+def test_figures_that_are_assumed_are_said_to_be():
+    told = replace(POWER, assumed=("the fall to be found", "the ICC."))
+    planned = plan_power(replace(STUDY, rollout=replace(ROLLOUT, power=told)), units=152)
+    words = "Assumed, for want of a published figure: the fall to be found; the ICC."
+    assert words in cautions(planned)
+    assert not any("Assumed" in one for one in cautions(plan_power(STUDY, units=152)))

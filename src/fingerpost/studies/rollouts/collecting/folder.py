@@ -15,7 +15,7 @@ from typing import Any
 
 from fingerpost.core.errors import Malformed, UsageError, listed
 from fingerpost.core.filenames import nameable
-from fingerpost.core.files import put, put_folder
+from fingerpost.core.files import put, put_folder, put_inside
 from fingerpost.core.words import listing
 from fingerpost.ledger.events import Entry, Event
 from fingerpost.ledger.store import Ledger
@@ -126,7 +126,7 @@ def write_new(out: Path, files: Mapping[str, bytes]) -> None:
     def fill(aside: Path) -> None:
         for name, content in files.items():
             (aside / name).parent.mkdir(parents=True, exist_ok=True)
-            put(aside / name, content)
+            put_inside(aside / name, content)
 
     put_folder(out, fill)
 

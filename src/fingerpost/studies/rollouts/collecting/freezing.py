@@ -31,7 +31,7 @@ PANEL, NOTE = "panel.csv", "freeze.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Frozen:
+class Freeze:
     """A freeze. rows: units × periods; empty: those without a return. left_out: units that may
     return and that the draw does not hold. new: whether this call made it. synthetic: whether all
     of it is made up.
@@ -59,7 +59,7 @@ def freeze(
     until: str | None = None,
     draw: Path | None = None,
     ledger: str | None = None,
-) -> Frozen:
+) -> Freeze:
     """Freeze the latest versions of all returns, and return the freeze.
 
     until: the last period that it holds; if not said, the last whose returns were due by `day`. A
@@ -88,7 +88,7 @@ def freeze(
         write(folder, entry, held.entries(stream), rounds)
     body = entry.body
     out = tuple(unit for unit in changes.codes if unit not in changes.drawn)
-    return Frozen(
+    return Freeze(
         folder / body["what"],
         name=body["what"],
         digest=body["digest"],

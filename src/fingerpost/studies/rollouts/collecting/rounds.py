@@ -149,7 +149,7 @@ def opened(content: bytes, path: Path) -> Rounds:
             ),
             synthetic=held.get("synthetic") is True,
         )
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         found = None
     if found is None or found.document() != content:
         raise Malformed(
@@ -163,13 +163,13 @@ def plan_rounds(study: Study, base: Path, *, draw: Path | None = None, seen: str
     """Return what a study collects.
 
     base: the folder of its register. draw: that of its draw, whose units are then asked. seen: the
-    draw's folder as it is written down. Raises UsageError where the study collects nothing or a
-    period has no last day, Malformed with every fault.
+    draw's folder as it is written down. Raises Malformed where the study collects nothing or a
+    period has no last day, with every fault.
     """
     rollout = rollout_of(study)
     asked = rollout.collection
     if asked is None or not rollout.periods:
-        raise UsageError(
+        raise Malformed(
             f"{study.name}: nothing is collected here. Write periods, and collection: {{columns: "
             "[absence, enrolled], due_days: 30}}."
         )
@@ -276,7 +276,7 @@ def units_of(
     """
     register = rollout.register
     if register is None:
-        raise UsageError(
+        raise Malformed(
             f"{study.name}: which units are asked is not said. Name a register: rollout: "
             "{register: {table, unit}}."
         )

@@ -1,0 +1,103 @@
+"""Records read through spines: which of them, and whether they count as imputations of the links.
+
+A spine counts as an imputation of the links if it is one-to-one, its parameters were redrawn, and
+links were drawn given exposure and outcome; else false links pull effects towards none, and results
+over spines are a sensitivity range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fingerpost.core.errors import Malformed, UsageError, listed
+from fingerpost.engines._shared import TableFile, sha256
+from fingerpost.records.fields import HOSPITAL_ID
+from fingerpost.records.spines import FOLDER, IDENTIFIERS, names_of, read_spines
+
+# Folders of a folder of records that hold no table of the standard.
+BESIDE = (IDENTIFIERS, FOLDER, "truth")
+CHILD = "child_id"
+NEEDED = "`fingerpost link run {path}` finds which child each is, and writes spines"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The spines through which records are read, checked. paths: one a spine; digests: of each.
+    redrawn: whether parameters were redrawn for each; conditional: whether links were drawn given
+    exposure and outcome.
+    """
+
+    name: str
+    method: str
+    paths: tuple[Path, ...]
+    digests: tuple[str, ...]
+    redrawn: bool = False
+    conditional: bool = False
+
+    @property
+    def imputes(self) -> bool:
+        """Whether several of these spines count as imputations of the links."""
+        return self.redrawn and self.conditional
+
+
+def choose(folder: Path, *, count: int | None = None, name: str = "") -> Chosen:
+    """Return the first spines of a set beside the records in a folder; all where `count` is None.
+
+    name: of the set; it may be left out where there is one. Raises what `read_spines` raises,
+    Malformed where a spine is not one-to-one, UsageError where more are asked for than there are,
+    or there are several sets and none is named.
+    """
+    sets = names_of(folder)
+    if not name and len(sets) > 1:
+        raise UsageError(
+            f"--spines: there are spines {listed(sets)}. Name them: --spines {sets[0]}:20."
+        )
+    found = read_spines(folder, name or None)
+    asked = len(found.files) if count is None else count
+    if not 1 <= asked <= len(found.files):
+        raise UsageError(
+            f"--spines: {asked} were asked for, and {found.name} holds {len(found.files)}. Ask for "
+            f"1 to {len(found.files)}, or link again: `fingerpost link run {folder} --spines "
+            f"{max(asked, 2)}`."
+        )
+    paths = found.files[:asked]
+    for path in paths:
+        refuse_several(path)
+    told = found.told
+    return Chosen(
+        found.name,
+        str(told.get("method", found.name)),
+        paths,
+        tuple(sha256(path) for path in paths),
+        redrawn=bool(told.get("parameters_redrawn")),
+        conditional=found.conditional,
+    )
+
+
+def refuse_several(path: Path) -> None:
+    """Raise Malformed where a spine is not one-to-one."""
+    import polars as pl
+
+    pairs = pl.read_parquet(path, columns=[HOSPITAL_ID, CHILD])
+    twice = [name for name in pairs.columns if pairs[name].n_unique() < pairs.height]
+    if twice:
+        raise Malformed(
+            f"spines: {path.name} in {path.parent.name} is not one-to-one: some {listed(twice)} "
+            "stands in several rows. A spine says of each hospital record which one child it is, "
+            "and of each child which one record."
+        )
+
+
+def as_table(path: Path) -> TableFile:
+    """Return a spine as a file that an engine reads."""
+    return TableFile(path, "parquet", "(spine)", path.name, None, (path,))
+
+
+def linked_children(paths: Sequence[Path]) -> list[Any]:
+    """Return the children that each spine links, as text: a series a spine."""
+    import polars as pl
+
+    return [pl.read_parquet(path, columns=[CHILD])[CHILD].cast(pl.String) for path in paths]

@@ -1,0 +1,100 @@
+"""A study and its records made ready to be analysed: one table, then a cohort."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import narwhals as nw
+import numpy as np
+import polars as pl
+
+from fingerpost.cohorts.linked.flatten import Store
+from fingerpost.cohorts.table import Built, TableRecords, build, members
+from fingerpost.core.cohort import Cohort
+from fingerpost.core.drawn import Drawn
+from fingerpost.core.errors import Malformed
+from fingerpost.core.study import Study
+from fingerpost.kernels.clusters import recode
+from fingerpost.studies.document import resolve
+from fingerpost.studies.linked import OneTable, one_table, spelt
+
+WEIGHT = "weight for whom no link was found"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Ready:
+    """A cohort to be analysed. whole: the study on the columns of its table; study: without the
+    outcomes of which the records tell nothing.
+    """
+
+    whole: Study
+    study: Study
+    built: Built
+    records: TableRecords
+
+
+def ready(
+    study: Study,
+    records: TableRecords | Store,
+    *,
+    drawn: Drawn | None = None,
+    weights: Mapping[str, float] | None = None,
+) -> Ready:
+    """Return the cohort of a study whose leaves have been checked. drawn: the draw of its arms, of
+    children by the name that `records.unit` gives them; weights: of children by that name.
+    """
+    table = one_table(spelt(study), records)
+    if weights is not None:
+        table = weighed(table, weights)
+    followed = None if table.course is None else table.course.followed
+    own = resolve(table.study, table.records.columns)
+    built = build(own, table.records, followed=followed)
+    course = None if table.course is None else table.course.take(built.rows)
+    provided = None if table.provided is None else table.provided[built.rows]
+    flow = table.told(built.cohort)
+    told = replace(built.cohort, flow=flow, course=course, provided=provided)
+    built = replace(built, cohort=told)
+    study, cohort = built.study, built.cohort
+    whole = study
+    if built.silent:  # of the others, each is answered for itself
+        left = tuple(spec for spec in study.outcomes if spec.name not in built.silent)
+        study = replace(study, outcomes=left)
+    check_drawn(study, cohort)
+    if drawn is not None:
+        built = replace(built, cohort=replace(cohort, drawn=drawn.places(members(built))))
+    return Ready(whole, study, built, table.records.emptied())
+
+
+def weighed(table: OneTable, weights: Mapping[str, float]) -> OneTable:
+    """Return a table with a column of weights of its children, which its study then names."""
+    unit = table.study.records.unit or ""
+    held: pl.DataFrame = table.records.frame.collect("polars").to_native()
+    known = pl.DataFrame(
+        {"(unit)": list(weights), WEIGHT: list(weights.values())},
+        schema={"(unit)": pl.String, WEIGHT: pl.Float64},
+    )
+    joined = held.with_columns(pl.col(unit).cast(pl.String).alias("(unit)")).join(
+        known, on="(unit)", how="left", maintain_order="left"
+    )
+    frame = nw.from_native(joined.drop("(unit)").with_columns(pl.col(WEIGHT).fill_null(1.0)).lazy())
+    records = replace(table.records, frame=frame, columns=(*table.records.columns, WEIGHT))
+    own = replace(table.study.records, weight=WEIGHT)
+    return replace(table, study=replace(table.study, records=own), records=records)
+
+
+def check_drawn(study: Study, cohort: Cohort) -> None:
+    """Raise Malformed where units that are said to have been drawn hold more than one arm."""
+    unit = getattr(study.assignment, "unit", None)
+    if not study.assignment.randomised or unit is None or cohort.stages is not None:
+        return  # of regimes, a child agrees with several
+    codes, units = recode(cohort.cluster_codes(unit))
+    held = np.zeros((len(units), len(cohort.arms)), dtype=bool)
+    held[codes, cohort.arm] = True
+    mixed = int(np.count_nonzero(held.sum(axis=1) > 1))
+    if mixed:
+        raise Malformed(
+            f"assignment.randomised.unit: {mixed} of {len(units)} units of level {unit} hold "
+            f"children of more than one arm, so {unit} was not what was drawn. Name the unit that "
+            "was drawn, or write assignment: {observed: …}."
+        )

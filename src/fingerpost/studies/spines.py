@@ -1,0 +1,227 @@
+"""A study over linkage spines: hospital records read through each, answers pooled over them.
+
+Spines count as imputations of the links only if they are one-to-one, with parameters redrawn, and
+drawn given exposure and outcome; else false links draw effects towards none, which is bias and not
+variance, and what is pooled over them is labelled a sensitivity range. Where the study imputes
+values too, each spine is imputed once, so that one set of replicates holds both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fingerpost.cohorts.imputing import Plan
+from fingerpost.cohorts.linked.flatten import Store
+from fingerpost.cohorts.table import TableRecords, members
+from fingerpost.core.answer import Answer
+from fingerpost.core.errors import Malformed, UsageError
+from fingerpost.core.estimate import Estimate
+from fingerpost.core.flow import Flow, FlowStep
+from fingerpost.core.provenance import Provenance
+from fingerpost.core.study import Study
+from fingerpost.core.table import Table
+from fingerpost.engines._shared import collected
+from fingerpost.records.store import open_store
+from fingerpost.records.through import Chosen
+from fingerpost.studies import imputed, unlinked
+from fingerpost.studies.analysing import Analysed, analysed
+from fingerpost.studies.ready import Ready, ready
+from fingerpost.studies.replicates import Pooled, Replicate, over
+from fingerpost.studies.spine_words import ONE, RANGE, reworded, spread_table, told_table
+
+Say = Callable[[str], None]
+NOT_LINKED = "no hospital record was linked to them"
+
+
+@dataclass(frozen=True, slots=True)
+class Linking:
+    """Through which spines hospital records are read. folder, engine: of the records. weighted:
+    whether those linked are weighed to stand for those whom a link missed.
+    """
+
+    folder: Path
+    spines: Chosen
+    engine: str = "duckdb"
+    weighted: bool = False
+
+    def one(self) -> Store:
+        """Return the records through the one spine there is; UsageError where there are more."""
+        if len(self.spines.paths) > 1 or self.weighted:
+            raise UsageError(
+                "--spines: a study of access is run through one spine, and weighs nobody. Write "
+                "--spines 1."
+            )
+        return open_store(self.folder, self.engine, spine=self.spines.paths[0])
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Linked:
+    """What a study gave over spines. first: its cohort through the first. members: keys of the
+    children of any. imputed: whether values were imputed too.
+    """
+
+    first: Ready
+    found: Analysed
+    members: NDArray[np.str_]
+    spines: Chosen
+    imputed: bool = False
+
+    def sourced(self, told: Provenance) -> Provenance:
+        """Return where numbers come from, the spines among it."""
+        own = (
+            (f"spines/{self.spines.name}/{path.name}", sha)
+            for path, sha in zip(self.spines.paths, self.spines.digests, strict=True)
+        )
+        return replace(told, data_digest=(*told.data_digest, *own))
+
+
+@dataclass(eq=False, slots=True)
+class Made:
+    """What is kept of the replicates as they are made."""
+
+    firsts: list[Ready] = field(default_factory=list)
+    keys: list[NDArray[np.str_]] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+    plans: list[Plan | None] = field(default_factory=list)
+
+
+def over_spines(
+    study: Study, linking: Linking, *, records: TableRecords | Store, say: Say
+) -> Linked:
+    """Return what a study of linked records gives over spines.
+
+    Raises UsageError for a study of one table, and what reading and analysing raise.
+    """
+    if isinstance(records, TableRecords):
+        raise UsageError("--spines: this study asks one table, and not linked records.")
+    spines = linking.spines
+    say("counting whom no hospital record was linked to")
+    held = unlinked.schooled(study, linking.folder, engine=linking.engine, paths=spines.paths)
+    if held is None and linking.weighted:
+        raise UsageError("--spines: where strategies are sustained over time nobody is weighed.")
+    made = Made()
+    replicates = cohorts(
+        study, linking, held=held if linking.weighted else None, made=made, say=say
+    )
+    head = next(replicates)
+    first = made.firsts[0]
+    if number_of(study, spines) == 1:
+        pooled = Pooled(analysed(head.study, head.cohort, say=say), (), (head.means,))
+    else:
+        pooled = over(head.study, chained(head, replicates), say=say)
+    found = labelled(pooled, spines, level=study.level)
+    tables = [told_table(spines, sizes=made.sizes, weighted=linking.weighted)]
+    if pooled.each:
+        tables.append(spread_table(found, pooled.each))
+    if held is not None:
+        tables.append(unlinked.table(held))
+    tables += imputation_tables(made.plans, pooled)
+    flow = with_unlinked(found.flow, records)
+    keys = np.unique(np.concatenate(made.keys))
+    return Linked(
+        first,
+        replace(found, tables=tuple(each for each in tables if each.rows), flow=flow),
+        keys,
+        spines,
+        imputed=any(plan is not None for plan in made.plans),
+    )
+
+
+def number_of(study: Study, spines: Chosen) -> int:
+    """Return how many replicates a study has: one a spine, or one a copy where more are imputed;
+    spines are then gone through again.
+    """
+    copies = 1 if study.imputation is None else study.imputation.copies
+    return max(len(spines.paths), copies)
+
+
+def chained(head: Replicate, others: Iterator[Replicate]) -> Iterator[Replicate]:
+    """Yield the first replicate, then the others."""
+    yield head
+    yield from others
+
+
+def cohorts(
+    study: Study, linking: Linking, *, held: unlinked.Schooled | None, made: Made, say: Say
+) -> Iterator[Replicate]:
+    """Yield the cohort through each spine, imputed where the study asks for it. held: where those
+    linked are weighed.
+    """
+    count, paths = number_of(study, linking.spines), linking.spines.paths
+    for number in range(1, count + 1):
+        at = (number - 1) % len(paths)
+        say(f"spine {number} of {count}: reading and analysing")
+        store = open_store(linking.folder, linking.engine, spine=paths[at])
+        weights = None if held is None else unlinked.weights(held, at)
+        one = ready(study, store, weights=weights)
+        if not made.firsts:
+            made.firsts.append(one)
+        refuse_other(made.firsts[0].study, one.study)
+        made.keys.append(members(one.built))
+        made.sizes.append(one.built.cohort.n)
+        plan = imputed.planned(one.study, one.built)
+        made.plans.append(plan)
+        if plan is None:
+            yield Replicate(one.study, replace(one.built.cohort, replicate=number))
+        else:
+            yield imputed.copy(one.study, plan, number)
+
+
+def refuse_other(first: Study, other: Study) -> None:
+    """Raise Malformed where an outcome is recorded through one spine and not through another."""
+    names = [{spec.name for spec in each.outcomes} for each in (first, other)]
+    if names[0] != names[1]:
+        lost = ", ".join(sorted(names[0] ^ names[1]))
+        raise Malformed(f"spines: through some of them the records tell nothing of {lost}.")
+
+
+def imputation_tables(plans: Sequence[Plan | None], pooled: Pooled) -> tuple[Table, ...]:
+    """Return the tables of imputation where every spine had values to impute, of the same."""
+    means = [path for path in pooled.means if path is not None]
+    shapes = {path.shape for path in means}
+    if plans[0] is None or len(means) < max(len(pooled.means), 2) or len(shapes) > 1:
+        return ()
+    return imputed.tables(plans[0], pooled.whole, np.stack(means), len(means))
+
+
+def labelled(pooled: Pooled, spines: Chosen, *, level: float) -> Analysed:
+    """Return the answers over spines, in words of spines, with what their range is labelled."""
+    found = reworded(pooled.whole)
+    words = ONE if not pooled.each else "" if spines.imputes else RANGE
+    if not words:
+        return found
+    parts = tuple(
+        replace(part, answers=tuple(cautioned(one, words) for one in part.answers))
+        for part in found.parts
+    )
+    return replace(found, parts=parts)
+
+
+def cautioned(answer: Answer, words: str) -> Answer:
+    """Return an answer with a caution on each of its terms, and in the method of its intervals."""
+    estimate = answer.estimate
+    if estimate is None:
+        return answer
+    more = tuple((term, words) for term in estimate.terms)
+    own = named(estimate) if words == RANGE else estimate
+    return replace(answer, estimate=own, warnings=(*answer.warnings, *more))
+
+
+def named(estimate: Estimate) -> Estimate:
+    """Return an estimate whose intervals say that they are a sensitivity range."""
+    methods = estimate.interval or ("",) * len(estimate.terms)
+    told = tuple(f"sensitivity range over spines: {one}".rstrip(": ") for one in methods)
+    return replace(estimate, interval=told)
+
+
+def with_unlinked(flow: Flow, records: Store) -> Flow:
+    """Return a flow that begins with everyone in the records, whom no link was found for first."""
+    rows = collected(records.frame("child").select("child_id"), "child")
+    gone = len(rows) - flow.start
+    step = FlowStep(NOT_LINKED, gone, flow.start)
+    return replace(flow, start=len(rows), steps=(step, *flow.steps))

@@ -1,0 +1,300 @@
+"""A study over spines: the true links give the answer that needs no linking."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from fingerpost.cli._spines import linking, parted
+from fingerpost.cli._studying import imputing
+from fingerpost.core.errors import Malformed, UsageError
+from fingerpost.core.finding import Finding
+from fingerpost.core.study import Study
+from fingerpost.england.build import Options, build
+from fingerpost.records.spines import write_spines
+from fingerpost.records.store import open_store
+from fingerpost.records.through import choose
+from fingerpost.release.clear import clear
+from fingerpost.reports.spines import spine_words
+from fingerpost.studies import unlinked
+from fingerpost.studies.document import read_study
+from fingerpost.studies.ready import ready
+from fingerpost.studies.run import run
+from fingerpost.studies.spines import Linking
+from fingerpost.studies.unlinked import Schooled
+
+TEXT = """
+study: spines
+question: Does SEN Support change unplanned admissions among all children?
+population: {born: 2003-09/2013-08, enrolled: {year: 1, school: state-funded}}
+arms: {none: no recorded provision, support: SEN Support}
+time_zero: {year: 1, census: spring}
+follow_up: {to: end of year 2}
+outcomes: [unplanned_admissions]
+assignment: {observed: {given: [sex, fsm, gestation], cluster: school}}
+estimand: {contrast: [support, none], target: [ate], scale: ratio}
+estimators: [naive, ipw]
+primary: [ipw]
+release: {policy: inside}
+"""
+ENGINE = "polars"
+COLUMNS = ["hospital_id", "child_id", "weight", "probability", "step"]
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory) -> Study:
+    """Return a small study of linked records."""
+    path = tmp_path_factory.mktemp("study") / "study.yaml"
+    path.write_text(TEXT, encoding="utf-8")
+    return read_study(path)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Return a small England with linkage error, and three sets of spines beside it."""
+    place = tmp_path_factory.mktemp("linked") / "e"
+    build(place, Options(children=1_500, seed=31, boosts={}, linkage_error=True))
+    truth = pl.read_parquet(place / "truth" / "identity.parquet")
+    told = {"method": "by hand", "recipe": {}, "parameters_redrawn": True}
+    full = {**told, "conditional_on": ["exposure", "outcome"]}
+    write_spines(place, "true", tables=[as_spine(truth)] * 2, told=full)
+    write_spines(place, "drawn", tables=[drawn(truth, seed) for seed in range(2)], told=told)
+    missed = truth.filter(~lost(place, truth))
+    write_spines(place, "missed", tables=[as_spine(missed)], told=told)
+    return place
+
+
+def as_spine(pairs: pl.DataFrame):
+    return (
+        pairs.with_columns(
+            pl.lit(9.0).alias("weight"),
+            pl.lit(0.99).alias("probability"),
+            pl.lit("by hand").alias("step"),
+        )
+        .select(COLUMNS)
+        .to_arrow()
+    )
+
+
+def drawn(truth: pl.DataFrame, seed: int):
+    """Return a spine that misses one pair in twenty and gets one in ten wrong."""
+    rng = np.random.default_rng(seed)
+    kept = truth.filter(pl.Series(rng.random(truth.height) > 0.05))
+    child = kept["child_id"].to_numpy().copy()
+    wrong = np.flatnonzero(rng.random(len(child)) < 0.10)
+    child[wrong] = child[np.roll(wrong, 1)]
+    return as_spine(kept.with_columns(pl.Series("child_id", child)))
+
+
+def lost(place: Path, truth: pl.DataFrame) -> pl.Series:
+    """Return which pairs a link misses: half of those of children with free school meals."""
+    census = pl.read_parquet(place / "school_census" / "*.parquet")
+    first = census.filter((pl.col("nc_year") == 1) & (pl.col("term") == "SPR"))
+    free = first.filter(pl.col("fsm") == 1)["child_id"].cast(pl.String)
+    number = truth["child_id"].cast(pl.Int64)
+    return truth["child_id"].is_in(free.implode()) & (number % 2 == 0)
+
+
+def through(place: Path, name: str, **more) -> Linking:
+    return Linking(place, choose(place, name=name), ENGINE, **more)
+
+
+@pytest.fixture(scope="module")
+def plain(folder, study, tmp_path_factory) -> Finding:
+    """Return the same study where hospitals and schools name children alike, of those who could be
+    linked.
+    """
+    place = tmp_path_factory.mktemp("plain") / "e"
+    build(place, Options(children=1_500, seed=31, boosts={}))
+    truth = pl.read_parquet(folder / "truth" / "identity.parquet")["child_id"].cast(pl.Int64)
+    store = open_store(place, ENGINE)
+    held = pl.read_parquet(place / "child" / "*.parquet")
+    store.stand_in("child", held.filter(pl.col("child_id").is_in(truth.implode())))
+    return run(study, store)
+
+
+@pytest.fixture(scope="module")
+def whole(folder, study) -> Finding:
+    """Return the study over two spines that are the truth."""
+    return run(study, open_store(folder, ENGINE), linking=through(folder, "true"))
+
+
+@pytest.fixture(scope="module")
+def wrong(folder, study) -> Finding:
+    """Return the study over spines with links missed and false ones."""
+    return run(study, open_store(folder, ENGINE), linking=through(folder, "drawn"))
+
+
+def test_the_true_links_give_the_answer_that_needs_no_linking(plain, whole):
+    for one, two in zip(plain.answers, whole.answers, strict=True):
+        assert two.estimate.value == pytest.approx(one.estimate.value, abs=1e-12)
+        assert two.estimate.n.tolist() == one.estimate.n.tolist()
+        assert np.abs(two.estimate.extra).max() < 1e-20
+        assert not any("sensitivity range" in words for words in two.estimate.interval)
+    assert sorted(plain.members) == sorted(whole.members)
+    row = table(whole, "linkage")[0]
+    assert (row["number"], row["label"]) == (2, "imputation of the links")
+
+
+def test_spines_that_differ_widen_what_is_said(wrong):
+    for two in wrong.answers:
+        assert (np.diag(two.estimate.extra) > 0).all()
+        assert all("sensitivity range" in words for words in two.estimate.interval)
+        assert any("sensitivity range" in words for _, words in two.warnings)
+    rows = table(wrong, "spine_spread")
+    assert {row["estimator"] for row in rows} == {"naive", "ipw"}
+    for row, answer in zip(rows, wrong.answers, strict=True):
+        middle = float(np.exp(answer.estimate.value[0]))
+        assert row["lowest"] < middle < row["highest"]
+        assert row["error_between"] > 0
+    assert table(wrong, "linkage")[0]["label"] == "sensitivity range"
+    assert wrong.flow.steps[0].reason == "no hospital record was linked to them"
+    assert wrong.flow.start == 1_500
+    assert wrong.flow.steps[0].left == 1_500 - wrong.flow.steps[0].remaining
+    assert {name.split("/")[0] for name, _ in wrong.provenance.data_digest} >= {"spines"}
+
+
+def test_no_word_of_imputed_copies_is_said_of_spines(wrong):
+    output = clear(wrong, release="inside")
+    assert "imputed copies" not in repr(output)
+    words = " ".join(spine_words(output))
+    assert "2 spines" in words
+    assert "sensitivity range" in words
+    assert "whose families did not opt out" in words
+
+
+@pytest.fixture(scope="module")
+def missed(folder, study) -> Finding:
+    """Return the study over one spine that misses half of those with free school meals."""
+    return run(study, open_store(folder, ENGINE), linking=through(folder, "missed"))
+
+
+def test_children_are_counted_whom_no_link_was_found_for(folder, study, missed):
+    found = missed
+    rows = {(r["group"], r["level"], r["arm"]): r for r in table(found, "unlinked")}
+    free, paid = (rows["fsm", level, "all arms"] for level in ("1", "0"))
+    assert free["share_missed"] == pytest.approx(0.5, abs=0.08)
+    assert paid["share_missed"] == 0
+    out = pl.read_parquet(folder / "opt_out" / "*.parquet")["child_id"]
+    assert 0 < rows["all", "all", "all arms"]["opted_out"] <= len(out)
+    every = rows["all", "all", "all arms"]
+    assert every["children"] == sum(rows["all", "all", arm]["children"] for arm in study.arms.names)
+    assert all(
+        "one spine" in words for answer in found.answers for _, words in answer.warnings[-1:]
+    )
+    said = spine_words(clear(found, release="inside"))
+    assert any("links missed" in words and "fsm 1" in words for words in said)
+
+
+def test_those_linked_are_weighed_to_stand_for_those_missed(folder, study, missed):
+    own = through(folder, "missed", weighted=True)
+    weighed = run(study, open_store(folder, ENGINE), linking=own)
+    assert table(weighed, "linkage")[0]["weighted"] is True
+    assert missed.answers[1].estimate.value != pytest.approx(weighed.answers[1].estimate.value)
+    every = [r for r in table(missed, "unlinked") if r["group"] == "fsm"]
+    share = {r["level"]: r["children"] for r in every if r["arm"] == "all arms"}
+    truth = share["1"] / (share["0"] + share["1"])
+    held = unlinked.schooled(study, folder, engine=ENGINE, paths=own.spines.paths)
+    store = open_store(folder, ENGINE, spine=own.spines.paths[0])
+    cohort = ready(study, store, weights=unlinked.weights(held, 0)).built.cohort
+    free = cohort.covariates["fsm"].values
+    assert abs(free.mean() - truth) > 0.04
+    assert np.average(free, weights=cohort.weight) == pytest.approx(truth, abs=0.01)
+
+
+# By hand: 40 linked of 60 poor children, 120 of 140 others; nobody opted out.
+def test_a_weight_is_one_over_the_chance_of_a_link():
+    poor = np.repeat([True, False], [60, 140])
+    found = np.zeros((1, 200), dtype=bool)
+    found[0, :40] = found[0, 60:180] = True
+    held = Schooled(
+        np.arange(200).astype(str),
+        ("none",),
+        np.zeros(200, dtype=np.int64),
+        {"fsm": np.where(poor, "1", "0")},
+        np.zeros(200, dtype=bool),
+        found,
+    )
+    weights = unlinked.weights(held, 0)
+    assert len(weights) == 160
+    assert weights["0"] / weights["60"] == pytest.approx((60 / 40) / (140 / 120), rel=1e-3)
+    assert sum(weights.values()) == pytest.approx(160)
+
+
+# 30 of 100 poor and 0 of 100 others opted out, and of the rest links missed nobody: whoever is left
+# stands for 100/70, though no link was missed.
+def test_opting_out_has_a_model_of_its_own():
+    poor = np.repeat([True, False], 100)
+    out = np.arange(200) < 30
+    held = Schooled(
+        np.arange(200).astype(str),
+        ("none",),
+        np.zeros(200, dtype=np.int64),
+        {"fsm": np.where(poor, "1", "0")},
+        out,
+        ~out[None, :],
+    )
+    weights = unlinked.weights(held, 0)
+    assert weights["50"] / weights["150"] == pytest.approx(100 / 70, rel=0.01)
+    rows = {(r[0], r[1], r[2]): r for r in unlinked.table(held).rows}
+    assert rows["fsm", "1", "all arms"][3:] == (100, 30, 0.0, 0.0)
+
+
+def test_values_are_imputed_once_a_spine(folder, study):
+    asked = imputing(study, 2)
+    found = run(asked, open_store(folder, ENGINE), linking=through(folder, "drawn"))
+    assert table(found, "linkage")[0]["number"] == 2
+    assert all(np.isfinite(answer.estimate.value).all() for answer in found.answers)
+
+
+def test_what_was_asked_is_refused_in_plain_words(folder, study):
+    store = open_store(folder, ENGINE)
+    with pytest.raises(Malformed, match="fingerpost link run"):
+        run(study, store)
+    with pytest.raises(UsageError, match="holds 2"):
+        linking("true:20", store, engine=ENGINE)
+    with pytest.raises(UsageError, match="Name them"):
+        linking("2", store, engine=ENGINE)
+    assert linking("true:2:weighted", store, engine=ENGINE).weighted
+    assert parted("20") == ("", 20, False)
+    for words in ("", "x", "0", "true:", ":3", "a:b:3", "3:heavy", "-1"):
+        with pytest.raises(UsageError, match="--spines 20"):
+            parted(words)
+
+
+def test_a_spine_that_is_not_one_to_one_is_refused(folder, tmp_path):
+    truth = pl.read_parquet(folder / "truth" / "identity.parquet")
+    twice = pl.concat([truth, truth.head(1).with_columns(pl.lit("x").alias("hospital_id"))])
+    write_spines(tmp_path, "twice", tables=[as_spine(twice)], told={"recipe": {}})
+    with pytest.raises(Malformed, match="not one-to-one: some child_id"):
+        choose(tmp_path)
+
+
+def table(found: Finding, name: str) -> list[dict]:
+    """Return the rows of one table of a finding."""
+    return next(each for each in found.tables if each.name == name).records()
+
+
+ACCESS = """
+study: access-through-a-spine
+kind: access
+question: Who gets provision?
+population: {born: 2003-09/2013-08, enrolled: {year: 1, school: state-funded}}
+time_zero: {year: 1, census: spring}
+follow_up: {to: end of year 2}
+access: {groups: [fsm], given: [fsm, gestation], need: severity_recorded, cluster: school}
+release: {policy: inside}
+"""
+
+
+def test_a_study_of_access_is_run_through_one_spine(folder, tmp_path):
+    path = tmp_path / "access.yaml"
+    path.write_text(ACCESS, encoding="utf-8")
+    asked, store = read_study(path), open_store(folder, ENGINE)
+    found = run(asked, store, linking=through(folder, "missed"))
+    assert table(found, "linkage")[0]["label"] == "one spine"
+    with pytest.raises(UsageError, match="--spines 1"):
+        run(asked, store, linking=through(folder, "true"))
