@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from fingerpost.core.errors import UsageError
+from fingerpost.core.errors import Malformed
 from fingerpost.core.leaves import Design, load, menu
 from fingerpost.core.rollout import NEVER, Correlation, Layout, Power, Rollout, Wave
 from fingerpost.designs._power import Reach, grounds, reach
@@ -171,7 +171,7 @@ def test_periods_of_anticipation_tell_nothing(name):
 
 def test_faults_are_told_all_at_once(name):
     waves = (Wave("one", "term 88", 0), Wave("two", TERMS[2], 4))
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(Malformed) as caught:
         leaf(name).lay(Rollout(TERMS, waves), 60)
     told = "\n".join(caught.value.problems)
     assert "term 88, which is no period" in told
