@@ -55,6 +55,6 @@ def _score(c, at):  # of a candidate that meets every limit and pair
 ranked = sorted(told for c in range(plan["candidates"]) for told in _score(c, _candidate(c)))
 kept = sorted(c for _, c in ranked[:-(-len(ranked) * plan["accept_millionths"] // 10**6)])
 last = kept[int.from_bytes(sha(seed + b"\xff" * 8 + bytes(8))[:8]) % len(kept)]
-right = {codes[i]: names[k] for i, k in _candidate(last).items()} == {
-    row["unit"]: row["wave"] for row in table("allocation.csv")}
+right = {codes[i]: names[k] for i, k in _candidate(last).items()} == {row["unit"]: row["wave"] for row in table(
+    "allocation.csv")} and plan["pulse"]["after"] in (0, (pulse.get("round") or pulse["pulse"]["pulseIndex"]) - 1)
 sys.exit(print(f"As drawn: {N} units in {len(W)} waves.") if right else "Not as drawn.")

@@ -245,6 +245,16 @@ def test_an_exposure_without_units_still_waiting_is_refused_by_name(name: str) -
     assert len(values(found)) == 2
 
 
+@pytest.mark.parametrize("name", ["gls_exposure_time", "group_time", "imputation", "random_timing"])
+def test_an_average_says_which_exposures_it_does_without(name: str) -> None:
+    # Nobody waits once the last wave begins in period 4, so that exposures 2 and 3 have no other.
+    late = PanelWorld(u=60, t=6, begins=(2, 4))
+    found = run(name, late.draw(3), "simple")
+    assert any("exposures 2 and 3: no unit" in words for _, words in found.warnings), found.warnings
+    whole = run(name, PanelWorld(u=60, t=6, begins=(2, 4, NEVER)).draw(3), "simple")
+    assert not any("no unit is without" in words for _, words in whole.warnings)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_units_that_had_provision_from_the_first_are_left_out_and_counted(name: str) -> None:
     panel = world_of(name).draw(12)
@@ -316,6 +326,7 @@ def test_where_nothing_happens_draws_are_as_they_say(name: str) -> None:
 BELIEVED = {
     "no anticipation": "a unit that behaves otherwise too early looks like a trend that parts",
     "no spill-over": "what reaches units that wait is in no comparison of units",
+    "exposure alone matters": "random_timing beside it leans on the draw alone: apart, it is told",
     "random order": "it is the draw's own business, which the ledger proves",
 }
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fingerpost.cohorts.drawn import Placed, placed, started_faults, strata_faults, with_missing
 from fingerpost.cohorts.periods import periods_of
 from fingerpost.cohorts.reading import TableRecords, unknown
-from fingerpost.cohorts.starts import starts
+from fingerpost.cohorts.starts import start_names, starts
 from fingerpost.cohorts.unit_cells import Cells
 from fingerpost.cohorts.values import codes, numbers
 from fingerpost.core.assignment import Randomised
@@ -77,7 +77,8 @@ def read_panel(
     table = whole(study, records, covariates)
     faults: list[str] = []
     unit, units = codes(table[unit_column])
-    period, periods = periods_of(rollout, table[rollout.period], faults)
+    named = start_names(study, table, base=records.base)
+    period, periods = periods_of(rollout, table[rollout.period], faults, starts=named)
     stop(faults)
     check_size(units, periods)
     flow = Flow(len(units), counts="units")
@@ -346,13 +347,33 @@ def outcome(
     )
 
 
-def complete(panel: Panel, name: str) -> tuple[Panel, int]:
-    """Return the units whose outcome is recorded in every period in which any unit's is, and how
-    many units left. Periods before the first and after the last in which one is are left out; one
-    between them in which none is keeps its place, as time since a start is counted by the calendar.
+@dataclass(frozen=True, eq=False, slots=True)
+class Complete:
+    """A panel whose units were all seen. left: how many units were not. anticipated: names of the
+    last periods, which are left out: units that begin soon after them may have behaved otherwise.
+    """
+
+    panel: Panel
+    left: int
+    anticipated: tuple[str, ...] = ()
+
+
+def complete(panel: Panel, name: str, *, anticipation: int = 0) -> Complete:
+    """Return the units whose outcome is recorded in every period in which any unit's is.
+
+    Periods before the first and after the last in which one is are left out; one between them in
+    which none is keeps its place, as time since a start is counted by the calendar. anticipation:
+    so many periods before a start that the records do not reach are left out too, for all units.
     """
     seen = panel.outcomes[name].count > 0
     told = np.flatnonzero(seen.any(axis=0))
     whole_units = np.flatnonzero(seen[:, told].all(axis=1))
-    kept = np.arange(told.min(initial=0), told.max(initial=-1) + 1)
-    return panel.take(whole_units).over(kept), len(panel.units) - len(whole_units)
+    first, last = int(told.min(initial=0)), int(told.max(initial=-1))
+    begins = np.asarray(panel.adopted)[whole_units] if panel.adopted is not None else told[:0]
+    soon = begins[begins > last].min(initial=last + 1 + anticipation) - anticipation
+    end = min(last + 1, int(soon))
+    return Complete(
+        panel.take(whole_units).over(np.arange(first, end)),
+        len(panel.units) - len(whole_units),
+        tuple(panel.periods[at] for at in range(max(end, first), last + 1)),
+    )

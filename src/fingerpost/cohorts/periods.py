@@ -44,10 +44,13 @@ def place_of(name: str) -> Place | None:
 
 
 def periods_of(
-    rollout: Rollout, series: pl.Series, faults: list[str]
+    rollout: Rollout, series: pl.Series, faults: list[str], *, starts: Sequence[str] = ()
 ) -> tuple[Ints, tuple[str, ...]]:
     """Return (rows,) codes of the period, NEVER for one that the study leaves out, and the periods
     in order. Faults are names that no period of the study has and that do not say where they lie.
+
+    starts: periods in which provision begins somewhere. One after the last of the records is a
+    period too, of which there is no row: whoever begins then is not without provision for good.
     """
     code, levels = codes(series)
     if not rollout.periods:
@@ -56,7 +59,7 @@ def periods_of(
                 f'rollout.periods: the column "{series.name}" holds words whose order nothing '
                 "tells. Name the periods in order: periods: [2027 autumn, 2028 spring, …]."
             )
-        axis = with_gaps(levels)
+        axis = with_gaps((*levels, *after(levels, starts)))
         onto = np.array([*(axis.index(one) for one in levels), NEVER], dtype=np.int64)
         return onto[code], axis
     place = {name: at for at, name in enumerate(rollout.periods)}
@@ -76,7 +79,27 @@ def periods_of(
                     f"study.{nearest(level, rollout.periods)} Name it, or leave its rows out."
                 )
     onto = np.array([place.get(level, NEVER) for level in levels] + [NEVER], dtype=np.int64)
-    return onto[code], rollout.periods
+    return onto[code], (*rollout.periods, *after(rollout.periods, starts))
+
+
+def after(periods: Sequence[str], starts: Sequence[str]) -> tuple[str, ...]:
+    """Return those starts that lie after the last period, in order, each once.
+
+    >>> after(("2017", "2018"), ("2018", "2021", "2019", "0", "2021"))
+    ('2019', '2021')
+    """
+    known = [place_of(one) for one in periods]
+    last, kinds = known[-1] if known else None, {one[0] for one in known if one is not None}
+    if last is None or None in known or len(kinds) > 1:
+        return ()
+    later = {
+        own: name
+        for name in starts
+        if (own := place_of(name)) is not None and own[0] == last[0] and own > last
+    }
+    if last[0] == "number" and all(map(whole_number, known)):
+        later = {own: name for own, name in later.items() if whole_number(own)}
+    return tuple(later[own] for own in sorted(later))
 
 
 def with_gaps(levels: tuple[str, ...]) -> tuple[str, ...]:

@@ -59,6 +59,28 @@ def starts(
     return cells.one_of(known[code], "rollout.adopted", faults)
 
 
+def start_names(study: Study, table: pl.DataFrame, *, base: Path) -> tuple[str, ...]:
+    """Return every period in which provision begins somewhere, as the records call it; none of
+    those that say that it never does.
+    """
+    rollout = study.rollout or Rollout()
+    if rollout.starts is not None:
+        told = rollout.starts
+        own = read_records(told.table, base=base)
+        if told.begins not in own.columns:
+            return ()  # told by `from_table`
+        column, called = (
+            collected(own.frame.select([told.begins]), own.words)[told.begins],
+            dict(told.periods),
+        )
+    elif rollout.adopted:
+        column, called = table[rollout.adopted], {}
+    else:
+        return ()
+    names = (called.get(name, name) for name in codes(column)[1])
+    return tuple(name for name in names if name not in rollout.never)
+
+
 def from_table(
     rollout: Rollout,
     records: TableRecords,

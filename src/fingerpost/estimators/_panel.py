@@ -27,6 +27,7 @@ from fingerpost.core.refusal import Broken, Refusal
 from fingerpost.core.seeds import stream
 from fingerpost.core.table import Table
 from fingerpost.core.wave_chances import own_chance
+from fingerpost.core.words import listing
 from fingerpost.estimators._units import Units, Waves
 from fingerpost.estimators._wave_errors import (
     FEW_CLUSTERS,
@@ -65,6 +66,11 @@ PARALLEL = Assumption(
 NO_ANTICIPATION = Assumption(
     "no anticipation",
     "before provision begins (or the declared periods before it) units behave as if it never would",
+)
+SAME_AT_ANY_TIME = Assumption(
+    "exposure alone matters",
+    "an effect depends on how long ago provision began, not on the calendar: where it is larger in "
+    "some periods than in others the answer is no average of effects, and may be far from one",
 )
 ERROR_KINDS, OWN = ("corrected", "analytic"), "own"
 ERROR_OPTION = (
@@ -363,6 +369,23 @@ def left_out(units: Units, terms: Iterable[Term]) -> Iterable[tuple[Term, str]]:
     for why, count in units.left_out:
         for term in terms:
             yield term, f"{count} of the panel's units are left out: {why}."
+
+
+def uncompared(units: Units, have: Iterable[int], terms: Iterable[Term]) -> list[tuple[Term, str]]:
+    """Return a warning of every average where some exposures have no comparison. have: exposures
+    that have one.
+    """
+    ages = since(units.begins, len(units.periods))
+    every = {int(at) for at in np.unique(ages[units.treated & units.seen])}
+    gone = sorted(every - {int(at) for at in have})
+    if not gone:
+        return []
+    said = "exposure" if len(gone) == 1 else "exposures"
+    words = (
+        f"{said} {listing([str(at) for at in gone])}: no unit is without provision at the same "
+        "time, so that the average is over the others."
+    )
+    return [(term, words) for term in terms if term.target.kind != "at_exposure"]
 
 
 def drawn_only(task: PanelTask, leaf: str) -> None:

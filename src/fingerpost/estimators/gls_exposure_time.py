@@ -23,7 +23,7 @@ from scipy.special import stdtr
 
 from fingerpost.core.analysis import PanelTask
 from fingerpost.core.answer import Answer
-from fingerpost.core.errors import NotFitted, TooFew, Unanswerable, listed
+from fingerpost.core.errors import NotFitted, TooFew, Unanswerable
 from fingerpost.core.estimand import Term
 from fingerpost.core.leaves import Estimator
 from fingerpost.core.refusal import Refusal
@@ -31,6 +31,7 @@ from fingerpost.core.study import Study
 from fingerpost.core.table import Table
 from fingerpost.core.tells import Tells
 from fingerpost.core.words import counted, p_words
+from fingerpost.estimators._drawn_waves import clusters_of
 from fingerpost.estimators._event_study import event_study_of
 from fingerpost.estimators._options import Options
 from fingerpost.estimators._panel import (
@@ -38,12 +39,14 @@ from fingerpost.estimators._panel import (
     NO_ANTICIPATION,
     ONE_UNIT,
     RANDOM_ORDER,
+    SAME_AT_ANY_TIME,
     SUMMARIES,
     TOO_FEW_CLUSTERS,
     drawn_only,
     estimate_of,
     left_out,
     target_of,
+    uncompared,
     units_of,
     without_comparison,
 )
@@ -89,6 +92,7 @@ def run(task: PanelTask) -> Answer:
     structure = _read(task.analysis.options)
     model = _fit(task, structure)
     units = model.units
+    clusters_of(units, Waves.of(units), LEAF)  # refuses what was not drawn as one
     asked: list[tuple[Term, Array]] = []
     refused: list[Refusal] = []
     for term in task.terms:
@@ -112,7 +116,7 @@ def run(task: PanelTask) -> Answer:
         note=("CR2" if model.fit.leverage is not None else "G/(G − p)",),
         df=model.fit.freedom(wanted),
     )
-    warnings = [*left_out(units, terms), *_unanswered(model, terms)]
+    warnings = [*left_out(units, terms), *uncompared(model.units, model.exposures, terms)]
     warnings += [(term, words) for term in terms for words in _foreseen(task, leads)]
     return Answer(LEAF, estimate, refusals=tuple(refused), tables=kept, warnings=tuple(warnings))
 
@@ -263,21 +267,6 @@ def _contrast(term: Term, model: Model) -> Array | None:
     return model.contrast({at: float(weights[ages == at].sum()) for at in model.exposures})
 
 
-def _unanswered(model: Model, terms: tuple[Term, ...]) -> list[tuple[Term, str]]:
-    """Return a warning of averages where some exposures have no comparison."""
-    units = model.units
-    ages = since(units.begins, len(units.periods))
-    every = {int(at) for at in np.unique(ages[units.treated & units.seen])}
-    gone = sorted(every - set(model.exposures))
-    if not gone:
-        return []
-    words = (
-        f"exposure {listed([str(at) for at in gone])} has no unit without provision at the same "
-        "time, and is not part of the answer."
-    )
-    return [(term, words) for term in terms if term.target.kind != "at_exposure"]
-
-
 def _event_study(task: PanelTask, model: Model) -> Table | None:
     """Return effects by periods since provision began."""
     wanted = np.stack([model.contrast({at: 1.0}) for at in model.exposures])
@@ -328,7 +317,7 @@ GLS_EXPOSURE_TIME = Estimator(
     outcomes=KINDS,
     summaries=SUMMARIES,
     levels="2",
-    assumes=(RANDOM_ORDER, NO_ANTICIPATION, ONE_UNIT),
+    assumes=(RANDOM_ORDER, NO_ANTICIPATION, ONE_UNIT, SAME_AT_ANY_TIME),
     run=run,
     takes="panel",
     drawn=True,

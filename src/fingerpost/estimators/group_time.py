@@ -47,6 +47,7 @@ from fingerpost.estimators._panel import (
     exposures,
     target_of,
     terms_found,
+    uncompared,
     units_of,
     without_comparison,
 )
@@ -81,7 +82,8 @@ def run(task: PanelTask) -> Answer:
         note=f"{against} comparison",
         error=told.error,
     )
-    return replace(answered, warnings=(*answered.warnings, *later))
+    alone = uncompared(units, exposures(cells.usable, cells.waves.begins), found)
+    return replace(answered, warnings=(*answered.warnings, *later, *alone))
 
 
 def _tables(task: PanelTask, units: Units, cells: Cells, way: Way, x: Array | None) -> list[Table]:

@@ -43,6 +43,7 @@ from fingerpost.estimators._panel import (
     begin_later,
     exposures,
     terms_found,
+    uncompared,
     unit_weights,
     units_of,
     without_comparison,
@@ -73,7 +74,8 @@ def run(task: PanelTask) -> Answer:
         note="conservative",
         error=error,
     )
-    return replace(answered, warnings=(*answered.warnings, *later))
+    alone = uncompared(units, exposures(filled.usable, units.begins), found)
+    return replace(answered, warnings=(*answered.warnings, *later, *alone))
 
 
 def check(study: Study, options: Mapping[str, object]) -> None:

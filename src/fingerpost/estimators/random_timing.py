@@ -56,6 +56,7 @@ from fingerpost.estimators._panel import (
     exposures,
     left_out,
     target_of,
+    uncompared,
     units_of,
     without_comparison,
 )
@@ -148,7 +149,9 @@ def run(task: PanelTask) -> Answer:
     if not task.bare:
         tests = _tests(task, units, waves, clusters, asked)
         tables = (_table(task, units, asked, solved, tests),)
-    warnings = tuple(left_out(units, (one.term for one in asked)))
+    terms = [one.term for one in asked]
+    alone = uncompared(units, exposures(usable, waves.begins), terms)
+    warnings = (*left_out(units, terms), *alone)
     return Answer(LEAF, estimate, refusals=tuple(refused), tables=tables, warnings=warnings)
 
 

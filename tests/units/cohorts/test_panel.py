@@ -77,7 +77,8 @@ def test_several_rows_of_a_cell_are_summed_and_children_weigh_them(tmp_path: Pat
 
 
 def test_a_unit_not_recorded_in_every_period_leaves_that_outcome_alone(tmp_path: Path) -> None:
-    whole, left = complete(panel_of(tmp_path).panel, "y")
+    seen = complete(panel_of(tmp_path).panel, "y")
+    whole, left = seen.panel, seen.left
     assert (whole.units, left) == (("A", "C"), 1)
 
 
@@ -85,7 +86,7 @@ def test_a_period_without_any_record_keeps_its_place_named_or_told_by_years(tmp_
     lines = [line if ",2021," not in line[:7] else "" for line in ROWS.splitlines()]
     text = "\n".join(line for line in lines if line) + "\n"
     named = replace(STUDY, rollout=replace(STUDY.rollout, periods=("2020", "2021", "2022")))
-    whole, _ = complete(panel_of(tmp_path, text, named).panel, "y")
+    whole = complete(panel_of(tmp_path, text, named).panel, "y").panel
     assert whole.periods == ("2020", "2021", "2022")
     assert whole.adopted.tolist() == [1, 2]  # of those begun in the year that nobody saw 2022 is 1
     assert whole.told("y").tolist() == [True, False, True]
@@ -96,7 +97,8 @@ def test_a_period_without_any_record_keeps_its_place_named_or_told_by_years(tmp_
         for unit, begins in (("A", 2022), ("B", 2023), ("C", "never"))
         for year in (2019, 2020, 2021, 2023, 2024)
     ]
-    years, left = complete(panel_of(tmp_path, "\n".join([head, *rows]) + "\n").panel, "y")
+    seen = complete(panel_of(tmp_path, "\n".join([head, *rows]) + "\n").panel, "y")
+    years, left = seen.panel, seen.left
     assert years.periods == ("2019", "2020", "2021", "2022", "2023", "2024") and left == 0
     assert years.adopted.tolist() == [3, 4, -1]
 
@@ -238,3 +240,26 @@ def test_a_few_rows_told_twice_are_a_fault_and_rows_by_the_dozen_are_not(tmp_pat
         panel_of(tmp_path, ROWS + "A,2020,2021,1,north,10\n")
     every = ROWS + "".join(f"{line}\n" for line in ROWS.splitlines()[1:])
     assert panel_of(tmp_path, every).panel.outcomes["y"].count[0].tolist() == [2, 2, 2]
+
+
+def test_a_start_after_the_records_is_one_and_its_early_periods_tell_nothing(
+    tmp_path: Path,
+) -> None:
+    head = ROWS.splitlines()[0]
+    rows = [
+        f"{unit},{year},{begins},{year},south,10"
+        for unit, begins in (("A", 2020), ("B", 2023), ("C", "never"))
+        for year in (2018, 2019, 2020, 2021, 2022)
+    ]
+    panel = panel_of(tmp_path, "\n".join([head, *rows]) + "\n").panel
+    assert panel.periods[-1] == "2023" and panel.adopted.tolist() == [2, 5, -1]
+    plain = complete(panel, "y")
+    assert plain.anticipated == () and plain.panel.periods[-1] == "2022"
+    assert plain.panel.later.tolist() == [False, True, False]
+    early = complete(panel, "y", anticipation=1)
+    assert early.anticipated == ("2022",)
+    assert early.panel.periods == ("2018", "2019", "2020", "2021")
+    assert early.panel.adopted.tolist() == [2, -1, -1]
+    # With a start in the very last period nothing is cut: its early periods are its own.
+    own = complete(panel_of(tmp_path).panel, "y", anticipation=1)
+    assert own.anticipated == () and own.panel.periods == ("2020", "2021", "2022")

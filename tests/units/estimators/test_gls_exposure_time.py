@@ -107,7 +107,7 @@ def test_averages_leave_out_exposures_without_comparison_and_say_so():
     panel = PanelWorld(begins=(2, 3, 4)).draw(5)
     found = run(task(panel, ask("exposure_average"), ask("at_exposure", 3.0)))
     assert [one.terms[0].exposure_time for one in found.refusals] == [3.0]
-    assert "exposure 2 or 3 has no unit without provision" in found.warnings[0][1]
+    assert "exposures 2 and 3: no unit is without provision" in found.warnings[0][1]
     alone = rows(panel, np.flatnonzero(panel.adopted == 2))
     with pytest.raises(TooFew, match="late group"):
         run(task(alone, ask("simple"), draws=0))

@@ -237,6 +237,14 @@ Cycles = whole_within(1, MOST_CYCLES)
 Donors = whole_within(1, MOST_DONORS)
 Value = Annotated[Scalar, PlainValidator(as_value), accepts(SCALARS)]
 Words = Annotated[Told, PlainValidator(as_told), accepts(FREE_WORDS)]
+TextOrEmpty = Annotated[
+    str,
+    BeforeValidator(lambda node: "" if node == "" else as_text(node)),
+    accepts({"type": ["string", "number"]}),
+]
+NamesOrEmpty = Annotated[
+    list[TextOrEmpty], Alternative(lambda node, read: read(one_or_many(node)), {"type": "string"})
+]
 Names = Annotated[
     list[Text], Alternative(lambda node, read: read(one_or_many(node)), {"type": "string"})
 ]

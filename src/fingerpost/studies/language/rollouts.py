@@ -13,6 +13,7 @@ from fingerpost.studies.language.fields import (
     Alternative,
     Distance,
     Names,
+    NamesOrEmpty,
     Number,
     Part,
     Share,
@@ -178,7 +179,7 @@ class PulsePart(Part):
         "drand", description="drand, nist (public beacons) or parties (who commit and reveal)."
     )
     after: whole_within(0, 10**12) = Field(  # type: ignore[valid-type]
-        0, description="The last round of the beacon that may be known; the pulse's is later."
+        0, description="The last round of the beacon that may be known; the pulse is the next."
     )
     parties: dict[Text, Text] | None = Field(
         None, description="Party: the SHA-256 of its secret of 32 bytes."
@@ -385,8 +386,9 @@ class RolloutPart(Part):
         description="Of records with a row for each unit, period and measure: {column, value}; the "
         "column of an outcome then names its measure.",
     )
-    never: Names | None = Field(
-        None, description="Its values where provision did not begin; an empty cell always is one."
+    never: NamesOrEmpty | None = Field(
+        None,
+        description="Its values where provision did not begin; an empty word for empty cells.",
     )
     period: Text | None = Field(None, description="The records' column of the period.")
     children: Text | None = Field(

@@ -23,6 +23,7 @@ from fingerpost.core.rollout import NEVER
 from fingerpost.core.study import SensitivitySpec, Study
 from fingerpost.core.table import Cell, Table
 from fingerpost.core.tells import Tells
+from fingerpost.core.words import listing
 from fingerpost.sensitivity._task import PanelSensitivityTask
 from fingerpost.studies import plan
 from fingerpost.studies.answering import finite_only, unanswered
@@ -74,17 +75,20 @@ def analysed(
     check_unit(study)
     check_named(study, drawn)
     read = read_panel(study, records, drawn=drawn, covariates=columns(study, found))
-    told = Analysed(read.flow)
+    told, several, analysed_in = Analysed(read.flow), len(study.outcomes) > 1, read.panel
     if drawn is not None:
         told.tables += [since_drawn(read.whole, read.panel, drawn)]
         near = neighbours_table(read.panel, drawn)
         told.tables += [] if near is None else [near]
     for spec in study.outcomes:
         told.tables += [cluster_periods(read.whole, spec.name)]
-        panel, left = complete(read.panel, spec.name)
+        seen = complete(read.panel, spec.name, anticipation=anticipation_of(study))
+        panel, left = seen.panel, seen.left
+        analysed_in = analysed_in if several else panel
         if left:
             reason = f"{spec.name} was not recorded in every period"
-            told.flow = told.flow.then(reason, left, outcome=spec.name)
+            # Of one outcome whoever leaves it leaves the study.
+            told.flow = told.flow.then(reason, left, outcome=spec.name if several else None)
         lost = lost_by_wave(read.whole, spec.name, analysis_of(study))
         told.tables += [] if lost is None else [lost]
         terms = plan.asked(study, spec.name)
@@ -99,6 +103,7 @@ def analysed(
             for name, leaf in found.items()
             if plan.answers(leaf, study, terms)
         ]
+        answers = [anticipated(one, seen.anticipated) for one in answers]
         answers = with_drift(study, task, doubted(answers))
         told.answers += answers
         told.sensitivity += [
@@ -109,7 +114,20 @@ def analysed(
     together = several_outcomes(study, told.answers)
     told.tables += [] if together is None else [together]
     told.sensitivity += over_all(study, read.panel, told.answers, say=say)
-    return told, read.panel
+    return told, analysed_in
+
+
+def anticipated(answer: Answer, periods: tuple[str, ...]) -> Answer:
+    """Return an answer that says which last periods it does without."""
+    if not periods or answer.estimate is None:
+        return answer
+    words = (
+        f"{listing(periods)} {'is' if len(periods) == 1 else 'are'} left out: provision begins "
+        "soon after the last period of the records in some units, which may behave otherwise by "
+        "then (anticipation)"
+    )
+    told = tuple((term, words) for term in answer.estimate.terms)
+    return replace(answer, warnings=(*answer.warnings, *told))
 
 
 def analysis_of(study: Study) -> Analysis:

@@ -146,7 +146,8 @@ def past_of(whole: Panel, outcome: str, *, sizes: Floats | None = None) -> tuple
     """Return an outcome's complete units over the periods in which it was recorded, and what their
     past is like. sizes: of units, where a register holds them and the records do not.
     """
-    panel, left = complete(whole, outcome)
+    seen = complete(whole, outcome)
+    panel, left = seen.panel, seen.left
     # A plan is laid on periods of which something is known, as if they followed one another.
     panel = panel.over(np.flatnonzero(panel.told(outcome)))
     if len(panel.units) < 2 or len(panel.periods) < 2:

@@ -40,7 +40,8 @@ def read_pulse(content: bytes, asked: dict[str, Any]) -> Randomness:
     """Return what a saved pulse gives.
 
     content: the file. asked: `pulse` of the plan: source, after, parties. Raises Malformed where
-    its form is not the source's, or its round not later than the plan says.
+    its form is not the source's, or its round not the one after that of the plan: were any later
+    round good, whoever draws could try many and keep the draw that they like.
     """
     try:
         held = json.loads(content)
@@ -52,10 +53,11 @@ def read_pulse(content: bytes, asked: dict[str, Any]) -> Randomness:
     if source == "parties":
         return of_parties(held, asked["parties"])
     found = of_drand(held) if source == "drand" else of_nist(held)
-    if found.round <= asked["after"]:
+    if asked["after"] and found.round != asked["after"] + 1:
         raise Malformed(
-            f"the pulse is of round {found.round:,}, and the draw was committed to with a round "
-            f"after {asked['after']:,}: an earlier one may have been known. Save a later pulse."
+            f"the pulse is of round {found.round:,}, and the draw was committed to with round "
+            f"{asked['after'] + 1:,}, the first after {asked['after']:,}. An earlier one may have "
+            "been known, and a later one chosen. Save the pulse of that round."
         )
     return found
 

@@ -67,5 +67,7 @@ def p_of(estimate: Estimate, level: float) -> tuple[float, float] | None:
     value = float(estimate.value[0])
     df = MOST_DF if estimate.df is None else min(float(estimate.df[0]), MOST_DF)
     reach = float(limits[0, 1] - limits[0, 0]) / 2
+    if reach <= 0:  # nothing varies: there is no chance to judge by
+        return None
     error = reach / float(stdtrit(df, 0.5 + level / 2))
     return value, float(2 * stdtr(df, -abs(value) / error))

@@ -65,9 +65,8 @@ def test_a_planted_effect_is_found_by_every_leaf(tmp_path: Path) -> None:
 
 def test_units_without_an_outcome_in_a_period_leave_and_are_counted(tmp_path: Path) -> None:
     found = output(tmp_path, {2022: 20, 0: 30}, missing=4)
-    assert [(one.left, one.remaining, one.outcome) for one in found.flow.steps] == [
-        (4, 46, "absence")
-    ]
+    assert [(one.left, one.remaining, one.outcome) for one in found.flow.steps] == [(4, 46, None)]
+    assert found.flow.arms == (("no provision", 30), ("provision", 16))
     waves = next(table for table in found.tables if table.name == "waves")
     assert waves.column("units") == (16, 30)
 

@@ -131,7 +131,7 @@ def test_a_draw_is_made_once_and_the_same_pulse_gives_the_same(made, tmp_path):
         p.name: p.read_bytes() for p in made.iterdir()
     }
     with pytest.raises(UsageError, match="A draw is made once"):
-        draw(other, drand(42, "another"))
+        draw(other, drand(41, "another"))
     assert verify(other).faults == ()
 
 
@@ -298,7 +298,8 @@ def test_a_pulse_that_does_not_fit_writes_nothing(tmp_path):
     changed = json.loads(drand())
     changed["randomness"] = "0" * 64
     for content, words in (
-        (drand(40), "of round 40, and the draw was committed to with a round after 40"),
+        (drand(40), "of round 40, and the draw was committed to with round 41, the first after 40"),
+        (drand(42), "a later one chosen"),
         (json.dumps(changed).encode(), "not the SHA-256 of its signature"),
         (b'{"round": 41}', "no randomness"),
         (b"[]", "no JSON object"),
@@ -369,12 +370,12 @@ def test_of_two_draws_at_once_one_is_made_and_the_other_told(tmp_path, monkeypat
     def slow(frozen, seed, *, tell=None):
         # While this one draws, another pulse is drawn and written whole.
         monkeypatch.setattr(drawing, "replay", real)
-        draw(out, drand(42, "another"))
+        draw(out, drand(41, "another"))
         words.append(read(out, "draw.json")["allocation"])
         return real(frozen, seed, tell=tell)
 
     monkeypatch.setattr(drawing, "replay", slow)
-    with pytest.raises(UsageError, match="drawn already, with another pulse \\(round 42\\)"):
+    with pytest.raises(UsageError, match="drawn already, with another pulse \\(round 41\\)"):
         draw(out, drand())
     assert read(out, "draw.json")["allocation"] == words[0] and verify(out).faults == ()
 

@@ -98,7 +98,14 @@ def test_a_register_of_clusters_is_drawn_in_public_once_lists_are_frozen(tmp_pat
     assert not draw(opened, pulse, keys=keys).new
     found = verify(opened.folder)
     assert (found.faults, found.replayed) == ((), 16)
-    other = json.dumps({"round": 102, "randomness": value, "signature": signature}).encode()
+    apart = b"\xcd" * 48
+    other = json.dumps(
+        {
+            "round": 101,
+            "randomness": hashlib.sha256(apart).hexdigest(),
+            "signature": apart.hex(),
+        }
+    ).encode()
     with pytest.raises(UsageError, match="another pulse"):
         draw(opened, other, keys=keys)
     note(opened, Note("received", ("S03",)), keys=keys)
