@@ -5,8 +5,9 @@ from __future__ import annotations
 import narwhals as nw
 import pytest
 
+from engines_here import EVERY
 from fingerpost.core.errors import Malformed
-from fingerpost.core.leaves import Engine, load, names
+from fingerpost.core.leaves import Engine, load
 from fingerpost.core.study import TableSource
 from fingerpost.engines._shared import ROW, table_file
 
@@ -23,7 +24,7 @@ def lists(table) -> dict[str, list[object]]:
     return table.collect("polars").to_native().to_dict(as_series=False)
 
 
-@pytest.mark.parametrize("engine", names("engines"))
+@pytest.mark.parametrize("engine", EVERY)
 @pytest.mark.parametrize(
     ("written", "type_", "meant"),
     [
@@ -61,7 +62,7 @@ def test_an_identifier_stays_as_written(tmp_path):
     assert lists(read(tmp_path, "id,x\n1,2\n10,3\n", text=("id",)))["id"] == ["1", "10"]
 
 
-@pytest.mark.parametrize("engine", names("engines"))
+@pytest.mark.parametrize("engine", EVERY)
 @pytest.mark.parametrize(
     "body",
     [
@@ -82,7 +83,7 @@ def test_a_column_without_a_name_is_called_by_its_place(tmp_path):
     assert lists(read(tmp_path, '"","x"\n"1",5\n')) == {"column 1": [1], "x": [5]}
 
 
-@pytest.mark.parametrize("engine", names("engines"))
+@pytest.mark.parametrize("engine", EVERY)
 def test_names_that_differ_only_in_capitals_are_told_apart(tmp_path, engine):
     table = read(tmp_path, "arm,Arm,x\n1,2,3\n", engine)
     assert lists(table) == {"arm": [1], "Arm (column 2)": [2], "x": [3]}
@@ -94,7 +95,7 @@ def test_names_with_quotes_and_folders_with_apostrophes(tmp_path):
     assert lists(read(folder, 'a ""b,it\'s\n1,2\n')) == {'a ""b': [1], "it's": [2]}
 
 
-@pytest.mark.parametrize("engine", names("engines"))
+@pytest.mark.parametrize("engine", EVERY)
 @pytest.mark.parametrize(
     ("body", "says"),
     [

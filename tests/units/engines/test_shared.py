@@ -9,8 +9,9 @@ import sys
 import polars as pl
 import pytest
 
+from engines_here import EVERY
 from fingerpost.core.errors import Malformed, MissingExtra
-from fingerpost.core.leaves import Engine, load, names
+from fingerpost.core.leaves import Engine, load
 from fingerpost.core.study import TableSource
 from fingerpost.engines._shared import collected, locate, table_file
 
@@ -64,7 +65,7 @@ def test_a_missing_package_of_ours_names_the_extra(monkeypatch):
         locate(TableSource(package="causaldata", file="nhefs/nhefs.dta"))
 
 
-@pytest.mark.parametrize("engine", names("engines"))
+@pytest.mark.parametrize("engine", EVERY)
 def test_a_file_inside_a_package_is_read_without_importing_it(engine):
     code = (
         "import sys\n"
@@ -81,7 +82,7 @@ def test_a_file_inside_a_package_is_read_without_importing_it(engine):
     assert done.stdout.split("\n")[:2] == ["1629", "[]"]
 
 
-@pytest.mark.parametrize("engine", names("engines"))
+@pytest.mark.parametrize("engine", EVERY)
 def test_whole_numbers_too_large_are_refused(engine, tmp_path):
     pl.DataFrame({"id": pl.Series([2**63, 1], dtype=pl.UInt64)}).write_parquet(
         tmp_path / "t.parquet"
@@ -91,7 +92,7 @@ def test_whole_numbers_too_large_are_refused(engine, tmp_path):
         load("engines", engine, kind=Engine).read([file])
 
 
-@pytest.mark.parametrize("engine", names("engines"))
+@pytest.mark.parametrize("engine", EVERY)
 @pytest.mark.parametrize("name", ["pupils[1].csv", "what?*.csv", "St John's.csv"])
 def test_no_letter_of_a_path_stands_for_others(engine, name, tmp_path):
     (tmp_path / name).write_text("a\n1\n", encoding="utf-8")
@@ -102,7 +103,7 @@ def test_no_letter_of_a_path_stands_for_others(engine, name, tmp_path):
     assert table.collect("polars").row(0) == (1, 1)
 
 
-@pytest.mark.parametrize("engine", names("engines"))
+@pytest.mark.parametrize("engine", EVERY)
 def test_a_file_that_fails_half_way_is_one_plain_line(engine, tmp_path):
     path = tmp_path / "t.parquet"
     pl.DataFrame({"a": list(range(50_000))}).write_parquet(path, compression="zstd")
@@ -116,7 +117,7 @@ def test_a_file_that_fails_half_way_is_one_plain_line(engine, tmp_path):
         collected(table, "t.parquet")
 
 
-@pytest.mark.parametrize("engine", names("engines"))
+@pytest.mark.parametrize("engine", EVERY)
 @pytest.mark.parametrize("name", ["t.parquet", "t.duckdb", "t.dta"])
 def test_a_broken_file_is_one_plain_line(engine, name, tmp_path):
     (tmp_path / name).write_bytes(b"this is no such file" * 300)
