@@ -235,3 +235,13 @@ def refuse_others(folder: Path, names: Iterable[str], earlier: dict[str, str]) -
             f"--out {folder}: {', '.join(others[:3])}{more} would be written over, though "
             "fingerpost did not write it, or it was changed since. Move it or name another folder."
         )
+
+
+def write_json(path: Path | None, text: str) -> list[Path]:
+    """Write what --json asked for, and return its path, if any."""
+    if path is None:
+        return []
+    from fingerpost.reports.files import write_text
+
+    with naming(path):
+        return [write_text(path, text)]

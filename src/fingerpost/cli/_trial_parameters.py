@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from fingerpost.cli._folder import write_json
 from fingerpost.cli._screen import labelled, listed_lines, shown, table
-from fingerpost.cli.rollout_power import write_json
 from fingerpost.core.errors import UsageError
 from fingerpost.core.words import counted
 

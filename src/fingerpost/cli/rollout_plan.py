@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fingerpost.cli import _rollout_words as spoken
-from fingerpost.cli._folder import check_folder, check_json, naming, publish
+from fingerpost.cli._folder import check_folder, check_json, publish, write_json
 from fingerpost.cli._screen import command, labelled, listed_lines, marked, progress, shown
 
 if TYPE_CHECKING:
@@ -199,13 +199,3 @@ def write_folder(found: Plan, out: Path | None, text: str, *, word: bool = True)
 
     publish(out, write, manifest=MANIFEST)
     return made
-
-
-def write_json(path: Path | None, text: str) -> list[Path]:
-    """Write the items where --json asked for them."""
-    if path is None:
-        return []
-    from fingerpost.reports.files import write_text
-
-    with naming(path):
-        return [write_text(path, text)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fingerpost.cli._folder import check_folder, check_json, naming, publish
+from fingerpost.cli._folder import check_folder, check_json, publish, write_json
 from fingerpost.cli._rollout_words import answer, assumptions, cautions, curve_tables, notes
 from fingerpost.cli._screen import command, labelled, listed_lines, marked, progress, shown
 
@@ -108,13 +108,3 @@ def write_folder(planned: Planned, out: Path | None, text: str) -> list[Path]:
 
     publish(out, write, manifest=MANIFEST)
     return made
-
-
-def write_json(path: Path | None, text: str) -> list[Path]:
-    """Write the numbers where --json asked for them."""
-    if path is None:
-        return []
-    from fingerpost.reports.files import write_text
-
-    with naming(path):
-        return [write_text(path, text)]

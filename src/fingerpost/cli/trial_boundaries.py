@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fingerpost.cli._folder import check_folder, check_json, publish
+from fingerpost.cli._folder import check_folder, check_json, publish, write_json
 from fingerpost.cli._screen import labelled, listed_lines, shown, table
-from fingerpost.cli.rollout_power import write_json
 from fingerpost.core.errors import UsageError
 from fingerpost.core.words import counted
 

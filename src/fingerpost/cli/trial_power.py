@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fingerpost.cli._folder import check_folder, check_json, publish
+from fingerpost.cli._folder import check_folder, check_json, publish, write_json
 from fingerpost.cli._screen import command, labelled, listed_lines, progress, shown
 from fingerpost.cli._trial_power_words import (
     answer,
@@ -18,7 +18,7 @@ from fingerpost.cli._trial_power_words import (
     notes,
     simulated_tables,
 )
-from fingerpost.cli.rollout_power import MANIFEST, PAGE, RESULTS, write_json
+from fingerpost.cli.rollout_power import MANIFEST, PAGE, RESULTS
 from fingerpost.core.errors import UsageError
 
 if TYPE_CHECKING:

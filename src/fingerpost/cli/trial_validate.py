@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fingerpost.cli._folder import check_folder, check_json, naming, publish
+from fingerpost.cli._folder import check_folder, check_json, publish, write_json
 from fingerpost.cli._lean import lean
 from fingerpost.cli._screen import labelled, listed_lines, progress, shown, table
 
@@ -162,13 +162,3 @@ def write_folder(found: Validated, out: Path | None, text: str) -> list[Path]:
 
     publish(out, write, manifest=MANIFEST)
     return made
-
-
-def write_json(path: Path | None, text: str) -> list[Path]:
-    """Write the numbers where --json asked for them."""
-    if path is None:
-        return []
-    from fingerpost.reports.files import write_text
-
-    with naming(path):
-        return [write_text(path, text)]
