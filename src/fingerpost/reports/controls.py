@@ -118,6 +118,8 @@ def left_out(output: Output, leaf: str) -> tuple[str, ...]:
 
 def limits_words(row: Row) -> str:
     """Return a row's estimate with its limits."""
+    if not has_limits(row):
+        return f"{number(row['estimate'])}, without an interval"  # type: ignore[arg-type]
     cells = [row.get(name) for name in ("estimate", "lo", "hi")]
     places = shared_places(cell if isinstance(cell, float) else None for cell in cells)
     told = [number(c, places) if isinstance(c, int | float) else "unbounded" for c in cells]
@@ -141,6 +143,7 @@ def one_control_words(output: Output, role: str) -> str:
     if not rows:
         return ""
     fired = [row for row in rows if not holds_zero(row)]
+    unsure = sum(not has_limits(row) for row in rows)
     told = fired[0] if fired else rows[0]
     beside = next(table.tag("beside") for table, row in found if row is told)
     whose = f"{outcome_words(output.study, str(beside))}, " if beside else ""
@@ -152,10 +155,18 @@ def one_control_words(output: Output, role: str) -> str:
         f"from nothing ({whose}{told.get('estimator')}, {told.get('target')}: "
         f"{limits_words(told)})"
         + (": a warning that the covariates do not make the arms alike" if fired else "")
+        + (f"; of {unsure} it cannot be told, as no interval is justified" if unsure else "")
     )
 
 
-def holds_zero(row: dict[str, Cell]) -> bool:
+def has_limits(row: Row) -> bool:
+    """Return whether a row has an interval at all; one that is open on both sides says as little
+    as none.
+    """
+    return any(isinstance(row.get(name), int | float) for name in ("lo", "hi"))
+
+
+def holds_zero(row: Row) -> bool:
     """Return whether a row's interval holds zero; an open or missing end holds it."""
     lo, hi = row.get("lo"), row.get("hi")
     below = not isinstance(lo, int | float) or lo <= 0

@@ -1,4 +1,6 @@
-"""Tables of several imputed copies as one: numbers averaged, guard rails at their worst."""
+"""Tables of several copies as one: estimates with errors pooled by Rubin's rules, other numbers
+averaged, guard rails at their worst.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from fingerpost.core.table import Cell, Table
+from fingerpost.studies.pooled_rows import PARTS, Row, pooled_row, pooled_verdict
 
 T = TypeVar("T")
 GUARDS = ("guard", "own_guard")
@@ -17,21 +20,25 @@ ORDER = {"ok": 0, "warn": 1, "refuse": 2}
 NOT_AVERAGED = frozenset(
     {"p", "p_value", "wald", "df", "lo", "hi", "se", "statistic", "lower", "upper", "t", "f"}
 )
-LOOSE = frozenset({"words", "verdict"})  # labels that tell a number, and so differ by copy
+VERDICT = "verdict"
+LOOSE = frozenset({"words", VERDICT})  # labels that tell a number, and so differ by copy
 AVERAGED = "Averages over {copies} imputed copies."
+RUBIN = "Estimates with their errors and limits are pooled by Rubin's rules."
 BLANK = "Errors, limits and tests of single copies are left out."
 FIRST = "Of the first of {copies} imputed copies: the others have other rows."
 WORST = "Each rule as it was at its worst over {copies} imputed copies."
 
 
-def merged(copies: Sequence[tuple[Table, ...]]) -> tuple[Table, ...]:
+def merged(copies: Sequence[tuple[Table, ...]], level: float) -> tuple[Table, ...]:
     """Return the tables of the first copy, each merged with its fellows in the others.
 
-    Fellows have the same name, columns and tags; of several such, the same place among them.
+    Fellows have the same name, columns and tags; of several such, the same place among them. level:
+    of limits.
     """
     shelves = [_by_key(tables) for tables in copies]
     return tuple(
-        merge([shelf[key] for shelf in shelves if key in shelf], len(copies)) for key in shelves[0]
+        merge([shelf[key] for shelf in shelves if key in shelf], len(copies), level)
+        for key in shelves[0]
     )
 
 
@@ -44,11 +51,13 @@ def _by_key(tables: Sequence[Table]) -> dict[tuple[object, ...], Table]:
     return found
 
 
-def merge(tables: Sequence[Table], copies: int) -> Table:
+def merge(tables: Sequence[Table], copies: int, level: float) -> Table:
     """Return fellows as one table: averaged where rows match, else the first, which is said."""
     first = tables[0]
     if len(tables) == copies and all(_aligned(first, other) for other in tables[1:]):
-        return _worst(tables, copies) if first.name in GUARDS else _averaged(tables, copies)
+        if first.name in GUARDS:
+            return _worst(tables, copies)
+        return _averaged(tables, copies, level)
     if first.name in GUARDS:
         first = max(tables, key=_severity)
     return replace(first, note=_noted(first, FIRST.format(copies=copies)))
@@ -72,23 +81,39 @@ def _aligned(first: Table, other: Table) -> bool:
     )
 
 
-def _averaged(tables: Sequence[Table], copies: int) -> Table:
-    first, blank = tables[0], False
-    rows = []
-    for at in range(len(first.rows)):
-        row: list[Cell] = []
-        for place, (name, kind) in enumerate(zip(first.columns, first.kinds, strict=True)):
-            cells = [table.rows[at][place] for table in tables]
-            if name in NOT_AVERAGED and kind == "number" and not _same(cells):
-                blank = True
-                row.append(None)
-            else:
-                row.append(_cell(cells, kind))
-        rows.append(tuple(row))
+def _averaged(tables: Sequence[Table], copies: int, level: float) -> Table:
+    first = tables[0]
     if all(table.rows == first.rows for table in tables[1:]):
         return _guarded(first, tables)
-    words = AVERAGED.format(copies=copies) + (f" {BLANK}" if blank else "")
+    rows, blank, pooled = [], False, False
+    for fellows in zip(*(table.records() for table in tables), strict=True):
+        found = pooled_row(fellows, level)
+        row = tuple(
+            _over(first, name, kind, fellows, found)
+            for name, kind in zip(first.columns, first.kinds, strict=True)
+        )
+        rows.append(row)
+        pooled |= found is not None
+        blank |= any(
+            cell is None and fellows[0][name] is not None
+            for name, cell in zip(first.columns, row, strict=True)
+        )
+    words = " ".join(
+        (AVERAGED.format(copies=copies), *([RUBIN] if pooled else ()), *([BLANK] if blank else ()))
+    )
     return _guarded(replace(first, rows=tuple(rows), note=_noted(first, words)), tables)
+
+
+def _over(table: Table, name: str, kind: str, fellows: Sequence[Row], pooled: Row | None) -> Cell:
+    """Return one cell of a row over its fellows in all copies."""
+    cells = [row[name] for row in fellows]
+    if name == VERDICT and kind == "label":
+        return pooled_verdict(table.tells.role, fellows, pooled)
+    if pooled is not None and name in PARTS:
+        return pooled[name]
+    if name in NOT_AVERAGED and kind == "number" and not _same(cells):
+        return None
+    return _cell(cells, kind)
 
 
 def _same(cells: Sequence[Cell]) -> bool:

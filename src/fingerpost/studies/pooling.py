@@ -50,7 +50,7 @@ def pooled_part(copies: Sequence[Answered], level: float) -> Answered:
     refusals = pooled_refusals([copy.refusals for copy in copies])
     barred = {term for refusal in refusals for term in refusal.terms}
     answers = pooled_answers([copy.answers for copy in copies], level, barred=barred)
-    return Answered(answers, refusals, merged([copy.tables for copy in copies]))
+    return Answered(answers, refusals, merged([copy.tables for copy in copies], level))
 
 
 def pooled_answers(
@@ -85,7 +85,7 @@ def _pooled(
     extrapolated = _estimate(beyond, first.extrapolated, set(), level)
     terms = {*(_terms(first.estimate)), *_terms(first.extrapolated)}
     alike = [[one for one in copy if _about(one, terms, first)] for copy in copies]
-    tables = merged([tuple(table for one in own for table in one.tables) for own in alike])
+    tables = merged([tuple(table for one in own for table in one.tables) for own in alike], level)
     return Answer(
         first.leaf,
         estimate=estimate,

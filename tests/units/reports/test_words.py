@@ -324,6 +324,17 @@ def test_a_negative_control_that_holds_zero_does_not_fire():
     assert f"0 of {len(rows)} answers differ from nothing" in certainty(held)
 
 
+def test_a_control_without_an_interval_is_said_to_tell_nothing():
+    output = refused()
+    (table,) = sensitivity_tables(output, "control")
+    bare = ("ipw", "att", -1.9, None, None, None, "cannot tell: no interval is justified")
+    one = SensitivityResult("negative_control", (replace(table, rows=(bare,)),))
+    told = certainty(replace(output, sensitivity=(one,)))
+    assert "of 1 it cannot be told, as no interval is justified" in told
+    assert "-1.9" in told.replace("\N{MINUS SIGN}", "-")
+    assert "unbounded" not in told
+
+
 def test_an_answer_whose_own_control_fires_is_not_read_as_an_effect():
     """The same leaf finds a difference where there can be none: neither harm nor improvement."""
     output = refused()

@@ -313,9 +313,9 @@ def test_tables_are_averaged_where_rows_match_and_tests_are_left_out() -> None:
             "t", "T", ("who", "mean", "p"), ("label", "number", "number"), ((name, mean, p),)
         )
 
-    found = merge([table(1.0, 0.1), table(3.0, 0.2)], 2)
+    found = merge([table(1.0, 0.1), table(3.0, 0.2)], 2, 0.95)
     assert found.rows == (("a", 2.0, None),)
-    other = merge([table(1.0, 0.1), table(3.0, 0.2, "b")], 2)
+    other = merge([table(1.0, 0.1), table(3.0, 0.2, "b")], 2, 0.95)
     assert other.rows == (("a", 1.0, 0.1),)
     assert "first of 2" in other.note
 
@@ -327,14 +327,14 @@ def counted(counts, shares=(), name: str = "t", first: float = 1.0) -> Table:
 
 def test_a_row_is_judged_by_the_fewest_children_of_any_copy() -> None:
     """Also where the copies show the same numbers, or one of them says nothing of a row."""
-    alike = merge([counted((30, 20)), counted((12, 20)), counted((30, None))], 3)
+    alike = merge([counted((30, 20)), counted((12, 20)), counted((30, None))], 3, 0.95)
     assert alike.counts == (12, 20)
-    apart = merge([counted((30, 20)), counted((12, 9), first=3.0), counted(())], 3)
+    apart = merge([counted((30, 20)), counted((12, 9), first=3.0), counted(())], 3, 0.95)
     assert apart.rows[0] == ("a", 5 / 3)
     assert apart.counts == (12, 9)
-    assert merge([counted(()), counted(())], 2).counts == ()
+    assert merge([counted(()), counted(())], 2, 0.95).counts == ()
     held = [counted((9, 9), ((0.2, 0.1), None)), counted((9, 9), ((0.4, 0.1), (0.3, 0.2)))]
-    assert merge(held, 2).shares == ((0.4, 0.1), (0.3, 0.2))
+    assert merge(held, 2, 0.95).shares == ((0.4, 0.1), (0.3, 0.2))
 
 
 def test_guard_rails_are_shown_at_their_worst() -> None:
@@ -344,7 +344,7 @@ def test_guard_rails_are_shown_at_their_worst() -> None:
     def rails(measured: float, verdict: str) -> Table:
         return Table("guard", "G", columns, kinds, (("balance", "", measured, 0.1, verdict, "w"),))
 
-    found = merge([rails(0.05, "ok"), rails(0.15, "warn"), rails(0.09, "ok")], 3)
+    found = merge([rails(0.05, "ok"), rails(0.15, "warn"), rails(0.09, "ok")], 3, 0.95)
     assert found.rows[0][2:5] == (0.15, 0.1, "warn")
 
 
