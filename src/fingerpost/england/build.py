@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import asdict, dataclass, field
 from datetime import date
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +35,7 @@ from fingerpost.england.families import ERAS
 from fingerpost.england.places import Places
 from fingerpost.england.provision import Provision
 from fingerpost.england.scenarios import DEFAULT, scenario
+from fingerpost.england.workers import workers
 from fingerpost.england.world import World
 from fingerpost.records import writing
 from fingerpost.records.alone import alone
@@ -300,9 +299,7 @@ def written(folder: Path, options: Options, planned: tuple[Block, ...], jobs: in
         for block in planned:
             yield write_block(folder, options, block)
         return
-    with ProcessPoolExecutor(
-        min(jobs, len(planned)), mp_context=get_context("spawn"), initializer=deaf
-    ) as pool:
+    with workers(min(jobs, len(planned))) as pool:
         left = list(reversed(planned))
         going: set[Future[int]] = set()
         try:
@@ -315,8 +312,3 @@ def written(folder: Path, options: Options, planned: tuple[Block, ...], jobs: in
         finally:
             for future in going:
                 future.cancel()
-
-
-def deaf() -> None:
-    """Leave stops from the keyboard to the process that waits."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

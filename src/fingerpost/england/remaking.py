@@ -7,9 +7,7 @@ the recipe is needed to know what provision would have done to a child.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +25,7 @@ from fingerpost.england.model import EHCP, NONE, PLAN, SUPPORT
 from fingerpost.england.potential import ARMS
 from fingerpost.england.provision import first_days
 from fingerpost.england.strength import strength_of
+from fingerpost.england.workers import workers
 from fingerpost.england.world import World
 from fingerpost.records.writing import read_manifest
 
@@ -71,9 +70,7 @@ def made(folder: Path, what: Callable[[World], Columns]) -> dict[str, Floats | I
     if len(planned) < MANY_BLOCKS or jobs == 1:
         parts = [of_one(block) for block in planned]
     else:
-        with ProcessPoolExecutor(
-            min(jobs, len(planned)), mp_context=get_context("spawn"), initializer=build.deaf
-        ) as pool:
+        with workers(min(jobs, len(planned))) as pool:
             parts = list(pool.map(of_one, planned))
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
