@@ -52,10 +52,12 @@ spark: $(VENV)/.stamp-test  ## every query on DuckDB and Spark side by side (nee
 	FINGERPOST_TEST_SPARK=1 $(TEST_ENV) $(BIN)/python -m pytest -q -n 0 -k spark \
 		tests/suites/test_engines.py tests/suites/test_engines_agree.py
 
-bench: $(VENV)/.stamp-bench  ## measure speed and memory against peers; writes benchmarks/RESULTS.md, RECORDS.md
+bench: $(VENV)/.stamp-bench  ## measure speed and memory against peers; writes tables of benchmarks/
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/records_tasks.py
 	$(BIN)/python benchmarks/linkage_speed.py --only fellegi_sunter deterministic
+	$(BIN)/python benchmarks/rollouts.py --write
+	$(BIN)/python benchmarks/trials.py --write
 
 picture: $(VENV)/.stamp-demo  ## draw the README's picture again (needs the ECLS-K table)
 	$(BIN)/python scripts/picture.py

@@ -1,6 +1,6 @@
 """Speed of roll-outs against what was promised, a task a row.
 
-    python benchmarks/rollouts.py [power …]
+    python benchmarks/rollouts.py [power …] [--write]
 
 `power`: one scenario over 152 units and 12 periods, from the layout to power and smallest effect:
 one effect in units of equal size, and effects by exposure in units whose sizes differ,
@@ -8,8 +8,8 @@ which is the dearest there is. `draw`: 100,000 candidates of a constrained draw.
 randomisation test of 10,000 draws, with its interval. `timing`: Roth & Sant'Anna's estimator on
 7,800 units of 72 periods. `pupils`: five million rows of pupils to estimates clustered by area,
 beside diff-diff on the same rows (from memory, where it is installed; ours from the file).
-`rehearse`: 1,000 draws under five estimators on the past of 152 units. Prints a table; seconds are
-the median of `RUNS` calls, of a few where a call is long.
+`rehearse`: 1,000 draws under five estimators on the past of 152 units. Seconds are the
+median of `RUNS` calls, of a few where a call is long. Prints a table; --write: as ROLLOUTS.md too.
 """
 
 from __future__ import annotations
@@ -50,8 +50,10 @@ class Timed:
         return self.promised is None or self.wall <= self.promised
 
 
-def timed(what: str, call: Callable[[], object], *, promised: float | None, runs: int = RUNS) -> Timed:
-    """Return the median seconds of a call, after one that is not counted where there are several."""
+def timed(
+    what: str, call: Callable[[], object], *, promised: float | None, runs: int = RUNS
+) -> Timed:
+    """Return the median seconds of a call; of several, after one that is not counted."""
     if runs > 1:
         call()
     walls, cpus = [], []
@@ -248,28 +250,72 @@ TASKS: dict[str, Callable[[], list[Timed]]] = {
 }
 
 
-def main(asked: list[str]) -> int:
-    """Print every task asked for, all where none is; return 1 where a promise is not kept."""
-    unknown = sorted(set(asked) - set(TASKS))
+def measured(asked: list[str], tasks: dict[str, Callable[[], list[Timed]]], page: Page) -> int:
+    """Print every task asked for, all where none is; return 1 where a promise is not kept.
+
+    asked: names of tasks, and --write, by which the page is written.
+    """
+    names = [name for name in asked if name != "--write"]
+    unknown = sorted(set(names) - set(tasks))
     if unknown:
-        print(f"no task {', '.join(unknown)}; there are {', '.join(TASKS)}", file=sys.stderr)
+        print(f"no task {', '.join(unknown)}; there are {', '.join(tasks)}", file=sys.stderr)
         return 2
-    found = [one for name in asked or TASKS for one in TASKS[name]()]
-    told(found)
+    load = os.getloadavg()[0]
+    found = [one for name in names or tasks for one in tasks[name]()]
+    for one in found:
+        print(f"{one.what:<75}  {told(one.wall)} wall  {told(one.cpu)} CPU  {verdict(one)}")
+    if "--write" in asked:
+        page.path.write_text(table(found, page, load), encoding="utf-8")
     return 0 if all(one.met for one in found) else 1
 
 
-def told(found: list[Timed]) -> None:
-    """Print what was measured, a line each."""
-    wide = max(len(one.what) for one in found)
-    for one in found:
-        promised = "" if one.promised is None else f"  promised {1000 * one.promised:.0f} ms: "
-        verdict = "" if one.promised is None else "met" if one.met else "NOT MET"
-        print(
-            f"{one.what:<{wide}}  {1000 * one.wall:9.2f} ms wall  {1000 * one.cpu:9.2f} ms CPU"
-            f"{promised}{verdict}"
-        )
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Where a table is written, under which title, and by which command."""
 
+    path: Path
+    title: str
+    command: str
+
+
+def told(seconds: float) -> str:
+    """Return a time in the unit that suits it.
+
+    >>> told(0.0042), told(3.21)
+    ('4.2 ms', '3.21 s')
+    """
+    return f"{1000 * seconds:.1f} ms" if seconds < 1 else f"{seconds:.2f} s"
+
+
+def verdict(one: Timed) -> str:
+    """Return what was promised and whether it was kept."""
+    if one.promised is None:
+        return "a peer"
+    return f"promised {told(one.promised)}: {'met' if one.met else 'NOT MET'}"
+
+
+def table(found: list[Timed], page: Page, load: float) -> str:
+    """Return what was measured as a page."""
+    rows = [
+        f"| {one.what} | {told(one.wall)} | {told(one.cpu)} | {verdict(one)} |" for one in found
+    ]
+    head = (
+        f"# {page.title}",
+        "",
+        f"`{page.command}`, {time.strftime('%d %B %Y').lstrip('0')}; 2 cores, one thread of linear "
+        f"algebra; load average {load:.1f} as it began. Medians.",
+        "",
+        "| task | wall | CPU | |",
+        "|---|--:|--:|---|",
+    )
+    return "\n".join((*head, *rows, ""))
+
+
+PAGE = Page(
+    ROOT / "benchmarks" / "ROLLOUTS.md",
+    "Speed of roll-outs",
+    "python benchmarks/rollouts.py --write",
+)
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(measured(sys.argv[1:], TASKS, PAGE))

@@ -1,12 +1,12 @@
 """Speed of trials against what was promised, a task a row.
 
-    python benchmarks/trials.py [power boundaries outcomes adaptive …]
+    python benchmarks/trials.py [power boundaries outcomes adaptive …] [--write]
 
 `power`: a closed form of four levels with unequal clusters and a baseline, by itself and with all
 its curves and numbers of units. `boundaries`: five looks, exact and by spending, with what they
 cost. `outcomes`: twelve outcomes at once, every adjustment, 100,000 draws. `adaptive`: 10,000
 trials of four arms whose worst are dropped, and whose shares follow results; a sequence of two
-draws. Seconds are the median of some calls.
+draws. Seconds are the median of some calls; --write: as TRIALS.md too.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if __name__ == "__main__":
     # This folder must not be searched: its file names are those of well-known packages.
     sys.path[0] = str(ROOT)
 
-from benchmarks.rollouts import Timed, timed  # noqa: E402
+from benchmarks.rollouts import Page, Timed, measured, timed  # noqa: E402
 
 
 def power() -> list[Timed]:
@@ -138,14 +138,9 @@ TASKS: dict[str, Callable[[], list[Timed]]] = {
 }
 
 
-def main(names: list[str]) -> int:
-    """Print a table of the tasks named, all where none is; return 1 where a promise is broken."""
-    found = [one for name in names or TASKS for one in TASKS[name]()]
-    for one in found:
-        said = "kept" if one.met else "BROKEN"
-        print(f"{one.what:40} {one.wall:9.4f} s  cpu {one.cpu:9.4f}  of {one.promised:g}  {said}")
-    return 0 if all(one.met for one in found) else 1
-
+PAGE = Page(
+    ROOT / "benchmarks" / "TRIALS.md", "Speed of trials", "python benchmarks/trials.py --write"
+)
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    sys.exit(measured(sys.argv[1:], TASKS, PAGE))

@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import rollouts  # noqa: E402
-from benchmarks.rollouts import Timed  # noqa: E402
+from benchmarks.rollouts import Page, Timed, measured  # noqa: E402
 
 
 def test_a_power_scenario_is_quick(monkeypatch) -> None:
@@ -20,9 +20,14 @@ def test_a_power_scenario_is_quick(monkeypatch) -> None:
     assert all(one.cpu <= 2 * one.promised for one in found), found
 
 
-def test_a_broken_promise_ends_in_1(monkeypatch, capsys) -> None:
-    tasks = {"slow": lambda: [Timed("slow", 2.0, 2.0, 1.0)], "quick": lambda: []}
-    monkeypatch.setattr(rollouts, "TASKS", tasks)
-    assert rollouts.main(["slow"]) == 1
+def test_a_broken_promise_ends_in_1_and_stands_in_the_page(tmp_path, capsys) -> None:
+    slow, peer = Timed("slow", 2.0, 1.5, 1.0), Timed("a peer's", 9.0, 9.0, None)
+    tasks = {"slow": lambda: [slow, peer], "quick": lambda: [Timed("quick", 0.01, 0.01, 1.0)]}
+    page = Page(tmp_path / "page.md", "Speed", "python it.py")
+    assert measured(["slow", "--write"], tasks, page) == 1
     assert "NOT MET" in capsys.readouterr().out
-    assert rollouts.main(["slower"]) == 2
+    written = page.path.read_text(encoding="utf-8")
+    assert "| slow | 2.00 s | 1.50 s | promised 1.00 s: NOT MET |" in written
+    assert "| a peer's | 9.00 s | 9.00 s | a peer |" in written
+    assert measured(["quick"], tasks, page) == 0
+    assert measured(["slower"], tasks, page) == 2
