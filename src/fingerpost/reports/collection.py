@@ -10,9 +10,8 @@ from fingerpost.core.table import Table
 from fingerpost.plots.board import draw_board
 from fingerpost.plots.gantt import draw_gantt
 from fingerpost.plots.hexmap import draw_hexmap, read_hexjson
-from fingerpost.reports.files import write_text
+from fingerpost.reports.page import write_page
 from fingerpost.reports.parts import Figure, Part, Section, Words, grid
-from fingerpost.reports.write import made_up, render, tables_folder, write_tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +57,14 @@ def sections(page: CollectionPage) -> tuple[Section, ...]:
 
 def write_collection_page(page: CollectionPage, path: Path) -> Path:
     """Write the page and its tables as CSV beside it, and return its path."""
-    folder = tables_folder(path)
-    html = render(
-        "report.html.jinja",
-        {
-            "title": f"Returns: {page.study}, {page.day}",
-            "stamps": made_up(page.synthetic),
-            "sections": sections(page),
-            "folder": folder.name,
-            "footer": f"{page.made_by}, study {page.study}",
-        },
-    )
-    path.parent.mkdir(parents=True, exist_ok=True)
     tables = [page.board, page.periods, page.waves, *([page.calendar] if page.calendar else [])]
-    named: dict[str, tuple[Table, ...]] = {table.name: (table,) for table in tables if table.rows}
-    write_tables(named, folder, Study(page.study, ""))
-    return write_text(path, html)
+    found = write_page(
+        path,
+        Study(page.study, ""),
+        title=f"Returns: {page.study}, {page.day}",
+        sections=sections(page),
+        tables=[table for table in tables if table.rows],
+        footer=f"{page.made_by}, study {page.study}",
+        synthetic=page.synthetic,
+    )
+    return found[0]

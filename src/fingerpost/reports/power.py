@@ -11,9 +11,8 @@ from fingerpost.core.table import Table
 from fingerpost.plots.design_matrix import draw_design_matrix
 from fingerpost.plots.picture import Picture
 from fingerpost.plots.power_curves import draw_power_curves
-from fingerpost.reports.files import write_text
+from fingerpost.reports.page import write_page
 from fingerpost.reports.parts import Bullets, Figure, Part, Section, Words, grid
-from fingerpost.reports.write import made_up, render, tables_folder, write_tables
 
 CURVES, MATRIX = "power_curves", "design_matrix"
 # A page shows these where they have rows; the rest lies beside it.
@@ -92,17 +91,12 @@ def write_power_page(
     paths of page and pictures.
     """
     drawn = pictures(tables, page)
-    folder = tables_folder(path)
-    html = render(
-        "report.html.jinja",
-        {
-            "title": f"Power: {study.question or study.name}",
-            "stamps": made_up(study.records.synthetic),
-            "sections": sections(tables, page, drawn),
-            "folder": folder.name,
-            "footer": f"{page.made_by}, study {study.name}",
-        },
+    return write_page(
+        path,
+        study,
+        title=f"Power: {study.question or study.name}",
+        sections=sections(tables, page, drawn),
+        tables=tables,
+        footer=f"{page.made_by}, study {study.name}",
+        pictures=drawn,
     )
-    write_tables({table.name: (table,) for table in tables}, folder, study)
-    made = [write_text(path.parent / f"{each.name}.svg", each.wide + "\n") for each in drawn]
-    return (write_text(path, html), *made)

@@ -10,9 +10,8 @@ from fingerpost.core.study import Study
 from fingerpost.core.table import Table
 from fingerpost.plots.picture import Picture
 from fingerpost.plots.rehearsal import draw_rehearsal
-from fingerpost.reports.files import write_text
+from fingerpost.reports.page import write_page
 from fingerpost.reports.parts import Bullets, Figure, Heading, Part, Section, Words, grid
-from fingerpost.reports.write import made_up, render, tables_folder, write_tables
 
 VERDICTS, PLANTED, PAST, LAGS, LAID = (
     *("rehearsal", "planted", "past", "autocorrelation", "laid"),
@@ -103,18 +102,12 @@ def write_rehearsal_page(
     of page and pictures.
     """
     drawn = pictures(tables, page)
-    folder = tables_folder(path)
-    html = render(
-        "report.html.jinja",
-        {
-            "title": f"Rehearsal: {study.question or study.name}",
-            "stamps": made_up(study.records.synthetic),
-            "sections": sections(tables, page, drawn),
-            "folder": folder.name,
-            "footer": f"{page.made_by}, study {study.name}",
-        },
+    return write_page(
+        path,
+        study,
+        title=f"Rehearsal: {study.question or study.name}",
+        sections=sections(tables, page, drawn),
+        tables=tables,
+        footer=f"{page.made_by}, study {study.name}",
+        pictures=[each for own in drawn.values() for each in own],
     )
-    write_tables({table.name: (table,) for table in tables}, folder, study)
-    every = [each for own in drawn.values() for each in own]
-    made = [write_text(path.parent / f"{each.name}.svg", each.wide + "\n") for each in every]
-    return (write_text(path, html), *made)

@@ -15,7 +15,7 @@ from fingerpost.plots.monitoring import draw_boundaries
 from fingerpost.plots.picture import Picture
 from fingerpost.plots.power_curves import draw_power_curves
 from fingerpost.reports import docx
-from fingerpost.reports.files import write_text
+from fingerpost.reports.page import write_page
 from fingerpost.reports.parts import (
     MOST_OPEN,
     Bullets,
@@ -27,7 +27,6 @@ from fingerpost.reports.parts import (
     grid,
 )
 from fingerpost.reports.power import PowerPage, shown
-from fingerpost.reports.write import made_up, render, tables_folder, write_tables
 
 # Columns of the looks that say when, and how much is known then; the others say what stops.
 KNOWN = (
@@ -230,24 +229,19 @@ def write_protocol(
     and pictures.
     """
     drawn = pictures(tables, page)
-    folder = tables_folder(path)
     parts = sections(tables, page, drawn)
     footer = f"{page.made_by}, study {study.name}"
-    html = render(
-        "report.html.jinja",
-        {
-            "title": page.title,
-            "stamps": made_up(study.records.synthetic),
-            "sections": parts,
-            "folder": folder.name,
-            "footer": footer,
-        },
+    first, *made = write_page(
+        path,
+        study,
+        title=page.title,
+        sections=parts,
+        tables=tables,
+        footer=footer,
+        pictures=[one for each in drawn.values() for one in each],
     )
-    write_tables({table.name: (table,) for table in tables}, folder, study)
-    every = [one for each in drawn.values() for one in each]
-    made = [write_text(path.parent / f"{one.name}.svg", one.wide + "\n") for one in every]
     if word and docx.available():
         place = path.with_suffix(".docx")
         title = f"{page.title} (made up)" if study.records.synthetic else page.title
         made.insert(0, docx.write_docx(place, parts, title=title, footer=footer))
-    return (write_text(path, html), *made)
+    return (first, *made)

@@ -9,9 +9,8 @@ import fingerpost
 from fingerpost.core.study import Study
 from fingerpost.core.table import Table
 from fingerpost.plots.monitoring import draw_boundaries
-from fingerpost.reports.files import write_text
+from fingerpost.reports.page import write_page
 from fingerpost.reports.parts import Figure, Part, Section, Words, grid
-from fingerpost.reports.write import render, tables_folder, write_tables
 
 NOTE = (
     "Whoever looks and stops where the bound is not passed, or goes on where it is, changes the "
@@ -26,22 +25,17 @@ def write_boundaries(
     paths of page and picture.
     """
     drawn = draw_boundaries(table, sides=sides, of="trial")
-    folder = tables_folder(path)
     figures: list[Part] = [] if drawn is None else [Figure(drawn, "")]
     told: list[Part] = [Words(text) for text in answer]
-    html = render(
-        "report.html.jinja",
-        {
-            "title": "Looks before the end",
-            "stamps": (),
-            "sections": (
-                Section("answer", "Where a look would stop it", (*told, *figures, grid(table))),
-                Section("method", "How to read it", (Words(NOTE, "note"),)),
-            ),
-            "folder": folder.name,
-            "footer": f"fingerpost {fingerpost.__version__}",
-        },
+    return write_page(
+        path,
+        Study("boundaries", "Where would a look stop it?"),
+        title="Looks before the end",
+        sections=(
+            Section("answer", "Where a look would stop it", (*told, *figures, grid(table))),
+            Section("method", "How to read it", (Words(NOTE, "note"),)),
+        ),
+        tables=(table,),
+        footer=f"fingerpost {fingerpost.__version__}",
+        pictures=() if drawn is None else (drawn,),
     )
-    write_tables({table.name: (table,)}, folder, Study("boundaries", "Where would a look stop it?"))
-    made = [] if drawn is None else [write_text(path.parent / "looks.svg", drawn.wide + "\n")]
-    return (write_text(path, html), *made)

@@ -13,9 +13,8 @@ from fingerpost.core.table import Table
 from fingerpost.plots.flow import draw_flow
 from fingerpost.plots.monitoring import draw_boundaries
 from fingerpost.plots.picture import Picture
-from fingerpost.reports.files import write_text
+from fingerpost.reports.page import write_page
 from fingerpost.reports.parts import Figure, Part, Section, Words, grid
-from fingerpost.reports.write import render, tables_folder, write_tables
 
 LOOKS = "looks"
 
@@ -37,7 +36,6 @@ def write_conduct(
     study: Study, tables: Sequence[Table], *, page: ConductPage, path: Path
 ) -> tuple[Path, ...]:
     """Write the page, its tables as long CSV files beside it, and pictures as SVG; return paths."""
-    folder = tables_folder(path)
     first: list[Part] = [Words(text, "warning") for text in page.warns]
     first += [Words(text) for text in page.words]
     pictures: list[Picture] = []
@@ -55,16 +53,12 @@ def write_conduct(
             parts.append(Figure(looks, ""))
         held = grid(table) if table.rows else Words("Nothing is noted yet.")
         sections.append(Section(table.name, table.title, (*parts, held)))
-    html = render(
-        "report.html.jinja",
-        {
-            "title": page.title,
-            "stamps": (),
-            "sections": tuple(sections),
-            "folder": folder.name,
-            "footer": f"fingerpost {fingerpost.__version__}, study {study.name}",
-        },
+    return write_page(
+        path,
+        study,
+        title=page.title,
+        sections=sections,
+        tables=tables,
+        footer=f"fingerpost {fingerpost.__version__}, study {study.name}",
+        pictures=pictures,
     )
-    write_tables({table.name: (table,) for table in tables}, folder, study)
-    made = [write_text(path.parent / f"{one.name}.svg", one.wide + "\n") for one in pictures]
-    return (write_text(path, html), *made)

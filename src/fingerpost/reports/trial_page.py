@@ -8,9 +8,8 @@ from pathlib import Path
 
 from fingerpost.core.study import Study
 from fingerpost.core.table import Table
-from fingerpost.reports.files import write_text
+from fingerpost.reports.page import write_page
 from fingerpost.reports.parts import Bullets, Part, Section, Words, grid
-from fingerpost.reports.write import Stamp, render, tables_folder, write_tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +52,12 @@ def write_trial_page(
 ) -> tuple[Path, ...]:
     """Write the page, and its tables as long CSV files beside it; return the path of the page."""
     by = {table.name: table for table in tables}
-    folder = tables_folder(path)
-    text = "The records are made up. Nothing here is about real children."
-    stamps = (Stamp("synthetic", "Synthetic.", text),) if page.synthetic else ()
-    html = render(
-        "report.html.jinja",
-        {
-            "title": page.title,
-            "stamps": stamps,
-            "sections": tuple(section(told, by) for told in page.sections),
-            "folder": folder.name,
-            "footer": f"{page.made_by}, study {study.name}",
-        },
+    return write_page(
+        path,
+        study,
+        title=page.title,
+        sections=[section(told, by) for told in page.sections],
+        tables=tables,
+        footer=f"{page.made_by}, study {study.name}",
+        synthetic=page.synthetic,
     )
-    write_tables({table.name: (table,) for table in tables}, folder, study)
-    return (write_text(path, html),)

@@ -10,10 +10,9 @@ from fingerpost.core.study import Study
 from fingerpost.core.table import Table
 from fingerpost.plots.picture import Picture
 from fingerpost.plots.trial_power import draw_trial_power
-from fingerpost.reports.files import write_text
+from fingerpost.reports.page import write_page
 from fingerpost.reports.parts import Bullets, Figure, Part, Section, Words, grid
 from fingerpost.reports.power import PowerPage, shown
-from fingerpost.reports.write import render, tables_folder, write_tables
 
 CURVES = ("power_by_icc", "power_by_units")
 FIRST = ("trial_power", "needed", "levels")
@@ -34,20 +33,15 @@ def write_trial_power(
     """
     by = {table.name: table for table in tables}
     drawn = pictures(by, page, level, power)
-    folder = tables_folder(path)
-    html = render(
-        "report.html.jinja",
-        {
-            "title": f"Power: {study.question or study.name}",
-            "stamps": (),
-            "sections": sections(by, page, drawn),
-            "folder": folder.name,
-            "footer": f"{page.made_by}, study {study.name}",
-        },
+    return write_page(
+        path,
+        study,
+        title=f"Power: {study.question or study.name}",
+        sections=sections(by, page, drawn),
+        tables=tables,
+        footer=f"{page.made_by}, study {study.name}",
+        pictures=drawn,
     )
-    write_tables({table.name: (table,) for table in tables}, folder, study)
-    made = [write_text(path.parent / f"{each.name}.svg", each.wide + "\n") for each in drawn]
-    return (write_text(path, html), *made)
 
 
 def pictures(

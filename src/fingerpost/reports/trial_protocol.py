@@ -8,10 +8,9 @@ from fingerpost.core.errors import UsageError
 from fingerpost.core.study import Study
 from fingerpost.core.table import Table
 from fingerpost.reports import docx
-from fingerpost.reports.files import write_text
+from fingerpost.reports.page import write_page
 from fingerpost.reports.parts import Bullets, Section, Words
 from fingerpost.reports.rollout_plan import answers, of_items, said
-from fingerpost.reports.write import render, tables_folder, write_tables
 
 KINDS = (".html", ".docx")
 # Chapters, and the items that each tells in sentences.
@@ -63,16 +62,4 @@ def write_trial_protocol(study: Study, items: Table, *, path: Path, made_by: str
     made = sections(items)
     if path.suffix == ".docx":
         return docx.write_docx(path, made, title=title, footer=footer)
-    folder = tables_folder(path)
-    html = render(
-        "report.html.jinja",
-        {
-            "title": title,
-            "stamps": (),
-            "sections": made,
-            "folder": folder.name,
-            "footer": footer,
-        },
-    )
-    write_tables({items.name: (items,)}, folder, study)
-    return write_text(path, html)
+    return write_page(path, study, title=title, sections=made, tables=(items,), footer=footer)[0]
