@@ -40,6 +40,11 @@ def score(people: People, plan: Plan, *, seed: int = 1, sample: int | None = Non
     found to learn from.
     """
     chosen = fitting(plan, people)
+    if not chosen.rules:
+        raise Unanswerable(
+            "link: no rule says which two people to look at, as nothing by which they are found "
+            "(names with birth dates, NHS numbers, postcodes) is filled in on both sides."
+        )
     candidates(people, chosen)
     at_random = random_pairs(people, chosen, seed=seed, sample=sample or SAMPLE)
     pairs = counted(people, chosen, "looked_at")

@@ -162,7 +162,9 @@ def clean_code(column: str) -> str:
 
 
 def number_postcodes(session: Any, tables: tuple[str, ...]) -> None:
-    """Make `places`: each postcode's number and that of its district (all but the last three)."""
+    """Make `places`: each postcode's number and that of its district (all but the last three); and
+    `until`, the last year that matters. Malformed for a beginning in no year of a calendar.
+    """
     every = " UNION ".join(f"SELECT postcode FROM {table}" for table in tables)
     session.execute(
         "CREATE TABLE places AS SELECT postcode, "
@@ -170,11 +172,16 @@ def number_postcodes(session: Any, tables: tuple[str, ...]) -> None:
         "CAST(dense_rank() OVER (ORDER BY postcode[:-4]) AS INTEGER) AS district "
         f"FROM ({every}) WHERE postcode IS NOT NULL"
     )
-    last = " UNION ALL ".join(
-        f"SELECT max(greatest(coalesce(to_date, from_date), from_date)) AS day FROM {table}"
-        for table in tables
-    )
+    # Two stays that overlap share the year in which the later one begins, so that no year after the
+    # last beginning of all is needed: an end left open is often written as 9999.
+    last = " UNION ALL ".join(f"SELECT max(from_date) AS day FROM {table}" for table in tables)
     session.execute(f"CREATE TABLE until AS SELECT coalesce(year(max(day)), 2100) y FROM ({last})")
+    (year,) = session.execute("SELECT y FROM until").fetchall()[0]
+    if year >= SPAN:
+        raise Malformed(
+            f"link: a row's from_date is of the year {year}; a stay begins before {SPAN}. Leave a "
+            "date that is not known empty."
+        )
 
 
 def one_a_person(session: Any, rows: str, called: str) -> int:
@@ -187,7 +194,7 @@ def one_a_person(session: Any, rows: str, called: str) -> int:
     # A row without dates tells of a place, not of when.
     years = (
         "flatten(list(list_transform(range(year(from_date), 1 + greatest(year(from_date), "
-        "coalesce(year(to_date), (SELECT y FROM until)))), "
+        "least(year(to_date), (SELECT y FROM until)))), "
         f"lambda y: CAST(place AS BIGINT) * {SPAN} + y)) "
         "FILTER (WHERE place IS NOT NULL AND from_date IS NOT NULL))"
     )

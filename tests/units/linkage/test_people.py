@@ -69,6 +69,26 @@ def test_a_postcode_counts_in_the_years_of_its_dates(tmp_path):
     assert found == [(True, False), (True, True)]
 
 
+def test_an_end_left_open_as_9999_makes_no_other_postcode_the_same(tmp_path):
+    """Years beyond the span of one place used to run into those of the next place."""
+    begins = {"from_date": date(2010, 1, 1)}
+    open_ended = {**begins, "to_date": date(9999, 12, 31), "postcode": "AB1 1AA"}
+    other = {**begins, "to_date": date(2012, 1, 1), "postcode": "AB1 1AB"}
+    later = {"from_date": date(2013, 1, 1), "to_date": None, "postcode": "AB1 1AA"}
+    people = read_people(identifiers(tmp_path, [open_ended], [other, later]))
+    found = people.rows(
+        "SELECT list_has_any(l.postcode_years, r.postcode_years), len(l.postcode_years) "
+        "FROM l, r ORDER BY r.n"
+    )
+    assert found == [(False, 4), (True, 4)]
+
+
+def test_a_stay_that_begins_in_no_year_of_a_calendar_is_a_fault(tmp_path):
+    rows = [{"from_date": date(9999, 1, 1)}]
+    with pytest.raises(Malformed, match="of the year 9999; a stay begins before 4096"):
+        read_people(identifiers(tmp_path, rows, [{}]))
+
+
 def test_faults_name_columns_and_counts_never_a_value(tmp_path):
     folder = identifiers(tmp_path, [{"person": None}], [{}])
     with pytest.raises(Malformed, match=r"1 rows of hospital.parquet have no person"):
