@@ -179,8 +179,13 @@ def register(
                 f"{CHILDREN}, and the means of what is given: {listed(numeric(columns))}."
             )
         else:
-            total = np.bincount(of, weights=np.nan_to_num(columns[name][rows]))
-            numbers[name] = np.round(total / many, 6)
+            numbers[name] = means(columns[name][rows], of, len(names))
+            unknown = int(np.isnan(numbers[name]).sum())
+            if unknown:
+                faults.append(
+                    f"trial: {name} is recorded for no child in {unknown:,} of {len(names):,} "
+                    "clusters, so they have no mean of it. Balance or match by what all have."
+                )
     strata = randomised_of(study).strata
     for name in dict.fromkeys((*strata, *(one.where[0] for one in limits if one.where))):
         told = label_of(columns, name, rows=rows, of=of)
@@ -194,6 +199,18 @@ def register(
     kinds = tuple(dict.fromkeys(called))
     code = [kinds.index(name) for name in called] if called else [0] * len(names)
     return Frame(names, np.array(code, dtype=np.int64), numbers, labels=labels, stratum_names=kinds)
+
+
+def means(values: NDArray[Any], of: Whole, clusters: int) -> NDArray[np.float64]:
+    """Return (clusters,) means of what is recorded, NaN where nothing is. of: cluster of each.
+
+    >>> means(np.array([100.0, np.nan, np.nan]), np.array([0, 0, 1]), 2).tolist()
+    [100.0, nan]
+    """
+    seen = np.isfinite(values)
+    count = np.bincount(of[seen], minlength=clusters)
+    total = np.bincount(of[seen], weights=values[seen], minlength=clusters)
+    return np.round(np.divide(total, count, out=np.full(clusters, np.nan), where=count > 0), 6)
 
 
 def numeric(columns: Columns) -> list[str]:

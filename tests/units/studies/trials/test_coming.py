@@ -18,6 +18,7 @@ from fingerpost.studies.trials.coming import (
     check_coming,
     come,
     draw_arms,
+    register,
 )
 from fingerpost.studies.trials.on_england import ARM, STRATUM, Country, codes_of
 from fingerpost.studies.trials.rehearsing import analysed, play, results_of
@@ -177,3 +178,15 @@ def test_too_few_schools_and_unknown_columns_are_said(tmp_path):
     study, country = stage(tmp_path, more="draw: {balance: [idaci]}")
     with pytest.raises(UsageError, match=r"idaci is no number .* children, .* fsm"):
         who(study, country)
+
+
+def test_a_mean_of_a_cluster_is_of_those_recorded_and_none_is_a_fault(tmp_path):
+    """Children without a value used to count as 0 in what clusters are balanced by."""
+    study, _ = stage(tmp_path, more="draw: {balance: [score_before], candidates: 200}")
+    of, names = np.array([0, 0, 1, 1]), ("S1", "S2")
+    told = {"score_before": np.array([100.0, np.nan, 90.0, 110.0])}
+    frame = register(study, told, names, rows=np.arange(4), of=of)
+    assert frame.covariates["score_before"].tolist() == [100.0, 100.0]
+    unknown = {"score_before": np.array([np.nan, np.nan, 90.0, 110.0])}
+    with pytest.raises(UsageError, match="score_before is recorded for no child in 1 of 2"):
+        register(study, unknown, names, rows=np.arange(4), of=of)
