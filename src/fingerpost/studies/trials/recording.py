@@ -5,13 +5,15 @@ allocated, what was received, harms, withdrawals, amendments, looks.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fingerpost.core.errors import Malformed, UsageError, listed
+from fingerpost.core.trial import TrialArm
 from fingerpost.core.words import counted, listing
 from fingerpost.ledger.chain import canonical
 from fingerpost.ledger.events import Entry, Event
@@ -125,9 +127,13 @@ def faults_of(said: Note) -> list[str]:
     for option, kinds in OPTIONS:
         if more.get(option) and said.kind != kinds:
             faults.append(f"--{option} belongs to {kinds}. Leave it out.")
-    found = [unit for unit in said.units if unit and unit in said.words]
-    if found:
-        faults.append("--words: it names a unit, and words are kept in clear. Leave the name out.")
+    if any(
+        unit and re.search(rf"(?<!\w){re.escape(unit)}(?!\w)", said.words) for unit in said.units
+    ):
+        faults.append(
+            "--words: it names a unit, and words are kept in clear. Leave the name out; if it is "
+            "a number of something else, spell it out."
+        )
     return faults
 
 
@@ -159,13 +165,36 @@ def faults_of_rest(opened: Opened, more: Mapping[str, Any]) -> list[str]:
     left = [arm.name for arm in held.arms if gone(arm, at)]
     if enters in left:
         return [f"--opens {enters}: an arm that left does not come back in the same trial."]
-    there = [arm.name for arm in held.arms[1:] if arm.opens <= at and arm.name not in left]
-    if leaves and not {*there, *([enters] if enters else [])} - {leaves}:
-        return [
-            f"--closes {leaves}: no arm would be left beside {held.arms[0].name}. Let another in "
-            "first (--opens), or write that the trial is stopped."
-        ]
-    return []
+    amended = [
+        replace(arm, closes=at)
+        if arm.name == leaves
+        else replace(arm, opens=min(arm.opens, at))
+        if arm.name == enters
+        else arm
+        for arm in held.arms
+    ]
+    alone = alone_from(amended, at)
+    if alone is None:
+        return []
+    when = "" if alone == at else f" after {alone:,} units, when others close as planned"
+    return [
+        f"--{'closes' if leaves else 'opens'} {leaves or enters}: no arm would be left beside "
+        f"{held.arms[0].name}{when}. Let another in first (--opens), or write that the trial is "
+        "stopped."
+    ]
+
+
+def alone_from(arms: Sequence[TrialArm], at: int) -> int | None:
+    """Return after how many units, of those still to come, one arm alone is there; None if never.
+
+    >>> alone_from([TrialArm("usual"), TrialArm("more", closes=400)], 200)
+    400
+    """
+    moves = {move for arm in arms for move in (arm.opens, arm.closes) if move is not None}
+    for place in sorted({at, *(move for move in moves if move > at)}):
+        if sum(arm.opens <= place and not gone(arm, place) for arm in arms) < 2:
+            return place
+    return None
 
 
 def named(opened: Opened, said: Note, keys: Keys | None) -> list[str]:

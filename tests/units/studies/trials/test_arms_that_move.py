@@ -87,6 +87,21 @@ def test_arms_enter_and_leave_by_amendments_that_verify_replays(tmp_path: Path):
         note(opened, Note("looked", words=words, more=(("look", 1), ("closes", "first"))))
 
 
+def test_an_arm_does_not_leave_where_the_others_are_planned_to(tmp_path: Path):
+    """Else only the first arm would be there once they do, and every child would get it."""
+    file = tmp_path / "study.yaml"
+    text = STUDY.replace("first: {", "first: {closes: 30, ").replace("opens: 500", "opens: 20")
+    file.write_text(text)
+    key = tmp_path / "trial.key"
+    opened, _ = open_trial(
+        read_study(file), study_file=file.read_bytes(), out=tmp_path / "trial", key=key
+    )
+    allocate(opened, opened.keys(key), requests=children(0, 24))
+    words = "minute 4"
+    with pytest.raises(UsageError, match="usual after 30 units, when others close as planned"):
+        note(opened, Note("amendment", words=words, more=(("closes", "second"),)))
+
+
 def test_an_arm_of_another_design_is_there_from_first_to_last(tmp_path: Path):
     text = STUDY.replace("design: platform", "design: stratified")
     with pytest.raises(Malformed, match="second: under stratified arms are there from first"):
