@@ -10,7 +10,7 @@ import typer
 
 from fingerpost.cli._folder import check_folder, check_json, publish, write_json
 from fingerpost.cli._screen import labelled, listed_lines, shown, table
-from fingerpost.core.errors import UsageError
+from fingerpost.core.errors import UsageError, listed
 from fingerpost.core.words import counted
 
 if TYPE_CHECKING:
@@ -50,9 +50,12 @@ def boundaries(  # noqa: PLR0913 - decision 0011
         typer.Option(metavar="X", help="δ of wang-tsiatis, ρ of kim-demets, γ of the last."),
     ] = None,
     alpha: Annotated[
-        float, typer.Option(metavar="A", help="Level of the test, both sides together.")
-    ] = 0.05,
-    sides: Annotated[int, typer.Option(metavar="1|2", help="Sides that are tested.")] = 2,
+        float | None,
+        typer.Option(metavar="A", help="Level of the test, both sides together.  [default: 0.05]"),
+    ] = None,
+    sides: Annotated[
+        int | None, typer.Option(metavar="1|2", help="Sides that are tested.  [default: 2]")
+    ] = None,
     power: Annotated[float, typer.Option(metavar="P", help="Power that inflation is of.")] = 0.90,
     effect: Annotated[
         float | None,
@@ -60,9 +63,9 @@ def boundaries(  # noqa: PLR0913 - decision 0011
     ] = None,
     share: Annotated[float, typer.Option(metavar="S", help="Share with provision.")] = 0.5,
     harm: Annotated[
-        float,
+        float | None,
         typer.Option(metavar="A", help="One-sided level of a bound for harm that binds nobody."),
-    ] = 0.0,
+    ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write the numbers as JSON.")
     ] = None,
@@ -93,8 +96,14 @@ def boundaries(  # noqa: PLR0913 - decision 0011
         check_folder(out, (PAGE, RESULTS), manifest=MANIFEST)
     held: int | list[float]
     if file is not None:
-        if looks is not None or information is not None or bounds or spending:
-            raise UsageError("name a study, or looks and a shape, not both.")
+        shape = {"--looks": looks, "--information": information, "--bounds": bounds}
+        shape |= {"--spending": spending, "--parameter": parameter}
+        shape |= {"--alpha": alpha, "--sides": sides, "--harm": harm}
+        given = [name for name, said in shape.items() if said is not None]
+        if given:
+            raise UsageError(
+                f"the study says what its looks are: leave {listed(given)} out, or the study."
+            )
         asked, held = of_study(file)
     else:
         held = looks_of(looks, information)
@@ -102,9 +111,9 @@ def boundaries(  # noqa: PLR0913 - decision 0011
             bounds=bounds,
             spending=spending,
             parameter=parameter,
-            alpha=alpha,
-            sides=sides,
-            harm=harm,
+            alpha=0.05 if alpha is None else alpha,
+            sides=2 if sides is None else sides,
+            harm=0.0 if harm is None else harm,
         )
     found = compute(asked, held, power=power, effect=effect, share=share)
     text = json.dumps(record(found), indent=2, ensure_ascii=False, allow_nan=False) + "\n"

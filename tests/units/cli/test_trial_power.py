@@ -124,6 +124,7 @@ def test_boundaries_by_the_command_line(tmp_path: Path):
         (("--looks", 3, "--effect", 0), "finds nothing"),
         (("--looks", 99), "40 at the most"),
         ((CRA2,), "how many looks"),
+        ((CRA2, "--alpha", 0.001, "--harm", 0.1), "leave --alpha or --harm out"),
     ],
 )
 def test_wrong_commands_of_boundaries(words: tuple[object, ...], said: str):
