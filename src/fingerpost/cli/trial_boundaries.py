@@ -96,10 +96,12 @@ def boundaries(  # noqa: PLR0913 - decision 0011
         check_folder(out, (PAGE, RESULTS), manifest=MANIFEST)
     held: int | list[float]
     if file is not None:
-        shape = {"--looks": looks, "--information": information, "--bounds": bounds}
-        shape |= {"--spending": spending, "--parameter": parameter}
-        shape |= {"--alpha": alpha, "--sides": sides, "--harm": harm}
-        given = [name for name, said in shape.items() if said is not None]
+        shape = (
+            *(("--looks", looks), ("--information", information), ("--bounds", bounds)),
+            *(("--spending", spending), ("--parameter", parameter), ("--alpha", alpha)),
+            *(("--sides", sides), ("--harm", harm)),
+        )
+        given = [name for name, said in shape if said is not None]
         if given:
             raise UsageError(
                 f"the study says what its looks are: leave {listed(given)} out, or the study."
