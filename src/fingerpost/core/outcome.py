@@ -29,8 +29,8 @@ class Outcome:
     measured_in: str = ""
     better: str = ""
 
-    def take(self, rows: NDArray[np.generic]) -> Outcome:
-        """Return the outcome of the chosen rows."""
+    def take(self, rows: NDArray[np.generic] | slice) -> Outcome:
+        """Return the outcome of the chosen rows; of a slice of them nothing is copied."""
         return replace(
             self,
             value=self.value[rows],

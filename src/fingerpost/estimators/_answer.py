@@ -10,18 +10,19 @@ from numpy.typing import NDArray
 
 from fingerpost.core.analysis import Task
 from fingerpost.core.answer import Answer
-from fingerpost.core.cohort import Codes, Cohort
+from fingerpost.core.cohort import Cohort
 from fingerpost.core.errors import Unanswerable
 from fingerpost.core.estimand import Target, Term
 from fingerpost.core.estimate import Estimate, Influence
 from fingerpost.core.table import Cell, Table
 from fingerpost.core.tells import Tells
 from fingerpost.estimators._censoring import censoring
-from fingerpost.estimators._few import Few, few_clusters, unit_shares
+from fingerpost.estimators._few import few_clusters, unit_shares
 from fingerpost.estimators._outcome import survey_weight
 from fingerpost.estimators._score import tilt, tilt_key
 from fingerpost.estimators._standardise import Mean, Recipe, standardised_mean
-from fingerpost.kernels.clusters import recode, sum_by
+from fingerpost.estimators._sums import Sums
+from fingerpost.kernels.clusters import recode
 
 Array = NDArray[np.float64]
 FEW_CLUSTERS = 50
@@ -56,11 +57,9 @@ class Uncertain:
 
 def standardise(task: Task, leaf: str, recipe: Recipe) -> Answer:
     """Return the answer of a leaf that standardises means by a recipe."""
-    return answer_from_means(
-        task,
-        leaf,
-        lambda term, arm: standardised_mean(task, term, arm, recipe),
-        weighted=recipe.residual or recipe.weighted,
+    sums = summing(task, weighted=recipe.residual or recipe.weighted)
+    return _answer(
+        task, leaf, lambda term, arm: standardised_mean(task, term, arm, recipe, sums), sums
     )
 
 
@@ -74,9 +73,20 @@ def answer_from_means(
 ) -> Answer:
     """Return contrasts of arm means for every term of the task; each mean is made once.
 
-    weighted, own: how the leaf weights children, which decides what share of an arm's weight one
-    variance unit holds; see `Uncertain`.
+    mean: gives a mean with influence by child, (n,). weighted, own: how the leaf weights children,
+    which decides what share of an arm's weight one variance unit holds; see `Uncertain`.
     """
+    sums = summing(task, weighted=weighted, own=own)
+
+    def summed(term: Term, arm: int) -> Mean:
+        one = mean(term, arm)
+        return Mean(one.value, sums.of(one.influence))
+
+    return _answer(task, leaf, summed, sums)
+
+
+def _answer(task: Task, leaf: str, mean: Callable[[Term, int], Mean], sums: Sums) -> Answer:
+    """Return contrasts of arm means whose influence comes summed."""
     cohort = task.cohort
     means: dict[tuple[Target, int], Mean] = {}
     for term in task.terms:
@@ -85,19 +95,16 @@ def answer_from_means(
             if key not in means:
                 means[key] = mean(term, key[1])
     columns = [_combine(task, term, means) for term in task.terms]
-    found = Uncertain(
-        np.array([column.value for column in columns]),
-        np.stack([column.influence for column in columns], axis=1),
-        weighted,
-        own,
-    )
+    value = np.array([column.value for column in columns])
+    influence = np.stack([column.influence for column in columns], axis=1)
     children = np.bincount(cohort.arm, minlength=len(cohort.arms))
     table = means_table(
         task,
         leaf,
         ((target.label(), arm, one, int(children[arm])) for (target, arm), one in means.items()),
+        sums,
     )
-    return Answer(leaf, estimate=estimate(task, found), tables=(table,))
+    return Answer(leaf, estimate=_estimate(task, value, influence, sums), tables=(table,))
 
 
 def spelt_out(term: Term) -> Target:
@@ -107,7 +114,7 @@ def spelt_out(term: Term) -> Target:
 
 def _combine(task: Task, term: Term, means: Mapping[tuple[Target, int], Mean]) -> Mean:
     """Return a contrast of means: a sum, or of logarithms on the ratio scale."""
-    value, influence = 0.0, np.zeros(task.cohort.n)
+    value, influence = 0.0, np.zeros(1)
     for name, weight in term.contrast:
         one = means[(spelt_out(term), task.cohort.arms.index(name))]
         if term.scale == "ratio":
@@ -132,26 +139,32 @@ def estimate(task: Task, found: Uncertain) -> Estimate:
     arm's weight: leverage-corrected sums, and the larger of t and score wild bootstrap. Otherwise
     the normal.
     """
+    sums = summing(task, weighted=found.weighted, own=found.own)
+    summed = np.stack([sums.of(own) for own in found.influence.T], axis=1)
+    return _estimate(task, found.value, summed, sums)
+
+
+def _estimate(task: Task, value: Array, influence: Array, found: Sums) -> Estimate:
+    """Return the estimate of q values whose influence comes summed, (u, q)."""
     cohort, analysis = task.cohort, task.analysis
     children, by_arm = counted(cohort)
-    codes, units = recode(cohort.cluster_codes(analysis.cluster))
-    g, q = len(units), len(found.value)
+    g, q = found.g, len(value)
     level = analysis.cluster or "child"
     correction, note = factor(analysis.cluster, g)
-    few = needs_few(task, found, codes=codes, count=g)
-    sums, critical, df = sum_by(codes, found.influence, n_groups=g), None, None
+    sums, critical, df = influence, None, None
     by = f"influence summed by {level}{', ' * bool(note)}{note}"
     words = f"normal, {by}"
     if g < TOO_FEW_CLUSTERS:
         words = few_words(g)
-    elif few is not None:
+    elif found.shares is not None:
+        few = few_clusters(task, found.by_arm(influence), found.shares)
         sums, critical, df = few.sums, few.critical, few.df
         correction, note = 1.0, "leverage-corrected"
         words = f"score wild bootstrap, at least t; {note} influence summed by {level}"
-    spread = Influence(sums, units, level, correction=correction, note=note)
+    spread = Influence(sums, found.keys, level, correction=correction, note=note)
     return Estimate(
         task.terms,
-        found.value,
+        value,
         None if g < TOO_FEW_CLUSTERS else spread,
         df=df,
         n=np.full(q, children),
@@ -177,14 +190,14 @@ def counted(cohort: Cohort) -> tuple[int, NDArray[np.int64]]:
     return len(units), np.bincount(pairs % k, minlength=k)
 
 
-def needs_few(task: Task, found: Uncertain, *, codes: Codes, count: int) -> Few | None:
-    """Return what few clusters need, or None where there are many and none is large."""
-    if count < TOO_FEW_CLUSTERS:
-        return None
-    shares = [
-        unit_shares(task, _weight(task, term, found), codes=codes, count=count)
-        for term in task.terms
-    ]
+def summing(task: Task, *, weighted: bool, own: Callable[[Term], Array] | None = None) -> Sums:
+    """Return by what the influence of a leaf is summed: by arm within unit where clusters are few
+    or one is large, which the weights tell; see `Uncertain`.
+    """
+    found = Sums.by(task.cohort, task.analysis.cluster)
+    if found.g < TOO_FEW_CLUSTERS:
+        return found
+    shares = [unit_shares(_weight(task, term, weighted, own), found) for term in task.terms]
     compared = [[task.cohort.arms.index(name) for name, _ in term.contrast] for term in task.terms]
     largest = max(float(share[:, own].max()) for share, own in zip(shares, compared, strict=True))
     # Few clusters in one arm are few, however many the other has.
@@ -192,25 +205,31 @@ def needs_few(task: Task, found: Uncertain, *, codes: Codes, count: int) -> Few 
         float((1 / np.maximum((share[:, own] ** 2).sum(axis=0), 1e-300)).min())
         for share, own in zip(shares, compared, strict=True)
     )
-    if count >= FEW_CLUSTERS and largest <= LARGE_SHARE and inside >= FEW_IN_ARM:
-        return None
-    return few_clusters(task, found.influence, codes=codes, shares=shares)
+    if found.g >= FEW_CLUSTERS and largest <= LARGE_SHARE and inside >= FEW_IN_ARM:
+        return found
+    return replace(found, shares=shares)
 
 
-def _weight(task: Task, term: Term, found: Uncertain) -> Array:
-    """Return (n,) what each child counts for in the mean of its own arm: by the score, and by the
-    model of who was seen, or of who follows a strategy on, where there is one.
+def _weight(
+    task: Task, term: Term, weighted: bool, own: Callable[[Term], Array] | None
+) -> Callable[[slice], Array]:
+    """Return what gives the weights of some children in the mean of their own arm: by the score,
+    and by the model of who was seen, or of who follows a strategy on, where there is one.
     """
-    if found.own is not None:
-        return found.own(term)
-    weight = survey_weight(task)
-    if not found.weighted:
-        return weight
-    weight = weight * tilt(task, term).weights[np.arange(task.cohort.n), task.cohort.arm]
-    if task.cohort.outcomes[term.outcome].kind == "time":
-        return weight
-    censored = censoring(task)
-    return weight if censored is None else weight * censored.weight
+    if own is not None:
+        told = own(term)
+        return lambda rows: told[rows]
+    if not weighted:
+        return lambda rows: survey_weight(task, rows)
+    timed = task.cohort.outcomes[term.outcome].kind == "time"
+    tilted, censored = tilt(task, term), None if timed else censoring(task)
+
+    def weight(rows: slice) -> Array:
+        part = tilted.part(rows)
+        found = survey_weight(task, rows) * part.weight(part.codes)
+        return found if censored is None else found * censored.weight[rows]
+
+    return weight
 
 
 def factor(cluster: str | None, g: int) -> tuple[float, str]:
@@ -218,15 +237,17 @@ def factor(cluster: str | None, g: int) -> tuple[float, str]:
     return (1.0, "") if cluster is None else (g / max(g - 1, 1), "G/(G − 1)")
 
 
-def means_table(task: Task, leaf: str, means: Iterable[tuple[str, int, Mean, int]]) -> Table:
-    """Return standardised means; means: target's label, arm, mean, and the children behind it."""
-    cohort, analysis = task.cohort, task.analysis
-    codes, units = recode(cohort.cluster_codes(analysis.cluster))
-    g = len(units)
+def means_table(
+    task: Task, leaf: str, means: Iterable[tuple[str, int, Mean, int]], found: Sums
+) -> Table:
+    """Return standardised means; means: target's label, arm, mean with its influence as `found`
+    sums it, and the children behind it.
+    """
+    cohort, analysis, g = task.cohort, task.analysis, found.g
     rows: list[tuple[Cell, ...]] = []
     counts = []
     for label, arm, one, children in means:
-        sums = sum_by(codes, one.influence, n_groups=g)
+        sums = found.by_unit(one.influence)
         se = float(np.sqrt(factor(analysis.cluster, g)[0] * (sums @ sums)))
         shown = None if g < TOO_FEW_CLUSTERS else se
         rows.append((leaf, label, cohort.arms[arm], one.value, shown))

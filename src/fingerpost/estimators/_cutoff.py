@@ -17,6 +17,7 @@ from fingerpost.estimators._bandwidth import select
 from fingerpost.estimators._columns import numeric, option_column
 from fingerpost.estimators._few import few_clusters
 from fingerpost.estimators._least_squares import least_squares_weight, response
+from fingerpost.estimators._sums import Sums
 from fingerpost.kernels.arrays import Array
 from fingerpost.kernels.clusters import recode, sum_by
 from fingerpost.kernels.local_linear import Jump, Window, jump, kernel_weights
@@ -246,8 +247,8 @@ def _by_cluster(
         words = f"robust bias-corrected, normal, by {level}"
         return Judged(spread, correction, normal, np.inf, g, words)
     # Sides stand for arms: it is their limits that the clusters pull towards themselves.
-    sided = replace(near, cohort=replace(near.cohort, arm=above.astype(np.int64)))
-    few = few_clusters(sided, influence[:, None], codes=codes, shares=[shares])
+    sides = Sums(codes, keys, above.astype(np.int64), 2, [shares])
+    few = few_clusters(near, sides.by_arm(sides.of(influence)), [shares])
     spread = Influence(few.sums, keys, level, note="leverage-corrected")
     inflation = float(np.sum(few.sums**2) / np.sum(sums**2))
     words = f"robust bias-corrected, score wild bootstrap, at least t; by {level}"

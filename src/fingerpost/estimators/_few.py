@@ -10,16 +10,18 @@ mends, and by how much: decision 0005.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import stdtrit
 
 from fingerpost.core.analysis import Task
-from fingerpost.core.cohort import Codes
 from fingerpost.core.seeds import stream
 from fingerpost.estimators._outcome import Array
-from fingerpost.kernels.clusters import sum_by
+from fingerpost.estimators._sums import BLOCK, Sums
+from fingerpost.kernels.arrays import spans
+from fingerpost.kernels.clusters import add_by
 from fingerpost.kernels.wild import wild_score_bootstrap
 
 BOOTSTRAP_DRAWS = 1999
@@ -35,24 +37,25 @@ class Few:
     critical: Array
 
 
-def unit_shares(task: Task, weight: Array, *, codes: Codes, count: int) -> Array:
-    """Return (g, k) the share of each arm's weight that each unit holds; weight: (n,)."""
-    arm = task.cohort.arm
-    mine = [sum_by(codes, weight * (arm == a), n_groups=count) for a in arms_of(task)]
-    return np.stack([each / max(float(each.sum()), 1e-300) for each in mine], axis=1)
+def unit_shares(weight: Callable[[slice], Array], found: Sums) -> Array:
+    """Return (g, k) the share of each arm's weight that each unit holds; weight: gives (m,) what
+    some children count for.
+    """
+    held = np.zeros(found.g * found.k)
+    for lo, hi in spans(len(found.codes), BLOCK):
+        rows = slice(lo, hi)
+        cells = found.codes[rows] * found.k + found.arm[rows]
+        add_by(held, weight(rows), codes=cells)
+    shares = held.reshape(found.g, found.k)
+    shares /= np.maximum(shares.sum(axis=0), 1e-300)
+    return shares
 
 
-def arms_of(task: Task) -> range:
-    """Return the codes of all arms."""
-    return range(len(task.cohort.arms))
-
-
-def few_clusters(task: Task, influence: Array, *, codes: Codes, shares: list[Array]) -> Few:
-    """Return what few clusters need. influence: (n, q); shares: for each term (g, k)."""
-    cohort, analysis = task.cohort, task.analysis
-    count, k = shares[0].shape
-    cells = codes * k + cohort.arm
-    parts = sum_by(cells, influence, n_groups=count * k).reshape(count, k, -1)
+def few_clusters(task: Task, parts: Array, shares: list[Array]) -> Few:
+    """Return what few clusters need. parts: (g, k, q) influence summed by arm within cluster;
+    shares: for each term (g, k).
+    """
+    analysis, count = task.analysis, len(parts)
     sums, df = [], []
     for place, share in enumerate(shares):
         own = parts[:, :, place] / np.maximum(1 - share, LEAST_LEFT)

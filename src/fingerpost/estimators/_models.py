@@ -31,7 +31,7 @@ def exposure_design(task: Task) -> Design:
     return Terms(task.cohort.covariates, exposure_terms(task))
 
 
-def outcome_design(task: Task) -> Design:
+def outcome_design(task: Task) -> Terms:
     """Return the (n, p) design of an outcome model within arms, with intercept."""
     return Terms(task.cohort.covariates, outcome_terms(task))
 
@@ -50,5 +50,5 @@ def pooled_design(task: Task, *, interactions: bool = True) -> Terms:
 
 def under_arm(design: Terms, cohort: Cohort, arm: int) -> Terms:
     """Return the pooled design with every child set to one arm, for prediction."""
-    everyone = np.full(cohort.n, arm, dtype=np.int64)
+    everyone = np.broadcast_to(np.int64(arm), cohort.n)  # one number: no child needs its own
     return design.with_columns({**design.columns, ARM: Column(everyone, cohort.arms)})

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fingerpost.core.analysis import Task
+from fingerpost.core.cohort import Codes
 from fingerpost.core.errors import TooFew, Unanswerable
 from fingerpost.core.outcome import Outcome
 from fingerpost.estimators._censoring import seen
@@ -19,28 +22,55 @@ from fingerpost.estimators._models import (
     under_arm,
 )
 from fingerpost.kernels.carried import carried
-from fingerpost.kernels.design import Design
+from fingerpost.kernels.design import Chosen, Design
 from fingerpost.kernels.glm import GlmFit, fit, mean
 
 Array = NDArray[np.float64]
+EVERY = slice(None)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ArmModel:
     """The outcome model as it speaks of one arm.
 
-    mean: (n,) expected outcome (per unit of exposure time) under the arm. slope: (n,) its
-    derivative in the linear predictor. predict: (n, p) design under the arm. design: (n, p) of
-    the fit; residual: (n,) weight × (y − fitted), zero for children outside the fit, so that a
-    child's score is residual × row of `design`.
+    mean: (n,) expected outcome (per unit of exposure time) under the arm; kind: of the outcome.
+    predict: (n, p) design under the arm. design: (n, p) of the fit; left: (n,) weight × (y −
+    fitted), zero for children outside every fit, which the arms share; arm, codes: the arm whose
+    children alone were fitted and (n,) the arms received, None where one fit was of all arms.
     """
 
     mean: Array
-    slope: Array
+    kind: str
     predict: Design
     design: Design
-    residual: Array
+    left: Array
     fit: GlmFit
+    arm: int
+    codes: Codes | None
+
+    @property
+    def slope(self) -> Array:
+        """(n,) the derivative of the mean in the linear predictor."""
+        return slope_of(self.mean, self.kind)
+
+    @property
+    def residual(self) -> Array:
+        """(n,) weight × (y − fitted), zero for children outside the fit: a child's score is its
+        residual × row of `design`.
+        """
+        return self.residual_of(slice(None))
+
+    def residual_of(self, rows: slice) -> Array:
+        """Return the residual of some children."""
+        left = self.left[rows]
+        return left if self.codes is None else np.where(self.codes[rows] == self.arm, left, 0.0)
+
+
+def slope_of(mean: Array, kind: str) -> Array:
+    """Return the derivative of a mean in its linear predictor, for the canonical link of a kind."""
+    if kind == "binary":
+        return mean * (1 - mean)
+    return mean if kind == "count" else np.ones_like(mean)
 
 
 def person_time(outcome: Outcome) -> Array:
@@ -48,17 +78,18 @@ def person_time(outcome: Outcome) -> Array:
     return np.ones(len(outcome.value)) if outcome.exposure is None else outcome.exposure
 
 
-def survey_weight(task: Task) -> Array:
-    """Return (n,) survey weights, ones where there are none."""
+def survey_weight(task: Task, rows: slice = EVERY) -> Array:
+    """Return (n,) survey weights, of some rows where asked; ones where there are none."""
     weight = task.cohort.weight
-    return np.ones(task.cohort.n) if weight is None else weight
+    return np.ones(len(task.cohort.arm[rows])) if weight is None else weight[rows]
 
 
-def outcome_of(task: Task) -> Outcome:
-    """Return the outcome that the task's terms ask about; 0, over one unit of time, where it was
-    not seen, so that a weight of nought leaves it out.
+def outcome_of(task: Task, rows: slice = EVERY) -> Outcome:
+    """Return the outcome that the task's terms ask about, of some rows where asked; 0, over one
+    unit of time, where it was not seen, so that a weight of nought leaves it out.
     """
     found = task.cohort.outcomes[task.terms[0].outcome]
+    found = found if rows == EVERY else found.take(rows)
     if found.observed is None:
         return found
     value = np.where(found.observed, found.value, 0.0)
@@ -68,80 +99,86 @@ def outcome_of(task: Task) -> Outcome:
 
 
 def arm_models(
-    task: Task, weights: Array | None = None, *, key: object = None
+    task: Task, weights: Callable[[], Array] | None = None, *, key: object = None
 ) -> tuple[ArmModel, ...]:
     """Return one ArmModel an arm, from one fit an arm or one pooled fit, as the study says.
 
-    weights: (n,) further weights of the fit (of a child's own arm); `key` names them, so that the
-    fit is made once.
+    weights: gives (n,) further weights of the fit (of a child's own arm); `key` names them, so that
+    the fit is made once.
     """
     models = task.analysis.models
     form = (outcome_terms(task), models.by_arm, models.interactions)
     name = ("outcome", task.terms[0].outcome, form, key)
     make = _by_arm if models.by_arm else _pooled
-    return task.fits.once(name, lambda: make(task, weights))
+    return task.fits.once(name, lambda: make(task, None if weights is None else weights()))
 
 
 def _by_arm(task: Task, weights: Array | None) -> tuple[ArmModel, ...]:
     cohort, outcome = task.cohort, outcome_of(task)
-    design, time = outcome_design(task), person_time(outcome)
-    weight = survey_weight(task) if weights is None else survey_weight(task) * weights
-    here, found = seen(task), []
+    design, here = outcome_design(task), seen(task)
+    left, found = np.zeros(cohort.n), []
     for a in range(len(cohort.arms)):
         rows = np.flatnonzero(here & (cohort.arm == a))
         if not len(rows):
             raise TooFew(f"outcome model: the outcome was seen for nobody in arm {cohort.arms[a]}.")
-        offset = None if outcome.exposure is None else np.log(time[rows])
+        y, weight, time = outcome.value[rows], _fit_weight(task, weights, rows), None
+        if outcome.exposure is not None:
+            time = outcome.exposure[rows]
         fitted = fit(
-            design.take(rows),
-            outcome.value[rows],
+            Chosen(design, rows),
+            y,
             family=FAMILIES[outcome.kind],
-            weights=weight[rows],
-            offset=offset,
+            weights=weight,
+            offset=None if time is None else np.log(time),
         )
         _usable(fitted, f"outcome model of arm {cohort.arms[a]}")
         expected = mean(design, fitted)
-        residual = np.zeros(cohort.n)
-        residual[rows] = weight[rows] * (outcome.value[rows] - expected[rows] * time[rows])
-        slope = _slope(expected, outcome.kind)
-        found.append(ArmModel(expected, slope, design, design, residual, fitted))
+        left[rows] = _left(y, expected[rows], time=time, weight=weight)
+        found.append(ArmModel(expected, outcome.kind, design, design, left, fitted, a, cohort.arm))
     return tuple(found)
+
+
+def _fit_weight(task: Task, weights: Array | None, rows: Codes | slice) -> Array | None:
+    """Return what children count for in a fit: their survey weights and the further ones."""
+    parts = [each[rows] for each in (task.cohort.weight, weights) if each is not None]
+    return reduce(np.multiply, parts) if parts else None
+
+
+def _left(y: Array, expected: Array, *, time: Array | None, weight: Array | None) -> Array:
+    """Return weight × (y − fitted) of the children of a fit."""
+    found = y - (expected if time is None else expected * time)
+    return found if weight is None else weight * found
 
 
 def _pooled(task: Task, weights: Array | None) -> tuple[ArmModel, ...]:
     cohort, outcome = task.cohort, outcome_of(task)
-    design, time = pooled_design(task), person_time(outcome)
-    weight = survey_weight(task) if weights is None else survey_weight(task) * weights
-    rows = np.flatnonzero(seen(task))
-    chosen = design if len(rows) == cohort.n else design.take(rows)
+    design, here = pooled_design(task), seen(task)
+    rows: Codes | slice = EVERY
+    chosen: Design = design
+    if not here.all():
+        rows = np.flatnonzero(here)
+        chosen = Chosen(design, rows)
+    y, weight = outcome.value[rows], _fit_weight(task, weights, rows)
+    time = None if outcome.exposure is None else outcome.exposure[rows]
     fitted = fit(
         chosen,
-        outcome.value[rows],
+        y,
         family=FAMILIES[outcome.kind],
-        weights=weight[rows],
-        offset=None if outcome.exposure is None else np.log(time[rows]),
+        weights=weight,
+        offset=None if time is None else np.log(time),
     )
     unsettled = fitted.separated or not fitted.converged
     if unsettled and outcome.kind == "binary" and task.analysis.models.firth:
-        fitted = fit(chosen, outcome.value[rows], family="logit", weights=weight[rows], firth=True)
+        fitted = fit(chosen, y, family="logit", weights=weight, firth=True)
     _usable(fitted, "outcome model")
-    residual = np.zeros(cohort.n)
-    expected = mean(design, fitted)[rows]
-    residual[rows] = weight[rows] * (outcome.value[rows] - expected * time[rows])
+    left = np.zeros(cohort.n)
+    left[rows] = _left(y, mean(chosen, fitted), time=time, weight=weight)
     found = []
     for a in range(len(cohort.arms)):
         predict = under_arm(design, cohort, a)
         expected = mean(predict, fitted)
-        slope = _slope(expected, outcome.kind)
-        found.append(ArmModel(expected, slope, predict, design, residual, fitted))
+        found.append(ArmModel(expected, outcome.kind, predict, design, left, fitted, a, None))
     return tuple(found)
-
-
-def _slope(expected: Array, kind: str) -> Array:
-    """Return the derivative of the mean in the linear predictor, for canonical links."""
-    if kind == "binary":
-        return expected * (1 - expected)
-    return expected if kind == "count" else np.ones_like(expected)
 
 
 def _usable(fitted: GlmFit, what: str) -> None:

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fingerpost.core.analysis import Task
-from fingerpost.core.cohort import Cohort
+from fingerpost.core.cohort import Codes, Cohort
 from fingerpost.core.errors import NotFitted
 from fingerpost.core.estimand import Target, Term
 from fingerpost.estimators._models import exposure_design, exposure_terms
 from fingerpost.kernels.design import Design
 from fingerpost.kernels.glm import GlmFit, fit_multinomial, probabilities
-from fingerpost.kernels.tilting import Tilt, tilting
+from fingerpost.kernels.tilting import Tilt
 
 Array = NDArray[np.float64]
 
@@ -27,14 +27,28 @@ class Score:
     """P(arm = a | covariates) of every child.
 
     probability: (n, k). design: (n, p) of the exposure model. fit: coefficients (p, k − 1) and
-    bread (p(k − 1), p(k − 1)), arm-major. residual: (n, k − 1), weight × (1[A = j] − e_j), so that
-    the score contribution of a child is its residual times its row of the design.
+    bread (p(k − 1), p(k − 1)), arm-major. arm: (n,) codes received. weight: (n,) survey weights of
+    the fit, None where there were none.
     """
 
     probability: Array
     design: Design
     fit: GlmFit
-    residual: Array
+    arm: Codes
+    weight: Array | None
+
+    @property
+    def residual(self) -> Array:
+        """(n, k − 1) weight × (1[A = j] − e_j): the score contribution of a child is its residual
+        times its row of the design.
+        """
+        return self.residual_of(slice(None))
+
+    def residual_of(self, rows: slice) -> Array:
+        """Return the residual of some children."""
+        indicator = self.arm[rows, None] == np.arange(1, self.probability.shape[1])
+        found: Array = indicator - self.probability[rows, 1:]
+        return found if self.weight is None else found * self.weight[rows, None]
 
 
 def score(task: Task) -> Score:
@@ -57,12 +71,7 @@ def _fit(task: Task) -> Score:
     )
     if fit.separated or not fit.converged:
         raise NotFitted(_separation(cohort, design, fit))
-    probability = probabilities(design, fit)
-    indicator = cohort.arm[:, None] == np.arange(1, len(cohort.arms))
-    residual = indicator - probability[:, 1:]
-    if cohort.weight is not None:
-        residual = residual * cohort.weight[:, None]
-    return Score(probability, design, fit, residual)
+    return Score(probabilities(design, fit), design, fit, cohort.arm, cohort.weight)
 
 
 def _separation(cohort: Cohort, design: Design, fit: GlmFit) -> str:
@@ -124,4 +133,4 @@ def tilt(task: Task, term: Term) -> Tilt:
 def make_tilt(cohort: Cohort, found: Score, target: Target) -> Tilt:
     """Return membership, weights and their slopes for a target whose arm is spelt out."""
     arm = None if target.kind != "received" else cohort.arms.index(str(target.arm))
-    return tilting(found.probability, cohort.arm, kind=target.kind, received=arm)
+    return Tilt(found.probability, cohort.arm, target.kind, arm)

@@ -3,12 +3,14 @@
 Every mean is a sum of ratios N/D of sums over children. Its influence has three parts, all by the
 chain rule of stacked estimating equations (Stefanski & Boos 2002): the child's own contribution to
 N and D, its score in the outcome model, and its score in the exposure model; where outcomes were
-not seen for all, a fourth by way of the model of who was. Only products of
-designs with vectors are needed, so no matrix of children by parameters is ever held.
+not seen for all, a fourth by way of the model of who was. Only products of designs with vectors are
+needed, so no matrix of children by parameters is ever held; and each block of children is summed
+into its schools as it is made, so that influence by child is not held either.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,17 +18,22 @@ from numpy.typing import NDArray
 
 from fingerpost.core.analysis import Task
 from fingerpost.core.estimand import Term
-from fingerpost.estimators._censoring import censoring, through_censoring
+from fingerpost.estimators._censoring import Censoring, censoring, through_censoring
 from fingerpost.estimators._outcome import (
     ArmModel,
     arm_models,
     outcome_of,
     person_time,
+    slope_of,
     survey_weight,
-    through_outcome,
 )
 from fingerpost.estimators._score import Score, score, tilt, tilt_key
+from fingerpost.estimators._sums import BLOCK, Sums
 from fingerpost.kernels import tilting
+from fingerpost.kernels.arrays import one_thread, spans
+from fingerpost.kernels.carried import centred, spread
+from fingerpost.kernels.design import Design, Stretch
+from fingerpost.kernels.products import cross
 from fingerpost.kernels.tilting import Tilt
 
 Array = NDArray[np.float64]
@@ -49,7 +56,9 @@ class Recipe:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Mean:
-    """The standardised mean of one arm: its value, and influence (n,) whose sum is its error."""
+    """The standardised mean of one arm: its value, and influence whose sum is its error: (n,) by
+    child, or summed by `Sums`.
+    """
 
     value: float
     influence: Array
@@ -57,161 +66,205 @@ class Mean:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Ratio:
-    """One ratio Σ amount / Σ time over children, with its derivatives.
+    """One ratio Σ amount / Σ time over children, of some of them.
 
-    in_outcome: (n,) of amount in the linear predictor of the outcome model. amount_slope,
-    time_slope: (n, k − 1) of amount and time in the linear predictors of the exposure model.
-    amount_seen, time_seen: (n,) the parts of amount and time that are weighted for being seen;
-    None where nothing is.
+    in_outcome: (m,) derivative of amount in the linear predictor of the outcome model.
     """
 
     amount: Array
     time: Array
-    in_outcome: Array | None = None
-    amount_slope: Array | None = None
-    time_slope: Array | None = None
-    amount_seen: Array | None = None
-    time_seen: Array | None = None
+    in_outcome: Array
 
 
-def standardised_mean(task: Task, term: Term, arm: int, recipe: Recipe) -> Mean:
-    """Return the mean outcome (or rate) under an arm, among the target of a term."""
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How the children of a ratio move the mean: by (amount − centre × time) / total."""
+
+    centre: float
+    total: float
+
+    def error(self, ratio: Ratio) -> Array:
+        """Return (m,) what each child adds to the error of the mean by itself."""
+        found: Array = (ratio.amount - self.centre * ratio.time) / self.total
+        return found
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Ask:
+    """The mean that is asked for: of an arm, in a target, by a recipe.
+
+    model: of the arm's outcomes, None without one. censored: who was seen, None where all were.
+    """
+
+    task: Task
+    arm: int
+    recipe: Recipe
+    tilt: Tilt
+    model: ArmModel | None
+    censored: Censoring | None
+
+    @property
+    def blocks(self) -> Iterator[slice]:
+        """The children block by block, in their order."""
+        return (slice(lo, hi) for lo, hi in spans(self.task.cohort.n, BLOCK))
+
+    @property
+    def timed(self) -> bool:
+        """Whether the target itself is weighted for being seen: the time at risk of a child who
+        was not seen is not known, and those who were stand for it.
+        """
+        outcome = self.task.cohort.outcomes[self.task.terms[0].outcome]
+        return self.censored is not None and outcome.exposure is not None
+
+    def ratios(self, rows: slice) -> tuple[Ratio | None, Ratio | None]:
+        """Return what some children add to the target's model means, and to the arm's weighted
+        outcomes, or residuals of the model; None for what the recipe leaves out.
+        """
+        tilted, outcome = self.tilt.part(rows), outcome_of(self.task, rows)
+        survey, time = survey_weight(self.task, rows), person_time(outcome)
+        seen = None if self.censored is None else self.censored.weight[rows]
+        mean = slope = None
+        base = rest = None
+        if self.model is not None:
+            mean = self.model.mean[rows]
+            slope = slope_of(mean, outcome.kind)
+            counts = survey * tilted.member * time
+            counts = counts * seen if seen is not None and self.timed else counts
+            base = Ratio(counts * mean, counts, counts * slope)
+        if self.recipe.residual:
+            weight = survey * tilted.weight(self.arm) * (tilted.codes == self.arm)
+            weight = weight if seen is None else weight * seen
+            counts, amount = weight * time, weight * outcome.value
+            if mean is None or slope is None:
+                rest = Ratio(amount, counts, counts)
+            else:
+                rest = Ratio(amount - counts * mean, counts, -counts * slope)
+        return base, rest
+
+
+def standardised_mean(task: Task, term: Term, arm: int, recipe: Recipe, sums: Sums) -> Mean:
+    """Return the mean outcome (or rate) under an arm, among the target of a term; influence summed.
+
+    Children are read block by block, once for each of: the mean, the pull on the outcome model, the
+    pull on the score, and the influence that comes back by way of it.
+    """
     needs_score = recipe.residual or recipe.weighted or term.target.kind == "overlap"
     tilted = tilt(task, term) if needs_score else _membership(task, term)
     model = _model(task, term, arm, recipe, tilted) if recipe.outcome else None
-    value, influence = 0.0, np.zeros(task.cohort.n)
-    in_outcome, in_score, in_seen = np.zeros(task.cohort.n), None, None
-    censored = censoring(task)
-    for ratio in _ratios(task, tilted, arm, model, recipe):
-        total = float(ratio.time.sum())
-        part = float(ratio.amount.sum()) / total
-        value += part
-        influence += (ratio.amount - part * ratio.time) / total
-        if ratio.in_outcome is not None:
-            in_outcome += ratio.in_outcome / total
-        in_score = _plus(in_score, _score_slope(ratio, part, total))
-        in_seen = _plus(in_seen, _seen_slope(ratio, part, total))
-    if model is not None:
-        by_outcome = through_outcome(model, in_outcome)
-        influence += by_outcome
-        if recipe.weighted:
-            in_score = _plus(in_score, _through_weights(task, tilted, by_outcome))
-            in_seen = _plus(in_seen, None if censored is None else by_outcome)
-    if censored is not None and in_seen is not None:
-        influence += through_censoring(censored, in_seen * censored.slope)
-    if in_score is not None:
-        influence += through_score(score(task), in_score)
+    ask = Ask(task, arm, recipe, tilted, model, censoring(task))
+    with one_thread():
+        value, scales = _value(ask)
+        lean = None if model is None else _pull_on_outcome(ask, model, scales)
+        influence = sums.nothing()
+        in_seen = None if ask.censored is None else np.zeros(task.cohort.n)
+        found = score(task) if needs_score else None
+        pulled = None if found is None else np.zeros((found.design.p, len(task.cohort.arms) - 1))
+        for rows in ask.blocks:
+            own, in_score, by_seen = _errors(ask, scales, lean, rows)
+            sums.add(influence, own, rows)
+            if found is not None and pulled is not None and in_score is not None:
+                pulled += cross(centred(_stretch(found.design, rows), found.fit), in_score)
+            if in_seen is not None:
+                in_seen[rows] = by_seen
+        if found is not None and pulled is not None and pulled.any():
+            for rows in ask.blocks:
+                moved = spread(found.fit, pulled, to=_stretch(found.design, rows))
+                sums.add(influence, np.einsum("nj,nj->n", found.residual_of(rows), moved), rows)
+    if ask.censored is not None and in_seen is not None:
+        sums.add(influence, through_censoring(ask.censored, in_seen * ask.censored.slope))
     return Mean(value, influence)
+
+
+def _value(ask: Ask) -> tuple[float, tuple[Scale | None, Scale | None]]:
+    """Return the mean, and how the target's and the arm's ratio move it."""
+    total = np.zeros((2, 2))
+    for rows in ask.blocks:
+        for place, ratio in enumerate(ask.ratios(rows)):
+            if ratio is not None:
+                total[place] += ratio.amount.sum(), ratio.time.sum()
+    (amount, time), (more, weight) = total.tolist()
+    if ask.model is None:
+        return more / weight, (None, Scale(more / weight, weight))
+    if not ask.recipe.residual:
+        return amount / time, (Scale(amount / time, time), None)
+    if ask.recipe.normalised:
+        both = Scale(amount / time, time), Scale(more / weight, weight)
+        return both[0].centre + both[1].centre, both
+    # The plain mean of the efficient influence function (Robins, Rotnitzky & Zhao 1994).
+    value = (amount + more) / time
+    return value, (Scale(value, time), Scale(0.0, time))
+
+
+def _pull_on_outcome(ask: Ask, model: ArmModel, scales: tuple[Scale | None, Scale | None]) -> Array:
+    """Return (p,) how the mean pulls on the equations of the outcome model."""
+    pulled = np.zeros(model.predict.p)
+    for rows in ask.blocks:
+        parts = [
+            ratio.in_outcome / scale.total
+            for ratio, scale in zip(ask.ratios(rows), scales, strict=True)
+            if ratio is not None and scale is not None
+        ]
+        predict = centred(_stretch(model.predict, rows), model.fit)
+        pulled += cross(predict, parts[0] if len(parts) == 1 else parts[0] + parts[1])
+    return pulled
+
+
+def _errors(
+    ask: Ask, scales: tuple[Scale | None, Scale | None], lean: Array | None, rows: slice
+) -> tuple[Array, Array | None, Array]:
+    """Return of some children (m,) what they add to the error by themselves and by way of the
+    outcome model, (m, k − 1) the derivative of the mean in the linear predictors of their scores,
+    None where there is none, and (m,) in the log weights for being seen.
+    """
+    tilted = ask.tilt.part(rows)
+    base, rest = (
+        None if ratio is None or scale is None else scale.error(ratio)
+        for ratio, scale in zip(ask.ratios(rows), scales, strict=True)
+    )
+    own = np.zeros(len(tilted.codes))
+    by_seen, in_score = np.zeros_like(own), None
+    if base is not None:
+        own += base
+        by_seen += base if ask.timed else 0.0
+        bent = tilted.member_slope
+        in_score = None if bent is None else base[:, None] * bent
+    if rest is not None:
+        own += rest
+        by_seen += rest
+        in_score = _plus(in_score, rest[:, None] * tilted.slope(ask.arm))
+    if ask.model is not None and lean is not None:
+        moved = spread(ask.model.fit, lean, to=_stretch(ask.model.design, rows))
+        through = ask.model.residual_of(rows) * moved
+        own += through
+        if ask.recipe.weighted:  # the weights of the fit are of the score, and of being seen
+            by_seen += through
+            in_score = _plus(in_score, through[:, None] * tilted.slope(tilted.codes))
+    return own, in_score, by_seen
+
+
+def _stretch(design: Design, rows: slice) -> Stretch:
+    return Stretch(design, rows.start, rows.stop)
 
 
 def _membership(task: Task, term: Term) -> Tilt:
     """Return a tilting with fixed membership only, where no score is needed."""
     target, cohort = tilt_key(term), task.cohort
-    member = np.ones(cohort.n)
-    if target.kind == "received":
-        member = (cohort.arm == cohort.arms.index(str(target.arm))).astype(float)
-    nothing = np.empty((0, 0))
-    return Tilt(member, nothing, nothing[None], None)
+    arm = None if target.kind != "received" else cohort.arms.index(str(target.arm))
+    return Tilt(np.empty((cohort.n, 0)), cohort.arm, target.kind, arm)
 
 
 def _model(task: Task, term: Term, arm: int, recipe: Recipe, tilted: Tilt) -> ArmModel:
     if not recipe.weighted:
         return arm_models(task)[arm]
-    own = tilted.weights[np.arange(task.cohort.n), task.cohort.arm]
-    censored = censoring(task)
-    own = own if censored is None else own * censored.weight
+
+    def own() -> Array:
+        censored, out = censoring(task), np.empty(task.cohort.n)
+        for lo, hi in spans(len(out), BLOCK):
+            part = tilted.part(slice(lo, hi))
+            out[lo:hi] = part.weight(part.codes)
+        return out if censored is None else out * censored.weight
+
     return arm_models(task, own, key=tilt_key(term))[arm]
-
-
-def _ratios(
-    task: Task, tilted: Tilt, arm: int, model: ArmModel | None, recipe: Recipe
-) -> tuple[Ratio, ...]:
-    """Return the ratios that a recipe adds up."""
-    if model is None:
-        return (_weighted(task, tilted, arm, None),)
-    base = _standardised(task, tilted, model)
-    if not recipe.residual:
-        return (base,)
-    rest = _weighted(task, tilted, arm, model)
-    if recipe.normalised:
-        return (base, rest)
-    # The plain mean of the efficient influence function (Robins, Rotnitzky & Zhao 1994).
-    together = Ratio(
-        base.amount + rest.amount,
-        base.time,
-        _plus(base.in_outcome, rest.in_outcome),
-        _plus(base.amount_slope, rest.amount_slope),
-        base.time_slope,
-        _plus(base.amount_seen, rest.amount_seen),
-        base.time_seen,
-    )
-    return (together,)
-
-
-def _standardised(task: Task, tilted: Tilt, model: ArmModel) -> Ratio:
-    """Return Σ h m t / Σ h t: model means over the target."""
-    outcome, censored = outcome_of(task), censoring(task)
-    time = survey_weight(task) * tilted.member * person_time(outcome)
-    # The time at risk of a child who was not seen is not known: those who were stand for it.
-    by_seen = censored is not None and outcome.exposure is not None
-    time = time * censored.weight if censored is not None and by_seen else time
-    amount, slope = time * model.mean, tilted.member_slope
-    return Ratio(
-        amount,
-        time,
-        time * model.slope,
-        None if slope is None else amount[:, None] * slope,
-        None if slope is None else time[:, None] * slope,
-        amount if by_seen else None,
-        time if by_seen else None,
-    )
-
-
-def _weighted(task: Task, tilted: Tilt, arm: int, model: ArmModel | None) -> Ratio:
-    """Return Σ w (y − m t) / Σ w t over children of the arm; m = 0 without a model (Hajek mean)."""
-    outcome, censored = outcome_of(task), censoring(task)
-    weight = survey_weight(task) * tilted.weights[:, arm] * (task.cohort.arm == arm)
-    weight = weight if censored is None else weight * censored.weight
-    time = weight * person_time(outcome)
-    amount = weight * outcome.value if model is None else weight * outcome.value - time * model.mean
-    in_outcome = None if model is None else -time * model.slope
-    slopes = tilted.slopes[:, arm, :]
-    return Ratio(
-        amount,
-        time,
-        in_outcome,
-        amount[:, None] * slopes,
-        time[:, None] * slopes,
-        None if censored is None else amount,
-        None if censored is None else time,
-    )
-
-
-def _score_slope(ratio: Ratio, value: float, total: float) -> Array | None:
-    """Return (n, k − 1) the derivative of a ratio in the linear predictors of the score."""
-    if ratio.amount_slope is None:
-        return None
-    if ratio.time_slope is None:
-        return ratio.amount_slope / total
-    return (ratio.amount_slope - value * ratio.time_slope) / total
-
-
-def _seen_slope(ratio: Ratio, value: float, total: float) -> Array | None:
-    """Return (n,) the derivative of a ratio in the log weights for being seen."""
-    if ratio.amount_seen is None:
-        return None
-    if ratio.time_seen is None:
-        return ratio.amount_seen / total
-    return (ratio.amount_seen - value * ratio.time_seen) / total
-
-
-def _through_weights(task: Task, tilted: Tilt, by_outcome: Array) -> Array:
-    """Return (n, k − 1) how the mean moves with the score by way of the weights of the fit.
-
-    by_outcome: (n,) the influence by way of the outcome model so weighted.
-    """
-    own: Array = tilted.slopes[np.arange(task.cohort.n), task.cohort.arm, :]
-    return by_outcome[:, None] * own
 
 
 def through_score(found: Score, in_score: Array) -> Array:

@@ -90,12 +90,12 @@ def weighted_columns(
     """
     rows, tilted = found.rows[arm], tilt(task, term)
     spells = found.spells.take(rows)
-    weights = found.weight[rows] * tilted.weights[rows, arm]
+    weights = found.weight[rows] * tilted.part(rows).weight(arm)
     staying = _staying(task, found, arm)
     horizon = max(by for _, by in asks)
     curve = weighted_curve(spells, weights, horizon=horizon, staying=staying)
     change = curve_change(spells, curve, weights=weights, asks=asks, staying=staying)
-    slopes, own_score = tilted.slopes[rows, arm, :], score(task)
+    slopes, own_score = tilted.part(rows).slope(arm), score(task)
     design = centred(own_score.design.take(rows), own_score.fit)
     in_score = np.stack(
         [cross(design, change.by_row * slope[:, None]) for slope in slopes.T], axis=1
@@ -120,7 +120,7 @@ def own_weights(task: Task, found: Follow, term: Term) -> Weights | None:
     tilted, own = tilt(task, term), {}
     for name, arm in arms.items():
         rows, staying = found.rows[arm], stay[name]
-        weight = found.weight[rows] * tilted.weights[rows, arm]
+        weight = found.weight[rows] * tilted.part(rows).weight(arm)
         if staying is not None:
             spells = found.spells.take(rows)
             weight = told_weights(spells, weight, horizon=ask_of(term)[1], staying=staying)

@@ -78,6 +78,8 @@ from fingerpost.estimators._matching import (
     search,
     wish,
 )
+from fingerpost.estimators._standardise import Mean
+from fingerpost.estimators._sums import Sums
 
 Array = NDArray[np.float64]
 
@@ -200,12 +202,16 @@ def _contrast(task: Task, term: Term, parts: list[Part]) -> tuple[float, Array]:
 
 def _means(task: Task, found: list[Found]) -> Table:
     """Return the matched means by target and arm."""
+    sums = Sums.by(task.cohort, task.analysis.cluster)
     parts = {
-        (spelt_out(one.term).label(), part.arm): (part.mean, int(np.count_nonzero(part.weight)))
+        (spelt_out(one.term).label(), part.arm): (
+            Mean(part.mean.value, sums.of(part.mean.influence)),
+            int(np.count_nonzero(part.weight)),
+        )
         for one in found
         for part in one.parts
     }
-    return means_table(task, "matching", ((*key, *told) for key, told in parts.items()))
+    return means_table(task, "matching", ((*key, *told) for key, told in parts.items()), sums)
 
 
 def _matches(task: Task, found: list[Found]) -> Table:

@@ -92,7 +92,7 @@ def targeted_mean(task: Task, term: Term, arm: int, ends: tuple[float, float]) -
     tilted, model, censored = tilt(task, term), arm_models(task)[arm], censoring(task)
     outcome = outcome_of(task)
     time = person_time(outcome)
-    weight = survey_weight(task) * tilted.weights[:, arm] * (task.cohort.arm == arm)
+    weight = survey_weight(task) * tilted.weight(arm) * (task.cohort.arm == arm)
     weight = weight if censored is None else weight * censored.weight
     moved = move(task, arm, model, weight=weight, ends=ends)
     target, by_seen = _target(task, tilted, censored)
@@ -105,9 +105,10 @@ def targeted_mean(task: Task, term: Term, arm: int, ends: tuple[float, float]) -
     influence = base + rest
     in_outcome = (target / total - lever * weight * time) * moved.in_outcome
     influence += through_outcome(model, in_outcome)
-    in_score = rest[:, None] * tilted.slopes[:, arm, :]
-    if tilted.member_slope is not None:
-        in_score += base[:, None] * tilted.member_slope
+    in_score = rest[:, None] * tilted.slope(arm)
+    member_slope = tilted.member_slope
+    if member_slope is not None:
+        in_score += base[:, None] * member_slope
     if censored is not None:
         in_seen = rest + base if by_seen else rest
         influence += through_censoring(censored, in_seen * censored.slope)

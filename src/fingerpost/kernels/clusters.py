@@ -33,6 +33,21 @@ def sum_by(codes: Codes, rows: Numbers, *, n_groups: int) -> Array:
     return sums
 
 
+def add_by(sums: Array, rows: Array, *, codes: Codes) -> None:
+    """Add rows (m,) or (m, q) to the sums (n_groups,) or (n_groups, q) of their groups, in place:
+    for groups that rows reach block by block.
+
+    >>> sums = np.zeros(3)
+    >>> add_by(sums, np.array([1.0, 5.0, 2.0]), codes=np.array([0, 2, 0]))
+    >>> sums.tolist()
+    [3.0, 0.0, 5.0]
+    """
+    if len(codes) < len(sums):
+        np.add.at(sums, codes, rows)  # to touch the groups of these rows alone
+    else:
+        sums += sum_by(codes, rows, n_groups=len(sums))
+
+
 def distinct(keys: NDArray[Any]) -> int:
     """Return how many different keys there are.
 
@@ -71,10 +86,12 @@ def recode(keys: NDArray[Any]) -> tuple[Codes, NDArray[Any]]:
         span = int(keys.max()) - low + 1
         if span <= 4 * len(keys) + 1024:
             # Compact integers need no sorting. Widened, since a narrow type overflows here.
-            away = keys.astype(np.int64) - low
+            away = keys.astype(np.int64, copy=False)
+            away = away - low if low else away
             seen = np.zeros(span, dtype=np.bool_)
             seen[away] = True
-            place = np.cumsum(seen) - 1
-            return place[away], (np.flatnonzero(seen) + low).astype(keys.dtype)
+            uniques = (np.flatnonzero(seen) + low).astype(keys.dtype)
+            # Keys that are such codes already are told as they are.
+            return (away if seen.all() else (np.cumsum(seen) - 1)[away]), uniques
     uniques, codes = np.unique(keys, return_inverse=True)
     return codes, uniques

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fingerpost.core.column import Column
 from fingerpost.core.errors import NotFitted, TooFew, UsageError, listed, nearest
 from fingerpost.core.model import Factor, ModelTerm
-from fingerpost.kernels.arrays import Array, Numbers, block_rows, one_thread, spans
+from fingerpost.kernels.arrays import Array, Codes, Numbers, block_rows, one_thread, spans
 from fingerpost.kernels.splines import knots_at, natural_spline
 
 KINDS = ("plain", "power", "spline", "equals")
@@ -154,17 +154,21 @@ class Terms:
 
     def block(self, lo: int, hi: int) -> Array:
         """Return rows lo to hi, newly built."""
+        return self.built(slice(lo, hi), hi - lo)
+
+    def built(self, rows: slice | Codes, count: int) -> Array:
+        """Return the chosen rows, of which there are `count`, newly built."""
         # Column by column in memory: writing columns is thrice as fast so, and BLAS takes either.
-        out = np.empty((self.p, hi - lo)).T
+        out = np.empty((self.p, count)).T
         if self.intercept:
             out[:, 0] = 1.0
         for at, values in self.copied:
-            out[:, at] = values[lo:hi]
+            out[:, at] = values[rows]
         for at, term in self.made:
-            self.write(out, term, at=at, rows=slice(lo, hi))
+            self.write(out, term, at=at, rows=rows)
         return out
 
-    def write(self, out: Array, term: ModelTerm, *, at: int, rows: slice) -> None:
+    def write(self, out: Array, term: ModelTerm, *, at: int, rows: slice | Codes) -> None:
         """Write the columns of one term from column `at` on."""
         first = term.factors[0]
         column = self.columns[first.name]
@@ -193,6 +197,80 @@ class Terms:
     def with_columns(self, columns: Mapping[str, Column]) -> Terms:
         """Return the same model with some columns exchanged: every child under one arm, say."""
         return replace(self, columns={**self.columns, **columns})
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Chosen:
+    """The chosen rows (m,) of a design of terms, picked out block by block: no column is copied."""
+
+    design: Terms
+    rows: Codes
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return len(self.rows)
+
+    @property
+    def p(self) -> int:
+        """Number of columns."""
+        return self.design.p
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the p columns."""
+        return self.design.names
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The p columns as a fault may name them."""
+        return self.design.told
+
+    def block(self, lo: int, hi: int) -> Array:
+        """Return rows lo to hi, newly built."""
+        return self.design.built(self.rows[lo:hi], hi - lo)
+
+    def take(self, rows: NDArray[Any]) -> Chosen:
+        """Return the design of the chosen rows (indices or a mask)."""
+        return Chosen(self.design, self.rows[rows])
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Stretch:
+    """Rows `first` to `last` of a design as they stand, for sums that are made block by block."""
+
+    design: Design
+    first: int
+    last: int
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return self.last - self.first
+
+    @property
+    def p(self) -> int:
+        """Number of columns."""
+        return self.design.p
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the p columns."""
+        return self.design.names
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The p columns as a fault may name them."""
+        return self.design.told
+
+    def block(self, lo: int, hi: int) -> Array:
+        """Return rows lo to hi of the stretch."""
+        return self.design.block(self.first + lo, self.first + hi)
+
+    def take(self, rows: NDArray[Any]) -> Stretch:
+        """Return the design of the chosen rows (indices or a mask)."""
+        chosen = np.arange(self.first, self.last)[rows]
+        return Stretch(self.design.take(chosen), 0, len(chosen))
 
 
 def as_it_is(term: ModelTerm, columns: Mapping[str, Column]) -> Array | None:
@@ -229,13 +307,13 @@ def factor_fault(factor: Factor, columns: Mapping[str, Column]) -> str:
     return ""
 
 
-def numeric(column: Column, rows: slice = slice(None)) -> Array:
+def numeric(column: Column, rows: slice | Codes = slice(None)) -> Array:
     """Return the values of chosen rows as float64: narrow integers overflow in powers."""
     return column.values[rows].astype(np.float64, copy=False)
 
 
 def factor_values(
-    factor: Factor, column: Column, *, knots: Mapping[tuple[str, int], Array], rows: slice
+    factor: Factor, column: Column, *, knots: Mapping[tuple[str, int], Array], rows: slice | Codes
 ) -> Array:
     """Return the (rows, width) columns of one factor."""
     if factor.kind == "spline":
@@ -248,7 +326,7 @@ def factor_values(
         return equal.astype(np.float64)[:, None]
     if column.categorical:
         levels = np.arange(1, len(column.levels))
-        return np.asarray(column.values[rows, None] == levels).astype(np.float64)
+        return np.asarray(column.values[rows][:, None] == levels).astype(np.float64)
     return numeric(column, rows)[:, None]
 
 

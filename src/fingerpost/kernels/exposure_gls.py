@@ -112,6 +112,8 @@ def fit_exposure(
         for _ in range(1 if structure == "independent" else ROUNDS):
             coefficients, bread = _solve(y, x, seen, children, working)
             residual = np.where(seen, y - x @ coefficients, 0.0)
+            if not residual.any():  # outcomes that never differ tell of no covariance
+                break
             working = moments(residual, seen, children=children, child=child, structure=structure)
         coefficients, bread = _solve(y, x, seen, children, working)
         scores, leverage = _scores(y, x, seen, children, working, coefficients, cluster)

@@ -112,7 +112,9 @@ def fit_multinomial(
     if empty:
         raise TooFew(f"no child in arm {', '.join(empty)}: leave the arm out of the study.")
     model = Setting(MULTINOMIAL, len(levels) - 1, ridge, firth, tolerance)
-    return solve(design, arms.astype(np.intp), model=model, weights=weights, levels=tuple(levels))
+    return solve(
+        design, arms.astype(np.intp, copy=False), model=model, weights=weights, levels=tuple(levels)
+    )
 
 
 @dataclass(frozen=True, slots=True)

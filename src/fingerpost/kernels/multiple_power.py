@@ -112,21 +112,30 @@ def power_of_several(
     *,
     adjustments: tuple[str, ...] = ADJUSTMENTS,
     alpha: float = 0.05,
+    sides: int = 2,
     draws: int = 100_000,
     random: np.random.Generator,
 ) -> dict[str, Found]:
-    """Return what each adjustment finds, on the same draws; two-sided.
+    """Return what each adjustment finds, on the same draws. sides: 1 looks for each outcome in the
+    direction of its effect alone.
 
     Raises UsageError for an adjustment that nobody knows or a correlation that cannot be.
     """
     unknown = [name for name in adjustments if name not in ADJUSTMENTS]
     if unknown:
         raise UsageError(f'"{unknown[0]}" is no adjustment. Allowed: {listed(ADJUSTMENTS)}.')
+    if sides == 1:
+        sign = np.where(several.shifts < 0, -1.0, 1.0)
+        way = several.correlation * np.outer(sign, sign)
+        several = Several(several.shifts * sign, way, several.df)
     root = check_several(several)
-    t = np.abs(draw_t(root, several.df, draws=draws, random=random) + several.shifts)
+    t = draw_t(root, several.df, draws=draws, random=random) + several.shifts
+    t = np.abs(t) if sides == 2 else t
     stepped = {"single_step", "step_down"} & set(adjustments)
     null = draw_t(root, several.df, draws=BATCH, random=random) if stepped else None
-    p: Array = np.asarray(2 * stdtr(several.df, -t), dtype=np.float64)
+    if sides == 1 and null is not None:
+        null = np.maximum(null, 0.0)  # what lies on the other side tells nothing
+    p: Array = np.asarray(sides * stdtr(several.df, -t), dtype=np.float64)
     rejects: dict[str, Callable[[], Flags]] = {
         "none": lambda: p <= alpha,
         "bonferroni": lambda: p <= alpha / p.shape[1],

@@ -7,11 +7,12 @@ the mean of its children, of whom some may be followed from period to period.
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import gammainc, gammaincinv
 
 from fingerpost.core.errors import Malformed
 from fingerpost.kernels.arrays import Array, Numbers
 
-NODES = 16
+PARTS = 32
 
 
 def lasting(periods: int, kept: float) -> Array:
@@ -69,23 +70,22 @@ def with_effects(
     return found
 
 
-def gamma_sizes(mean: float, cv: float, *, nodes: int = NODES) -> tuple[Array, Array]:
-    """Return sizes and their probabilities that stand for a gamma distribution of unit sizes.
+def gamma_sizes(mean: float, cv: float, *, parts: int = PARTS) -> tuple[Array, Array]:
+    """Return sizes and their probabilities that stand for a gamma distribution of unit sizes: the
+    means of `parts` parts of it that are alike likely.
 
-    Gauss–Laguerre nodes (Golub & Welsch 1969): means of smooth functions of the size come out to
-    many digits. cv: coefficient of variation; 0 gives the mean alone.
+    cv: coefficient of variation; 0 gives the mean alone. No unit is without children: parts whose
+    mean is below 1 are 1.
 
     >>> sizes, chance = gamma_sizes(200.0, 0.5)
-    >>> round(float(sizes @ chance), 9), round(float((sizes - 200) ** 2 @ chance) ** 0.5, 9)
-    (200.0, 100.0)
+    >>> round(float(sizes @ chance), 6), round(float(sizes.min())), round(float(sizes.max()))
+    (200.0, 45, 491)
     """
     if cv <= 0:
         return np.array([float(mean)]), np.ones(1)
     shape = 1.0 / cv**2
-    at = np.arange(nodes)
-    off = np.sqrt(at[1:] * (at[1:] + shape - 1.0))
-    jacobi = np.diag(2.0 * at + shape) + np.diag(off, 1) + np.diag(off, -1)
-    values, vectors = np.linalg.eigh(jacobi)
-    sizes: Array = np.maximum(values, 0.0) * (mean / shape)
-    chance: Array = vectors[0] ** 2
-    return sizes, chance
+    ends = gammaincinv(shape, np.arange(1, parts) / parts)
+    # The mean of a gamma distribution below a bound is that of one of shape + 1.
+    below = np.concatenate([[0.0], gammainc(shape + 1.0, ends), [1.0]])
+    sizes: Array = np.maximum(mean * parts * np.diff(below), min(1.0, mean))
+    return sizes, np.full(parts, 1.0 / parts)

@@ -54,6 +54,51 @@ def information(
     return (found + found.T) / 2
 
 
+def by_sequence(
+    design: Array, covariance: Array, *, observed: NDArray[np.bool_] | None = None
+) -> Array:
+    """Return (w, p, p), what one unit of each sequence tells of the coefficients: D′V⁻¹D.
+
+    design: (w, t, p); covariance: (w, t, t), or (1, t, t) of all; observed: (w, t).
+    """
+    if observed is not None:
+        pairs = observed[:, :, None] & observed[:, None, :]
+        covariance = np.where(pairs, covariance, np.eye(covariance.shape[-1]))
+        design = design * observed[:, :, None]
+    found: Array = design.transpose(0, 2, 1) @ np.linalg.solve(covariance, design)
+    return (found + found.transpose(0, 2, 1)) / 2
+
+
+def mean_variance(each: Array, weights: Array, *, counts: Numbers, expected: Numbers) -> Array:
+    """Return (k,) variances of k weighted sums of coefficients, averaged over draws of units.
+
+    each: (s, p, p), what a unit of each sort tells; counts: (r, s), how many units of each sort
+    there are in a draw; expected: (s,), the mean of counts; weights: (k, p). Infinite where the
+    draws do not tell one. A variance is one over what is told, so that its mean is more than that
+    at the mean of what is told (Jensen): the draws are averaged themselves, less what the mean owes
+    to draws that tell more or less than expected (to the first order, with a known mean).
+    """
+    many, sure = np.asarray(counts, np.float64), np.asarray(expected, np.float64)
+    whole = np.tensordot(sure, each, axes=1)
+    found = contrast_variance(whole, weights)
+    scale = np.sqrt(np.maximum(np.diag(whole), 0.0))
+    safe = np.where(scale > 0, scale, 1.0)
+    values, vectors = np.linalg.eigh(whole / np.outer(safe, safe))
+    kept = vectors[:, values > RANK * max(float(values[-1]), 1e-300)] / safe[:, None]
+    along = kept.T @ weights.T
+    small = (kept.T @ each @ kept).reshape(len(each), -1)
+    drawn = (many @ small).reshape(len(many), len(along), len(along))
+    solved = np.linalg.solve(drawn, np.broadcast_to(along, (len(many), *along.shape)))
+    value = (solved * along).sum(axis=1)
+    middle = (sure @ small).reshape(len(along), len(along))
+    first = np.linalg.solve(middle, along)
+    told = ((drawn @ first) * first).sum(axis=1)
+    away = told - told.mean(axis=0)
+    slope = (away * value).sum(axis=0) / np.maximum((away**2).sum(axis=0), 1e-300)
+    mean = value.mean(axis=0) - slope * (told.mean(axis=0) - (along * first).sum(axis=0))
+    return np.where(np.isfinite(found), mean, found)
+
+
 def information_beside_periods(columns: Array, precision: Array, *, units: Numbers) -> Array:
     """Return (e, e), the information of columns beside an effect of each period, which drops out,
     where every wave is seen in every period and shares one precision.

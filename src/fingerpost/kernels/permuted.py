@@ -27,31 +27,33 @@ class Totals:
 
 
 def differences(
-    totals: Totals, arms: Whole, *, pair: tuple[int, int]
+    totals: tuple[Totals, Totals], arms: Whole, *, pair: tuple[int, int]
 ) -> tuple[Array, Array, NDArray[np.bool_]]:
     """Return (d, 2) differences of the two variables, (d, 3) their variances and covariance
     (first, both, second), and whether every stratum held both arms, under each draw.
 
-    arms: (d, u) codes. pair: the arm, and that it is compared with. A difference is the mean over
+    totals: of the same units, as the arm and that it is compared with weigh them. arms: (d, u)
+    codes. pair: the arm, and that it is compared with. A difference is the mean over
     strata, by share, of that between ratios Σ variable / Σ size of the arms; its variance is the
     sum, in each arm of each stratum, of squared residuals of m units, times m / (m − 1) (Neyman
     1923; of ratios, linearised). A stratum with one unit of an arm adds none.
 
     >>> own = Totals(np.array([1.0, 3.0, 2.0, 8.0]), np.zeros(4), np.ones(4), np.zeros(4, int),
     ...     np.ones(1))
-    >>> value, variance, whole = differences(own, np.array([[0, 1, 0, 1]]), pair=(1, 0))
+    >>> value, variance, whole = differences((own, own), np.array([[0, 1, 0, 1]]), pair=(1, 0))
     >>> float(value[0, 0]), round(float(variance[0, 0]), 3), bool(whole[0])
     (4.0, 6.5, True)
     """
     d = len(arms)
     value, variance = np.zeros((d, 2)), np.zeros((d, 3))
     whole = np.ones(d, dtype=np.bool_)
-    for stratum, share in enumerate(totals.share):
-        rows = np.flatnonzero(totals.stratum == stratum)
-        y, t, n = totals.first[rows], totals.second[rows], totals.size[rows]
-        wide = np.stack([np.ones(len(rows)), n, y, t, y * y, y * t, t * t, y * n, t * n, n * n], 1)
+    for stratum, share in enumerate(totals[0].share):
+        rows = np.flatnonzero(totals[0].stratum == stratum)
         step = max(1, PART // max(len(rows), 1))
-        for sign, arm in zip((1.0, -1.0), pair, strict=True):
+        for sign, arm, own in zip((1.0, -1.0), pair, totals, strict=True):
+            y, t, n = own.first[rows], own.second[rows], own.size[rows]
+            one = np.ones(len(rows))
+            wide = np.stack([one, n, y, t, y * y, y * t, t * t, y * n, t * n, n * n], 1)
             for start in range(0, d, step):
                 part = slice(start, start + step)
                 found = (arms[part][:, rows] == arm).astype(np.float64) @ wide

@@ -70,7 +70,7 @@ class Standing:
 
     def counts(self, arm: int) -> Array:
         """Return (n,) what each child counts for in an arm's mean; 0 in other arms."""
-        counted: Array = np.where(self.arm == arm, self.weight * self.tilt.weights[:, arm], 0.0)
+        counted: Array = np.where(self.arm == arm, self.weight * self.tilt.weight(arm), 0.0)
         return counted
 
     def shares(self, arm: int) -> Array:
@@ -90,7 +90,7 @@ class Standing:
         share = self.shares(arm)
         value = float(share @ values)
         own = share * (values - value)
-        slope = own[:, None] * self.tilt.slopes[:, arm, :]
+        slope = own[:, None] * self.tilt.slope(arm)
         return Moving(value, own + self.through(slope))
 
     def through(self, slope: Array) -> Array:
@@ -103,7 +103,5 @@ class Standing:
         share = member / float(member.sum())
         value = float(share @ values)
         own = share * (values - value)
-        if self.tilt.member_slope is None:
-            return Moving(value, own)
-        slope = own[:, None] * self.tilt.member_slope
-        return Moving(value, own + self.through(slope))
+        bent = self.tilt.member_slope
+        return Moving(value, own if bent is None else own + self.through(own[:, None] * bent))

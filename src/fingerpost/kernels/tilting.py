@@ -22,39 +22,84 @@ from fingerpost.kernels.glm import GlmFit
 class Tilt:
     """Who counts, and how much, so that children of any arm stand for the target.
 
-    member: (n,) membership h(x) of the target (0/1, or the overlap tilting). weights: (n, k)
-    h(x)/e_a(x), to be used for children of arm a. slopes: (n, k, k − 1) of log weights in the
-    linear predictors of the score. member_slope: (n, k − 1) of log membership, None where fixed.
-    """
-
-    member: Array
-    weights: Array
-    slopes: Array
-    member_slope: Array | None
-
-
-def tilting(probability: Array, codes: Codes, *, kind: str, received: int | None = None) -> Tilt:
-    """Return the tilting of a target. probability: (n, k). codes: (n,) of the arms.
-
-    kind: `received` (of the arm `received`), `overlap`, or anything else for all children.
+    probability: (n, k) of the arms, not read where membership alone is asked of a fixed target.
+    codes: (n,) of the arms. kind: `received` (of the arm `received`), `overlap`, or anything else
+    for all children. Everything is made of these when it is asked for, so that blocks of children
+    (`part`) need never be held together.
 
     >>> half = np.full((2, 2), 0.5)
-    >>> tilting(half, np.array([0, 1]), kind="ate").weights.tolist()
+    >>> Tilt(half, np.array([0, 1]), "ate").weights.tolist()
     [[2.0, 2.0], [2.0, 2.0]]
     """
-    n, k = probability.shape
-    own = np.eye(k)[:, 1:]
-    slopes = probability[:, None, 1:] - own[None, :, :]
-    if kind == "received" and received is not None:
-        weights = probability[:, [received]] / probability
-        slopes = slopes + (own[received] - probability[:, None, 1:])
-        return Tilt((codes == received).astype(float), weights, slopes, None)
-    if kind == "overlap":
-        h = 1.0 / (1.0 / probability).sum(axis=1)
-        member_slope = h[:, None] / probability[:, 1:] - probability[:, 1:]
-        weights = h[:, None] / probability
-        return Tilt(h, weights, slopes + member_slope[:, None, :], member_slope)
-    return Tilt(np.ones(n), 1.0 / probability, slopes, None)
+
+    probability: Array
+    codes: Codes
+    kind: str
+    received: int | None = None
+
+    @property
+    def member(self) -> Array:
+        """(n,) membership h(x) of the target: 0 or 1, or the overlap tilting."""
+        if self.kind == "received":
+            found: Array = (self.codes == self.received).astype(np.float64)
+            return found
+        if self.kind == "overlap":
+            return self.top
+        return np.ones(len(self.codes))
+
+    @property
+    def top(self) -> Array:
+        """(n,) h(x), of which weights are made: e_c, not membership, where arm c defines it."""
+        if self.kind == "received":
+            found: Array = self.probability[:, self.received]
+            return found
+        if self.kind == "overlap":
+            found = 1.0 / (1.0 / self.probability).sum(axis=1)
+            return found
+        return np.ones(len(self.codes))
+
+    @property
+    def member_slope(self) -> Array | None:
+        """(n, k − 1) of log membership in the linear predictors of the score; None where fixed."""
+        if self.kind != "overlap":
+            return None
+        rest = self.probability[:, 1:]
+        found: Array = self.top[:, None] / rest - rest
+        return found
+
+    @property
+    def weights(self) -> Array:
+        """(n, k) weights h(x) / e_a(x), to be used for children of arm a."""
+        found: Array = self.top[:, None] / self.probability
+        return found
+
+    @property
+    def slopes(self) -> Array:
+        """(n, k, k − 1) of the log weights in the linear predictors of the score."""
+        return np.stack([self.slope(arm) for arm in range(self.probability.shape[1])], axis=1)
+
+    def weight(self, arm: int | Codes) -> Array:
+        """Return (n,) h(x) / e_a(x) of an arm, or of each child's own where given by (n,) codes."""
+        place = slice(None) if isinstance(arm, int) else np.arange(len(arm))
+        own = self.probability[place, arm]
+        found: Array = self.top / own
+        return found
+
+    def slope(self, arm: int | Codes) -> Array:
+        """Return (n, k − 1) slopes of the log weights of an arm, or of each child's own."""
+        own = np.eye(self.probability.shape[1])[:, 1:]
+        if self.kind == "received":
+            # Both probabilities move alike with what they are measured against.
+            return np.broadcast_to(own[self.received] - own[arm], self.probability[:, 1:].shape)
+        first = self.probability[:, 1:]
+        if self.kind == "overlap":
+            first = self.top[:, None] / first
+        found: Array = first - own[arm]
+        return found
+
+    def part(self, rows: slice | Codes) -> Tilt:
+        """Return the tilting of the chosen rows."""
+        return Tilt(self.probability[rows], self.codes[rows], self.kind, self.received)
 
 
 def through_score(design: Design, fit: GlmFit, *, residual: Array, in_score: Array) -> Array:

@@ -18,7 +18,7 @@ from scipy.special import nctdtr, ndtr, ndtri, stdtrit
 
 from fingerpost.core.errors import UsageError, listed
 from fingerpost.core.trial_power import BLOCKS, COMPARES
-from fingerpost.kernels.panel_correlation import gamma_sizes
+from fingerpost.kernels.looked_power import Looks
 
 MOST_UNITS = 1_000_000
 
@@ -53,7 +53,9 @@ class Scheme:
     freedom are counted on. size_cv: coefficient of variation of the sizes of drawn clusters, or of
     blocks where children are drawn. before, after: measurements; compares: how baseline is used.
     times: what the variance is multiplied by, where arms are compared otherwise than by means of
-    outcomes (of a crossover, by half the difference of two).
+    outcomes (of a crossover, by half the difference of two). looks: on the way, at which it may
+    stop; sizes are then those of a trial that nothing stops. paired: whether drawn units stand in
+    pairs, which the sizes do not name as a level.
     """
 
     tiers: tuple[Tier, ...]
@@ -67,6 +69,8 @@ class Scheme:
     after: int = 1
     compares: str = "adjusted"
     times: float = 1.0
+    looks: Looks | None = None
+    paired: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what no design can be."""
@@ -114,6 +118,8 @@ def freedom(scheme: Scheme) -> float:
     """
     more = scheme.covariates + scheme.arms - 2
     top = len(scheme.tiers) - 1
+    if scheme.paired and scheme.drawn == top:
+        return scheme.count(top) / 2 - 1 - scheme.covariates
     if scheme.drawn == top:
         return scheme.count(top) - 2 - more
     if scheme.blocks == "random":
@@ -152,29 +158,27 @@ def part(scheme: Scheme, at: int) -> float:
 
 
 def carried(scheme: Scheme) -> float:
-    """Return what clusters of unequal sizes add: a mean over sizes that follow a gamma law, each
-    cluster weighted by what it tells.
-
-    van Breukelen, Candel & Berger (2007), Statistics in Medicine 26:2589-2603, to a second order.
+    """Return what clusters of unequal sizes add, children counting alike, as the analyses of trials
+    have it unless told otherwise (`cluster_means`, `by_stratum`, `naive`).
     """
     if not scheme.size_cv or not scheme.clustered:
         return 0.0
-    level = part(scheme, scheme.drawn)
-    below = within_arms(scheme) - level
-    return unequal(level, below, cv=scheme.size_cv) - level - below
+    arm = scheme.count(scheme.drawn) * sum(scheme.shares) / 2
+    return part(scheme, scheme.drawn) * (unequal(arm, cv=scheme.size_cv) - 1)
 
 
-def unequal(level: float, below: float, *, cv: float) -> float:
-    """Return the variance of a mean of units of unequal sizes, weighted by what each tells.
+def unequal(units: float, *, cv: float) -> float:
+    """Return how many times the variance between units is that of as many of equal sizes, where a
+    mean weights them by size.
 
-    >>> unequal(0.0, 0.5, cv=0.8), round(unequal(0.5, 0.5, cv=0.0), 9)
-    (0.5, 1.0)
+    The sum of squared shares of n sizes from a gamma law, shares that follow Dirichlet's law, is on
+    average (1 + CV²)/(n + CV²); of many, 1 + CV² (Eldridge, Ashby & Kerry 2006, International
+    Journal of Epidemiology 35:1292-1300).
+
+    >>> unequal(10, cv=0.0), round(unequal(1e9, cv=0.5), 6)
+    (1.0, 1.25)
     """
-    if level <= 0:
-        return below  # each child counts alike, whatever the sizes
-    sizes, chance = gamma_sizes(1.0, cv)
-    told = float(sum(p * s / (level * s + below) for s, p in zip(sizes, chance, strict=True)))
-    return 1.0 / told
+    return (1 + cv**2) / (1 + cv**2 / units)
 
 
 def repeated(scheme: Scheme) -> float:
@@ -214,12 +218,13 @@ def between_blocks(scheme: Scheme) -> float:
         found += tier.icc * tier.varies * (1 - tier.explained) / scheme.count(at)
     if not scheme.size_cv or scheme.clustered:
         return found
-    # Blocks of unequal sizes: what the lowest of them adds rises with the loss of weight.
-    tier, at = scheme.tiers[1], 1
-    level = tier.icc * tier.varies * (1 - tier.explained) / scheme.count(at)
-    mine, other = scheme.shares
-    below = within_arms(scheme) * (1 / mine + 1 / other) * repeated(scheme)
-    return found + unequal(level, below, cv=scheme.size_cv) - level - below
+    # Blocks of unequal sizes, each counting by its children.
+    tier, blocks = scheme.tiers[1], scheme.count(1)
+    level = tier.icc * tier.varies * (1 - tier.explained) / blocks
+    return found + level * (unequal(blocks, cv=scheme.size_cv) - 1)
+
+
+SURE = 1.0 - 1e-12
 
 
 def power_of(
@@ -227,7 +232,8 @@ def power_of(
 ) -> float:
     """Return the chance that a test rejects: t with df degrees of freedom, z where df is None.
 
-    error: standard error. sides: 2 counts both tails. An error that is not finite finds nothing.
+    error: standard error. sides: 2 counts both tails. An error that is not finite finds nothing,
+    and nothing is found for certain: what differs from 1 by less than rounding is just below it.
 
     >>> round(power_of(0.629, 0.2122891110, df=18), 7)
     0.8000708
@@ -238,11 +244,11 @@ def power_of(
     level = 1 - alpha / sides
     if df is None:
         z = float(ndtri(level))
-        return float(ndtr(far - z) + (ndtr(-far - z) if sides == 2 else 0.0))
+        return min(SURE, float(ndtr(far - z) + (ndtr(-far - z) if sides == 2 else 0.0)))
     t = float(stdtrit(df, level))
     below = tail(df, far, t)
     other = tail(df, far, -t) if sides == 2 else 0.0
-    return min(1.0, 1.0 - below + other)
+    return min(SURE, 1.0 - below + other)
 
 
 def tail(df: float, far: float, end: float) -> float:

@@ -29,7 +29,7 @@ from fingerpost.kernels.clusters import recode, sum_by
 from fingerpost.kernels.design import Terms
 from fingerpost.kernels.glm import GlmFit, fit_multinomial, probabilities
 from fingerpost.kernels.standing import Standing
-from fingerpost.kernels.tilting import tilting
+from fingerpost.kernels.tilting import Tilt
 from fingerpost.sensitivity._answers import Line, primary_lines, two_arms
 from fingerpost.sensitivity._task import SensitivityTask, answer_terms
 
@@ -80,7 +80,7 @@ def standing(cohort: Cohort, score: Score, term: Term) -> Standing:
         kind, arm = "received", term.contrast[0 if kind == "att" else -1][0]
     received = None if arm is None else cohort.arms.index(arm)
     weight = np.ones(cohort.n) if cohort.weight is None else np.asarray(cohort.weight, dtype=float)
-    tilt = tilting(score.probability, cohort.arm, kind=kind, received=received)
+    tilt = Tilt(score.probability, cohort.arm, kind, received)
     return Standing(cohort.arm, weight, tilt, score.design, score.fit, score.residual)
 
 

@@ -494,6 +494,6 @@ def _not_refitted(full: Task, term: Term, kept: NDArray[np.bool_]) -> float | No
     means = []
     for name, _ in term.contrast:
         a = full.cohort.arms.index(name)
-        weight = base * tilted.weights[:, a] * (full.cohort.arm == a)
+        weight = base * tilted.weight(a) * (full.cohort.arm == a)
         means.append(_mean_under(outcome, weight))
     return _contrast_of(term, means)

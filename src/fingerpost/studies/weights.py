@@ -103,7 +103,7 @@ def weighting(task: Task, term: Term, outside_below: float) -> Weighting:
         if cohort.course is not None:
             # Copies of the same children are alike to begin with: who followed on may not be.
             before[name] = before[name] * seen(task)
-        own[name] = before[name] * tilted.weights[:, a]
+        own[name] = before[name] * tilted.weight(a)
         if censored is not None:
             own[name] = own[name] * censored.weight
     target = base * tilted.member

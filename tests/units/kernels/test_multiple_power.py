@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import nct
 from scipy.stats import t as student
 
 from fingerpost.core.errors import UsageError
@@ -87,3 +88,25 @@ def test_what_cannot_be_is_refused():
         power_of_several(Several(np.zeros(2), np.eye(2), 20), adjustments=("sidak",), random=random)
     with pytest.raises(UsageError, match="degree of freedom"):
         power_of_several(Several(np.zeros(2), np.eye(2), 0), random=random)
+
+
+def test_one_side_is_looked_at_alone():
+    """Outcomes that hang together not at all: each is a t test of one side; Westfall and Young's
+    first step is that of the largest of three.
+    """
+    df, shifts = 60.0, np.array([2.5, -2.5, 0.0])
+    found = power_of_several(
+        Several(shifts, np.eye(3), df),
+        adjustments=("none", "bonferroni", "single_step"),
+        sides=1,
+        draws=20_000,
+        random=np.random.default_rng(1),
+    )
+    for name, level in (
+        ("none", 0.05),
+        ("bonferroni", 0.05 / 3),
+        ("single_step", 1 - 0.95 ** (1 / 3)),
+    ):
+        end = student.ppf(1 - level, df)
+        told = [1 - nct.cdf(end, df, 2.5)] * 2 + [level]
+        assert found[name].individual == pytest.approx(told, abs=0.015)

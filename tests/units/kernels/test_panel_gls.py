@@ -87,8 +87,9 @@ def test_an_empty_column_is_not_told():
 def test_sizes_stand_for_a_gamma_distribution(cv):
     sizes, chance = gamma_sizes(80.0, cv)
     assert chance.sum() == pytest.approx(1.0) and (sizes > 0).all()
-    assert sizes @ chance == pytest.approx(80.0)
-    assert ((sizes - 80) ** 2) @ chance == pytest.approx((80 * cv) ** 2)
+    assert sizes @ chance == pytest.approx(80.0, rel=0.002)  # none is below 1
+    # Parts are told by their means: what sizes differ by within them is missing.
+    assert ((sizes - 80) ** 2) @ chance == pytest.approx((80 * cv) ** 2, rel=0.09)
     # What a unit tells in one period, against many draws.
     drawn = np.random.default_rng(1).gamma(1 / cv**2, 80 * cv**2, 400_000)
     told = (1 / (0.05 + 0.95 / sizes)) @ chance

@@ -33,7 +33,7 @@ def test_every_draw_is_what_it_would_be_by_itself(part, monkeypatch):
         r.normal(size=20), r.normal(size=20), r.uniform(1, 3, 20), stratum, np.array([0.4, 0.6])
     )
     arms = np.stack([np.concatenate([r.permutation(8) % 2, r.permutation(12) % 3]) for _ in "abcd"])
-    value, variance, whole = differences(totals, arms, pair=(1, 0))
+    value, variance, whole = differences((totals, totals), arms, pair=(1, 0))
     for draw, arm in enumerate(arms):
         assert (value[draw, 0], variance[draw, 0]) == pytest.approx(by_hand(totals, arm, (1, 0)))
     assert whole.all()
@@ -41,5 +41,5 @@ def test_every_draw_is_what_it_would_be_by_itself(part, monkeypatch):
 
 def test_a_draw_that_leaves_a_stratum_without_an_arm_is_marked():
     totals = Totals(np.arange(4.0), np.zeros(4), np.ones(4), np.zeros(4, int), np.ones(1))
-    *_, whole = differences(totals, np.array([[0, 1, 0, 1], [0, 0, 0, 0]]), pair=(1, 0))
+    *_, whole = differences((totals, totals), np.array([[0, 1, 0, 1], [0, 0, 0, 0]]), pair=(1, 0))
     assert whole.tolist() == [True, False]

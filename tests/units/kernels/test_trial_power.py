@@ -27,18 +27,14 @@ SCHOOLS = Scheme((Tier("child", 20), Tier("school", 30, 0.15)), drawn=1)
 
 
 def test_clusters_of_unequal_sizes_beside_simulated_sizes():
-    level, cv = 0.15 / 30, 0.7
-    below = 0.85 / 600
-    random = np.random.default_rng(3)
-    sizes = random.gamma(1 / cv**2, cv**2, size=400_000)
-    told = 1 / np.mean(sizes / (level * sizes + below))
-    assert unequal(level, below, cv=cv) == pytest.approx(told, rel=2e-3)
-    # van Breukelen, Candel & Berger (2007): relative efficiency 1 - CV² λ (1 - λ), to a second
-    # order, of small CV.
-    small, part = 0.2, level / (level + below)
-    loss = 1 - small**2 * part * (1 - part)
-    assert (level + below) / unequal(level, below, cv=small) == pytest.approx(loss, abs=2e-3)
-    assert variance(replace(SCHOOLS, size_cv=cv)) > variance(SCHOOLS)
+    """Children count alike: the variance between clusters of an arm is that times Σ share²."""
+    cv, arm = 0.7, 15
+    sizes = np.random.default_rng(3).gamma(1 / cv**2, cv**2, size=(40_000, arm))
+    shares = sizes / sizes.sum(axis=1, keepdims=True)
+    told = arm * (shares**2).sum(axis=1).mean()
+    assert unequal(arm, cv=cv) == pytest.approx(told, rel=5e-3)
+    wide = 4 * (0.15 * told / 30 + 0.85 / 600)
+    assert variance(replace(SCHOOLS, size_cv=cv)) == pytest.approx(wide, rel=5e-3)
 
 
 def gaussian(before: int, after: int, stays: float, compares: str) -> float:

@@ -11,7 +11,7 @@ from fingerpost.core.errors import Unanswerable
 from fingerpost.kernels.design import Dense
 from fingerpost.kernels.glm import fit_multinomial, probabilities
 from fingerpost.kernels.standing import Standing
-from fingerpost.kernels.tilting import tilting
+from fingerpost.kernels.tilting import Tilt
 from fingerpost.kernels.trimming import Seen, influence, lowest, stratum
 
 
@@ -24,7 +24,7 @@ def standing(arm, x=None, *, kind="ate", received=None, weight=None) -> Standing
     e = probabilities(design, fit)
     weight = np.ones(n) if weight is None else weight
     residual = weight[:, None] * ((arm[:, None] == np.arange(1, k)) - e[:, 1:])
-    tilt = tilting(e, arm, kind=kind, received=received)
+    tilt = Tilt(e, arm, kind, received)
     return Standing(arm, weight, tilt, design, fit, residual)
 
 
