@@ -10,11 +10,15 @@ The effect for everyone is estimated by regression with its own effect in each g
 are
 
 - known;
-- one spine: parameters by EM that knows no groups, the likeliest links, one-to-one; all of them,
-  or those of probability .9 or more (whoever is missed is left out);
-- 20 spines with parameters redrawn and links drawn one-to-one, but not given exposure and outcome;
-- 20 spines drawn given exposure and outcome too, by turns: links given the regression, the
-  regression given the links (Gutman, Afendulis and Zaslavsky 2013; Tancredi and Liseo 2011).
+- one spine: parameters by EM that knows no groups, the likeliest links, one-to-one, those of
+  probability .5 or more, or .9 or more (whoever is missed is left out);
+- 20 spines with parameters redrawn and links drawn one-to-one, but not given exposure and outcome,
+  as `fingerpost link run --spines 20` draws them;
+- 20 spines drawn given exposure and outcome too, as `--study` draws them.
+
+Links are scored, paired off and drawn by the project's own code (`fingerpost.linkage`: `run` and
+`conditional`); only the worlds, and EM over two levels a field, are here. How often two children of
+a block agree by chance is learnt from pairs of children at random, as in `link run`.
 
 Spines are pooled by the project's own Rubin's rules (`core.inference.pool`).
 """
@@ -24,7 +28,7 @@ from __future__ import annotations
 import argparse
 import time
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import islice, permutations
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +40,10 @@ from fingerpost.core.estimate import Estimate, Matrix
 from fingerpost.core.inference import intervals, pool
 from fingerpost.core.seeds import stream
 from fingerpost.kernels.arrays import one_thread
+from fingerpost.linkage.assignment import Ways
+from fingerpost.linkage.conditional import facts_of, spines
+from fingerpost.linkage.run import by_identifiers, pair_off
+from fingerpost.linkage.scoring import Ints, Model, Scored
 
 Array = NDArray[np.float64]
 PAGE = Path(__file__).resolve().parent / "LINKAGE.md"
@@ -46,12 +54,12 @@ AGREES = {0: 0.85, 1: 0.55}  # of one child's two records, by group
 CHILDREN, DEPRIVED = 1_600, 0.40
 EFFECT, MORE = 0.30, 0.50  # of provision; how much more in the deprived group
 TRUTH = EFFECT + MORE * DEPRIVED
-SPINES, BURN, THIN = 20, 20, 3
-LINK = 0.9
+SPINES, LINK = 20, (0.5, 0.9)
+AT_RANDOM = 100_000  # pairs of children at random, of which agreement by chance is learnt
 TERM = Term("outcome", pair("provided", "none"), Target("ate"), "difference")
 METHODS = (
     "links known",
-    "one spine, the likeliest links",
+    "one spine, links of .5 or more",
     "one spine, links of .9 or more",
     "20 spines, not given exposure and outcome",
     "20 spines, given exposure and outcome",
@@ -64,7 +72,7 @@ class World:
 
     design: (n, 5) constant, provision, covariate, group, provision × group. y: (n,) by hospital
     row. agree: (blocks, hospital, school, fields). true: (blocks,) place in ORDERS of the true
-    links: hospital row i of a block is the child in place ORDERS[true][i].
+    links: hospital row i of a block is the child in place ORDERS[true][i]. seed: its number.
     """
 
     design: Array
@@ -72,6 +80,7 @@ class World:
     y: Array
     agree: NDArray[np.bool_]
     true: NDArray[np.int64]
+    seed: int
 
 
 def world(seed: int) -> World:
@@ -90,7 +99,7 @@ def world(seed: int) -> World:
     for block in range(blocks):
         agree[block, at, ORDERS[true[block]]] = own[block * SIZE + ORDERS[true[block]]]
     design = np.column_stack([np.ones(n), arm, x, group, arm * group])
-    return World(design, group, y[child], agree, true)
+    return World(design, group, y[child], agree, true, seed)
 
 
 # ---------------------------------------------------------------------------------- estimating
@@ -110,102 +119,69 @@ def estimate(design: Array, y: Array) -> Estimate:
     return Estimate((TERM,), value, Matrix(variance), n=np.array([n]))
 
 
-def by_child(found: World, order: NDArray[np.int64]) -> Array:
-    """Return the outcome of each child when links are those of `order` (blocks,)."""
-    out = np.empty(len(found.y))
-    blocks = np.arange(len(order))[:, None] * SIZE
-    out[(blocks + ORDERS[order]).ravel()] = found.y
-    return out
+def on_links(found: World, scored: Scored, at: Ints) -> Estimate:
+    """Return the estimate over the pairs that are linked. at: their places."""
+    return estimate(found.design[scored.right[at]], found.y[scored.left[at]])
+
+
+def true_child(found: World) -> Ints:
+    """Return the child of each hospital row."""
+    blocks = np.arange(len(found.true))[:, None] * SIZE
+    return np.asarray((blocks + ORDERS[found.true]).ravel(), dtype=np.int64)
 
 
 # ------------------------------------------------------------------------------------- linking
-def em(found: World) -> tuple[Array, Array]:
-    """Return m and u of each field by EM over all pairs within blocks, one class of links."""
-    agree = found.agree.reshape(-1, FIELDS).astype(float)
-    m, u = np.full(FIELDS, 0.9), np.full(FIELDS, 0.2)
+def em(agree: Array, u: Array) -> Array:
+    """Return m of each field by EM over all pairs within blocks, one class of links, u known."""
+    m = np.full(FIELDS, 0.9)
     for _ in range(100):
-        chance = posterior(agree, m, u)
+        ratio = agree @ (np.log(m) - np.log(u)) + (1 - agree) @ (np.log1p(-m) - np.log1p(-u))
+        chance = expit(ratio - np.log(SIZE - 1))
         m = ((chance @ agree + 1) / (chance.sum() + 2)).clip(0.01, 0.99)
-        u = (((1 - chance) @ agree + 1) / ((1 - chance).sum() + 2)).clip(0.01, 0.99)
-    return m, u
+    return m
 
 
-def posterior(agree: Array, m: Array, u: Array) -> Array:
-    """Return the probability of a link of each pair, one in `SIZE` being one beforehand."""
-    ratio = agree @ (np.log(m) - np.log(u)) + (1 - agree) @ (np.log1p(-m) - np.log1p(-u))
-    found: Array = expit(ratio - np.log(SIZE - 1))
-    return found
+def pairs_of(found: World) -> Scored:
+    """Return the pairs within blocks as a linker scores them: the block, then each field."""
+    n, blocks = len(found.y), len(found.true)
+    agree = found.agree.reshape(-1, FIELDS)
+    rng = stream("linkage uncertainty", f"pairs at random {found.seed}")
+    u = rng.binomial(AT_RANDOM, ALIKE) / AT_RANDOM
+    m = em(agree.astype(float), u)
+    levels = np.column_stack([np.zeros(len(agree), dtype=int), np.where(agree, 0, 1)])
+    patterns, pattern = np.unique(levels, axis=0, return_inverse=True)
+    model = Model(
+        names=("block", *(f"field {at}" for at in range(FIELDS))),
+        m=(two(1 - 1e-6), *map(two, m)),
+        u=(two(1 / blocks), *map(two, u)),
+        seen=((float(n), float(AT_RANDOM)),) * (FIELDS + 1),
+        prior=1 / n,
+        pairs=float(n) * n,
+        frequency=(False,) * (FIELDS + 1),
+    )
+    left = np.repeat(np.arange(n), SIZE)
+    right = np.repeat(np.arange(blocks) * SIZE, SIZE**2) + np.tile(np.arange(SIZE), n)
+    none = np.zeros(len(left))
+    return Scored(left, right, pattern.ravel(), none, patterns, model, (n, n), len(left))
 
 
-def weights(found: World, m: Array, u: Array) -> Array:
-    """Return log match weights (blocks, hospital, school). m: (2, fields) by the child's group."""
-    group = found.group.reshape(-1, 1, SIZE)
-    yes, no = (np.log(m) - np.log(u))[group], (np.log1p(-m) - np.log1p(-u))[group]
-    out: Array = np.where(found.agree, yes, no).sum(axis=-1)
-    return out
+def two(chance: float) -> Array:
+    """Return the chances of agreeing and of not."""
+    return np.array([chance, 1 - chance])
 
 
-def of_orders(pairs: Array) -> Array:
-    """Return the sum over each one-to-one order of a block: (blocks, orders)."""
-    out: Array = pairs[:, np.arange(SIZE), ORDERS].sum(axis=-1)
-    return out
-
-
-def one_spine(found: World, least: float) -> Estimate:
-    """Return the estimate on the likeliest links, those less probable than `least` left out."""
-    m, u = em(found)
-    order = of_orders(weights(found, np.stack([m, m]), u)).argmax(axis=1)
-    at = np.arange(SIZE)
-    agree = np.stack([each[at, ORDERS[one]] for each, one in zip(found.agree, order, strict=True)])
-    sure = posterior(agree.reshape(-1, FIELDS).astype(float), m, u) >= least
-    child = (np.arange(len(order))[:, None] * SIZE + ORDERS[order]).ravel()
-    return estimate(found.design[child[sure]], found.y[sure])
-
-
-def draws(found: World, rng: np.random.Generator, *, given: bool) -> list[Estimate]:
-    """Return the estimates over spines drawn by turns: parameters of links, (regression,) links.
-    given: whether links are drawn given exposure and outcome.
-    """
-    m, u = em(found)
-    order = of_orders(weights(found, np.stack([m, m]), u)).argmax(axis=1)
-    blocks, at = np.arange(len(order))[:, None], np.arange(SIZE)
-    total = found.agree.sum(axis=(0, 1, 2))
-    pairs = found.agree.shape[0] * SIZE * SIZE
-    y = found.y.reshape(-1, SIZE, 1)
-    kept = []
-    for turn in range(BURN + SPINES * THIN):
-        linked = found.agree[blocks, at, ORDERS[order]].reshape(-1, FIELDS)
-        own = found.group.reshape(-1, SIZE)[blocks, ORDERS[order]].ravel()
-        m = np.stack([redrawn(rng, linked[own == one]) for one in (0, 1)])
-        hits = linked.sum(axis=0)
-        u = rng.beta(1 + total - hits, 1 + pairs - len(linked) - total + hits).clip(1e-6, 1 - 1e-6)
-        worth = weights(found, m, u)
-        if given:
-            beta, spread = regression(rng, found.design, by_child(found, order))
-            away = y - (found.design @ beta).reshape(-1, 1, SIZE)
-            worth = worth - away**2 / (2 * spread)
-        chance = of_orders(worth)
-        chance = np.exp(chance - chance.max(axis=1, keepdims=True)).cumsum(axis=1)
-        order = (chance < rng.random((len(order), 1)) * chance[:, -1:]).sum(axis=1)
-        if turn >= BURN and (turn - BURN) % THIN == THIN - 1:
-            kept.append(estimate(found.design, by_child(found, order)))
-    return kept
-
-
-def redrawn(rng: np.random.Generator, agreed: NDArray[np.bool_]) -> Array:
-    """Return m of each field, drawn anew given the links."""
-    hits = agreed.sum(axis=0)
-    found: Array = rng.beta(1 + hits, 1 + len(agreed) - hits).clip(1e-6, 1 - 1e-6)
-    return found
-
-
-def regression(rng: np.random.Generator, design: Array, y: Array) -> tuple[Array, float]:
-    """Return coefficients and residual variance drawn anew given the links (a flat prior)."""
-    inverse = np.linalg.inv(design.T @ design)
-    beta = inverse @ (design.T @ y)
-    left = y - design @ beta
-    spread = float(left @ left / rng.chisquare(len(y) - design.shape[1]))
-    return rng.multivariate_normal(beta, spread * inverse), spread
+def over_spines(found: World, scored: Scored, ways: Ways, *, given: bool) -> Estimate:
+    """Return the pooled estimate over spines. given: drawn given exposure and outcome."""
+    if given:
+        names = ("provided", "covariate", "deprived")
+        school = dict(zip(names, found.design.T[1:4], strict=True))
+        facts, design = facts_of(scored, {"outcome": found.y}, school, names[:1])
+        rng = stream("linkage uncertainty", f"draws {found.seed}")
+        made = spines(scored, ways, facts, design, rng)
+    else:
+        made = by_identifiers(scored, ways, found.seed)
+    each = [on_links(found, scored, at) for at, _ in islice(made, SPINES)]
+    return pool(each, CHILDREN - 1.0)
 
 
 # -------------------------------------------------------------------------------------- judging
@@ -219,29 +195,25 @@ def row(found: Estimate) -> tuple[float, float, float]:
 def of_world(seed: int) -> list[tuple[float, float, float]]:
     """Return the answer of each method in one world, with its limits."""
     found = world(seed)
-    rng = stream("linkage uncertainty", f"draws {seed}")
-    answers = [estimate(found.design, by_child(found, found.true))]
-    answers += [one_spine(found, least) for least in (0.0, LINK)]
+    scored = pairs_of(found)
+    answers = [estimate(found.design[true_child(found)], found.y)]
+    for least in LINK:
+        paired = pair_off(scored, threshold=least, seed=seed)
+        answers.append(on_links(found, scored, paired.best))
     for given in (False, True):
-        answers.append(pool(draws(found, rng, given=given), CHILDREN - 1.0))
+        answers.append(over_spines(found, scored, paired.ways, given=given))
     return [row(each) for each in answers]
 
 
 def links_of(seed: int) -> Array:
     """Return of one spine, by group: the share of children linked, and of links that are false."""
     found = world(seed)
-    m, u = em(found)
-    order = of_orders(weights(found, np.stack([m, m]), u)).argmax(axis=1)
-    agree = found.agree[np.arange(len(order))[:, None], np.arange(SIZE), ORDERS[order]]
-    sure = posterior(agree.reshape(-1, FIELDS).astype(float), m, u) >= LINK
-    child = (np.arange(len(order))[:, None] * SIZE + ORDERS[order]).ravel()
-    right = (ORDERS[order] == ORDERS[found.true]).ravel()
-    group = found.group[child]
-    out = [
-        [sure[group == one].mean(), (sure & ~right)[group == one].sum() / sure[group == one].sum()]
-        for one in (0, 1)
-    ]
-    return np.array(out)
+    scored = pairs_of(found)
+    at = pair_off(scored, threshold=LINK[-1], seed=seed).best
+    false = true_child(found)[scored.left[at]] != scored.right[at]
+    group = found.group[scored.right[at]]
+    shares = [(group == one).sum() / (found.group == one).sum() for one in (0, 1)]
+    return np.array([[shares[one], false[group == one].mean()] for one in (0, 1)])
 
 
 def page(answers: Array, links: Array, seconds: float) -> str:
@@ -252,14 +224,14 @@ def page(answers: Array, links: Array, seconds: float) -> str:
         "",
         f"`python benchmarks/linkage_uncertainty.py --worlds {count}`: {count:,} simulated worlds "
         f"of {CHILDREN} children in blocks of {SIZE}, at the level of arrays (no records, no "
-        f"files), {seconds / count:.2f} s of processor time a world. The effect for everyone is "
+        f"files), {seconds / count:.1f} s of processor time a world. The effect for everyone is "
         f"{TRUTH:.2f}.",
         "",
         f"Identifiers agree for {AGREES[0]:.0%} of children of the usual group and "
         f"{AGREES[1]:.0%} of the deprived ({DEPRIVED:.0%} of all), in each of four fields; two "
         f"children of a block agree by chance in {', '.join(f'{one:.0%}' for one in ALIKE)}. One "
-        f"spine links {links[0, 0]:.0%} of the usual group and {links[1, 0]:.0%} of the deprived; "
-        f"of its links {links[0, 1]:.1%} and {links[1, 1]:.1%} are false.",
+        f"spine of .9 or more links {links[0, 0]:.0%} of the usual group and {links[1, 0]:.0%} of "
+        f"the deprived; of its links {links[0, 1]:.1%} and {links[1, 1]:.1%} are false.",
         "",
         "| links | mean | bias | sd of estimates | coverage of 95% | MCSE | mean width |",
         "|---|--:|--:|--:|--:|--:|--:|",
@@ -278,9 +250,7 @@ def page(answers: Array, links: Array, seconds: float) -> str:
         "outcome they hold false links whose outcomes are another child's, and effects are drawn "
         "towards none, whatever the width: results over such spines are labelled a sensitivity "
         "range. Drawn given exposure and outcome, one-to-one, with parameters redrawn, they count "
-        "as imputations. `fingerpost link run` draws spines of the former kind; whoever brings "
-        "spines of the latter says so in their manifest (`conditional_on: [exposure, outcome]`, "
-        "`parameters_redrawn: true`).",
+        "as imputations: `fingerpost link run --study` draws such, for that study alone.",
         "",
     ]
     return "\n".join(lines)

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from fingerpost.cli._folder import check_json
+from fingerpost.cli._folder import check_json, write_json
 from fingerpost.cli._screen import MADE_UP, labelled, listed_lines, shown, table
-from fingerpost.cli.link_run import write_json
+from fingerpost.cli.link_run import as_json
 from fingerpost.core.errors import UsageError
 
 
@@ -64,7 +64,7 @@ def evaluate(
     print(labelled("Synthetic", [MADE_UP if records else "the benchmark's people are made up"]))
     print(in_words(told))
     if json_file is not None:
-        write_json(json_file, told)
+        write_json(json_file, as_json(told))
         print(listed_lines("Wrote", [shown(json_file)]))
 
 

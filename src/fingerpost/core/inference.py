@@ -212,7 +212,7 @@ def pool(
     within = np.mean(np.stack([c for c in covariances if c is not None]), axis=0)
     away = values - values.mean(axis=0)
     between = (1 + 1 / m) * (away.T @ away) / (m - 1)
-    df = barnard_rubin(np.diag(within), np.diag(between), m, complete_df)
+    df = barnard_rubin(np.diag(within), np.diag(between), m=m, complete_df=complete_df)
     resampled = any(estimate.critical is not None for estimate in estimates)
     pooled = replace(
         estimates[0],
@@ -245,7 +245,7 @@ def _widened(pooled: Estimate, estimates: Sequence[Estimate], level: float) -> A
     return found
 
 
-def barnard_rubin(within: Array, between: Array, m: int, complete_df: float | Array) -> Array:
+def barnard_rubin(within: Array, between: Array, *, m: int, complete_df: float | Array) -> Array:
     """Return (q,) Barnard–Rubin (1999) degrees of freedom, from the variances of each term."""
     total = within + between
     share = np.divide(between, total, out=np.zeros_like(between), where=total > 0)

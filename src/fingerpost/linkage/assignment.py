@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 # Ways of pairing off a group that are written out; steps of the chain, a pair, of larger groups.
-MOST_WAYS = 200
+MOST_WAYS = 250
 STEPS = 60
 
 
@@ -185,17 +186,25 @@ def written_out(left: Ints, right: Ints) -> list[tuple[int, ...]] | None:
     """
     if len(left) > 2 * MOST_WAYS:
         return None
-    pairs = list(zip(left.tolist(), right.tolist(), strict=True))
+    # Most groups are of a few shapes: people are numbered within theirs.
+    own = (np.unique(each, return_inverse=True)[1].ravel().tolist() for each in (left, right))
+    found = of_shape(tuple(zip(*own, strict=True)), MOST_WAYS)
+    return None if found is None else list(found)
+
+
+@lru_cache(maxsize=4096)
+def of_shape(pairs: tuple[tuple[int, int], ...], most: int) -> tuple[tuple[int, ...], ...] | None:
+    """Return every way of a group's pairs to stand together, or None where there are too many."""
     found: list[tuple[int, ...]] = []
     for one in pairings(pairs, 0, (), frozenset(), frozenset()):
         found.append(one)
-        if len(found) > MOST_WAYS:
+        if len(found) > most:
             return None
-    return found
+    return tuple(found)
 
 
 def pairings(
-    pairs: list[tuple[int, int]],
+    pairs: tuple[tuple[int, int], ...],
     at: int,
     held: tuple[int, ...],
     lefts: frozenset[int],

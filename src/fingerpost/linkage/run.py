@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -13,13 +16,14 @@ import fingerpost
 from fingerpost.core.errors import UsageError
 from fingerpost.core.seeds import stream
 from fingerpost.engines._shared import sha256
-from fingerpost.linkage import passes, quality
+from fingerpost.linkage import conditional, passes, quality
 from fingerpost.linkage.assignment import Ways, ways_of
 from fingerpost.linkage.comparisons import CHILDREN, fitting
+from fingerpost.linkage.given import Given
 from fingerpost.linkage.interface import DEFAULT, DETERMINISTIC, check_method, linker
 from fingerpost.linkage.people import People, identifier_files, read_people
 from fingerpost.linkage.scoring import FLOOR, Floats, Ints, Scored, probability
-from fingerpost.records.spines import Spines, made_already, write_spines
+from fingerpost.records.spines import FOLDER, Spines, made_already, write_spines
 from fingerpost.records.writing import read_manifest
 
 if TYPE_CHECKING:
@@ -30,6 +34,26 @@ THRESHOLD = 0.9
 # The step of a link that a probability made.
 BY_CHANCE = "probability"
 MOST_SPINES = 1000
+# Stand-in spines through which hospitals' values are read, at most.
+MOST_COVERS = 4
+
+
+class Asked(Protocol):
+    """What links are drawn given: a study over the records, say."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What links are drawn given, in words."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the records that values are read from."""
+        ...
+
+    def read(self, spines: Sequence[Path]) -> Given:
+        """Return the values, read through stand-in spines."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +62,7 @@ class Options:
 
     method: one of `interface.METHODS`. spines: how many; one is the best links, more are drawn.
     threshold: the least probability of a link of the best. name: what the spines are called; the
-    method's name where empty.
+    method's name where empty. given: whether links are drawn given what a study asks.
     """
 
     method: str = DEFAULT
@@ -46,6 +70,7 @@ class Options:
     seed: int = 1
     threshold: float = THRESHOLD
     name: str = ""
+    given: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be linked so, all faults at once."""
@@ -57,6 +82,11 @@ class Options:
             faults.append(
                 "--spines: deterministic passes say of no link how likely it is, so that none can "
                 "be drawn anew. Link with --method splink or fellegi_sunter for more than one."
+            )
+        if self.given and self.spines < 2:
+            faults.append(
+                "--study: links are drawn given what a study asks, and one draw says nothing of "
+                "how sure they are. Ask for more: --spines 20."
             )
         if not 0.5 <= self.threshold < 1:
             faults.append("--threshold must be at least 0.5 and below 1.")
@@ -103,13 +133,20 @@ def pair_off(found: Scored, *, threshold: float, seed: int) -> Paired:
     return Paired(found, ways, chance, best)
 
 
-def run(records: Path, options: Options, *, say: Say = lambda words: None) -> Linkage:
+def run(
+    records: Path,
+    options: Options,
+    *,
+    asked: Asked | None = None,
+    say: Say = lambda words: None,
+) -> Linkage:
     """Link the identifiers of a folder of records, write the spines beside them, and return them.
 
-    The same run again returns what is there. Raises Malformed for identifiers that are not there or
-    lack columns, MissingExtra where Splink is asked for and not installed.
+    asked: what links are drawn given, where `options.given`. The same run again returns what is
+    there. Raises Malformed for identifiers that are not there or lack columns, MissingExtra where
+    Splink is asked for and not installed.
     """
-    recipe = recipe_of(records, options)
+    recipe = recipe_of(records, options, asked)
     there = made_already(records, options.called, recipe=recipe)
     if there is not None:
         return Linkage(there, True)
@@ -125,7 +162,7 @@ def run(records: Path, options: Options, *, say: Say = lambda words: None) -> Li
         "identifiers": dict(people.digests),
         "people": dict(zip(("hospital", "education"), people.count, strict=True)),
         "one_to_one": True,
-        "conditional_on": [],
+        "conditional_on": [] if asked is None else list(asked.names),
         "recipe": recipe,
     }
     if options.method in DETERMINISTIC:
@@ -147,11 +184,14 @@ def run(records: Path, options: Options, *, say: Say = lambda words: None) -> Li
             "model": scored.model.told(),
             "quality": quality.of_scored(paired.scored, paired.chance, paired.best, plan),
         }
-        tables = drawn_tables(people, paired, options, say)
+        if asked is None:
+            tables = drawn_tables(people, paired, options, say)
+        else:
+            tables = given_tables(people, paired, options, (records, asked, say))
     return Linkage(write_spines(records, options.called, tables=tables, told=told), False)
 
 
-def recipe_of(records: Path, options: Options) -> dict[str, Any]:
+def recipe_of(records: Path, options: Options, asked: Asked | None = None) -> dict[str, Any]:
     """Return everything that decides what the spines hold."""
     files = identifier_files(records)
     recipe = {
@@ -163,7 +203,10 @@ def recipe_of(records: Path, options: Options) -> dict[str, Any]:
     }
     if options.method in DETERMINISTIC:
         return recipe
-    return {**recipe, "threshold": options.threshold}
+    recipe["threshold"] = options.threshold
+    if asked is not None:
+        recipe |= {"given": list(asked.names), "records": asked.digest}
+    return recipe
 
 
 def drawn_tables(people: People, paired: Paired, options: Options, say: Say) -> Iterator[pa.Table]:
@@ -177,14 +220,88 @@ def drawn_tables(people: People, paired: Paired, options: Options, say: Say) -> 
             names, pairs_at(found, at), weight=found.weights()[at], chance=paired.chance[at]
         )
         return
+    yield from as_tables(
+        found, names, by_identifiers(found, paired.ways, options.seed), options, say
+    )
+
+
+def by_identifiers(found: Scored, ways: Ways, seed: int) -> Iterator[tuple[Ints, Floats]]:
+    """Yield spines without end, given identifiers alone: the pairs linked, every pair's weight."""
+    for number in count(1):
+        rng = stream("linkage", f"spine {number}", seed=seed)
+        weights = found.weights(found.redrawn(rng))
+        yield ways.drawn(weights, rng), weights
+
+
+def as_tables(
+    found: Scored,
+    names: tuple[Any, Any],
+    drawn: Iterator[tuple[Ints, Floats]],
+    options: Options,
+    say: Say,
+) -> Iterator[pa.Table]:
+    """Yield as many spines as are asked for as tables."""
     for number in range(1, options.spines + 1):
         say(f"spine {number} of {options.spines}")
-        rng = stream("linkage", f"spine {number}", seed=options.seed)
-        weights = found.weights(found.redrawn(rng))
-        at = paired.ways.drawn(weights, rng)
+        at, weights = next(drawn)
         yield as_table(
             names, pairs_at(found, at), weight=weights[at], chance=probability(weights[at])
         )
+
+
+def given_tables(
+    people: People, paired: Paired, options: Options, study: tuple[Path, Asked, Say]
+) -> Iterator[pa.Table]:
+    """Yield the table of each spine, drawn given what a study asks (see `conditional`).
+
+    study: the records, what is asked, and whom to tell.
+    """
+    records, asked, say = study
+    found, names = paired.scored, (people.names(0), people.names(1))
+    say("reading what the study asks")
+    given = read_given(records, asked, paired, names, called=options.called)
+    left, right = (each.to_pylist() for each in names)
+    facts, design = conditional.facts_of(
+        found, given.hospital.ordered(left), given.school.ordered(right), given.arms
+    )
+    rng = stream("linkage", "given", seed=options.seed)
+    drawn = conditional.spines(found, paired.ways, facts, design, rng)
+    yield from as_tables(found, names, drawn, options, say)
+
+
+def read_given(
+    records: Path, asked: Asked, paired: Paired, names: tuple[Any, Any], *, called: str
+) -> Given:
+    """Return what links are drawn given, read through stand-in spines that are then taken away."""
+    import pyarrow.parquet as pq
+
+    # Of a name that the next run takes away, should this one be killed (see `write_spines`).
+    place = records / FOLDER / f".{called}.{os.getpid()}.read.tmp"
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    try:
+        files: list[Path] = []
+        for at in covers(paired.scored, paired.ways):
+            files.append(place / f"{len(files)}.parquet")
+            pq.write_table(as_table(names, pairs_at(paired.scored, at)), files[-1])
+        return asked.read(files)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def covers(found: Scored, ways: Ways) -> Iterator[Ints]:
+    """Yield sets of pairs, one to one each, that between them hold every hospital record, the
+    likelier pairs first; after `MOST_COVERS` whoever is left over is let go.
+    """
+    weights = found.weights()
+    worth = weights - weights.min() + 1.0
+    left = np.zeros(found.counts[0], dtype=bool)
+    for _ in range(MOST_COVERS):
+        at = ways.best(np.where(left[found.left], -1.0, worth))
+        if not len(at):
+            return
+        yield at
+        left[found.left[at]] = True
 
 
 def pairs_at(found: Scored, at: Ints) -> tuple[Ints, Ints]:

@@ -44,9 +44,9 @@ class Spines:
         return self.folder.name
 
     @property
-    def conditional(self) -> bool:
-        """Whether links were drawn given exposure and outcome: then they count as imputations."""
-        return {"exposure", "outcome"} <= set(self.told.get("conditional_on", ()))
+    def given(self) -> tuple[str, ...]:
+        """What links were drawn given: who is studied, exposure, outcomes, covariates, in words."""
+        return tuple(str(one) for one in self.told.get("conditional_on", ()))
 
     def __len__(self) -> int:
         return len(self.files)

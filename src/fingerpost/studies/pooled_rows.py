@@ -42,7 +42,7 @@ def pooled_row(rows: Sequence[Row], level: float) -> Row | None:
     within = np.mean(error**2, keepdims=True)
     between = (1 + 1 / m) * np.var(value, ddof=1, keepdims=True)
     complete = min(_df(float(one), level) for one in (high - low) / 2 / error)
-    df = float(barnard_rubin(within, between, m, complete)[0])
+    df = float(barnard_rubin(within, between, m=m, complete_df=complete)[0])
     se = float(np.sqrt(within + between)[0])
     reach = se * float(stats.t.ppf((1 + level) / 2, df))
     mean = float(value.mean())

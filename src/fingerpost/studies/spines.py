@@ -1,9 +1,10 @@
 """A study over linkage spines: hospital records read through each, answers pooled over them.
 
 Spines count as imputations of the links only if they are one-to-one, with parameters redrawn, and
-drawn given exposure and outcome; else false links draw effects towards none, which is bias and not
-variance, and what is pooled over them is labelled a sensitivity range. Where the study imputes
-values too, each spine is imputed once, so that one set of replicates holds both.
+drawn given what this study asks, its exposure and outcomes among it; else false links draw effects
+towards none, which is bias and not variance, and what is pooled over them is labelled a sensitivity
+range. Where the study imputes values too, each spine is imputed once, so that one set of replicates
+holds both.
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ from fingerpost.records.store import open_store
 from fingerpost.records.through import Chosen
 from fingerpost.studies import imputed, unlinked
 from fingerpost.studies.analysing import Analysed, analysed
+from fingerpost.studies.given import asked_of
 from fingerpost.studies.ready import Ready, ready
 from fingerpost.studies.replicates import Pooled, Replicate, over
-from fingerpost.studies.spine_words import ONE, RANGE, reworded, spread_table, told_table
+from fingerpost.studies.spine_words import ONE, OTHERS, RANGE, reworded, spread_table, told_table
 
 Say = Callable[[str], None]
 NOT_LINKED = "no hospital record was linked to them"
@@ -99,7 +101,7 @@ def over_spines(
     """
     if isinstance(records, TableRecords):
         raise UsageError("--spines: this study asks one table, and not linked records.")
-    spines = linking.spines
+    spines = linking.spines.held_to(asked_of(study))
     say("counting whom no hospital record was linked to")
     held = unlinked.schooled(study, linking.folder, engine=linking.engine, paths=spines.paths)
     if held is None and linking.weighted:
@@ -192,7 +194,8 @@ def imputation_tables(plans: Sequence[Plan | None], pooled: Pooled) -> tuple[Tab
 def labelled(pooled: Pooled, spines: Chosen, *, level: float) -> Analysed:
     """Return the answers over spines, in words of spines, with what their range is labelled."""
     found = reworded(pooled.whole)
-    words = ONE if not pooled.each else "" if spines.imputes else RANGE
+    named_range = OTHERS if spines.given and not spines.conditional else RANGE
+    words = ONE if not pooled.each else "" if spines.imputes else named_range
     if not words:
         return found
     parts = tuple(
@@ -208,7 +211,7 @@ def cautioned(answer: Answer, words: str) -> Answer:
     if estimate is None:
         return answer
     more = tuple((term, words) for term in estimate.terms)
-    own = named(estimate) if words == RANGE else estimate
+    own = estimate if words == ONE else named(estimate)
     return replace(answer, estimate=own, warnings=(*answer.warnings, *more))
 
 

@@ -53,7 +53,7 @@ def said(world, tmp_path_factory):
 
 def test_spines_are_one_to_one_and_differ(world, said):
     spines = read_spines(world)
-    assert len(spines) == SPINES and not spines.conditional
+    assert len(spines) == SPINES and spines.given == ()
     tables = [pl.read_parquet(file) for file in spines.files]
     for table in tables:
         assert tuple(table.columns) == COLUMNS

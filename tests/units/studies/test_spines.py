@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
 from fingerpost.cli._spines import linking, parted
 from fingerpost.cli._studying import imputing
+from fingerpost.cli.main import app
+from fingerpost.cohorts.table import members
 from fingerpost.core.errors import Malformed, UsageError
 from fingerpost.core.finding import Finding
 from fingerpost.core.study import Study
 from fingerpost.england.build import Options, build
+from fingerpost.linkage import fellegi_sunter
 from fingerpost.records.spines import write_spines
 from fingerpost.records.store import open_store
 from fingerpost.records.through import choose
@@ -21,6 +26,7 @@ from fingerpost.release.clear import clear
 from fingerpost.reports.spines import spine_words
 from fingerpost.studies import unlinked
 from fingerpost.studies.document import read_study
+from fingerpost.studies.given import STUDIED, StudyGiven, asked_of
 from fingerpost.studies.ready import ready
 from fingerpost.studies.run import run
 from fingerpost.studies.spines import Linking
@@ -53,13 +59,13 @@ def study(tmp_path_factory) -> Study:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
+def folder(tmp_path_factory, study) -> Path:
     """Return a small England with linkage error, and three sets of spines beside it."""
     place = tmp_path_factory.mktemp("linked") / "e"
     build(place, Options(children=1_500, seed=31, boosts={}, linkage_error=True))
     truth = pl.read_parquet(place / "truth" / "identity.parquet")
     told = {"method": "by hand", "recipe": {}, "parameters_redrawn": True}
-    full = {**told, "conditional_on": ["exposure", "outcome"]}
+    full = {**told, "conditional_on": asked_of(study)}
     write_spines(place, "true", tables=[as_spine(truth)] * 2, told=full)
     write_spines(place, "drawn", tables=[drawn(truth, seed) for seed in range(2)], told=told)
     missed = truth.filter(~lost(place, truth))
@@ -137,6 +143,87 @@ def test_the_true_links_give_the_answer_that_needs_no_linking(plain, whole):
     assert sorted(plain.members) == sorted(whole.members)
     row = table(whole, "linkage")[0]
     assert (row["number"], row["label"]) == (2, "imputation of the links")
+
+
+# Links drawn given one study's outcome say nothing of another's; no generic word stands for any.
+def test_spines_are_imputations_to_the_study_they_were_drawn_for_alone(folder, study):
+    spines = choose(folder, name="true")
+    assert spines.held_to(asked_of(study)).imputes
+    other = [replace(study.outcomes[0], name="planned_admissions")]
+    later = replace(study.linked, zero=replace(study.linked.zero, year=2))
+    for changed in (
+        replace(study, outcomes=(*study.outcomes, *other)),
+        replace(study, linked=later),
+        replace(study, linked=replace(study.linked, phenotype="asthma")),
+        replace(study, assignment=replace(study.assignment, given=("sex", "birth_weight"))),
+        replace(study, linked=replace(study.linked, strategies=study.linked.strategies[:1])),
+    ):
+        assert set(asked_of(changed)) != set(asked_of(study))
+        assert not spines.held_to(asked_of(changed)).imputes
+    assert not replace(spines, given=("exposure", "outcome")).held_to(asked_of(study)).imputes
+    assert not choose(folder, name="drawn").held_to(asked_of(study)).imputes
+
+
+def test_another_studys_spines_are_a_sensitivity_range_and_say_why(folder, study):
+    found = run(
+        replace(study, outcomes=(replace(study.outcomes[0], name="planned_admissions"),)),
+        open_store(folder, ENGINE),
+        linking=through(folder, "true"),
+    )
+    assert table(found, "linkage")[0]["label"] == "sensitivity range"
+    for answer in found.answers:
+        assert any("another study asks" in words for _, words in answer.warnings)
+        assert all("sensitivity range" in words for words in answer.estimate.interval)
+
+
+# What the linker is told of a hospital record is what the study reads of its child through the true
+# links: no other path from records to values.
+def test_what_links_are_drawn_given_is_what_the_study_reads(folder, study):
+    spine = choose(folder, name="true").paths[0]
+    given = StudyGiven(study, folder, ENGINE).read([spine])
+    assert STUDIED not in given.hospital.columns and given.arms == ("support",)
+    assert set(given.hospital.columns) == {"gestation", "unplanned_admissions"}
+    assert {"support", "fsm"} <= set(given.school.columns)
+    built = ready(study, open_store(folder, ENGINE, spine=spine)).built
+    pairs = pl.read_parquet(spine).select(pl.col("hospital_id", "child_id").cast(pl.String))
+    record = dict(pairs.select("child_id", "hospital_id").iter_rows())
+    child = [str(one) for one in members(built)]
+    for name, values in (
+        ("gestation", built.cohort.covariates["gestation"].values),
+        ("unplanned_admissions", built.cohort.outcomes["unplanned_admissions"].value),
+    ):
+        held = dict(zip(given.hospital.ids, given.hospital.columns[name], strict=True))
+        own = np.array([held[record[one]] for one in child])
+        known = np.isfinite(values)
+        assert known.sum() > 100 and own[known].tolist() == values[known].tolist()
+    arm = dict(zip(given.school.ids, given.school.columns["support"], strict=True))
+    assert [arm[one] for one in child] == built.cohort.arm.tolist()
+
+
+def test_the_command_draws_links_given_a_study_and_its_intervals_are_intervals(
+    folder, study, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(fellegi_sunter, "SAMPLE", 60_000)
+    path = tmp_path / "study.yaml"
+    path.write_text(TEXT, encoding="utf-8")
+    words = ["link", "run", str(folder), "--study", str(path), "-q"]
+    one = CliRunner().invoke(app, words)
+    assert one.exit_code == 2 and "--spines 20" in " ".join(one.output.split())
+    done = CliRunner().invoke(app, [*words, "--spines", "2"])
+    assert done.exit_code == 0, done.output
+    spines = choose(folder, name=study.name)
+    assert set(spines.given) == set(asked_of(study)) and spines.redrawn
+    assert not list((folder / "spines").glob(".*"))
+    truth = pl.read_parquet(folder / "truth" / "identity.parquet")
+    right = set(truth.select(pl.all().cast(pl.String)).select("child_id", "hospital_id").rows())
+    for file in spines.paths:
+        links = set(pl.read_parquet(file).select("child_id", "hospital_id").rows())
+        assert len(links & right) > 0.97 * len(links) and len(links & right) > 0.9 * len(right)
+    found = run(study, open_store(folder, ENGINE), linking=through(folder, study.name))
+    assert table(found, "linkage")[0]["label"] == "imputation of the links"
+    for answer in found.answers:
+        assert not any("sensitivity range" in words for words in answer.estimate.interval)
+        assert not any("sensitivity range" in words for _, words in answer.warnings)
 
 
 def test_spines_that_differ_widen_what_is_said(wrong):

@@ -110,8 +110,8 @@ def flatten(study: Study, store: Store) -> Flat:
     linked = linked_of(study)
     asked = covariates(study)
     measures = measures_of(study)
-    refuse_absent(linked, store, asked, measures)
-    refuse_undated(linked, store, asked)
+    refuse_absent(linked, store, asked=asked, measures=measures)
+    refuse_undated(linked, store, asked=asked)
     held = Reaches(store)
     if linked.through is None:
         made = [trial(each, held, asked=asked, measures=measures) for each in trials(linked)]
@@ -212,8 +212,8 @@ def studied(study: Study, store: Store) -> Flow:
 def counts_of(study: Study, store: Store) -> Studied:
     """Return who is studied, counted, without reading covariates or outcomes."""
     linked = linked_of(study)
-    refuse_absent(linked, store, (), {})
-    refuse_undated(linked, store, ())
+    refuse_absent(linked, store, asked=(), measures={})
+    refuse_undated(linked, store, asked=())
     held, measures = Reaches(store), measures_of(study)
     since = linked.born[0] if linked.born is not None else ""
     unknown = tuple(_values.told(covariates(study), held.of, since))
@@ -310,6 +310,7 @@ def needed(
 def refuse_absent(
     linked: Linked,
     store: Store,
+    *,
     asked: tuple[LinkedCovariate, ...],
     measures: dict[str, RecordsMeasure],
 ) -> None:
@@ -327,7 +328,7 @@ def refuse_absent(
         )
 
 
-def refuse_undated(linked: Linked, store: Store, asked: tuple[LinkedCovariate, ...]) -> None:
+def refuse_undated(linked: Linked, store: Store, *, asked: tuple[LinkedCovariate, ...]) -> None:
     """Raise Malformed for rows that do not say when they could be known, in the tables from which
     who is studied and what was known of them are read: they could be used by nobody, and a child
     without them would be told as in no school, or without provision.

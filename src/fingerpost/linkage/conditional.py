@@ -1,0 +1,265 @@
+"""Spines drawn given exposure and outcome: by turns the links, and what holds among those linked.
+
+What a link brings together are facts of a pair: each value that hospitals know, and whether the
+identifiers agree. Among links each fact depends on what schools know of the child, its arm and
+outcomes among it, and on the hospital's values before it; of two people who are not one it does
+not. By turns, regressions of the facts are drawn given the links, and the links, one to one, given
+the regressions: Gutman, Afendulis and Zaslavsky 2013, JASA 108:34. How many are linked is drawn
+likewise; each of those left on one side is as likely to be each of those left on the other: Sadinle
+2017, JASA 112:600.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fingerpost.linkage.assignment import Ways
+from fingerpost.linkage.given import Design, design_of
+from fingerpost.linkage.scoring import Floats, Ints, Model, Scored
+
+Flags = NDArray[np.bool_]
+# Turns before the first spine, and from one to the next.
+BURN, THIN = 20, 3
+# Beyond so many standard deviations a value says no more.
+FAR = 4.0
+# Values with more than this share alike are no measurement on a scale; where they are cut.
+LUMP, CUTS = 0.1, (0.2, 0.4, 0.6, 0.8, 0.95)
+# Precision of the prior of a coefficient of a column with standard deviation 1; steps of Newton.
+PRIOR, STEPS, CLOSE = 1.0, 12, 1e-3
+# Curvatures are worked out anew once there are so many more or fewer links, as a share, and in the
+# first turns once so many are others; rounds of the first links.
+ANEW, EARLY, ROUNDS = 0.02, 10, 5
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Fact:
+    """One thing that is known of pairs, and what to hold it against.
+
+    value: (P,) a standard score, or 0 and 1 where `flag`. known: (P,) of which pairs it is known.
+    width: how many columns of the design it leans on. apart: (P,) log2 of its chance where the two
+    are not one; None for agreement, which the model of links answers for. comparison: which one
+    agreement is of, else -1.
+    """
+
+    value: Floats
+    known: Flags
+    width: int
+    flag: bool
+    apart: Floats | None = None
+    comparison: int = -1
+
+
+@dataclass(eq=False, slots=True)
+class Fitted:
+    """A regression as it goes from turn to turn: its mode, the inverse of its curvature, a root of
+    that, and the links it was worked out for.
+    """
+
+    mode: Floats
+    inverse: Floats
+    root: Floats
+    linked: Floats
+
+
+def spines(
+    found: Scored, ways: Ways, facts: tuple[Fact, ...], design: Design, rng: np.random.Generator
+) -> Iterator[tuple[Ints, Floats]]:
+    """Yield spines without end: the places of the pairs linked, and the weight of every pair."""
+    at = first(found, ways)
+    held: dict[int, Fitted] = {}
+    turn = 0
+    while True:
+        model = replace(found.redrawn(rng), prior=prior_of(len(at), found.counts, rng))
+        weights = found.weights(model)
+        linked = np.zeros(len(weights))
+        linked[at] = 1.0
+        for number, fact in enumerate(facts):
+            x, own = design.values[:, : fact.width], linked * fact.known
+            before = held.get(number)
+            if before is None or stale(before, own, early=turn < EARLY):
+                held[number] = fitted(x, fact, own, before)
+            weights += bits_of(fact, x, own, (held[number], model, rng))
+        at = ways.drawn(weights, rng)
+        turn += 1
+        if turn > BURN and (turn - BURN) % THIN == 0:
+            yield at, weights
+
+
+def first(found: Scored, ways: Ways) -> Ints:
+    """Return the likeliest links, once it is reckoned with how many there are."""
+    at = ways.best(found.weights())
+    for _ in range(ROUNDS):
+        share = (1 + len(at)) / (2 + found.counts[0])
+        prior = odds_of(share, len(at), found.counts[1])
+        at = ways.best(found.weights(replace(found.model, prior=prior)))
+    return at
+
+
+def prior_of(links: int, counts: tuple[int, int], rng: np.random.Generator) -> float:
+    """Return the chance that two of those left are one, drawn given how many are linked."""
+    return odds_of(float(rng.beta(1 + links, 1 + counts[0] - links)), links, counts[1])
+
+
+def odds_of(share: float, links: int, right: int) -> float:
+    """Return the chance that two of those left are one, a share of the left side being linked.
+
+    right: how many people the other side has.
+    """
+    odds = share / max(1 - share, 1e-12) / (right - links + 1)
+    return odds / (1 + odds)
+
+
+def stale(held: Fitted, linked: Floats, *, early: bool) -> bool:
+    """Return whether a curvature is of links too far from these."""
+    away = linked - held.linked
+    return bool(max(abs(away.sum()), np.abs(away).sum() * early) > ANEW * linked.sum())
+
+
+def bits_of(
+    fact: Fact, x: Floats, linked: Floats, turn: tuple[Fitted, Model, np.random.Generator]
+) -> Floats:
+    """Return what a fact adds to the weight of each pair, its regression drawn given the links.
+
+    linked: 1 for pairs that are linked and of which the fact is known, else 0. turn: the regression
+    of the last turn, which goes one step, the model drawn, and luck.
+    """
+    held, model, rng = turn
+    left = linked * (fact.value - mean_of(x @ held.mode, flag=fact.flag))
+    held.mode = held.mode + held.inverse @ (x.T @ left - penalty(len(held.mode)) * held.mode)
+    draw, scale = rng.standard_normal(len(held.mode)), 1.0
+    if not fact.flag:
+        left = linked * (fact.value - x @ held.mode)
+        scale = float(left @ left) / rng.chisquare(max(linked.sum() - len(draw), 1.0))
+    linear = x @ (held.mode + np.sqrt(scale) * (held.root @ draw))
+    if fact.apart is None:
+        agrees = model.m[fact.comparison][0]
+        apart = np.log2(np.where(fact.value == 1, agrees, 1 - agrees))
+    else:
+        apart = fact.apart
+    return np.where(fact.known, chance_bits(fact, linear, scale) - apart, 0.0)
+
+
+# --------------------------------------------------------------------------------------- facts
+def facts_of(
+    found: Scored, hospital: dict[str, Floats], school: dict[str, Floats], arms: tuple[str, ...]
+) -> tuple[tuple[Fact, ...], Design]:
+    """Return the facts of pairs and the design they are regressed on."""
+    design = design_of(found.left, found.right, hospital=hospital, school=school, arms=arms)
+    facts = [agreement(found, design, at) for at in range(found.patterns.shape[1])]
+    # One row a hospital record, to learn how its values lie without a child.
+    first = np.unique(found.left, return_index=True)[1]
+    alone = np.column_stack(
+        [np.ones(len(found.left)), *(one[found.left] for one in own_columns(hospital))]
+    )
+    for at, column in enumerate(hospital.values()):
+        before = alone[:, : at + 1]
+        for value, known, flag in pieces(column, found.left):
+            fact = Fact(value, known & design.known, design.until[at], flag)
+            learnt = np.zeros(len(value))
+            learnt[first[known[first]]] = 1.0
+            facts.append(replace(fact, apart=marginal(before, fact, learnt)))
+    return tuple(one for one in facts if varies(one)), design
+
+
+def varies(fact: Fact) -> bool:
+    """Return whether a fact is known of some pairs and not the same of all."""
+    told = fact.value[fact.known]
+    return bool(len(told)) and bool(told.min() < told.max())
+
+
+def own_columns(hospital: dict[str, Floats]) -> list[Floats]:
+    """Return hospitals' columns as standard scores, 0 where not known."""
+    made = []
+    for column in hospital.values():
+        known = np.isfinite(column)
+        spread = float(column[known].std()) if known.any() else 0.0
+        middle = float(column[known].mean()) if known.any() else 0.0
+        made.append(np.where(known, column - middle, 0.0) / (spread or 1.0))
+    return made
+
+
+def agreement(found: Scored, design: Design, at: int) -> Fact:
+    """Return whether one comparison is on its strongest level."""
+    level = found.patterns[found.pattern, at]
+    known = (level >= 0) & design.known
+    return Fact((level == 0).astype(float), known, design.plain, True, comparison=at)
+
+
+def pieces(column: Floats, left: Ints) -> Iterator[tuple[Floats, Flags, bool]]:
+    """Yield a hospital column as facts: value, of which pairs it is known, whether it is a flag.
+
+    A measurement is one standard score; counts and labels are steps: more than the first value,
+    and of those who have more than it, more than the next.
+    """
+    told = column[np.isfinite(column)]
+    if not len(told):
+        return
+    common = np.unique(told, return_counts=True)[1].max()
+    if common < LUMP * len(told):
+        score = np.clip((column - told.mean()) / told.std(), -FAR, FAR)[left]
+        yield np.nan_to_num(score), np.isfinite(score), False
+        return
+    cuts = np.unique(np.quantile(told, CUTS, method="lower"))
+    above = np.isfinite(column)
+    for cut in np.unique(np.append(cuts, told.min())):
+        more = above & (column > cut)
+        if more.any() and (above & ~more).any():
+            yield more[left].astype(float), above[left], True
+        above = more
+
+
+def marginal(before: Floats, fact: Fact, learnt: Floats) -> Floats:
+    """Return (P,) log2 of the chance of a hospital value, given those before it alone."""
+    held = fitted(before, fact, learnt, None)
+    linear = before @ held.mode
+    scale = float(learnt @ (fact.value - linear) ** 2 / learnt.sum())
+    return chance_bits(fact, linear, scale)
+
+
+# --------------------------------------------------------------------------------- regressions
+def penalty(size: int) -> Floats:
+    """Return the precision of the prior of coefficients: next to none for the constant."""
+    found = np.full(size, PRIOR)
+    found[0] = 1e-3
+    return found
+
+
+def mean_of(linear: Floats, *, flag: bool) -> Floats:
+    """Return the mean of a fact at a linear predictor."""
+    return 1 / (1 + np.exp(-np.clip(linear, -30, 30))) if flag else linear
+
+
+def fitted(x: Floats, fact: Fact, linked: Floats, before: Fitted | None) -> Fitted:
+    """Return the mode of a regression under its prior, and the curvature there.
+
+    linked: (P,) weights. before: the same regression of an earlier turn, to begin with.
+    """
+    prior, size = penalty(x.shape[1]), max(float(linked.sum()), 1.0)
+    mode = np.zeros(x.shape[1])
+    share = float(linked @ fact.value + 0.5) / (size + 1)
+    mode[0] = np.log(share / (1 - share)) if fact.flag else 0.0
+    mode = mode if before is None else before.mode
+    for _ in range(STEPS if fact.flag else 1):
+        mean = mean_of(x @ mode, flag=fact.flag)
+        weight = linked * mean * (1 - mean) if fact.flag else linked
+        inverse = np.linalg.inv((x * weight[:, None]).T @ x + np.diag(prior))
+        step = inverse @ (x.T @ (linked * (fact.value - mean)) - prior * mode)
+        # A longer step would leave the region where the curve is like a parabola.
+        mode = mode + step * min(1.0, 5.0 / max(float(np.abs(step).max()), 1e-12))
+        if np.abs(step).max() < CLOSE:
+            break
+    root = np.linalg.cholesky((inverse + inverse.T) / 2)
+    return Fitted(mode, np.asarray(inverse), np.asarray(root), linked)
+
+
+def chance_bits(fact: Fact, linear: Floats, scale: float) -> Floats:
+    """Return log2 of the chance of a fact's values at linear predictors, or of their density."""
+    if fact.flag:
+        found = -np.logaddexp(0.0, np.where(fact.value == 1, -linear, linear))
+    else:
+        found = -0.5 * ((fact.value - linear) ** 2 / scale + np.log(2 * np.pi * scale))
+    return np.asarray(found / np.log(2.0), dtype=np.float64)

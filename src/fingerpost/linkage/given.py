@@ -1,0 +1,128 @@
+"""What a study asks of hospitals and of schools, beside the identifiers, as two tables of values.
+
+Links are drawn given them: whoever makes them (a study over records) says of each hospital record
+what hospitals know of it, and of each child what schools do, the arm among it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fingerpost.linkage.scoring import Floats, Ints
+
+LEAST = 1e-9  # of a standard deviation
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Side:
+    """People of one side and what is known of them.
+
+    ids: (n,) identifiers as text. columns: name → (n,) numbers, NaN where not known.
+    """
+
+    ids: NDArray[np.str_]
+    columns: Mapping[str, Floats]
+
+    def ordered(self, names: Any) -> dict[str, Floats]:
+        """Return the columns for people in another order, NaN for whom nothing is known.
+
+        names: identifiers as text, of each person.
+        """
+        place = {one: at for at, one in enumerate(self.ids.tolist())}
+        at = np.array([place.get(one, -1) for one in names], dtype=np.int64)
+        return {
+            name: np.where(at < 0, np.nan, column[at]) if len(column) else np.full(len(at), np.nan)
+            for name, column in self.columns.items()
+        }
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Given:
+    """What links are drawn given.
+
+    names: of what a study must ask for no more than (see `conditional_on` of a manifest). hospital:
+    a hospital record's values, in an order in which each may lean on those before it; outcomes
+    last. school: a child's; who is not in it is not studied. arms: columns of `school` that tell
+    the arms; all else may matter otherwise in each. digest: of what the values were read from.
+    """
+
+    names: tuple[str, ...]
+    hospital: Side
+    school: Side
+    arms: tuple[str, ...] = ()
+    digest: str = ""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Design:
+    """Columns that facts of a pair are regressed on, one row a pair, a constant first.
+
+    values: (P, q), of mean 0 and standard deviation 1 but for the constant; whatever a fact may
+    lean on comes first. plain: how many are what schools know, without products with the arms.
+    until: how many there are with products, and with none, one, two … of the hospital's columns.
+    known: (P,) whether the child is studied.
+    """
+
+    values: Floats
+    plain: int
+    until: tuple[int, ...]
+    known: NDArray[np.bool_]
+
+
+def design_of(
+    left: Ints,
+    right: Ints,
+    *,
+    hospital: Mapping[str, Floats],
+    school: Mapping[str, Floats],
+    arms: tuple[str, ...],
+) -> Design:
+    """Return the design of pairs: what schools know, what hospitals know, and each times the arms.
+
+    left, right: of each pair. A value that is not known stands at the mean, with a flag beside it.
+    """
+    inside = np.zeros(len(right), dtype=bool)
+    for column in school.values():
+        inside |= np.isfinite(column[right])
+    given = [one for name in arms for one in scored(filled(school[name][right]), inside)]
+    rest = [each[right] for name, each in school.items() if name not in arms]
+    own = [one for each in rest for one in scored(filled(each), inside)]
+    columns = [np.ones(len(right)), *given, *own]
+    plain = len(columns)
+    columns += scored([arm * one for arm in given for one in own], inside)
+    until = [len(columns)]
+    for column in hospital.values():
+        more = scored(filled(column[left]), inside)
+        columns += [*more, *scored([arm * one for arm in given for one in more], inside)]
+        until.append(len(columns))
+    return Design(np.column_stack(columns), plain, tuple(until), inside)
+
+
+def scored(columns: list[Floats], inside: NDArray[np.bool_]) -> list[Floats]:
+    """Return columns as standard scores among those inside; those that do not vary are left out."""
+    if not inside.any():
+        return []
+    spreads = [float(one[inside].std()) for one in columns]
+    return [
+        (one - one[inside].mean()) / spread
+        for one, spread in zip(columns, spreads, strict=True)
+        if spread > LEAST
+    ]
+
+
+def filled(column: Floats) -> list[Floats]:
+    """Return a column with its mean where it is not known, and a flag of that.
+
+    >>> [one.tolist() for one in filled(np.array([1.0, np.nan, 3.0]))]
+    [[-1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]
+    """
+    known = np.isfinite(column)
+    if not known.any():
+        return []
+    own = np.where(known, column - column[known].mean(), 0.0)
+    return [own] if known.all() else [own, (~known).astype(float)]

@@ -1,0 +1,121 @@
+"""Spines drawn given exposure and outcome: the truth of a simulated world, and cases by hand."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from fingerpost.core.seeds import stream
+from fingerpost.linkage import conditional, run
+from fingerpost.linkage.assignment import ways_of
+from fingerpost.linkage.given import Side, design_of, filled
+from units.linkage.small import ROOT
+
+assert ROOT
+from benchmarks import linkage_uncertainty as simulated  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def answers():
+    """The effect in three worlds: links known, drawn by identifiers, drawn given all."""
+    found = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(simulated, "CHILDREN", 800)
+        patch.setattr(simulated, "SPINES", 6)
+        for seed in range(3):
+            world = simulated.world(seed)
+            pairs = simulated.pairs_of(world)
+            ways = ways_of(pairs.left, pairs.right, pairs.counts)
+            known = simulated.estimate(world.design[simulated.true_child(world)], world.y)
+            each = [known]
+            each += [
+                simulated.over_spines(world, pairs, ways, given=given) for given in (False, True)
+            ]
+            found.append([float(one.value[0]) for one in each])
+    return np.array(found)
+
+
+# Drawn by identifiers alone, false links bring another child's outcome: effects shrink. The truth
+# is 0.5, and with known links the mean of these worlds lies near it.
+def test_links_drawn_given_the_outcome_do_not_shrink_the_effect(answers):
+    known, alone, given = answers.mean(axis=0)
+    assert known - alone > 0.06
+    assert abs(known - given) < 0.04
+
+
+def test_spines_are_one_to_one_and_the_same_seed_draws_the_same(monkeypatch):
+    monkeypatch.setattr(simulated, "CHILDREN", 120)
+    world = simulated.world(1)
+    pairs = simulated.pairs_of(world)
+    ways = ways_of(pairs.left, pairs.right, pairs.counts)
+    facts, design = conditional.facts_of(pairs, {"y": world.y}, {"a": world.design[:, 1]}, ("a",))
+    made = []
+    for _ in range(2):
+        drawn = conditional.spines(pairs, ways, facts, design, stream("test", "same"))
+        made.append(next(drawn))
+    at, weights = made[0]
+    assert np.array_equal(at, made[1][0]) and np.array_equal(weights, made[1][1])
+    assert len(set(pairs.left[at])) == len(set(pairs.right[at])) == len(at)
+
+
+# By hand: 9 of 10 are linked; odds 0.9 / 0.1 that the tenth is anybody, shared by 12 - 9 + 1 left.
+def test_whoever_is_left_is_as_likely_to_be_each_of_those_left():
+    odds = 9 / 4
+    assert conditional.odds_of(0.9, 9, 12) == pytest.approx(odds / (1 + odds))
+
+
+# By hand: 0 0 0 1 2 and one unknown, cut above 0 and above 1.
+def test_a_count_is_told_in_steps_each_of_those_above_the_last():
+    column = np.array([0.0, 0, 0, 1, 2, np.nan])
+    left = np.arange(6)
+    steps = list(conditional.pieces(column, left))
+    assert [flag for _, _, flag in steps] == [True, True]
+    (first, known, _), (second, further, _) = steps
+    assert first[known].tolist() == [0, 0, 0, 1, 1] and known.tolist() == [True] * 5 + [False]
+    assert second[further].tolist() == [0, 1] and further.tolist() == [False] * 3 + [True] * 2 + [
+        False
+    ]
+
+
+# Against scipy: a measurement y = 0.8 x + noise adds log2 of its density given the child's x, less
+# that of its density among all.
+def test_a_measurement_adds_its_density_given_the_child_less_that_among_all():
+    rng = np.random.default_rng(4)
+    n = 4_000
+    x, left = rng.standard_normal(n), np.arange(n)
+    y = 0.8 * x + 0.6 * rng.standard_normal(n)
+    y = (y - y.mean()) / y.std()
+    x = (x - x.mean()) / x.std()
+    design = design_of(left, left, hospital={"y": y}, school={"x": x}, arms=())
+    fact = conditional.Fact(y, np.ones(n, dtype=bool), design.until[0], flag=False)
+    fact = conditional.replace(fact, apart=conditional.marginal(np.ones((n, 1)), fact, np.ones(n)))
+    columns = design.values[:, : fact.width]
+    held = conditional.fitted(columns, fact, np.ones(n), None)
+    model = simulated.pairs_of(simulated.world(0)).model
+    bits = conditional.bits_of(fact, columns, np.ones(n), (held, model, rng))
+    slope = float(x @ y / n)
+    own = norm.logpdf(y, slope * x, np.sqrt(1 - slope**2)) - norm.logpdf(y)
+    assert np.abs(bits - own / np.log(2)).mean() < 0.05  # coefficients are drawn
+    assert bits.mean() == pytest.approx(-0.5 * np.log2(1 - slope**2), abs=0.05)
+
+
+def test_values_stand_by_person_and_the_unknown_have_a_flag():
+    side = Side(np.array(["b", "a"]), {"x": np.array([1.0, 2.0])})
+    assert side.ordered(["a", "c", "b"])["x"].tolist()[::2] == [2.0, 1.0]
+    assert np.isnan(side.ordered(["a", "c", "b"])["x"][1])
+    assert [one.tolist() for one in filled(np.array([1.0, np.nan, 3.0]))] == [
+        [-1.0, 0.0, 1.0],
+        [0.0, 1.0, 0.0],
+    ]
+
+
+def test_spines_by_identifiers_alone_are_as_they_were_drawn_before():
+    pairs = simulated.pairs_of(simulated.world(0))
+    ways = ways_of(pairs.left, pairs.right, pairs.counts)
+    drawn = list(islice(run.by_identifiers(pairs, ways, 1), 2))
+    rng = stream("linkage", "spine 2", seed=1)
+    weights = pairs.weights(pairs.redrawn(rng))
+    assert np.array_equal(drawn[1][0], ways.drawn(weights, rng))
