@@ -248,10 +248,31 @@ def line_fault(form: CsvForm, said: str) -> str:
     line = re.search(r"Line: (\d+)", said)
     found = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", said)
     where = f" at line {line[1]}" if line else ""
+    mixed = None if found else mixed_ends(form.path)
     if found:
         what = f"{found[2]} fields where the header has {found[1]}"
+    elif mixed is not None:
+        where, what = f" at line {mixed[0]}", mixed[1]
     elif "quote" in said.lower():
         what = "a quotation mark that is not closed"
     else:
         what = "a line that is not CSV"
-    return f'records: "{form.path.name}" has{where} {what}. Correct that line.'
+    mend = "Save the file with one kind of line ends" if mixed else "Correct that line"
+    return f'records: "{form.path.name}" has{where} {what}. {mend}.'
+
+
+def mixed_ends(path: Path) -> tuple[int, str] | None:
+    """Return the first line that ends otherwise than the first, and how both end; None where all
+    end alike.
+    """
+    ends = {b"\r\n": "CR LF (Windows)", b"\n": "LF (Unix)"}
+    first = b""
+    with path.open("rb") as handle:
+        for number, line in enumerate(handle, start=1):
+            own = b"\r\n" if line.endswith(b"\r\n") else b"\n"
+            if not line.endswith(b"\n"):
+                continue
+            first = first or own
+            if own != first:
+                return number, f"an end of line {ends[own]}, where the first has {ends[first]}"
+    return None

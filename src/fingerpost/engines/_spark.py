@@ -63,6 +63,9 @@ def session() -> Any:
 
     running = SparkSession.getActiveSession()
     if running is not None:
+        # Whoever started it may count days in another zone, or let sums overflow without a word.
+        for name in (name for name in ALWAYS if name.startswith("spark.sql.")):
+            running.conf.set(name, ALWAYS[name])
         return running
     folder = Path(spill_folder())
     builder = SparkSession.builder.appName("fingerpost").master(master())

@@ -79,7 +79,7 @@ def numbered(spark: SparkSession, frame: DataFrame, files: Sequence[Path]) -> Da
     files themselves say, and its place there. Nothing is sorted or moved for it.
     """
     import pyarrow.parquet as pq
-    from pyspark.sql.functions import broadcast, col
+    from pyspark.sql.functions import broadcast, coalesce, col, lit, raise_error
 
     before, total = [], 0
     for path in files:
@@ -92,8 +92,10 @@ def numbered(spark: SparkSession, frame: DataFrame, files: Sequence[Path]) -> Da
         *columns,
     )
     starts = spark.createDataFrame(before, f"`{FILE}` string, `{BEFORE}` long")
-    place = (col(f"`{BEFORE}`") + col(f"`{AT}`") + 1).cast("long").alias(ROW)
-    return placed.join(broadcast(starts), FILE, "left").select(place, *columns)
+    place = (col(f"`{BEFORE}`") + col(f"`{AT}`") + 1).cast("long")
+    lost = raise_error(lit("fingerpost: Spark calls a file of the table by a name not known"))
+    numbered_rows = coalesce(place, lost.cast("long")).alias(ROW)
+    return placed.join(broadcast(starts), FILE, "left").select(numbered_rows, *columns)
 
 
 def file_of_row() -> Column:
