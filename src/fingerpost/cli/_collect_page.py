@@ -74,13 +74,12 @@ def waves_of(draw: Path, *, ledger: str | None = None) -> tuple[list[tuple[str, 
     """
     from fingerpost.ledger.store import Ledger
     from fingerpost.studies.rollouts.drawing import open_folder
-    from fingerpost.studies.rollouts.folder import ALLOCATION, LEDGER
+    from fingerpost.studies.rollouts.folder import ALLOCATION, address_of
     from fingerpost.studies.rollouts.registering import stream_of
     from fingerpost.studies.rollouts.replanning import waves_issued
 
     frozen = open_folder(draw)
-    inside = (draw / LEDGER).is_file()
-    with Ledger(draw / LEDGER if inside else ledger or draw / LEDGER, read_only=True) as held:
+    with Ledger(address_of(draw, ledger, either=True), read_only=True) as held:
         entries = held.entries(stream_of(frozen))
     anew = any(entry.kind == "replanned" for entry in entries)
     stands = set(waves_issued(entries))

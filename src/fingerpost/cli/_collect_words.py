@@ -27,6 +27,10 @@ KEY = (
     "overdue; . the period is not over; - none is asked."
 )
 FEW, MOST_NAMED = 30, 8
+FORMER = (
+    "of areas that had merged or split by then, by the ledger of the draw: they count for the area "
+    "as it was drawn, and must be of its former children alone."
+)
 
 
 def summary(found: Board) -> list[str]:
@@ -86,6 +90,8 @@ def freeze_words(found: Freeze) -> list[str]:
         f"{found.name}: {found.rows:,} rows to {found.until}, {found.empty:,} of them without a "
         "return." + ("" if found.new else " Nothing changed since it was made; no new one is.")
     ]
+    if found.former:
+        lines.append(f"{counted(found.former, 'row')} {FORMER}")
     if found.left_out:
         lines.append(f"Left out, since the draw does not hold them: {listing(found.left_out)}.")
     return lines

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fingerpost.cli._collect_words import (
+    FORMER,
     KEY,
     freeze_words,
     lines_of,
@@ -19,6 +20,7 @@ from fingerpost.cli._collect_words import (
 from fingerpost.cli._folder import check_json, check_writable
 from fingerpost.cli._screen import command, labelled, listed_lines, marked, shown, table
 from fingerpost.core.errors import UsageError
+from fingerpost.core.words import counted
 
 if TYPE_CHECKING:
     from fingerpost.studies.rollouts.collecting.board import Board
@@ -145,13 +147,13 @@ def receive(
     if after:
         words = f"{after[-1]} holds nothing of this: freeze again to analyse it."
         print(labelled("Frozen", [words]))
+    former = sum(one.former for one in found)
+    if former:
+        print(labelled("Merged", [f"{counted(former, 'return')} {FORMER}"]))
     if json_file is not None:
+        keys = ("new", "revised", "same", "late", "former")
         rows = [
-            {
-                "file": one.file.name,
-                **{key: getattr(one, key) for key in ("new", "revised", "same", "late")},
-            }
-            for one in found
+            {"file": one.file.name, **{key: getattr(one, key) for key in keys}} for one in found
         ]
         write_json(json_file, {"received": str(day), "files": rows})
     print(listed_lines("Next", [command("rollout collect status", folder)]))
@@ -267,10 +269,11 @@ def freeze(
     found = frozen(folder, day=date.today(), until=until, draw=draw, ledger=ledger)
     print("\n".join([*marked(found.synthetic), labelled("Frozen", freeze_words(found))]))
     print(listed_lines("Digest", [found.digest]))
-    print(listed_lines("Wrote", [shown(found.path)]))
+    print(listed_lines("Wrote" if found.new else "Kept", [shown(found.path)]))
     if json_file is not None:
         said = {
-            key: getattr(found, key) for key in ("name", "digest", "until", "rows", "empty", "new")
+            key: getattr(found, key)
+            for key in ("name", "digest", "until", "rows", "empty", "former", "new")
         }
         write_json(json_file, said | {"left_out": list(found.left_out)})
     next_ = f"{command('rollout analyse', Path('STUDY'))} --records {shown(found.path)}"

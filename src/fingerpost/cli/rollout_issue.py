@@ -39,5 +39,6 @@ def issue(
     units = issued(folder, wave, keeper=keeper, ledger=ledger)
     again = " It was issued before; nothing new was written." if before else ""
     print(labelled("Issued", [f"wave {wave}: {len(units)} units.{again}", ", ".join(units)]))
-    print(listed_lines("Wrote", [shown(folder)]))
+    if not before:
+        print(listed_lines("Wrote", [shown(folder)]))
     print(listed_lines("Next", [command("rollout verify", folder)]))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fingerpost.cli._screen import command, labelled, listed_lines, shown
 from fingerpost.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from fingerpost.ledger.events import Entry
 
 
 def note(
@@ -55,19 +58,31 @@ def note(
       fingerpost rollout note draw corrected --entry 7 --why "it was X18"
     """
     from fingerpost.studies.rollouts.events import TAKEN_BACK
-    from fingerpost.studies.rollouts.noting import correct
+    from fingerpost.studies.rollouts.noting import check_kind, correct, last_number
     from fingerpost.studies.rollouts.noting import note as noted
 
+    before = last_number(folder, ledger=ledger)
     if kind == TAKEN_BACK:
         if entry is None or not why or unit or period or into:
             raise UsageError("corrected: it takes --entry NUMBER and --why WORDS, and no more.")
-        last = correct(folder, entry, why=why, ledger=ledger)
-        print(labelled("Noted", [f"corrected: entry {entry} counts no more. {why}"]))
+        found = [correct(folder, entry, why=why, ledger=ledger)]
+        words = f"corrected: entry {entry} counts no more."
     else:
+        check_kind(kind)
         if not unit or period is None or entry is not None or why is not None:
             raise UsageError(f"{kind}: it takes --unit CODE and --period PERIOD.")
-        last = noted(folder, kind, units=unit, period=period, into=into or (), ledger=ledger)[-1]
-        print(labelled("Noted", [f"{kind}: {', '.join(unit)}, {period}."]))
+        found = [*noted(folder, kind, units=unit, period=period, into=into or (), ledger=ledger)]
+        words = f"{kind}: {', '.join(dict.fromkeys(unit))}, {period}."
+    tell(folder, found, words=words, before=before, why=why or "")
+
+
+def tell(folder: Path, found: list[Entry], *, words: str, before: int, why: str) -> None:
+    """Print what was noted, and whether it was there already. before: the last entry before it."""
+    new = sum(one.number > before for one in found)
+    more = why if new else "It was noted before; nothing new was written."
+    print(labelled("Noted", [f"{words} {more}".rstrip()]))
+    last = max(found, key=lambda one: one.number)
     print(listed_lines("Ledger", [f"{last.number}:{last.hash}"]))
-    print(listed_lines("Wrote", [shown(folder)]))
+    if new:
+        print(listed_lines("Wrote", [shown(folder)]))
     print(listed_lines("Next", [command("rollout verify", folder)]))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fingerpost.cli._screen import Say
     from fingerpost.core.study import Study
     from fingerpost.studies.rollouts.drawing import Drawn
+    from fingerpost.studies.rollouts.frozen import Frozen
     from fingerpost.studies.rollouts.registering import Registered
 
 STEP = 24_576  # candidates between two lines of progress
@@ -179,10 +180,7 @@ def committed(registered: Registered, drawn: bool) -> str:
     lines = [
         f"{len(registered.frozen.units)} units in {len(registered.frozen.waves)} waves: frozen and "
         "committed to." + ("" if registered.new else " It lay there already, unchanged."),
-        "Registered as confirmatory: it was rehearsed on the past, and its primary estimator held."
-        if plan.get("registered_as") == "confirmatory"
-        else "Registered as exploratory: no rehearsal was given (--rehearsal), so that what it "
-        "finds confirms nothing by itself.",
+        registration(registered.frozen),
     ]
     lines += registered.notes
     unnamed = unnamed_round(pulse)
@@ -208,6 +206,25 @@ def committed(registered: Registered, drawn: bool) -> str:
             "plan was not chosen for its pulse."
         )
     return "\n".join([labelled("Plan", lines), listed_lines("Commit", [registered.commitment])])
+
+
+def registration(frozen: Frozen) -> str:
+    """Return as what a plan is registered, and why."""
+    if frozen.inherited:
+        return (
+            "Registered as confirmatory, as the draw was that it follows, and whose rehearsal was "
+            "of that. What is drawn anew was not rehearsed itself: --rehearsal FILE says that it "
+            "was."
+        )
+    if frozen.plan.get("registered_as") == "confirmatory":
+        return (
+            "Registered as confirmatory: it was rehearsed on the past, and its primary estimator "
+            "held."
+        )
+    return (
+        "Registered as exploratory: no rehearsal was given (--rehearsal), so that what it finds "
+        "confirms nothing by itself."
+    )
 
 
 def told(drawn: Drawn) -> str:
@@ -272,6 +289,7 @@ def write_json(path: Path, registered: Registered, drawn: Drawn | None) -> None:
         "study": registered.frozen.plan["study"],
         "commitment": registered.commitment,
         "registered_as": registered.frozen.plan.get("registered_as", "exploratory"),
+        **({"inherited": True} if registered.frozen.inherited else {}),
         "units": len(registered.frozen.units),
     }
     follows = registered.frozen.plan.get("follows")

@@ -134,7 +134,8 @@ def alike(row: tuple[str, ...], frozen: tuple[str, ...]) -> bool:
 def with_missing(panel: Panel, at: Placed, own: Drawn) -> Panel:
     """Return a panel with the drawn units of which no row came, each as a unit that was never seen.
 
-    Of a cluster that was drawn nobody knows how many units it holds: it counts as one.
+    Of a cluster that was drawn nobody knows how many units it holds: it counts as one. Where the
+    draw tells no strata (after a replan), nor does the panel: those of the missing are not known.
     """
     count = len(at.missing)
     if not count:
@@ -145,8 +146,8 @@ def with_missing(panel: Panel, at: Placed, own: Drawn) -> Panel:
     blank, nothing = np.full((count, t), np.nan), np.zeros((count, t))
     ahead = np.arange(t)
     arm = ((adopted[:, None] >= 0) & (ahead >= adopted[:, None])).astype(np.int64)
-    strata = panel.strata
-    if strata is not None and own.allocation.strata:
+    strata = panel.strata if own.allocation.strata else None
+    if strata is not None:
         strata = np.concatenate([strata, strata_of(own.allocation)[places]])
     names = dict(panel.cluster_names)
     return replace(

@@ -23,6 +23,7 @@ from fingerpost.core.flow import Flow
 from fingerpost.core.panel import Panel, PanelOutcome
 from fingerpost.core.rollout import Rollout
 from fingerpost.core.study import Study
+from fingerpost.core.words import counted
 from fingerpost.engines._shared import collected
 
 Ints = NDArray[np.int64]
@@ -34,6 +35,7 @@ KEYS = {
     "measure": "rollout.measures.column",
     "value": "rollout.measures.value",
 }
+LARGEST = 1e15  # in size, of any outcome: beyond it sums of squares are no longer numbers
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -330,6 +332,7 @@ def outcome(
         none = np.zeros((cells.units, cells.periods))
         faults.append(f"outcomes: {int(wrong.sum())} rows of column {column} hold no number.")
         return PanelOutcome(none, none, none)
+    values = sized(values, f"outcomes: column {column}", faults)
     weight = np.ones(len(values))
     if children:
         weight, bad = numbers(table[children])
@@ -337,6 +340,9 @@ def outcome(
             faults.append(
                 f"rollout.children: column {children} holds what is no number of children."
             )
+        weight = sized(weight, f"rollout.children: column {children}", faults)
+    if not children and np.isfinite(values).all():
+        return PanelOutcome(cells.rows(), cells.sum(values), cells.sum(values**2))
     seen = np.where(np.isfinite(values) & np.isfinite(weight), weight, 0.0)
     told = np.where(seen > 0, values, 0.0)
     return PanelOutcome(
@@ -345,6 +351,21 @@ def outcome(
         cells.sum(seen * told**2),
         children=not children,
     )
+
+
+def sized(values: Floats, where: str, faults: list[str]) -> Floats:
+    """Return numbers that can be summed, NaN in place of others, which are a fault: an infinite one
+    is not the same as none.
+    """
+    beyond = np.abs(values) > LARGEST
+    if not beyond.any():
+        return values
+    faults.append(
+        f"{where} holds infinite numbers, or ones above {LARGEST:,.0f} in size, in "
+        f"{counted(int(beyond.sum()), 'row')}. Correct them, or leave their cells empty where "
+        "nothing is known."
+    )
+    return np.where(beyond, np.nan, values)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

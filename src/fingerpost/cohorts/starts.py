@@ -77,7 +77,7 @@ def start_names(study: Study, table: pl.DataFrame, *, base: Path) -> tuple[str, 
         column, called = table[rollout.adopted], {}
     else:
         return ()
-    names = (called.get(name, name) for name in codes(column)[1])
+    names = (called.get(name, name) for name in codes(column.unique())[1])
     return tuple(name for name in names if name not in rollout.never)
 
 

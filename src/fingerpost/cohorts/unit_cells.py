@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -23,6 +23,13 @@ class Cells:
     period: Ints
     units: int
     periods: int
+    # Each row's cell, and whether all rows lie in a period of the study: asked of in every sum.
+    cell: Ints = field(init=False)
+    whole: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "cell", self.unit * self.periods + self.period)
+        object.__setattr__(self, "whole", bool(self.inside.all()))
 
     @property
     def inside(self) -> NDArray[np.bool_]:
@@ -34,7 +41,7 @@ class Cells:
         """Return the fault of a few units and periods that hold several rows, where others hold
         one; where many do, rows are children or schools.
         """
-        rows = self.sum(np.ones(len(self.unit)))
+        rows = self.rows()
         seen, several = int(np.count_nonzero(rows)), int(np.count_nonzero(rows > 1))
         if not several or several > SEVERAL * seen:
             return []
@@ -43,11 +50,20 @@ class Cells:
             "one. Were they told twice? Leave one row of each, or write a row for each child."
         ]
 
+    def rows(self) -> Floats:
+        """Return (u, t) how many rows a cell holds."""
+        cell = self.cell if self.whole else self.cell[self.inside]
+        found: Floats = np.bincount(cell, minlength=self.units * self.periods).astype(np.float64)
+        return found.reshape(self.units, self.periods)
+
     def sum(self, values: Floats) -> Floats:
         """Return (u, t) sums; rows without a value add nothing."""
-        keep = self.inside & np.isfinite(values)
-        flat = self.unit[keep] * self.periods + self.period[keep]
-        total = np.bincount(flat, weights=values[keep], minlength=self.units * self.periods)
+        known, size = np.isfinite(values), self.units * self.periods
+        if self.whole and known.all():
+            total = np.bincount(self.cell, weights=values, minlength=size)
+        else:
+            keep = self.inside & known
+            total = np.bincount(self.cell[keep], weights=values[keep], minlength=size)
         found: Floats = total.astype(np.float64).reshape(self.units, self.periods)
         return found
 

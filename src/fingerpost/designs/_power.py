@@ -2,7 +2,9 @@
 
 Units of one wave share a covariance, so that a country of 152 areas is six small problems. The
 effect is one at every exposure (`constant`), or has a value at each exposure, of which the target
-is a weighted mean over those that have units still waiting in the same period.
+is a weighted mean over those that have units still waiting in the same period. Then the cells used
+are those that the leaf gls_exposure_time uses: of periods in which some unit still waits, and of
+exposures of two units or more.
 """
 
 from __future__ import annotations
@@ -15,19 +17,23 @@ from numpy.typing import NDArray
 
 from fingerpost.core.errors import Malformed, nearest
 from fingerpost.core.rollout import NEVER, Correlation, Layout, Power
+from fingerpost.core.seeds import stream
 from fingerpost.kernels.arrays import Array
 from fingerpost.kernels.panel_correlation import fading, gamma_sizes, lasting, with_effects
 from fingerpost.kernels.panel_gls import (
+    by_sequence,
     contrast_variance,
     exposure_columns,
     information,
     information_beside_periods,
+    mean_variance,
     period_columns,
 )
 from fingerpost.kernels.power import multiplier_t, multiplier_z, power_t, power_z
 
 CONSTANT = "constant"
 LOST = 2  # degrees of freedom: a level, and the effect
+SIZED = 12_000  # sizes drawn, over which a variance is averaged: the fewer units, the more draws
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -37,6 +43,7 @@ class Grounds:
     design: (w, t, p) periods first, then exposures (or one column, where the effect is constant).
     observed: (w, t). exposures: those of the columns; answered: those with units that wait in the
     same period. weights: (1 + len(answered), p): the target first, then each exposure answered.
+    observed holds, for every target but `constant`, no cell that an estimator would leave out.
     """
 
     layout: Layout
@@ -81,6 +88,8 @@ def grounds(layout: Layout, power: Power, *, anticipation: int = 0) -> Grounds:
     """
     observed = seen(layout, power, anticipation)
     exposure = layout.exposure
+    if power.target != CONSTANT:
+        observed = observed & told_apart(layout, observed)
     answered = compared(exposure, observed)
     if not answered:
         raise Malformed(
@@ -128,6 +137,21 @@ def compared(exposure: NDArray[np.int64], observed: NDArray[np.bool_]) -> tuple[
     """Return the exposures with units that wait in the same period."""
     waits = (observed & (exposure == NEVER)).any(axis=0)
     return tuple(int(e) for e in np.unique(exposure[observed & (exposure >= 0) & waits]))
+
+
+def told_apart(layout: Layout, observed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return (w, t), the cells of which effects by exposure can be told: in periods in which some
+    unit still waits, and without provision or at an exposure that two units or more reach there.
+    """
+    exposure = layout.exposure
+    waits = (observed & (exposure == NEVER)).any(axis=0)
+    found: NDArray[np.bool_] = np.broadcast_to(waits, exposure.shape).copy()
+    reached = observed & waits & (exposure >= 0)
+    for at in np.unique(exposure[reached]):
+        here = reached & (exposure == at)
+        if layout.units[here.any(axis=1)].sum() < 2:
+            found[here] = False
+    return found
 
 
 def target_shares(
@@ -313,15 +337,18 @@ def covariances(ground: Grounds, power: Power, correlation: Correlation, sizes: 
 def reach(ground: Grounds, power: Power, *, correlation: Correlation) -> Reach:
     """Return what a layout finds under one correlation.
 
-    Where sizes differ (size_cv above 0) what units tell is its mean over a gamma distribution of
-    sizes, drawn apart from waves. Raises Malformed with every fault of what was asked.
+    Where sizes differ (size_cv above 0) the variance is its mean over draws of them from a gamma
+    distribution, apart from waves. Raises Malformed with every fault of what was asked.
     """
     faults = faults_of_correlation(correlation)
     if faults:
         raise Malformed(faults)
     sizes, chance = gamma_sizes(power.children, power.size_cv)
     every = covariances(ground, power, correlation, sizes)
-    variances = contrast_variance(*told_by(ground, every, chance))
+    if len(sizes) == 1:
+        variances = contrast_variance(*told_by(ground, every[0]))
+    else:
+        variances = over_sizes(ground, every, chance)
     variance = float(variances[0])
     answered = () if len(variances) == 1 else ground.answered
     return Reach(
@@ -333,23 +360,40 @@ def reach(ground: Grounds, power: Power, *, correlation: Correlation) -> Reach:
     )
 
 
-def told_by(ground: Grounds, every: Array, chance: Array) -> tuple[Array, Array]:
+def told_by(ground: Grounds, covariance: Array) -> tuple[Array, Array]:
     """Return the information of a layout's coefficients, and the weights of what is asked on them.
 
-    every: (g, w, t, t) covariances by size; chance: (g,) of each size. Where every wave is seen in
-    every period and has the same covariance, effects of periods drop out.
+    covariance: (w, t, t), or (1, t, t) of all. Where every wave is seen in the same periods and has
+    the same covariance, effects of periods drop out.
     """
     units, periods = ground.layout.units, ground.observed.shape[1]
-    if every.shape[1] == 1 and ground.observed.all():
-        precision = np.tensordot(chance, np.linalg.inv(every[:, 0]), axes=1)
-        columns = ground.design[:, :, periods:]
+    kept = np.flatnonzero(ground.observed.any(axis=0))
+    if len(covariance) == 1 and ground.observed[:, kept].all():
+        precision = np.linalg.inv(covariance[0][np.ix_(kept, kept)])
+        columns = ground.design[:, kept, periods:]
         told = information_beside_periods(columns, precision, units=units)
         return told, ground.weights[:, periods:]
-    found = sum(
-        share * information(ground.design, covariance, units=units, observed=ground.observed)
-        for share, covariance in zip(chance, every, strict=True)
+    found = information(ground.design, covariance, units=units, observed=ground.observed)
+    return found, ground.weights
+
+
+def over_sizes(ground: Grounds, every: Array, chance: Array) -> Array:
+    """Return (k,) variances of what is asked, averaged over draws of the sizes of units.
+
+    every: (g, w, t, t) covariances by size; chance: (g,) of each size. The draws are the same for
+    every correlation, so that curves are smooth.
+    """
+    units = ground.layout.units
+    each = [by_sequence(ground.design, one, observed=ground.observed) for one in every]
+    random = stream("power of a roll-out", "sizes of units")
+    draws = int(np.clip(SIZED // units.sum(), 100, 1000))
+    counts = [random.multinomial(int(count), chance, size=draws) for count in units]
+    return mean_variance(
+        np.concatenate(np.stack(each, axis=1)),
+        ground.weights,
+        counts=np.concatenate(counts, axis=1),
+        expected=np.outer(units, chance).ravel(),
     )
-    return np.asarray(found), ground.weights
 
 
 def chances(

@@ -85,13 +85,21 @@ def ledger_draws(task: PanelTask, units: Units, waves: Waves, leaf: str) -> Repl
     table = np.array([known.index(int(at)) for at in begins], dtype=np.int64)
     made = np.zeros(len(units.keys), dtype=np.int64)
     made[units.cluster] = [known.index(int(at)) for at in units.begins]
-    chances = of_beginnings(task, units.rows, begins=np.array(known), leaf=leaf)
-    if chances is None:
-        return Replayed(table[codes], made, np.ones((len(place), len(known))))
-    each = np.zeros((len(place), len(known)))
-    each[units.cluster] = chances
-    weight = np.divide(each.mean(axis=0), each, out=np.zeros_like(each), where=each > 0)
+    weight = counted_in(task, units, begins=np.array(known), leaf=leaf)
     return Replayed(table[codes], made, weight)
+
+
+def counted_in(task: PanelTask, units: Units, *, begins: Whole, leaf: str) -> Array:
+    """Return (c, w) what a cluster counts in each wave it might be in: one over its chance, on
+    average near one; ones where chances were alike.
+    """
+    chances = of_beginnings(task, units.rows, begins=begins, leaf=leaf)
+    each = np.zeros((len(units.keys), len(begins)))
+    if chances is None:
+        return np.ones_like(each)
+    each[units.cluster] = chances
+    weight: Array = np.divide(each.mean(axis=0), each, out=np.zeros_like(each), where=each > 0)
+    return weight
 
 
 def shuffled(task: PanelTask, clusters: Clusters, draws: int) -> Whole:

@@ -11,8 +11,9 @@ areas' totals over their numbers of schools. To first order the mean of a wave m
 its areas of (total − schools × mean of the wave) / (schools of the wave). These stand for the units
 in every covariance, with areas as the sample, C of them in a wave and factor C/(C − 1): for areas
 of one school each it is the original to the last digit. Waves of one area have no variance and are
-left out. That the draw was within strata is not used: errors are then, if anything, too wide. Where
-units' chances of a wave differed, each counts one over its own in every mean and covariance.
+left out. Where units' chances of a wave differed (by the ledger, or by the shares of the strata
+declared for an order drawn elsewhere), each counts one over its own in every mean and covariance.
+That units of a stratum are alike is not used for the error: it is then, if anything, too wide.
 
 The standard error is Neyman's (conservative), or that less what differences before provision show
 of differing effects (adjusted; on the real past of areas it is a little too small). Where a wave
@@ -39,6 +40,7 @@ from fingerpost.core.tells import Tells
 from fingerpost.estimators._drawn_waves import (
     Clusters,
     clusters_of,
+    counted_in,
     ledger_draws,
     p_value,
     shuffled,
@@ -326,7 +328,7 @@ def _tests(
         if not shuffles:
             return [(None, 0)] * len(asked)
         made, codes = clusters.wave, shuffled(task, clusters, shuffles)
-        weight = np.ones((len(clusters.sizes), len(waves.begins)))
+        weight = counted_in(task, units, begins=waves.begins, leaf=LEAF)
     codes = np.concatenate([made[None], codes])
     level = units.known - units.known.mean(axis=0)
     totals = clusters.totals(level)

@@ -29,6 +29,7 @@ DecideOnTail = Callable[["Tail"], Event]
 COLUMNS = ("stream", "number", "kind", "body", "time", "key", "previous", "hash", "digests")
 LAST = "number = (SELECT max(number) FROM ledger WHERE stream = {sign})"
 WAIT, SILENT = 30, 2  # seconds that a writer waits for the others; those after which it says so
+NO_LOCK = "55P03"  # what a PostgreSQL server calls a lock that did not come in time
 WAITING = "{where}: another program holds the ledger. Waiting up to {wait} seconds for it."
 LONGEST = 200
 TABLE = """CREATE TABLE IF NOT EXISTS ledger (
@@ -304,7 +305,9 @@ def _lock_server(connection: Connection, number: int) -> None:
         with connection.begin_nested():
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({number})")
     except Exception as error:
-        if "lock timeout" not in str(error):
+        # By its code: a server tells its words in its own language.
+        cause = getattr(error, "orig", None)
+        if NO_LOCK not in (getattr(cause, "sqlstate", ""), getattr(cause, "pgcode", "")):
             raise
         waits("the ledger's server")
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = {1000 * (WAIT - SILENT):.0f}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -12,6 +13,7 @@ import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -260,6 +262,32 @@ def test_whoever_is_kept_waiting_is_told_and_goes_on(tmp_path, monkeypatch, capl
         other.execute("ROLLBACK")
         assert late.result().number == 2 and seen.result() == 2
     other.close()
+
+
+def test_a_server_that_speaks_another_language_keeps_nobody_from_waiting(caplog):
+    """PostgreSQL's code for a lock that did not come in time is 55P03, whatever its words."""
+
+    class Refused(Exception):
+        orig = SimpleNamespace(sqlstate="55P03")
+
+    class Server:
+        asked = 0
+
+        def exec_driver_sql(self, statement):
+            self.asked += "pg_advisory_xact_lock" in statement
+            if self.asked == 1 and "pg_advisory_xact_lock" in statement:
+                raise Refused("Abbruch der Anfrage wegen Zeitüberschreitung beim Sperren")
+            return SimpleNamespace(scalar=lambda: False)
+
+        def begin_nested(self):
+            return contextlib.nullcontext()
+
+    server = Server()
+    store._lock_server(server, 1)
+    assert server.asked == 2 and "another program holds the ledger" in caplog.text
+    Refused.orig = SimpleNamespace(sqlstate="57014")
+    with pytest.raises(Refused):
+        store._lock_server(Server(), 1)
 
 
 def test_a_ledger_that_stays_locked_is_a_fault_in_words(tmp_path, monkeypatch, caplog):

@@ -27,6 +27,7 @@ from fingerpost.core.words import listing
 from fingerpost.sensitivity._task import PanelSensitivityTask
 from fingerpost.studies import plan
 from fingerpost.studies.answering import finite_only, unanswered
+from fingerpost.studies.rollouts.beyond import beyond, told_of
 from fingerpost.studies.rollouts.cluster_periods import cluster_periods
 from fingerpost.studies.rollouts.doubting import doubted
 from fingerpost.studies.rollouts.drifting import with_drift
@@ -72,13 +73,14 @@ def analysed(
     drawn: its draw, verified, from its ledger; None where there is none.
     """
     found = plan.estimators(study)
-    check_unit(study)
+    check_unit(study, drawn)
     check_named(study, drawn)
+    implausible = beyond(study, records)
     read = read_panel(study, records, drawn=drawn, covariates=columns(study, found))
     told, several, analysed_in = Analysed(read.flow), len(study.outcomes) > 1, read.panel
     if drawn is not None:
-        told.tables += [since_drawn(read.whole, read.panel, drawn)]
-        near = neighbours_table(read.panel, drawn)
+        told.tables += [since_drawn(read.whole, read.panel, drawn, study)]
+        near = neighbours_table(read.panel, drawn, study)
         told.tables += [] if near is None else [near]
     for spec in study.outcomes:
         told.tables += [cluster_periods(read.whole, spec.name)]
@@ -103,7 +105,7 @@ def analysed(
             for name, leaf in found.items()
             if plan.answers(leaf, study, terms)
         ]
-        answers = [anticipated(one, seen.anticipated) for one in answers]
+        answers = [told_of(anticipated(one, seen.anticipated), implausible) for one in answers]
         answers = with_drift(study, task, doubted(answers))
         told.answers += answers
         told.sensitivity += [
@@ -248,7 +250,7 @@ def waves_table(panel: Panel, outcome: str) -> Table:
         counts.append(int(own.count[units][:, :first].sum()))
     return Table(
         "waves",
-        f"When provision began: {outcome}",
+        "When provision began",
         ("provision began", "units", "mean before anyone began"),
         ("label", "count", "number"),
         tuple(rows),
@@ -274,7 +276,7 @@ def periods_table(panel: Panel, outcome: str) -> Table:
             counts.append(int(own.count[units, at].sum()))
     return Table(
         "wave_periods",
-        f"Means by wave and period: {outcome}",
+        "Means by wave and period",
         ("provision began", "period", "begun", "units", "mean"),
         ("label", "label", "flag", "count", "number"),
         tuple(rows),

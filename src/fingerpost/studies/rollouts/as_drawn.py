@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from fingerpost.core.drawn import Drawn, Happened
-from fingerpost.core.errors import FingerpostError, UsageError
+from fingerpost.core.errors import UsageError
 from fingerpost.core.provenance import DrawSource
-from fingerpost.core.rollout import Rollout
 from fingerpost.core.study import Study
 from fingerpost.ledger.events import Entry
+from fingerpost.studies.registered import analysed_as, other_parts, otherwise
 from fingerpost.studies.rollouts.events import standing
-from fingerpost.studies.rollouts.folder import LEDGER, NEIGHBOURS, STUDY, read
+from fingerpost.studies.rollouts.folder import NEIGHBOURS, STUDY, address_of, read
 from fingerpost.studies.rollouts.frozen import Frozen
 from fingerpost.studies.rollouts.neighbours import neighbours_in
 from fingerpost.studies.rollouts.replanning import whole
@@ -24,8 +23,6 @@ Say = Callable[[str], None]
 REPLAYED = 9_999  # draws that inference replays, with the one that was made 10,000
 AFTER = ("started", "slipped", "withdrew")  # events of one unit after the draw
 JOINED = {"merged": "units", "split": "unit"}  # of units that are others since; where they are told
-# Parts of a study that say where records are and what may leave, not what is asked.
-APART = ("records", "release", "register")
 
 
 def as_drawn(
@@ -38,8 +35,8 @@ def as_drawn(
     draw is not made or still sealed; UsageError where it is another study's.
     """
     say("verifying the draw")
-    own = None if (draw / LEDGER).is_file() else ledger
-    made, found = checked(draw, ledger=own)
+    own = address_of(draw, ledger, either=True)
+    made, found = checked(draw, ledger=str(own))
     plan = made.frozen.plan
     if plan["study"] != study.name:
         raise UsageError(
@@ -48,6 +45,10 @@ def as_drawn(
         )
     allocation, permutations = whole(made, REPLAYED)
     head = found.head
+    parts = other_parts(study, plan["study_digest"], draw / STUDY)
+    was = plan.get("registered_as", "exploratory")
+    counts = analysed_as(was, parts)
+    told = (*departures(study, made.frozen), *otherwise(parts, was, "drawn"))
     source = DrawSource(
         study=plan["study"],
         commitment=made.frozen.commitment.hex(),
@@ -55,8 +56,9 @@ def as_drawn(
         allocation=allocation.digest,
         permutations=permutations.digest,
         draws=len(permutations.codes),
-        registered_as=plan.get("registered_as", "exploratory"),
-        departures=(*departures(study, made.frozen, draw), *before_this(plan, found.entries)),
+        registered_as=counts,
+        departures=(*told, *before_this(plan, found.entries)),
+        inherited=made.frozen.inherited and counts == was,
     )
     before = plan.get("follows", {}).get("happened", ())
     since = (*(Happened(**before_of(one)) for one in before), *happened(standing(found.entries)))
@@ -100,10 +102,8 @@ def happened(entries: Iterable[Entry]) -> Iterable[Happened]:
                 yield Happened(str(unit), "merged", str(entry.body.get("period", "")))
 
 
-def departures(study: Study, frozen: Frozen, draw: Path) -> Iterable[str]:
-    """Yield in words where the study that is run is not the one that was drawn."""
-    from fingerpost.studies.document import read_study
-
+def departures(study: Study, frozen: Frozen) -> Iterable[str]:
+    """Yield in words which waves the study that is run lets begin otherwise than as drawn."""
     waves = study.rollout.waves if study.rollout else ()
     begins = {wave["name"]: wave["begins"] for wave in frozen.plan["waves"]}
     for wave in waves:
@@ -113,33 +113,3 @@ def departures(study: Study, frozen: Frozen, draw: Path) -> Iterable[str]:
                 f"wave {wave.name} was drawn to begin in {was}, and the study that is run says "
                 f"{now}: it is analysed as drawn"
             )
-    if frozen.plan["study_digest"] == study.digest():
-        return
-    if not (draw / STUDY).is_file():
-        yield "the study that is run is not the one that was drawn (their digests differ)"
-        return
-    try:
-        registered = read_study(draw / STUDY)
-    except FingerpostError:
-        yield "the study that was drawn can no longer be read, and is another (digests differ)"
-        return
-    parts = list(differing(registered, study))
-    if parts:
-        named = ", ".join(parts)
-        yield f"the study that is run says otherwise than the one that was drawn in: {named}"
-
-
-def differing(registered: Study, study: Study) -> Iterable[str]:
-    """Yield the parts of a study that differ, by name; of a roll-out's, part by part."""
-    for part in fields(Study):
-        one, other = getattr(registered, part.name), getattr(study, part.name)
-        if part.name in APART or one == other:
-            continue
-        if isinstance(one, Rollout) and isinstance(other, Rollout):
-            for inner in fields(Rollout):
-                if inner.name not in APART and getattr(one, inner.name) != getattr(
-                    other, inner.name
-                ):
-                    yield f"rollout.{inner.name}"
-            continue
-        yield part.name

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from fingerpost.core.panel import Panel
 from fingerpost.core.table import Cell, Table
+from fingerpost.core.tells import Tells
 
 Ints = NDArray[np.int64]
 LAST = "not by the last period"
@@ -18,7 +19,10 @@ def cluster_periods(panel: Panel, outcome: str) -> Table:
 
     panel: as it was read, with units that are not always seen.
     """
-    count = np.asarray(panel.outcomes[outcome].count)
+    told = panel.outcomes[outcome]
+    count = np.asarray(told.count)
+    # Where a column tells how many children a row is of, they are what is summed.
+    summed = "rows" if told.children else "children"
     rows: list[tuple[Cell, ...]] = []
     for words, begins, units in waves_of(panel):
         for at, period in enumerate(panel.periods):
@@ -28,13 +32,14 @@ def cluster_periods(panel: Panel, outcome: str) -> Table:
             rows.append((words, period, begun, len(units), seen, records))
     return Table(
         "cluster_periods",
-        "Units and rows by wave and period",
-        ("provision began", "period", "begun", "units", "with the outcome", "rows"),
+        f"Units and {summed} by wave and period",
+        ("provision began", "period", "begun", "units", "with the outcome", summed),
         ("label", "label", "flag", "count", "count", "count"),
         tuple(rows),
         counts=tuple(int(str(row[5])) for row in rows),
         context="Units that were drawn and of which the records hold no row are counted among the "
-        "units; rows are those with the outcome.",
+        f"units; {summed} are those with the outcome.",
+        tells=Tells(units=((summed, summed),)),
         tags=(("outcome", outcome),),
     )
 

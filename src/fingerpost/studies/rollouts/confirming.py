@@ -42,7 +42,7 @@ def confirm(study: Study, rehearsal: bytes) -> None:
         menu = f"Held: {listed(held['holds'])}." if held["holds"] else "None held."
         faults.append(
             f"primary: {listing(wrong)} had over 7% of false alarms in the rehearsal, coverage "
-            f"below 92%, or no answer. {menu}"
+            f"below 92%, or no answer in more than 5% of draws. {menu}"
         )
     if faults:
         raise UsageError([*faults, "Without --rehearsal the plan is registered as exploratory."])

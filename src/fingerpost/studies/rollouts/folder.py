@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from fingerpost.core.errors import Malformed
+from fingerpost.core.errors import Malformed, UsageError
 from fingerpost.core.files import put as put
-from fingerpost.ledger.chain import canonical
 from fingerpost.ledger.events import Head
-from fingerpost.ledger.store import Ledger
+from fingerpost.ledger.store import SQLITE, Ledger
+from fingerpost.studies.file_lists import LEDGER as LEDGER
+from fingerpost.studies.file_lists import MANIFEST as MANIFEST
+from fingerpost.studies.file_lists import list_files
 
-LEDGER, MANIFEST = "ledger.sqlite", "manifest.json"
 PLAN, REGISTER, COMMITMENT = "plan.json", "register.csv", "commitment.txt"
 STUDY, PULSE, DRAW = "study.yaml", "pulse.json", "draw.json"
 ALLOCATION, CHANCES, SECRET = "allocation.csv", "probabilities.csv", "secret.txt"
@@ -39,35 +39,9 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def manifest(
-    folder: Path, head: Head | None, *, streams: Mapping[str, Head] | None = None
-) -> bytes:
-    """Return the list of a folder's files with their digests, its own among them.
-
-    head: of the ledger's stream: what is published, so that nothing can be cut off behind it.
-    streams: the heads of all streams of a ledger that lies in the folder.
-    """
-    files = {
-        name: sha256((folder / name).read_bytes())
-        for name in NAMES
-        if name != MANIFEST and (folder / name).is_file()
-    }
-    said: dict[str, Any] = {"files": files}
-    if head is not None:
-        said["ledger"] = {"number": head.number, "hash": head.hash}
-    if streams:
-        said["streams"] = {
-            name: {"number": one.number, "hash": one.hash} for name, one in streams.items()
-        }
-    text = json.dumps({**said, "manifest": sha256(canonical(said))}, indent=1, sort_keys=True)
-    return f"{text}\n".encode()
-
-
 def note(folder: Path, ledger: Ledger, stream: str) -> None:
-    """Write the manifest anew, after the ledger or a file has changed."""
-    inside = (folder / LEDGER).is_file()
-    streams = {name: ledger.head(name) for name in ledger.streams()} if inside else {}
-    put(folder / MANIFEST, manifest(folder, ledger.head(stream), streams=streams))
+    """Write the list of files anew, after the ledger or a file has changed."""
+    list_files(folder, NAMES, ledger, stream=stream, others=True)
 
 
 def listed_head(folder: Path) -> Head | None:
@@ -86,6 +60,22 @@ def listed_head(folder: Path) -> Head | None:
         ) from None
 
 
+def address_of(folder: Path, ledger: str | None, *, either: bool = False) -> str | Path:
+    """Return where a folder's ledger is: its file where it holds one, else the database named.
+
+    either: whether `ledger` may be that of another folder, as where a draw and its collection are
+    read at once: it then says nothing of one that holds its own. Else raises UsageError where a
+    folder that holds its own is given another: nobody can know which is meant.
+    """
+    own = folder / LEDGER
+    if ledger is None or not own.is_file():
+        return ledger or own
+    named = ledger.removeprefix(SQLITE)
+    if not either and ("://" in named or Path(named).resolve() != own.resolve()):
+        raise UsageError(f"--ledger: {folder} holds its own ledger ({own}). Leave --ledger out.")
+    return own
+
+
 @contextmanager
 def writing(folder: Path, stream: str, *, ledger: str | None = None) -> Iterator[Ledger]:
     """Yield the ledger of a draw's folder to be written to, once it is found to hold what the
@@ -100,7 +90,7 @@ def writing(folder: Path, stream: str, *, ledger: str | None = None) -> Iterator
             f"{folder / LEDGER}: {MANIFEST} lists a ledger of {known.number} entries, and none is "
             "there. Restore it from a copy; if it lies in a database, name it: --ledger URL."
         )
-    with Ledger(ledger or folder / LEDGER) as held:
+    with Ledger(address_of(folder, ledger)) as held:
         published = {} if known is None else {stream: known}
         wrong = held.check(streams=[stream], published=published)
         if wrong:

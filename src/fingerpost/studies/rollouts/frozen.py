@@ -25,14 +25,16 @@ from fingerpost.core.study import Study
 from fingerpost.core.words import counted, listing
 from fingerpost.designs import _constrained as constrained
 from fingerpost.designs import _rounding as rounding
-from fingerpost.designs._constrained import ALGORITHM, MILLION, Cap, Space
+from fingerpost.designs._constrained import ALGORITHM, Cap, Space
 from fingerpost.designs._feasible import Names
 from fingerpost.kernels import counter_draws
 from fingerpost.ledger.chain import canonical
+from fingerpost.studies.code import digests_of
 from fingerpost.studies.rollouts.neighbours import bordering, near_in, read_neighbours
 from fingerpost.studies.rollouts.registers import faults_of_codes, few, lacks, read_rows
 from fingerpost.studies.rollouts.units import rollout_of
 
+MOST_DIGITS = 20  # of a number of the register: more than any can mean
 NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 BETWEEN = " / "  # in the name of a stratum of several columns
 
@@ -57,6 +59,15 @@ class Frozen:
     def commitment(self) -> bytes:
         """The SHA-256 of the plan's file, 32 bytes."""
         return hashlib.sha256(self.document).digest()
+
+    @property
+    def inherited(self) -> bool:
+        """Whether it is registered as confirmatory by the draw that it follows alone: a rehearsal
+        of its own would be named.
+        """
+        plan = self.plan
+        confirms = plan.get("registered_as") == "confirmatory"
+        return confirms and bool(plan.get("follows")) and not plan.get("rehearsal")
 
     @property
     def units(self) -> tuple[str, ...]:
@@ -152,7 +163,7 @@ def planned(
     register, draw, units = as_csv(columns), rollout.draw, columns[rollout.register.unit]
     bound = draw.neighbours
     plan = {
-        "accept_millionths": round(draw.accept * MILLION),
+        "accept_millionths": constrained.millionths(draw.accept),
         "algorithm": ALGORITHM,
         "apart": [list(pair) for pair in draw.apart],
         "balance": list(draw.balance),
@@ -203,12 +214,7 @@ def said_of(limit: Limit) -> dict[str, Any]:
 
 def code_digests() -> dict[str, str]:
     """Return the SHA-256 of the files of the program that make the draw."""
-    found = {}
-    for module in (constrained, rounding, counter_draws):
-        path = Path(str(module.__file__))
-        text = path.read_text(encoding="utf-8")
-        found[f"{path.parent.name}/{path.name}"] = hashlib.sha256(text.encode()).hexdigest()
-    return found
+    return digests_of(Path(str(one.__file__)) for one in (constrained, rounding, counter_draws))
 
 
 def needed(study: Study, rollout: Rollout) -> dict[str, bool]:
@@ -251,16 +257,23 @@ def read_register(study: Study, rollout: Rollout, base: Path) -> dict[str, list[
     if faults:
         raise Malformed(faults)
     rows = sorted(rows, key=lambda row: row[register.unit])
-    faults += faults_of_rows(path, rows, columns, register.unit)
+    faults += faults_of_rows(path, rows, columns, register.unit, size=register.size)
     if faults:
         raise Malformed(faults)
     return {name: [row[name] for row in rows] for name in columns}
 
 
 def faults_of_rows(
-    path: Path, rows: list[dict[str, str]], columns: dict[str, bool], unit: str
+    path: Path,
+    rows: list[dict[str, str]],
+    columns: dict[str, bool],
+    unit: str,
+    *,
+    size: str = "",
 ) -> list[str]:
-    """Return units named twice or not at all, empty cells, and numbers that are none."""
+    """Return units named twice or not at all, empty cells, and numbers that are none, or none that
+    can be meant. size: the column of numbers of children, which are above 0.
+    """
     found = faults_of_codes(path, tuple(row[unit] for row in rows), unit)
     for name, numeric in columns.items():
         empty = [row[unit] for row in rows if not row[name]]
@@ -277,6 +290,29 @@ def faults_of_rows(
                 f"{path}: {name} is no plain decimal number for {listing(few(wrong))}. Write "
                 "1234.5."
             )
+            continue
+        if numeric:
+            found += faults_of_numbers(path, name, rows, unit, above=name == size)
+    return found
+
+
+def faults_of_numbers(
+    path: Path, name: str, rows: list[dict[str, str]], unit: str, *, above: bool
+) -> list[str]:
+    """Return numbers of a column that cannot be meant: of very many digits; above: not above 0."""
+    told = [(row[unit], row[name]) for row in rows if row[name]]
+    long = [code for code, cell in told if sum(map(str.isdigit, cell)) > MOST_DIGITS]
+    found = []
+    if long:
+        found.append(
+            f"{path}: {name} has more than {MOST_DIGITS} digits for {listing(few(long))}. Round it."
+        )
+    none = [code for code, cell in told if above and code not in long and float(cell) <= 0]
+    if none:
+        found.append(
+            f"{path}: {name} is not above 0 for {listing(few(none))}, and it is the number of "
+            "children (register.size). Correct it, or leave such units out."
+        )
     return found
 
 

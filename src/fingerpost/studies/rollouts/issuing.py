@@ -17,7 +17,7 @@ from fingerpost.studies.rollouts.drawing import (
     secret_for,
     units_in,
 )
-from fingerpost.studies.rollouts.folder import ALLOCATION, LEDGER, SECRET, put
+from fingerpost.studies.rollouts.folder import ALLOCATION, SECRET, put
 from fingerpost.studies.rollouts.frozen import Frozen
 from fingerpost.studies.rollouts.registering import event, stream_of
 
@@ -61,7 +61,7 @@ def issue(
 def is_issued(folder: Path, wave: str, *, ledger: str | None = None) -> bool:
     """Return whether a wave is issued already, as the ledger of its draw says."""
     frozen = open_folder(folder)
-    with Ledger(ledger or folder / LEDGER, read_only=True) as held:
+    with Ledger(folders.address_of(folder, ledger), read_only=True) as held:
         entries = held.entries(stream_of(frozen))
     return any(entry.kind == "issued" and entry.body["wave"] == wave for entry in entries)
 

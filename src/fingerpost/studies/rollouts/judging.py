@@ -18,6 +18,7 @@ from fingerpost.studies.rollouts.rehearsing import OfOutcome, Rehearsal, Replaye
 
 MULTIPLE = 2.8  # standard errors of the effect found with power 80% (1.96 + 0.84), two-sided 5%
 SIZE, COVERED = (0.03, 0.07), (0.92, 0.98)
+ANSWERED = 0.95  # of the draws: fewer, and its shares are of the draws that happened to suit it
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +36,12 @@ class Under:
 class Judged:
     """What a rehearsal says of one estimator's answer to one question.
 
-    answered: draws in which it had an answer. size: share of draws in which an interval leaves out
-    nought where nothing happened. sd: of its answers over draws; se_ratio: its mean standard error
-    over that, None where it has none. mdes: in units of the outcome; share: of the outcome's mean.
-    under: planting by planting. faults: what keeps it from being chosen; fatal: whether one of them
-    is of the kind that misleads (too many false alarms, too little coverage).
+    answered: draws in which it had an answer, with an interval where it gives any. size: share of
+    draws in which an interval leaves out nought where nothing happened. sd: of its answers over
+    draws; se_ratio: its mean standard error over that, None where it has none. mdes: in units of
+    the outcome; share: of the outcome's mean. under: planting by planting. faults: what keeps it
+    from being chosen; fatal: whether one of them is of the kind that misleads (too many false
+    alarms, too little coverage, too few answers).
     """
 
     outcome: str
@@ -77,7 +79,8 @@ class Question:
         good = [one for one in self.judged if not one.faults]
         if self.best is None:
             told = "; ".join(f"{one.leaf}: {listing(one.faults)}" for one in self.judged)
-            return f"None has size 3-7% and coverage 92-98%: {told or 'none has an answer'}."
+            words = "None has 3-7% of false alarms and coverage 92-98%"
+            return f"{words}: {told or 'none has an answer'}."
         others = sorted((one for one in self.judged if one is not self.best), key=lambda o: o.mdes)
         told = "; ".join(
             f"{one.leaf} finds {_short(one.mdes)}"
@@ -86,7 +89,7 @@ class Question:
         )
         return (
             f"{self.best.leaf} finds the least, {_short(self.best.mdes)}, of the "
-            f"{counted(len(good), 'estimator')} with size 3-7% and coverage 92-98%"
+            f"{counted(len(good), 'estimator')} with 3-7% of false alarms and coverage 92-98%"
             + (f": {told}." if told else ".")
         )
 
@@ -103,9 +106,15 @@ def questions(rehearsal: Rehearsal) -> tuple[Question, ...]:
         terms = dict.fromkeys(term for each in one.replayed for term in each.terms)
         for term in terms:
             mine = [each for each in one.replayed if term in each.terms]
-            judged = [judge(one, each, term, ahead=ahead) for each in mine if not each.reason]
-            told = tuple(each for each in judged if each is not None)
-            refused = tuple((each.leaf, each.reason) for each in mine if each.reason)
+            by_leaf = [
+                None if each.reason else judge(one, each, term, ahead=ahead) for each in mine
+            ]
+            told = tuple(each for each in by_leaf if each is not None)
+            refused = tuple(
+                (each.leaf, each.reason or "it answered fewer than two draws")
+                for each, verdict in zip(mine, by_leaf, strict=True)
+                if verdict is None
+            )
             good = [each for each in told if not each.faults]
             best = min(good, key=lambda each: each.mdes, default=None)
             found.append(Question(one.past.outcome, term, told, refused, best))
@@ -128,12 +137,15 @@ def judge(of: OfOutcome, replayed: Replayed, term: Term, *, ahead: bool) -> Judg
     under = tuple(under_of(name, told, at) for name, told in replayed.told.items())
     missed = share_of(1 - still.held[known, at])
     faults, fatal = faults_of(missed, under, ahead=ahead)
+    answered = int(np.count_nonzero(known if missed is None else np.isfinite(still.held[:, at])))
+    if answered < ANSWERED * len(value):
+        faults, fatal = [*faults, f"answered {answered:,} of {len(value):,} draws"], True
     level = abs(of.level)
     return Judged(
         of.past.outcome,
         term,
         replayed.leaf,
-        int(np.count_nonzero(known)),
+        answered,
         missed,
         sd,
         ratio,
@@ -171,7 +183,7 @@ def faults_of(size: float | None, under: Iterable[Under], *, ahead: bool) -> tup
     covered = [one.coverage for one in judged if one.coverage is not None]
     faults, fatal = [], False
     if not SIZE[0] <= size <= SIZE[1]:
-        faults.append(f"size {100 * size:.1f}%")
+        faults.append(f"false alarms {100 * size:.1f}%")
         fatal |= size > SIZE[1]
     off = [one for one in covered if not COVERED[0] <= one <= COVERED[1]]
     if off:
@@ -202,15 +214,16 @@ def preselected(found: Sequence[Question]) -> tuple[str | None, str]:
         return first.best.leaf, word + first.why
     best = min(whole, key=lambda leaf: whole[leaf])
     return best, (
-        f"{best} finds the least on average of the {counted(len(whole), 'estimator')} with size "
-        f"3-7% and coverage 92-98% in all {len(found)} questions."
+        f"{best} finds the least on average of the {counted(len(whole), 'estimator')} with "
+        f"3-7% of false alarms and coverage 92-98% in all {len(found)} questions."
     )
 
 
 def holding(found: Sequence[Question]) -> tuple[str, ...]:
-    """Return the estimators that mislead in no question that they answer: too many false alarms
-    and too little coverage mislead, too much caution does not.
+    """Return the estimators that mislead in no question that they are asked: too many false alarms,
+    too little coverage and no answer mislead, too much caution does not.
     """
+    refused = {leaf for question in found for leaf, _ in question.refused}
     judged = [one for question in found for one in question.judged if one.size is not None]
-    names = dict.fromkeys(one.leaf for one in judged)
+    names = dict.fromkeys(one.leaf for one in judged if one.leaf not in refused)
     return tuple(n for n in names if not any(one.fatal for one in judged if one.leaf == n))

@@ -18,6 +18,7 @@ from fingerpost.core.panel import Panel
 from fingerpost.core.rollout import NEVER, Layout
 from fingerpost.core.study import Study
 from fingerpost.core.words import counted
+from fingerpost.designs._clusters import counted_chances
 from fingerpost.designs._constrained import Space, draw_candidates
 from fingerpost.kernels.clusters import recode
 from fingerpost.studies.rollouts.analysing import anticipation_of, cluster_of
@@ -130,11 +131,6 @@ def lay(study: Study, panel: Panel, outcome: str, *, base: Path, draws: int) -> 
         counted=many,
         planned=planned,
     )
-
-
-def counted_chances(codes: Whole, waves: int) -> Floats:
-    """Return (c, k) the share of draws (d, c) in which each is in each wave."""
-    return np.stack([(codes == wave).mean(axis=0) for wave in range(waves)], axis=1)
 
 
 def drawn_units(panel: Panel, level: str | None) -> tuple[tuple[str, ...], Whole]:

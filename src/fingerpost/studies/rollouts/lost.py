@@ -44,7 +44,7 @@ def lost_by_wave(whole: Panel, outcome: str, analysis: Analysis) -> Table | None
     rows.append((ALL, len(lost), int(lost.sum()), float(lost.mean()), p))
     return Table(
         "lost_by_wave",
-        f"Units whose outcome was not recorded in every period: {outcome}",
+        "Units whose outcome was not recorded in every period",
         ("provision began", "units", "left out", "share", "p"),
         ("label", "count", "count", "share", "number"),
         tuple(rows),

@@ -14,12 +14,13 @@ from fingerpost.core.words import listing
 from fingerpost.ledger.chain import canonical
 from fingerpost.ledger.events import Entry
 from fingerpost.ledger.store import Ledger
+from fingerpost.studies.rollouts.contradicting import contradictions
 from fingerpost.studies.rollouts.drawing import open_folder
 from fingerpost.studies.rollouts.events import TAKEN_BACK
-from fingerpost.studies.rollouts.folder import ALLOCATION, LEDGER, STUDY, read
+from fingerpost.studies.rollouts.folder import ALLOCATION, STUDY, address_of, read
 from fingerpost.studies.rollouts.frozen import Frozen
+from fingerpost.studies.rollouts.lineage import names_of
 from fingerpost.studies.rollouts.registering import record, stream_of
-from fingerpost.studies.rollouts.replanning import names_of
 
 # Kind → whether it needs a period, and what units became.
 KINDS = {
@@ -44,18 +45,13 @@ def note(
 
     kind: one of KINDS; of `merged` and `split` one event of all units, of others one a unit.
     period: in which it happened (provision began, or the unit left); into: what units became.
-    Written again, an event is there once. Raises Malformed with every fault, UsageError where the
-    rest was drawn anew meanwhile; nothing is written.
+    Written again, an event is there once. Raises Malformed with every fault, such as an event that
+    contradicts what is noted, UsageError where the rest was drawn anew meanwhile; nothing is
+    written.
     """
-    if kind not in KINDS:
-        raise UsageError(f'"{kind}": there is no such event. There are: {listed(KINDS)}.')
+    check_kind(kind)
     frozen = open_folder(folder)
-    known = tuple(names_of(frozen))
-    faults = [
-        f"{unit} is no unit of this draw.{nearest(unit, known)}"
-        for unit in units
-        if unit not in known
-    ]
+    faults = strangers(units, tuple(names_of(frozen)))
     periods = periods_of(folder)
     if periods and period not in periods:
         faults.append(
@@ -69,19 +65,56 @@ def note(
     check_goes_on(entries)
     if kind == "slipped":
         faults = faults_of_slips(Told(folder, frozen, entries), units, period, periods)
+
+    def check(now: Sequence[Entry]) -> None:
+        check_goes_on(now)
+        told = contradictions(frozen, now, (kind, units, period, into), periods)
+        if told:
+            raise Malformed(told)
+
     if faults:
         raise Malformed(faults)
-    bodies: list[dict[str, object]]
-    if kind == "merged":
-        bodies = [{"units": sorted(units), "into": into[0], "period": period}]
-    elif kind == "split":
-        bodies = [{"unit": units[0], "into": sorted(into), "period": period}]
-    else:
-        bodies = [{"unit": unit, "period": period} for unit in units]
+    check(entries)
     return tuple(
-        record(folder, kind, body, key=fresh(key_of(kind, body), entries), ledger=ledger)
-        for body in bodies
+        record(
+            *(folder, kind, body),
+            key=fresh(key_of(kind, body), entries),
+            ledger=ledger,
+            check=check,
+        )
+        for body in bodies_of(kind, units, period, into)
     )
+
+
+def check_kind(kind: str) -> None:
+    """Raise UsageError for a kind of event that there is not."""
+    kinds = (*KINDS, TAKEN_BACK)
+    if kind not in KINDS:
+        raise UsageError(
+            f'"{kind}": there is no such event. There are: {listed(kinds)}.{nearest(kind, kinds)}'
+        )
+
+
+def bodies_of(
+    kind: str, units: Sequence[str], period: str, into: Sequence[str]
+) -> list[dict[str, object]]:
+    """Return what each event says: of a merger or split one for all units, of others one a unit."""
+    if kind == "merged":
+        return [{"units": sorted(set(units)), "into": into[0], "period": period}]
+    if kind == "split":
+        return [{"unit": units[0], "into": sorted(set(into)), "period": period}]
+    return [{"unit": unit, "period": period} for unit in dict.fromkeys(units)]
+
+
+def strangers(units: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Return the fault of every name that is none of a draw's units."""
+    return [
+        f"{unit} is no unit of this draw.{nearest(unit, known)}"
+        if unit.strip()
+        else "--unit: no unit is named. Write its code, as the register has it."
+        for unit in units
+        if unit not in known
+    ]
 
 
 def fresh(key: str, entries: Sequence[Entry]) -> str:
@@ -107,12 +140,21 @@ def correct(folder: Path, number: int, *, why: str, ledger: str | None = None) -
         menu = listed(f"{at} ({entry.kind})" for at, entry in noted.items()) or "none"
         raise UsageError(f"--entry {number}: no event was noted there. There are: {menu}.")
     body = {"entry": number, "why": why, "kind": noted[number].kind}
-    return record(folder, TAKEN_BACK, body, key=f"{TAKEN_BACK} {number}", ledger=ledger)
+    key = f"{TAKEN_BACK} {number}"
+    return record(folder, TAKEN_BACK, body, key=key, ledger=ledger, check=check_goes_on)
+
+
+def last_number(folder: Path, *, ledger: str | None = None) -> int:
+    """Return the number of the last entry of a draw in its ledger: one that a request then returns
+    with no higher number was there before.
+    """
+    entries = entries_of(folder, open_folder(folder), ledger)
+    return entries[-1].number if entries else 0
 
 
 def entries_of(folder: Path, frozen: Frozen, ledger: str | None) -> tuple[Entry, ...]:
     """Return the entries of a draw in its ledger."""
-    with Ledger(ledger or folder / LEDGER, read_only=True) as held:
+    with Ledger(address_of(folder, ledger), read_only=True) as held:
         return held.entries(stream_of(frozen))
 
 

@@ -9,7 +9,6 @@ left out.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import fingerpost
@@ -17,37 +16,31 @@ from fingerpost.core import rollout_protocol as said
 from fingerpost.core.protocol import outcome_words
 from fingerpost.core.table import Table
 from fingerpost.core.words import counted, listing, sentence
+from fingerpost.studies.asked_items import (
+    ANSWERED,
+    LATER,
+    STATES,
+    UNSAID,
+    Item,
+    further,
+    never,
+    other_outcomes,
+    software,
+    statement,
+    version,
+)
+from fingerpost.studies.asked_items import items_table as table_of
 from fingerpost.studies.provenance import code_digest
 from fingerpost.studies.rollouts import monitoring, planning, power_tables
 from fingerpost.studies.rollouts.planning import Plan
 from fingerpost.studies.rollouts.power_tables import average_words, target_words
 
 SCHEMA_VERSION, KIND = "1", "plan of a roll-out"
-ANSWERED, UNSAID, LATER = STATES = ("answered", "open", "later")
 DEFAULT_ARMS = ("provision has not begun", "provision has begun")
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One thing that is asked. standards: who asks it, with its number there. state: `answered`,
-    `open` or `later` (nobody can know it before the draw). write: the key that answers it.
-    """
-
-    topic: str
-    asks: str
-    standards: tuple[str, ...]
-    state: str
-    answer: str
-    write: str
 
 
 Answer = Callable[[Plan], str]
 Row = tuple[str, str, str, str, str, Answer]
-
-
-def statement(key: str) -> Answer:
-    """Return how an item is answered by the authors' statement."""
-    return lambda plan: getattr(plan.study.statement, key) or ""
 
 
 def registry(key: str) -> Answer:
@@ -82,11 +75,6 @@ def as_said(told: str) -> str:
     name = len(words) == 2 and words[1][:1].isdigit()
     found = told if name else sentence(told)
     return found.removesuffix(".") if any(sign in words[-1] for sign in "@/") else found
-
-
-def never(plan: Plan) -> str:
-    """Return nothing: what nobody can know before the draw."""
-    return ""
 
 
 def scientific_title(plan: Plan) -> str:
@@ -145,19 +133,6 @@ def first_outcome(plan: Plan) -> str:
     """Return the primary outcome: the one that is named first."""
     found = plan.study.outcomes
     return f"{outcome_words(found[0])}, in every period, by unit" if found else ""
-
-
-def other_outcomes(plan: Plan) -> str:
-    """Return the other outcomes."""
-    found = plan.study.outcomes
-    if not found:
-        return ""
-    return "; ".join(outcome_words(one) for one in found[1:]) or "none"
-
-
-def version(plan: Plan) -> str:
-    """Return which document this is."""
-    return f"study {plan.study.name}, digest {plan.study.digest()}"
 
 
 def objective(plan: Plan) -> str:
@@ -224,12 +199,6 @@ def analysis(plan: Plan) -> str:
     )
 
 
-def further(plan: Plan) -> str:
-    """Return the analyses besides."""
-    found = [each.leaf for each in plan.study.sensitivity]
-    return f"sensitivity analyses: {listing(found)}" if found else "none besides the estimators"
-
-
 def missing(plan: Plan) -> str:
     """Return what is done about returns that do not come."""
     return (
@@ -282,11 +251,6 @@ def not_begun(plan: Plan) -> str:
     return "planned; nothing is drawn"
 
 
-def software(plan: Plan) -> str:
-    """Return the program that draws and analyses."""
-    return f"fingerpost {fingerpost.__version__}"
-
-
 S, R = "statement.", "rollout.registry."
 # Topic, what is asked, who asks (WHO; SPIRIT; CONSORT-SW), the key, the answer.
 ROWS: tuple[Row, ...] = (
@@ -327,14 +291,21 @@ ROWS: tuple[Row, ...] = (
     ("ethics", "Which committee looked at it", "21", "24", "26", statement("ethics")),
     ("completion", "When it ends", "22", "13", "", ends),
     ("results", "Summary results", "23", "", "", never),
-    ("data sharing", "Who may use the records after", "24", "29", "", statement("data_sharing")),
+    (
+        "data sharing",
+        "Who may use the records after",
+        "24",
+        "29, 31c",
+        "",
+        statement("data_sharing"),
+    ),
     ("version", "Which version of the plan this is", "", "3", "24", version),
     ("roles", "Who does what", "", "5a, 5c, 5d", "", registry("roles")),
     ("background", "What is known so far", "", "6a", "2a", statement("background")),
     ("why in waves", "Why the order is drawn", "", "6b", "2a", statement("why")),
     ("objective", "What is asked, as an effect", "", "7", "2b", objective),
     (
-        *("recruitment", "How units join, and what keeps them", "", "15", "14a"),
+        *("recruitment", "How units join, and what keeps them", "", "15", ""),
         registry("recruitment"),
     ),
     ("sequence", "How the order is drawn", "", "16a", "8a, 8b", draw),
@@ -361,7 +332,7 @@ ROWS: tuple[Row, ...] = (
     ("consent", "Who agrees, and how", "", "26a", "10c", registry("consent")),
     ("confidentiality", "How records are guarded", "", "19, 27", "", registry("confidentiality")),
     ("interests", "Interests of those who do it", "", "28", "", statement("interests")),
-    ("waiting", "Who goes without, and for how long", "", "30", "3a", waits),
+    ("waiting", "Who goes without, and for how long", "", "6b", "3a", waits),
     ("dissemination", "Where results will be", "", "31a", "", registry("dissemination")),
     ("code", "Whether the code can be had", "", "31c", "", statement("code_sharing")),
     ("software", "With which program", "", "20a", "12a", software),
@@ -411,15 +382,9 @@ def item(row: Row, plan: Plan) -> Item:
 
 def items_table(found: tuple[Item, ...]) -> Table:
     """Return the items as a table, a row each."""
-    return Table(
-        "items",
-        "What a registry and a protocol ask",
-        ("item", "asks", "asked_by", "state", "answer", "write"),
-        ("label",) * 6,
-        tuple(
-            (one.topic, one.asks, "; ".join(one.standards), one.state, one.answer, one.write)
-            for one in found
-        ),
+    return table_of(
+        found,
+        title="What a registry and a protocol ask",
         context="asked_by: WHO Trial Registration Data Set 1.3.1, SPIRIT 2013, CONSORT extension "
         "to stepped wedges 2018, by number. later: nobody can know it before the draw.",
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,8 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "replanned": ("commitment",),
     "corrected": ("entry", "why"),
 }
+Check = Callable[[Sequence[Entry]], None]
+Claim = Callable[[], None]
 LONGEST = 160
 FIRST_LOCKED = 3
 OTHER_CODE = (
@@ -83,19 +85,31 @@ def stream_of(frozen: Frozen) -> str:
 
 
 def record(
-    folder: Path, kind: str, body: Mapping[str, Any], *, key: str, ledger: str | None = None
+    folder: Path,
+    kind: str,
+    body: Mapping[str, Any],
+    *,
+    key: str,
+    ledger: str | None = None,
+    check: Check = lambda entries: None,
 ) -> Entry:
     """Write an event of a roll-out into the ledger of its folder, and its manifest anew.
 
     key: the name of the request; repeated, it returns the entry that is there. ledger: the URL of a
-    database, where it does not lie in the folder. Raises UsageError for an event that does not say
+    database, where it does not lie in the folder. check: raises where what the ledger holds by then
+    forbids the event, and nothing is written. Raises UsageError for an event that does not say
     what its kind must.
     """
     said = event(kind, body)
     frozen = open_frozen(folders.read(folder / PLAN), folders.read(folder / REGISTER))
     stream = stream_of(frozen)
+
+    def decide(entries: Sequence[Entry]) -> Event:
+        check(entries)
+        return said
+
     with folders.writing(folder, stream, ledger=ledger) as held:
-        entry = held.append(stream, lambda _: said, key=key)
+        entry = held.append(stream, decide, key=key)
         folders.note(folder, held, stream)
     return entry
 
@@ -158,11 +172,15 @@ def commit(
     secret: bytes = b"",
     ledger: str | None = None,
     rehearsal: bytes = b"",
+    claim: Claim = lambda: None,
 ) -> Registered:
-    """Commit to a frozen draw in a folder, as `register` says. secret: the keeper's."""
+    """Commit to a frozen draw in a folder, as `register` says. secret: the keeper's. claim: called
+    when all is ready and nothing is in its place yet; where it raises, nothing is written.
+    """
     if (out / PLAN).is_file():
         asked, new = frozen, False
         frozen = as_committed(out, asked)
+        claim()
         with folders.writing(out, stream_of(frozen), ledger=ledger) as held:
             note(held, frozen)
             folders.note(out, held, stream_of(frozen))
@@ -175,7 +193,7 @@ def commit(
             keeper.parent.mkdir(parents=True, exist_ok=True)
             put(keeper, f"{secret.hex()}\n".encode(), private=True)
         new, notes = True, ()
-        write_frozen(out, frozen, study_file, rehearsal=rehearsal, ledger=ledger)
+        write_frozen(out, frozen, study_file, rehearsal=rehearsal, ledger=ledger, claim=claim)
     return Registered(frozen, frozen.commitment.hex(), new, notes)
 
 
@@ -270,6 +288,7 @@ def write_frozen(
     *,
     rehearsal: bytes = b"",
     ledger: str | None = None,
+    claim: Claim = lambda: None,
 ) -> None:
     """Write the frozen files and the first entries of the ledger as one: the folder appears with
     all of them or not at all, and not before the ledger has them.
@@ -287,6 +306,7 @@ def write_frozen(
         for name, content in files.items():
             if content:
                 put(aside / name, content)
+        claim()
         with Ledger(ledger or aside / LEDGER) as held:
             note(held, frozen)
             folders.note(aside, held, stream_of(frozen))

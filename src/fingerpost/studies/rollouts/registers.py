@@ -10,6 +10,7 @@ from typing import Any
 
 from fingerpost.core.errors import Malformed, listed, nearest
 from fingerpost.core.rollout import Register
+from fingerpost.core.words import listing
 
 MOST_NAMED = 3
 
@@ -18,7 +19,8 @@ def read_rows(path: Path, key: str = "register.table") -> list[dict[str, str]]:
     """Return the rows of a table (CSV in UTF-8, or Parquet), every cell a text without spaces
     around it. key: of the study that names it.
 
-    Raises Malformed where it is not there, is no such text, or has two columns of one name.
+    Raises Malformed where it is not there, is no such text, has two columns of one name, or a row
+    with more cells than the header: one sign too many, and every cell after it would be another's.
     """
     if not path.is_file():
         raise Malformed(f"{key}: {path} is not there. Its path is seen from the study's file.")
@@ -35,15 +37,24 @@ def _csv(path: Path) -> tuple[list[str], list[list[str]]]:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Malformed(f"{path}: byte {error.start} is not UTF-8. Save it as such.") from None
+    reader = csv.reader(io.StringIO(text, newline=""))
     try:
-        found = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
+        found = [(reader.line_num, row) for row in reader if row]
     except csv.Error as error:
         raise Malformed(f"{path}: this is no CSV ({error}). Save it as such.") from None
     if not found:
         return [], []
-    header = [cell.strip() for cell in found[0]]
-    many = len(header)
-    return header, [[*(c.strip() for c in row), *[""] * (many - len(row))] for row in found[1:]]
+    header = [cell.strip() for cell in found[0][1]]
+    many, rows = len(header), found[1:]
+    long = [str(line) for line, row in rows if any(cell.strip() for cell in row[many:])]
+    if long:
+        raise Malformed(
+            f"{path}: line {listing(few(long))}: more cells than the header names ({many}). Put a "
+            'text that holds a comma in quotes: "Bristol, City of".'
+        )
+    return header, [
+        [*(cell.strip() for cell in row[:many]), *[""] * (many - len(row))] for _, row in rows
+    ]
 
 
 def _parquet(path: Path) -> tuple[list[str], list[list[str]]]:

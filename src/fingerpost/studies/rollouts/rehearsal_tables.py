@@ -70,15 +70,24 @@ def verdicts_table(rehearsal: Rehearsal, found: Sequence[Question]) -> Table:
         "rehearsal",
         f"Every estimator over {rehearsal.draws:,} draws on the real past",
         (
-            *("outcome", "target", "estimator", "size", "coverage", "bias", "sd", "se_over_sd"),
+            *(
+                "outcome",
+                "target",
+                "estimator",
+                "false alarms",
+                "coverage",
+                "bias",
+                "sd",
+                "se_over_sd",
+            ),
             *("mdes80", "share_of_mean", "verdict"),
         ),
         (*("label",) * 3, "share", "share", *("number",) * 4, "share", "label"),
         tuple(rows),
-        context="size: how often the interval leaves out nought where nothing happens. coverage: "
-        "the least of those with a planted effect. bias: where nothing happens. mdes80: 2.8 "
-        "standard deviations over draws, in units of the outcome. Verdict: best, holds, or what "
-        "keeps it from being chosen.",
+        context="false alarms: how often the interval leaves out nought where nothing happens. "
+        "coverage: the least of those with a planted effect. bias: where nothing happens. mdes80: "
+        "2.8 standard deviations over draws, in units of the outcome. Verdict: best, holds, or "
+        "what keeps it from being chosen.",
     )
 
 

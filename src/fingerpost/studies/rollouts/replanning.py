@@ -27,11 +27,12 @@ from fingerpost.core.words import counted, listing
 from fingerpost.designs._layouts import filled
 from fingerpost.ledger.events import Entry, Event
 from fingerpost.ledger.store import Ledger
+from fingerpost.studies.registered import analysed_as, other_parts
 from fingerpost.studies.rollouts import folder as folders
 from fingerpost.studies.rollouts.confirming import confirm
 from fingerpost.studies.rollouts.drawing import Drawn, digest_of, open_folder
 from fingerpost.studies.rollouts.events import standing
-from fingerpost.studies.rollouts.folder import DRAW, LEDGER, PLAN, REHEARSAL
+from fingerpost.studies.rollouts.folder import DRAW, LEDGER, PLAN, REHEARSAL, STUDY
 from fingerpost.studies.rollouts.frozen import Frozen, near_of, planned, read_register
 from fingerpost.studies.rollouts.registering import (
     Registered,
@@ -76,13 +77,11 @@ def replan(
     checked = verify(old, ledger=ledger)
     if checked.faults:
         raise Malformed(f"{old}: {fault}" for fault in checked.faults)
-    inside = (old / LEDGER).is_file()
-    address = old / LEDGER if inside else ledger or old / LEDGER
+    address = folders.address_of(old, ledger)
     before = opened(old)
-    stream = stream_of(before)
     secret = keeper_secret(keeper, out) if keeper else b""
     with Ledger(address) as held:
-        entries = held.entries(stream)
+        entries = held.entries(stream_of(before))
         sealing = Sealing(study_file, secret, rehearsal)
         told = standing(entries)
         frozen = anew(study, base, old, before, told, sealing=sealing, drawn=checked.drawn)
@@ -90,23 +89,36 @@ def replan(
             frozen = as_committed(out, frozen)
         commitment = frozen.commitment.hex()
         check_once(old, entries, commitment)
-        found = commit(
+        return commit(
             *(frozen, out),
             study_file=study_file,
             keeper=keeper,
             secret=secret,
-            ledger=None if inside else ledger,
+            ledger=None if address == old / LEDGER else ledger,
             rehearsal=rehearsal,
+            claim=lambda: claim(old, held, before, commitment=commitment, known=len(entries)),
         )
 
-        def decide(now: Sequence[Entry]) -> Event:
-            if waves_issued(now) != waves_issued(entries):
-                raise UsageError(f"{old}: a wave was issued meanwhile. Draw anew from there.")
-            return event("replanned", {"commitment": commitment})
 
-        held.append(stream, decide, key="replanned")
-        folders.note(old, held, stream)
-    return found
+def claim(old: Path, held: Ledger, before: Frozen, *, commitment: str, known: int) -> None:
+    """Write down with the earlier draw that the rest is drawn anew under a commitment. known: how
+    many entries there were when it was made. Raises UsageError where there are more, or where
+    somebody else drew anew in the meantime.
+    """
+    stream = stream_of(before)
+
+    def decide(now: Sequence[Entry]) -> Event:
+        if len(now) != known:
+            raise UsageError(
+                f"{old}: its ledger holds more than when the new plan was made "
+                f"({listing([entry.kind for entry in now[known:]])}). Draw anew from there: run "
+                "this once more."
+            )
+        return event("replanned", {"commitment": commitment})
+
+    # Whoever drew anew in the meantime is found here: theirs is the entry that comes back.
+    check_once(old, [held.append(stream, decide, key="replanned")], commitment)
+    folders.note(old, held, stream)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +207,11 @@ def anew(
         more={
             "study_digest": study.digest(),
             "follows": follows,
-            **registered_as(before, sealing.rehearsal),
+            **registered_as(
+                before,
+                sealing.rehearsal,
+                other_parts(study, before.plan["study_digest"], old / STUDY),
+            ),
         },
         near=near_of(rollout.register, base, codes),
     )
@@ -212,14 +228,15 @@ def check_draws(study: Study, rollout: Rollout, before: Frozen) -> None:
         raise UsageError(f"{study.name}: it needs a register, waves and assignment: randomised.")
 
 
-def registered_as(before: Frozen, rehearsal: bytes) -> dict[str, str]:
+def registered_as(before: Frozen, rehearsal: bytes, parts: Sequence[str]) -> dict[str, str]:
     """Return as what the new plan is registered. What was registered before the first draw stays
-    so: units that leave make nothing exploratory.
+    so: units that leave make nothing exploratory; another question does. parts: of the new study
+    that are not those of the earlier.
     """
     if rehearsal:
         held = hashlib.sha256(rehearsal).hexdigest()
         return {"registered_as": "confirmatory", "rehearsal": held}
-    return {"registered_as": before.plan.get("registered_as", "exploratory")}
+    return {"registered_as": analysed_as(before.plan.get("registered_as", "exploratory"), parts)}
 
 
 def faults_of_left(left: Sequence[rollouts.Wave], keep: int) -> list[str]:
@@ -408,36 +425,6 @@ def among(draw: Draw, columns: dict[str, list[str]], unit: str, waves: Sequence[
         together=tuple(pair for pair in draw.together if codes >= set(pair)),
         apart=tuple(pair for pair in draw.apart if codes >= set(pair)),
     )
-
-
-def lineage(frozen: Frozen) -> tuple[str, ...]:
-    """Return the commitment of a draw, and those of the draws that it follows, latest first."""
-    follows = frozen.plan.get("follows", {})
-    before = [follows["commitment"], *follows.get("earlier", ())] if follows else []
-    return (frozen.commitment.hex(), *before)
-
-
-def names_of(frozen: Frozen) -> dict[str, str]:
-    """Return unit → what it is called, of all units that a draw holds: those issued before it, and
-    those that it draws.
-    """
-    issued = [
-        unit for wave in frozen.plan.get("follows", {}).get("issued", ()) for unit in wave["units"]
-    ]
-    name = frozen.plan["name"]
-    called = frozen.columns[name] if name else [""] * len(frozen.units)
-    found = {**dict.fromkeys(issued, ""), **dict(zip(frozen.units, called, strict=True))}
-    return dict(sorted(found.items()))
-
-
-def check_collected(commitment: str, draw: Path) -> None:
-    """Raise UsageError where a draw is neither that of a collection, nor drawn anew from it."""
-    frozen = open_folder(draw)
-    if commitment not in lineage(frozen):
-        raise UsageError(
-            f"--draw {draw}: the records were collected for another draw, whose commitment is "
-            f"{commitment}. Name that one, or one drawn anew from it."
-        )
 
 
 def whole(drawn: Drawn, count: int | None = None) -> tuple[Allocation, Permutations]:

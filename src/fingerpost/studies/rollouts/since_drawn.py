@@ -5,6 +5,7 @@ differed, and where the study that is run is not the one that was drawn.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from fingerpost.core.leaves import Estimator
 from fingerpost.core.panel import Panel
 from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
+from fingerpost.core.tells import Tells
 from fingerpost.core.words import counted
 
 Flags = NDArray[np.bool_]
@@ -26,18 +28,28 @@ UNEVEN = 0.5  # variation of units' sizes, from which it is said that they count
 AFTER = ("started", "slipped", "withdrew", "merged")  # what may become of a unit, by its ledger
 
 
-def check_unit(study: Study) -> None:
-    """Raise Malformed where the unit that was drawn is no level of the records' clusters, so that
-    errors would be taken by the finest unit.
+def check_unit(study: Study, drawn: Drawn | None) -> None:
+    """Raise Malformed where nothing ties what was drawn to the records: it is neither their unit
+    nor a declared cluster, and neither a ledger nor a register names it, so that errors would be
+    taken by the finest unit.
     """
-    levels, unit = dict(study.records.clusters), study.cluster
-    if unit is None or not levels or unit in levels or unit == study.records.unit:
+    levels, unit, row = dict(study.records.clusters), study.cluster, study.records.unit
+    if unit is None or unit in levels or unit == row:
         return
+    register = study.rollout.register if study.rollout else None
+    if not levels and (drawn is not None or (register is not None and register.unit == row)):
+        return
+    declared = (
+        f"none of the clusters that records.clusters declares ({listed(levels)}), nor "
+        f"records.unit ({row})."
+        if levels
+        else f"not records.unit ({row}), and records.clusters declares no cluster."
+    )
     raise Malformed(
-        f'assignment.randomised.unit: "{unit}" is none of the clusters that records.clusters '
-        f"declares ({listed(levels)}), nor records.unit ({study.records.unit})."
-        f"{nearest(unit, tuple(levels))} Errors would be taken by {study.records.unit}, whatever "
-        "was drawn."
+        f'assignment.randomised.unit: "{unit}" is {declared}{nearest(unit, tuple(levels))} Errors '
+        f"would be taken by {row}, whatever was drawn. Mend: unit: {row}, if that is what was "
+        f"drawn; else records: {{clusters: {{{unit}: COLUMN}}}}, the column that says which {unit} "
+        f"a {row} belongs to."
     )
 
 
@@ -56,7 +68,7 @@ def check_named(study: Study, drawn: Drawn | None) -> None:
     )
 
 
-def since_drawn(whole: Panel, panel: Panel, drawn: Drawn) -> Table:
+def since_drawn(whole: Panel, panel: Panel, drawn: Drawn, study: Study) -> Table:
     """Return, by wave, how many units were drawn, are in the records, slipped and withdrew.
 
     whole: with the drawn units that the records hold no row of; panel: without them.
@@ -84,7 +96,14 @@ def since_drawn(whole: Panel, panel: Panel, drawn: Drawn) -> Table:
         context="From the ledger of the draw. Units are analysed in the wave that they were drawn "
         "into, whatever became of them: the answers are of being drawn into it. Merged: with "
         "others, or split.",
+        tells=drawn_units(study, ("drawn", *AFTER)),
     )
+
+
+def drawn_units(study: Study, columns: Sequence[str]) -> Tells:
+    """Return that columns count units as they were drawn, whatever the records' units are."""
+    named = study.cluster or study.records.unit
+    return Tells(units=tuple((column, f"units ({named})") for column in columns))
 
 
 def unseen_words(task: PanelTask, answer: Answer) -> list[tuple[Term, str]]:
@@ -126,12 +145,13 @@ def size_words(task: PanelTask, answer: Answer) -> list[tuple[Term, str]]:
     words = (
         "units count alike, whatever their size: one in ten holds fewer than "
         f"{low:,.0f} and one in ten more than {high:,.0f} a period, so that an answer in which "
-        "children count alike would differ if provision does more in large units, or in small ones."
+        "units count by their size would differ if provision does more in large units, or in small "
+        "ones."
     )
     return [(term, words)]
 
 
-def neighbours_table(panel: Panel, drawn: Drawn) -> Table | None:
+def neighbours_table(panel: Panel, drawn: Drawn, study: Study) -> Table | None:
     """Return, by period, in how many of the neighbours of units that wait provision has begun;
     None where the register names no neighbours.
     """
@@ -160,7 +180,9 @@ def neighbours_table(panel: Panel, drawn: Drawn) -> Table | None:
         context=f"Of {len(begin):,} drawn units, {int((many > 0).sum()):,} have neighbours, by the "
         "register's file of pairs. The share is the mean over units that wait, of those of their "
         "neighbours in which provision has begun (pairs weigh what the file says). If provision "
-        "spills over, such units are no longer without it: see `donut`.",
+        "spills over, such units are no longer without it: the answer without them (donut) says "
+        "how much that matters.",
+        tells=drawn_units(study, ("wait", "with a neighbour that has begun")),
     )
 
 
@@ -173,18 +195,39 @@ def events(drawn: Drawn) -> dict[str, set[str]]:
 
 
 def of_draw(task: PanelTask, leaf: Estimator, answer: Answer) -> list[tuple[Term, str]]:
-    """Return warnings of an answer: departures from what was registered, units that slipped or
-    withdrew, and chances of waves that differed between units.
+    """Return warnings of an answer: units that slipped, withdrew or merged, and chances of waves
+    that differed between units. Departures from what was registered are of the whole analysis, and
+    are told once, where its draw is.
     """
     drawn = task.drawn
     if drawn is None:
         return []
-    told = [f"{words}." for words in (drawn.source.departures if drawn.source else ())]
-    told += slipped_words(drawn)
+    told = slipped_words(drawn) + former_words(drawn, task.panel, task.terms[0].outcome)
     told += chance_words(task, leaf)
+    told += first_words(task) if answer.regions else []
     terms = answer.estimate.terms if answer.estimate is not None else ()
     asked = dict.fromkeys([*terms, *(region.term for region in answer.regions)])
     return [(term, words) for term in asked for words in told]
+
+
+def first_words(task: PanelTask) -> list[str]:
+    """Return, beside a test that replays the draws, that units of a wave that begins in the first
+    period are not part of it; nothing where there are none.
+    """
+    drawn, panel = task.drawn, task.panel
+    if drawn is None or drawn.permutations is None or panel.begins is None or panel.drawn is None:
+        return []
+    first = np.asarray(panel.begins)[np.asarray(drawn.allocation.code, dtype=np.int64)] == 0
+    first[panel.drawn[panel.drawn >= 0]] = False
+    many = int(first.sum())
+    if not many:
+        return []
+    verb = "is" if many == 1 else "are"
+    return [
+        f"{counted(many, 'drawn unit')} began in the first period and {verb} left out, though "
+        "another draw might have had them begin later: the test that replays the draws is of the "
+        "others, and its p-values lean to the large side."
+    ]
 
 
 def slipped_words(drawn: Drawn) -> list[str]:
@@ -198,6 +241,25 @@ def slipped_words(drawn: Drawn) -> list[str]:
         f"{len(gone)} of {counted(many, 'drawn unit')} ({len(gone) / many:.0%}) did not begin as "
         f"drawn, by the ledger (slipped {each['slipped']}, withdrew {each['withdrew']}): the "
         "answer is of being drawn into a wave, and provision itself may do more."
+    ]
+
+
+def former_words(drawn: Drawn, panel: Panel, outcome: str) -> list[str]:
+    """Return how many cells of a panel tell of units after they merged or split, by the ledger."""
+    place = {period: at for at, period in enumerate(panel.periods)}
+    left = {one.unit: place.get(one.period) for one in drawn.happened if one.kind == "merged"}
+    if not left or panel.drawn is None:
+        return []
+    seen = np.asarray(panel.outcomes[outcome].count) > 0
+    names = [drawn.allocation.units[at] if at >= 0 else "" for at in panel.drawn]
+    begins = [left.get(name) for name in names]
+    many = sum(int(row[at:].sum()) for row, at in zip(seen, begins, strict=True) if at is not None)
+    if not many:
+        return []
+    return [
+        f"{counted(many, 'value')} are of units after they merged or split, by the ledger: they "
+        "count for the unit as it was drawn, which is right only where they are of its former "
+        "children alone."
     ]
 
 

@@ -106,7 +106,7 @@ def finish(folder: Path, *, ledger: str | None = None, tell: Tell | None = None)
     found = verify(folder, ledger=ledger, tell=tell)
     if not found.unfinished:
         return found
-    with Ledger(ledger or folder / LEDGER) as held:
+    with Ledger(folders.address_of(folder, ledger)) as held:
         folders.note(folder, held, stream_of(open_folder(folder)))
     return verify(folder, ledger=ledger, tell=tell)
 
@@ -229,7 +229,8 @@ class _Check:
             return
         stream = stream_of(self.frozen)
         try:
-            with Ledger(self.ledger or self.folder / LEDGER, read_only=True) as held:
+            address = folders.address_of(self.folder, self.ledger)
+            with Ledger(address, read_only=True) as held:
                 heads = {stream: published} if published else {}
                 for fault in held.check(streams=[stream], published=heads):
                     self.fault(LEDGER, fault.words)

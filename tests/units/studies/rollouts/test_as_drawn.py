@@ -13,16 +13,22 @@ import pytest
 from typer.testing import CliRunner
 
 from fingerpost.cli.main import app
+from fingerpost.cohorts.panel import read_panel
 from fingerpost.cohorts.reading import read_records
+from fingerpost.core.analysis import Analysis
 from fingerpost.core.errors import Malformed, UsageError
 from fingerpost.core.finding import Finding
 from fingerpost.studies.document import read_study
 from fingerpost.studies.rollouts.as_drawn import as_drawn
+from fingerpost.studies.rollouts.confirming import KIND as REHEARSAL
 from fingerpost.studies.rollouts.drawing import draw
+from fingerpost.studies.rollouts.lost import lost_by_wave
 from fingerpost.studies.rollouts.noting import note
 from fingerpost.studies.rollouts.registering import register
+from fingerpost.studies.rollouts.since_drawn import check_unit, first_words
 from fingerpost.studies.rollouts.verifying import verify
 from fingerpost.studies.run import run
+from suites.panel_worlds import NEVER, PanelWorld, ask, shuffles, task, with_draws
 from units.studies.rollouts.draws import STUDY, drand, register_text
 
 EFFECT = 3.0
@@ -152,8 +158,27 @@ def test_waves_begin_as_they_were_drawn_whatever_the_study_says_today(place):
     ((_, own),) = after.flow.arms[1:]
     assert own == before.flow.arms[1][1] == 18
     told = after.provenance.draw.departures
-    assert "wave first was drawn to begin in 2" in told[0] and "begin in 2" in warned(after)
+    assert "wave first was drawn to begin in 2" in told[0] and "begin in 2" not in warned(after)
+    assert "assignment" not in told[1]  # its order is that of the waves, told once
     assert "estimand" in told[1] and "rollout.waves" in told[1]
+
+
+def test_another_question_than_the_registered_one_is_exploratory(place):
+    """Its commitment says confirmatory; it was asked by another estimand and primary estimator."""
+    path = place / "study.yaml"
+    study = read_study(path)
+    told = {"kind": REHEARSAL, "study": study.name, "study_digest": study.digest()}
+    told |= {"draws": 1000, "holds": ["gls_exposure_time"], "preselected": None}
+    out, kept = place / "confirmed", path.read_bytes()
+    register(study, place, out=out, study_file=kept, rehearsal=json.dumps(told).encode())
+    draw(out, drand())
+    assert as_drawn(study, out).source.registered_as == "confirmatory"
+    change(path, "exposure_average", "long_term")
+    change(path, "primary: [gls_exposure_time]", "primary: [randomisation_test]")
+    source = as_drawn(read_study(path), out).source
+    assert source.registered_as == "exploratory"
+    assert "estimand and primary: registered as confirmatory, it is expl" in source.departures[0]
+    assert as_drawn(replace(study, seed=7), out).source.registered_as == "confirmatory"
 
 
 def test_a_design_laid_out_by_its_own_rule_is_analysed(tmp_path, made):
@@ -185,6 +210,22 @@ def test_drawn_units_that_the_records_do_not_hold_are_counted(place):
     assert sum(table.column("drawn")) == 26 and sum(table.column("in the analysis")) == 24
 
 
+def test_units_of_which_no_row_came_are_counted_where_the_draw_tells_no_strata(place):
+    """As after a replan: which strata issued units were drawn in is not told."""
+    study = read_study(place / "study.yaml")
+    drawn = as_drawn(study, place / "draw")
+    by = dict(zip(drawn.allocation.units, drawn.allocation.code.tolist(), strict=True))
+    gone = [next(unit for unit, code in by.items() if code == wave) for wave in (0, 1)]
+    held = (place / "panel.csv").read_text(encoding="utf-8").splitlines()
+    kept = [line for line in held if line[:3] not in gone]
+    (place / "panel.csv").write_text("\n".join(kept) + "\n", encoding="utf-8")
+    without = replace(drawn, allocation=replace(drawn.allocation, strata=(), stratum=()))
+    read = read_panel(study, read_records(study.records, base=place), drawn=without)
+    assert read.panel.strata is not None and read.whole.strata is None
+    table = lost_by_wave(read.whole, "days", Analysis((), stream="lost"))
+    assert table.column("units") == (9, 9, 8, 26) and table.column("left out") == (1, 1, 0, 2)
+
+
 def test_records_that_speak_of_other_periods_or_strata_are_a_fault(place):
     path = place / "panel.csv"
     held = path.read_text(encoding="utf-8")
@@ -200,6 +241,31 @@ def test_records_that_speak_of_other_periods_or_strata_are_a_fault(place):
         found_of(place)
 
 
+@pytest.mark.parametrize("value", ["inf", "-1e300"])
+def test_an_infinite_outcome_is_a_fault_and_not_nothing(place, value):
+    path = place / "panel.csv"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    lines[5] = lines[5].rsplit(",", 1)[0] + f",{value}"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with pytest.raises(Malformed, match=r"column days holds infinite numbers.* in 1 row\."):
+        found_of(place)
+
+
+def test_values_outside_what_is_plausible_are_refused_or_of_a_freeze_told(place):
+    asked = "collection: {columns: [days], ends: {}, plausible: {days: [-5, 20]}}\n  waves:"
+    change(place / "study.yaml", "waves:", asked)
+    assert "plausible" not in warned(found_of(place))
+    path = place / "panel.csv"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    lines[5] = lines[5].rsplit(",", 1)[0] + ",21"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with pytest.raises(Malformed, match=r"1 value of days outside -5 to 20.*--implausible"):
+        found_of(place)
+    # A freeze holds it since the unit stood by it.
+    path.write_text("\n".join([f"{lines[0]},version", *(f"{a},1" for a in lines[1:])]) + "\n")
+    assert "the returns hold 1 value of days outside -5 to 20" in warned(found_of(place))
+
+
 def test_strata_come_from_the_register_where_the_records_hold_none(place):
     path = place / "panel.csv"
     rows = [line.split(",") for line in path.read_text(encoding="utf-8").splitlines()]
@@ -212,9 +278,11 @@ def test_who_slipped_or_withdrew_is_told_beside_the_answer(place):
         begin = [row["unit"] for row in csv.DictReader(stream) if row["begins"]]
     note(place / "draw", "slipped", units=begin[:2], period="4")
     note(place / "draw", "withdrew", units=[begin[2]], period="3")
+    note(place / "draw", "merged", units=begin[3:5], period="4", into=["B9"])
     found = found_of(place)
     assert "3 of 26 drawn units (12%) did not begin as drawn" in warned(found)
     assert "slipped 2, withdrew 1" in warned(found)
+    assert "2 values are of units after they merged or split, by the ledger" in warned(found)
     table = next(one for one in found.tables if one.name == "since_drawn")
     assert sum(table.column("slipped")) == 2 and sum(table.column("withdrew")) == 1
 
@@ -223,6 +291,30 @@ def test_a_unit_that_is_no_level_of_the_clusters_is_a_fault(place):
     change(place / "study.yaml", "unit: code}\n", "unit: code, clusters: {area_code: region}}\n")
     with pytest.raises(Malformed, match='"area" is none of the clusters'):
         found_of(place)
+
+
+def test_what_was_drawn_elsewhere_has_to_be_tied_to_the_records(place):
+    """Areas drawn whole, analysed by school, gave a standard error of 0.045 for a true 0.106."""
+    study = read_study(place / "study.yaml")
+    check_unit(study, None)  # its register names what was drawn by the records' unit
+    alone = replace(study, rollout=replace(study.rollout, register=None))
+    with pytest.raises(Malformed, match=r'"area" is not records.unit \(code\).* Mend: unit: code'):
+        check_unit(alone, None)
+    check_unit(replace(alone, assignment=replace(alone.assignment, unit="code")), None)
+    held = replace(alone, records=replace(alone.records, clusters=(("area", "la"),)))
+    check_unit(held, None)
+
+
+def test_units_of_a_wave_that_begins_at_once_are_missed_by_the_test_that_replays_draws():
+    panel = PanelWorld(u=40, begins=(0, 2, NEVER)).draw(1)
+    shuffled = shuffles(panel, 9)
+    whole = with_draws(task(panel, ask("simple"), draws=0), shuffled)
+    # The draw that was made is the first of those kept.
+    first = np.isin(np.arange(40), np.flatnonzero(whole.panel.begins[shuffled.codes[0]] == 0))
+    told = replace(whole, panel=whole.panel.take(np.flatnonzero(~first)))
+    (words,) = first_words(told)
+    assert f"{first.sum()} drawn units began in the first period and are left out" in words
+    assert first_words(whole) == []
 
 
 def test_without_its_draw_a_roll_out_is_not_analysed(place):

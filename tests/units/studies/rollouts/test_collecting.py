@@ -9,6 +9,7 @@ import json
 import shutil
 import sqlite3
 from collections import Counter
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -22,12 +23,14 @@ from fingerpost.core.study import Records, TableSource
 from fingerpost.ledger.store import Ledger
 from fingerpost.studies.document import read_study
 from fingerpost.studies.rollouts.collecting import freezing
-from fingerpost.studies.rollouts.collecting.board import board
+from fingerpost.studies.rollouts.collecting.board import board, state_of
 from fingerpost.studies.rollouts.collecting.folder import open_collection
+from fingerpost.studies.rollouts.collecting.following import Changes, take
 from fingerpost.studies.rollouts.collecting.freezing import freeze, readable, verify_collection
 from fingerpost.studies.rollouts.collecting.receiving import latest, receive
-from fingerpost.studies.rollouts.collecting.rounds import plan_rounds
+from fingerpost.studies.rollouts.collecting.rounds import Round, Rounds, plan_rounds
 from fingerpost.studies.rollouts.drawing import draw, replayed
+from fingerpost.studies.rollouts.lineage import check_collected
 from fingerpost.studies.rollouts.noting import note
 from fingerpost.studies.rollouts.registering import register
 from fingerpost.studies.rollouts.replanning import whole
@@ -228,6 +231,7 @@ def test_a_period_that_had_not_ended_and_files_that_are_none(place):
         (b"\xff\xfe", "no text in UTF-8"),
         (b"code;term;absence\n", "parted by semicolons"),
         ((HEAD + "\nA001,2021 spring,,,\n").encode(), "no row of it is filled"),
+        ((HEAD + '\n"A001' + "\nA002,2021 spring,1,2,3" * 6000).encode(), "it is no CSV"),
     ):
         file.write_bytes(content)
         with pytest.raises(Malformed, match=told):
@@ -256,7 +260,41 @@ def test_returns_are_versioned_and_the_same_again_is_no_version(place):
     assert board(place, day=date(2021, 10, 1)).counts["overdue"] == at.counts["overdue"] + AREAS
 
 
+def test_files_that_come_at_once_are_taken_in_all_or_none(place):
+    """Once the first of two was kept, and of two that differ the later revised the former."""
+    row = "{},2021 spring,{},100,1"
+    receive(place, [sent(place, row.format("A002", 1))], received=date(2021, 6, 10))
+    before = everything(place)
+    new = sent(place, row.format("A001", 5), name="new.csv")
+    old = sent(place, row.format("A002", 9), name="old.csv")
+    with pytest.raises(UsageError, match="A002, 2021 spring came on 2021-06-10"):
+        receive(place, [new, old], received=date(2021, 6, 1))
+    other = sent(place, row.format("A001", 7), row.format("A003", 7), name="other.csv")
+    with pytest.raises(Malformed, match=r"new\.csv and other\.csv both return A001 of 2021 spring"):
+        receive(place, [new, other], received=date(2021, 6, 12))
+    assert everything(place) == before
+    alike = sent(place, row.format("A001", "5.0"), row.format("A003", 7), name="alike.csv")
+    took = receive(place, [new, alike], received=date(2021, 6, 12))
+    assert [(one.new, one.revised, one.same) for one in took] == [(1, 0, 0), (1, 0, 1)]
+
+
 # -------------------- mergers, ledgers
+
+
+def test_a_unit_that_others_joined_goes_on_and_is_asked():
+    """As a ledger may hold it that was written before such a merger was refused."""
+    rounds = Rounds(
+        *("s", "d", "unit", "period", (("absence", "number"),), (("A", ""), ("B", ""))),
+        tuple(Round(f"p{at}", date(2021, at, 28), date(2021, at + 1, 15)) for at in (1, 2, 3)),
+    )
+    found = Changes(rounds.units, rounds.codes)
+    take(found, rounds, "merged", {"units": ["A", "B"], "into": "A", "period": "p2"})
+    assert found.stopped == {"B": (1, "merged into A")} and not found.joined
+    day = date(2021, 12, 1)
+    states = [state_of(None, "A", at, rounds, found, day=day) for at in range(3)]
+    assert states == ["overdue"] * 3
+    with pytest.raises(Malformed, match="in p9, which is no period of the collection"):
+        take(found, rounds, "merged", {"units": ["A", "B"], "into": "C", "period": "p9"})
 
 
 def test_a_merger_ends_what_is_owed_and_its_area_is_told_apart(place):
@@ -268,7 +306,10 @@ def test_a_merger_ends_what_is_owed_and_its_area_is_told_apart(place):
     with pytest.raises(Malformed, match="A900 came of A001 and A002, and was not drawn"):
         receive(place, [sent(place, "A900,2022 spring,1,2,3")], received=LAST)
     # The old areas may still be told apart.
-    assert receive(place, [sent(place, "A001,2022 spring,1,2,3")], received=LAST)[0].new == 1
+    old = sent(place, "A001,2021 autumn,1,2,3", "A001,2022 spring,1,2,3", "A003,2022 spring,1,2,3")
+    took = receive(place, [old], received=LAST)[0]
+    # One of the three is of an area that had merged by then, and that is said.
+    assert (took.new, took.former) == (3, 1) and freeze(place, day=LAST).former == 1
     for kind, units, into, told in (
         ("merged", ["A001"], ["A900"], "two units or more"),
         ("split", ["A001", "A002"], ["A9", "A8"], "one unit"),
@@ -354,6 +395,13 @@ def test_an_analysis_reads_only_a_freeze_as_the_ledger_holds_it(place, tmp_path)
         found = readable(path, "returns")
         assert found.path == frozen.path / "panel.csv"
         assert (found.unit, found.period) == ("code", "term") and len(found.commitment) == 64
+        twin = replace(found.made, draw="0" * 64)  # as if collected for another draw's pulse
+        check_collected(found.commitment, place.parent / "draw", made=found.made)
+        with pytest.raises(UsageError, match="with another pulse"):
+            check_collected(found.commitment, place.parent / "draw", made=twin)
+    shorter = freeze(place, day=LAST, until="2020 autumn")
+    assert shorter.name == "freeze-2" and readable(frozen.path, "returns").newest == ""
+    assert readable(shorter.path, "returns").newest == ""
     with pytest.raises(UsageError, match="collected for the study returns, and this one is other"):
         readable(frozen.path, "other")
     with pytest.raises(UsageError, match=r"Name one: .*freeze-1"):

@@ -17,12 +17,15 @@ import pytest
 
 from fingerpost.core.errors import FingerpostError, Malformed, UsageError
 from fingerpost.ledger.store import Ledger
+from fingerpost.studies import file_lists
 from fingerpost.studies.rollouts import drawing
 from fingerpost.studies.rollouts import folder as folders
 from fingerpost.studies.rollouts import frozen as frozen_
 from fingerpost.studies.rollouts.drawing import draw, permutations, rehearsed, replayed
 from fingerpost.studies.rollouts.issuing import issue
+from fingerpost.studies.rollouts.noting import note
 from fingerpost.studies.rollouts.registering import EVENTS, event, record, register
+from fingerpost.studies.rollouts.registers import read_rows
 from fingerpost.studies.rollouts.units import count_units
 from fingerpost.studies.rollouts.verifying import checked, finish, verify
 from units.studies.rollouts.draws import drand, register_text, study_of, write_study
@@ -292,6 +295,22 @@ def test_a_bad_register_is_refused_with_every_fault(tmp_path):
     assert "rate is empty for" in str(told.value)
 
 
+def test_numbers_that_no_register_means_are_refused(tmp_path):
+    """Sizes are of children; no number has four hundred digits."""
+    path = write_study(tmp_path)
+    rows = [line.split(",") for line in register_text().splitlines()]
+    size, rate = rows[0].index("pupils") + 1, rows[0].index("rate") + 1  # names hold a comma
+    for at, column, value in ((1, size, "-500"), (2, size, "0"), (3, rate, "9" * 400)):
+        rows[at][column] = value
+    (tmp_path / "areas.csv").write_text("\n".join(map(",".join, rows)) + "\n", encoding="utf-8")
+    with pytest.raises(Malformed) as told:
+        register(study_of(path), tmp_path, out=tmp_path / "out")
+    found = sorted(told.value.problems)
+    assert len(found) == 2
+    assert f"pupils is not above 0 for {rows[2][0]} and {rows[1][0]}, and it is the" in found[0]
+    assert f"rate has more than 20 digits for {rows[3][0]}" in found[1]
+
+
 def test_a_pulse_that_does_not_fit_writes_nothing(tmp_path):
     commit(tmp_path, tmp_path / "out")
     before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
@@ -415,6 +434,24 @@ def test_another_stream_of_the_same_ledger_changes_nothing_of_this_draw(made, tm
     assert verify(other).faults[0].startswith("ledger.sqlite: its bytes are not those")
 
 
+def test_nobody_writes_to_the_ledger_while_its_files_are_listed(made, tmp_path, monkeypatch):
+    """Else one of two commands lists what the other has left behind, and verify faults it."""
+    other = tmp_path / "out"
+    shutil.copytree(made, other)
+    rival = "import sqlite3; sqlite3.connect('ledger.sqlite', timeout=0).execute('BEGIN IMMEDIATE')"
+    real, told = file_lists.put, []
+
+    def put(path, content, **more):
+        did = subprocess.run([sys.executable, "-S", "-c", rival], cwd=other, capture_output=True)
+        told.append(did.stderr.decode())
+        real(path, content, **more)
+
+    monkeypatch.setattr(file_lists, "put", put)
+    record(other, "withdrew", {"unit": "A07"}, key="A07 withdraws")
+    assert len(told) == 1 and "database is locked" in told[0]
+    assert verify(other).faults == ()
+
+
 def test_a_command_stopped_before_the_list_of_files_is_finished(made, tmp_path):
     other = tmp_path / "out"
     shutil.copytree(made, other)
@@ -448,6 +485,38 @@ def test_a_register_is_read_in_one_way_and_its_faults_told(tmp_path, content, to
     if b"region" in content and b"rate,rate" not in content:
         with pytest.raises(Malformed, match=told):
             count_units(study_of(path).rollout, tmp_path)
+
+
+def test_a_folder_with_its_own_ledger_is_not_read_by_another(made, tmp_path):
+    other = tmp_path / "out"
+    shutil.copytree(made, other)
+    with Ledger(tmp_path / "third.sqlite") as held:
+        held.append("rollout small-draw", lambda _: event("withdrew", {"unit": "A07"}), key="x")
+    third, own = f"sqlite:///{tmp_path}/third.sqlite", f"sqlite:///{other}/ledger.sqlite"
+    for asked in (
+        lambda: note(other, "withdrew", units=["A07"], period="3", ledger=third),
+        lambda: issue(other, "first", ledger=third),
+        lambda: record(other, "withdrew", {"unit": "A07"}, key="x", ledger=third),
+    ):
+        with pytest.raises(UsageError, match="holds its own ledger"):
+            asked()
+    assert "holds its own ledger" in verify(other, ledger=third).faults[0]
+    assert verify(other, ledger=own).faults == ()
+    # Where a collection is read at once, the database named may be the collection's.
+    assert folders.address_of(other, third, either=True) == other / "ledger.sqlite"
+    (other / "ledger.sqlite").unlink()
+    assert folders.address_of(other, third) == third
+
+
+def test_a_row_with_a_comma_too_many_is_refused_with_its_line(tmp_path):
+    """Once, what stood after it was read as of the next column: 120 pupils became none."""
+    path = tmp_path / "r.csv"
+    rows = ["code,region,pupils", "E1,South West,100", "E2,Bristol, City of,120", "E3,London,80,,"]
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    with pytest.raises(Malformed, match=r"r\.csv: line 3: more cells than the header names \(3\)"):
+        read_rows(path)
+    path.write_text("\n".join(rows).replace("Bristol, City of", '"Bristol, City of"'))
+    assert [row["pupils"] for row in read_rows(path)] == ["100", "120", "80"]
 
 
 def test_nothing_is_written_to_a_ledger_that_is_gone_or_was_changed(made, tmp_path):

@@ -23,6 +23,7 @@ from fingerpost.core.tells import Tells
 from fingerpost.ledger.store import Ledger
 from fingerpost.reports.phrases import primary_of
 from fingerpost.reports.unseen import unreturned_words, whatever_lost
+from fingerpost.reports.words import told_in_full
 from fingerpost.studies.document import read_study
 from fingerpost.studies.rollouts.collecting.board import board
 from fingerpost.studies.rollouts.collecting.folder import open_collection
@@ -170,7 +171,7 @@ def test_units_of_very_unlike_size_are_warned_of_once():
     assert "fewer than 40 and one in ten more than 1,200" in words
 
 
-def lost(output: Output) -> Output:
+def lost(output: Output, narrow: str = "not nought") -> Output:
     """Return an output with bounds of its first answer, narrow and wide."""
     term = primary_of(output)[0].term
     about = (primary_of(output)[0].estimator, term.outcome, term.words(), term.label())
@@ -181,7 +182,7 @@ def lost(output: Output) -> Output:
         (*("label",) * 4, *("number",) * 2, *("label",) * 2),
         (
             (*about, -0.5, 0.75, "anything", "may be nought"),
-            (*about, 0.25, 0.5, "changes_within", "not nought"),
+            (*about, 0.25, 0.5, "changes_within", narrow),
         ),
         tells=Tells("unreturned bounds", outcomes=("lower", "upper")),
     )
@@ -198,3 +199,18 @@ def test_bounds_for_what_was_not_returned_reach_the_words():
     narrow = whatever_lost(lost(output), first)
     assert "changed as the others did" in narrow and "(not nought)" in narrow
     assert "anything" not in narrow
+    # They are no bounds of the estimator's own, and say so where its answer lies outside them.
+    assert "these bounds are of differences of waves' changes" in narrow
+    outside = f"so that what {first.estimator} found may lie outside them"
+    assert (outside in narrow) is not (0.25 <= first.value <= 0.5)
+
+
+def test_no_answer_is_an_improvement_for_all_where_bounds_include_zero():
+    output = clean()
+    first = primary_of(output)[0]
+    whole = told_in_full(lost(output), first, after_refusal=False)
+    unsure = lost(output, "we cannot tell: the bounds include zero")
+    part = told_in_full(unsure, first, after_refusal=False)
+    assert "so this is an improvement," in whole
+    assert "so this is an improvement among the units that returned every period" in part
+    assert "(we cannot tell: the bounds include zero)" in part

@@ -12,7 +12,7 @@ from fingerpost.core.panel import Panel, PanelOutcome
 from fingerpost.studies import plan
 from fingerpost.studies.rollouts import rehearsing
 from fingerpost.studies.rollouts.analysing import analysis_of
-from fingerpost.studies.rollouts.judging import preselected, questions
+from fingerpost.studies.rollouts.judging import holding, preselected, questions
 from fingerpost.studies.rollouts.laying import lay, shared_out
 from fingerpost.studies.rollouts.past import past_of, read_past, term_place
 from fingerpost.studies.rollouts.rehearsal_tables import laid_words, record, tables
@@ -110,7 +110,44 @@ def test_smallest_effects_are_of_the_spread_over_draws_and_the_best_is_told_with
     # A whole effect one period early is in the baseline, and is taken off in part.
     assert planted["early"].bias < -0.2 * size
     assert preselected([question])[0] == (question.best.leaf if question.best else None)
-    assert "size 3-7%" in question.why
+    assert "3-7% of false alarms" in question.why
+
+
+def with_answers(half, answered: int):
+    """Return the rehearsal with the answers of its first estimator in so many draws only, in which
+    it gave no false alarm and always covered.
+    """
+    (one,) = half.outcomes
+    first, *others = one.replayed
+    told = {}
+    for name, said in first.told.items():
+        few = [np.array(each) for each in (said.value, said.error, said.held)]
+        few[2][:] = 1.0
+        few[2][: round(0.05 * answered)] = 0.0
+        for each in few:
+            each[answered:] = np.nan
+        told[name] = replace(said, value=few[0], error=few[1], held=few[2])
+    return replace(half, outcomes=(replace(one, replayed=(replace(first, told=told), *others)),))
+
+
+@pytest.mark.parametrize(("answered", "holds"), [(2, False), (142, False), (143, True)])
+def test_an_estimator_that_seldom_answers_does_not_hold(half, answered, holds):
+    asked = questions(with_answers(half, answered))
+    (one,) = (each for each in asked[0].judged if each.leaf == "ancova")
+    assert one.answered == answered and ("ancova" in holding(asked)) == holds
+    assert (f"answered {answered} of 150 draws" in one.faults) != holds
+    assert holds or preselected(asked)[0] != "ancova"
+
+
+def test_an_estimator_that_refused_one_of_its_questions_does_not_hold(half):
+    first = questions(with_answers(half, 150))
+    assert "ancova" in holding(first)
+    (one,) = half.outcomes
+    silent = replace(one.replayed[0], told={}, reason="too few")
+    second = questions(replace(half, outcomes=(replace(one, replayed=(silent,)),)))
+    assert second[0].refused == (("ancova", "too few"),) and "ancova" not in holding(first + second)
+    only = questions(with_answers(half, 1))
+    assert only[0].refused[0][0] == "ancova" and "ancova" not in holding(first + only)
 
 
 def test_a_rehearsal_is_told_as_data_and_tables(half):
@@ -251,8 +288,9 @@ def as_plan(text: str) -> str:
 def test_nothing_drawn_or_too_few_draws_are_refused(tmp_path):
     write_past(tmp_path, outcomes())
     study = plan_of()
-    with pytest.raises(UsageError, match="100 or more"):
-        rehearse(study, records_of(study, tmp_path), base=tmp_path, draws=40)
+    for draws in (40, 1_000_000_000):
+        with pytest.raises(UsageError, match=f"--draws {draws:,}: from 100 to 100,000"):
+            rehearse(study, records_of(study, tmp_path), base=tmp_path, draws=draws)
     start = PLAN.index("  periods"), PLAN.index("outcomes:")
     observed = PLAN[: start[0]] + "  adopted: year\n" + PLAN[start[1] :]
     observed = observed.replace("{randomised: {design: parallel, unit: area}}", "{observed: {}}")

@@ -6,21 +6,27 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from fingerpost.cli.rollout_randomise import registration
 from fingerpost.core.errors import FingerpostError, Malformed, UsageError
+from fingerpost.core.provenance import DrawSource
 from fingerpost.ledger.store import Ledger
+from fingerpost.reports.sections.provenance import registered
 from fingerpost.studies.document import read_study
+from fingerpost.studies.rollouts import replanning
 from fingerpost.studies.rollouts.as_drawn import as_drawn
 from fingerpost.studies.rollouts.drawing import draw, replayed
 from fingerpost.studies.rollouts.events import standing
 from fingerpost.studies.rollouts.issuing import issue
+from fingerpost.studies.rollouts.lineage import check_collected, made_in
 from fingerpost.studies.rollouts.noting import correct, note
 from fingerpost.studies.rollouts.registering import register
-from fingerpost.studies.rollouts.replanning import check_collected, replan, whole
+from fingerpost.studies.rollouts.replanning import replan, whole
 from fingerpost.studies.rollouts.verifying import verify
 from units.studies.rollouts.draws import drand, write_study
 
@@ -114,6 +120,47 @@ def test_all_units_with_issued_ones_held_fast(place):
         check_collected("0" * 64, place / "new")
 
 
+def test_two_draws_of_one_commitment_are_told_apart_and_what_follows_them(place):
+    path = write_study(place, **START)
+    register(read_study(path), place, out=place / "twin", study_file=path.read_bytes())
+    twin = draw(place / "twin", drand(41, "forged"))
+    commitment, made = twin.frozen.commitment.hex(), made_in(place / "old")
+    assert (place / "old" / "commitment.txt").read_text().startswith(commitment)
+    assert made_in(place / "twin") != made and verify(place / "twin").faults == ()
+    check_collected(commitment, place / "old", made=made)
+    with pytest.raises(UsageError, match="another draw made from it, with another pulse"):
+        check_collected(commitment, place / "twin", made=made)
+    issue(place / "twin", "first")
+    again(place)
+    check_collected(commitment, place / "new", made=made)
+    path = write_study(place, **CUT)
+    replan(read_study(path), place, old=place / "twin", out=place / "newer")
+    with pytest.raises(UsageError, match="another draw made from it"):
+        check_collected(commitment, place / "newer", made=made)
+
+
+def test_what_is_registered_with_the_draw_before_is_not_said_to_be_rehearsed(place):
+    first, found = replayed(place / "old").frozen, again(place).frozen
+    assert not found.inherited and "no rehearsal was given" in registration(found)
+    later = replace(found, plan={**found.plan, "registered_as": "confirmatory"})
+    own = replace(found, plan={**later.plan, "rehearsal": "0" * 64})
+    assert later.inherited and not own.inherited
+    assert "as the draw was that it follows" in registration(later)
+    assert "it was rehearsed on the past" in registration(own)
+    confirmed = replace(first, plan={**first.plan, "registered_as": "confirmatory"})
+    assert not confirmed.inherited
+    # Waves and units may change, and not the question.
+    asked = {
+        parts: replanning.registered_as(confirmed, b"", parts)
+        for parts in (("rollout.waves",), ("rollout.waves", "outcomes"))
+    }
+    assert [one["registered_as"] for one in asked.values()] == ["confirmatory", "exploratory"]
+    source = DrawSource("s", "0" * 64, registered_as="confirmatory", inherited=True)
+    assert registered(source) == (
+        "confirmatory, with the draw that it follows: not rehearsed itself"
+    )
+
+
 def test_units_that_merged_leave_and_what_came_of_them_is_drawn(place):
     old = replayed(place / "old")
     left = [u for u, code in zip(old.frozen.units, old.chosen, strict=True) if code > 0]
@@ -172,6 +219,38 @@ def test_a_draw_that_nobody_likes_is_not_drawn_a_third_time(place):
     with pytest.raises(UsageError, match="committed to anew already"):
         again(place, "other", **other)
     assert not (place / "other").exists()
+
+
+def test_of_two_replans_at_once_one_is_made_and_the_other_told(place, monkeypatch):
+    real = replanning.commit
+    rival = {**CUT, "cut": ("second: {begins: 3, units: 8}", "second: {begins: 4, units: 6}")}
+
+    def slow(*given, **named):
+        # While this one commits, another plan is committed to and written whole.
+        monkeypatch.setattr(replanning, "commit", real)
+        again(place, "rival", **rival)
+        return real(*given, **named)
+
+    monkeypatch.setattr(replanning, "commit", slow)
+    with pytest.raises(UsageError, match="committed to anew already"):
+        again(place)
+    assert not (place / "new").exists() and verify(place / "rival").faults == ()
+    assert verify(place / "old").faults == ()
+
+
+def test_what_is_noted_while_a_plan_is_made_anew_is_not_lost(place, monkeypatch):
+    real, unit = replanning.commit, replayed(place / "old").frozen.units[0]
+
+    def slow(*given, **named):
+        note(place / "old", "withdrew", units=[unit], period="3")
+        return real(*given, **named)
+
+    monkeypatch.setattr(replanning, "commit", slow)
+    with pytest.raises(UsageError, match=r"holds more than when .*\(withdrew\)"):
+        again(place)
+    assert not (place / "new").exists()
+    monkeypatch.setattr(replanning, "commit", real)
+    assert [one["unit"] for one in again(place).frozen.plan["follows"]["happened"]] == [unit]
 
 
 def test_a_changed_draw_and_one_without_an_issued_wave_are_refused(place, tmp_path):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from fingerpost.core.words import listing
 from fingerpost.ledger.events import Entry, Event
 from fingerpost.ledger.store import Ledger
 from fingerpost.studies.rollouts.collecting.rounds import Rounds, opened
-from fingerpost.studies.rollouts.folder import LEDGER, read
+from fingerpost.studies.rollouts.folder import LEDGER, address_of, read
 from fingerpost.studies.rollouts.frozen import as_csv
 
 COLLECTION, TEMPLATE, TEMPLATES, RETURNS = (
@@ -77,6 +77,8 @@ def open_collection(rounds: Rounds, out: Path, *, ledger: str | None = None) -> 
         write_new(out, {COLLECTION: rounds.document(), **files})
     else:
         held = opened(read(out / COLLECTION), out / COLLECTION)
+        if not held.made:  # it was opened before the draw was made
+            rounds = replace(rounds, made=held.made)
         if held.document() != rounds.document():
             raise UsageError(differs(out, held, rounds))
         for name, content in files.items():
@@ -103,7 +105,7 @@ def open_collection(rounds: Rounds, out: Path, *, ledger: str | None = None) -> 
             )
         return said
 
-    with Ledger(ledger or out / LEDGER) as kept:
+    with Ledger(address_of(out, ledger, either=True)) as kept:
         first = kept.append(stream_of(rounds.study), decide, key="opened")
     check_opened(first, rounds, out)
     return Opening(rounds, new, len(files), restored)
@@ -111,7 +113,7 @@ def open_collection(rounds: Rounds, out: Path, *, ledger: str | None = None) -> 
 
 def differs(out: Path, held: Rounds, asked: Rounds) -> str:
     """Return in words what another opening would change."""
-    names = ("study", "unit", "period", "columns", "units", "periods", "commitment", "draw")
+    names = ("study", "unit", "period", "columns", "units", "periods", "commitment", "made", "draw")
     changed = [name for name in names if getattr(held, name) != getattr(asked, name)]
     what = listing(changed or ["the study's text"])
     return (
@@ -197,7 +199,8 @@ def collection(
             "URL; else restore it from a copy."
         )
     stream = stream_of(rounds.study)
-    with Ledger(ledger or folder / LEDGER, read_only=read_only) as held:
+    address = address_of(folder, ledger, either=True)
+    with Ledger(address, read_only=read_only) as held:
         entries = held.entries(stream)
         if not entries:
             there = held.streams()

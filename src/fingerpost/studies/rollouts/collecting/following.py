@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fingerpost.core.errors import UsageError
+from fingerpost.core.errors import Malformed, UsageError, listed
 from fingerpost.core.words import listing
 from fingerpost.ledger.store import Ledger
 from fingerpost.studies.rollouts.collecting.rounds import Rounds
 from fingerpost.studies.rollouts.drawing import open_folder
 from fingerpost.studies.rollouts.events import standing
-from fingerpost.studies.rollouts.folder import LEDGER
+from fingerpost.studies.rollouts.folder import address_of
 from fingerpost.studies.rollouts.frozen import Frozen
+from fingerpost.studies.rollouts.lineage import lineage, names_of, same_draw
 from fingerpost.studies.rollouts.registering import stream_of
-from fingerpost.studies.rollouts.replanning import lineage, names_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,13 @@ class Changes:
     def codes(self) -> tuple[str, ...]:
         """The codes of all that may return."""
         return tuple(code for code, _ in self.units)
+
+    def former(self, rounds: Rounds, told: Iterable[tuple[str, str]]) -> int:
+        """Return how many of these (unit, period) are of units that merged or split by then: they
+        count for the unit as it was drawn, and must be of its former children alone.
+        """
+        begin = {unit: at for unit, (at, _) in self.stopped.items()}
+        return sum(u in begin and rounds.place(period) >= begin[u] for u, period in told)
 
 
 def followed(
@@ -64,8 +72,7 @@ def followed(
         for unit, value in zip(frozen.units, frozen.columns.get(column, ()), strict=False):
             own.setdefault(unit, value)
     stream = stream_of(frozen)
-    inside = (place / LEDGER).is_file()
-    with Ledger(place / LEDGER if inside else ledger or place / LEDGER, read_only=True) as held:
+    with Ledger(address_of(place, ledger, either=True), read_only=True) as held:
         for entry in standing(held.entries(stream)):
             if entry.kind in ("merged", "split"):
                 take(found, rounds, entry.kind, entry.body)
@@ -89,19 +96,34 @@ def check_draw(rounds: Rounds, frozen: Frozen, place: Path) -> None:
             f"{place}: this draw, of the study {frozen.plan['study']}, is not the one that the "
             f"collection of {rounds.study} was opened with, nor drawn anew from it. Name its own."
         )
+    if rounds.commitment and not same_draw(frozen, place, rounds.commitment, rounds.made):
+        raise UsageError(
+            f"{place}: this draw goes back to the commitment that the collection was opened with, "
+            "but to another draw made from it, with another pulse: its waves are others. Name the "
+            "folder of the collection's own draw, or one drawn anew from that."
+        )
 
 
 def take(found: Changes, rounds: Rounds, kind: str, body: dict[str, object]) -> None:
     """Note one merger or split."""
     period = str(body.get("period", ""))
     names = [each.name for each in rounds.periods]
-    at = names.index(period) if period in names else 0
+    if period and period not in names:
+        raise Malformed(
+            f'the ledger of the draw holds "{kind}" in {period}, which is no period of the '
+            "collection: from when on its units return no more cannot be told. There are: "
+            f"{listed(names)}. Take it back (fingerpost rollout note DRAW corrected) and note it "
+            "with its period."
+        )
+    at = names.index(period) if period else 0
     before = body["units"] if kind == "merged" else [body["unit"]]
     after = body["into"] if kind == "split" else [body["into"]]
     assert isinstance(before, list)
     assert isinstance(after, list)
     old, new = [str(unit) for unit in before], [str(unit) for unit in after]
     for unit in old:
+        if unit in new:  # others joined it, and it goes on under its own code
+            continue
         found.stopped[unit] = (at, f"{kind} into {listing(new)}")
     for unit in new:
         if unit not in old:

@@ -26,6 +26,7 @@ from fingerpost.studies.rollouts.collecting.receiving import latest
 from fingerpost.studies.rollouts.collecting.rounds import VERSION, Rounds
 from fingerpost.studies.rollouts.folder import sha256
 from fingerpost.studies.rollouts.frozen import as_csv
+from fingerpost.studies.rollouts.lineage import Made
 
 PANEL, NOTE = "panel.csv", "freeze.json"
 
@@ -33,8 +34,9 @@ PANEL, NOTE = "panel.csv", "freeze.json"
 @dataclass(frozen=True, slots=True)
 class Freeze:
     """A freeze. rows: units × periods; empty: those without a return. left_out: units that may
-    return and that the draw does not hold. new: whether this call made it. synthetic: whether all
-    of it is made up.
+    return and that the draw does not hold. new: whether this call made it. former: how many rows
+    hold a return of a unit that had merged or split by then. synthetic: whether all of it is made
+    up.
     """
 
     path: Path
@@ -45,6 +47,7 @@ class Freeze:
     empty: int
     left_out: tuple[str, ...]
     new: bool
+    former: int = 0
     synthetic: bool = False
 
 
@@ -85,9 +88,12 @@ def freeze(
         except _Same:
             new = False
             entry = [one for one in held.entries(stream) if one.kind == "frozen"][-1]
-        write(folder, entry, held.entries(stream), rounds)
+        kept = held.entries(stream)
+        write(folder, entry, kept, rounds)
     body = entry.body
     out = tuple(unit for unit in changes.codes if unit not in changes.drawn)
+    came = latest(kept, until=body["after"])
+    rows = [key for key in came if key[0] in body["units"] and rounds.place(key[1]) <= last]
     return Freeze(
         folder / body["what"],
         name=body["what"],
@@ -97,6 +103,7 @@ def freeze(
         empty=body["empty"],
         left_out=out,
         new=new,
+        former=changes.former(rounds, rows),
         synthetic=rounds.synthetic,
     )
 
@@ -191,6 +198,7 @@ def write(folder: Path, entry: Entry, entries: Sequence[Entry], rounds: Rounds) 
         "unit": rounds.unit,
         "period": rounds.period,
         **({"synthetic": True} if rounds.synthetic else {}),
+        **({"made": [rounds.made.draw, rounds.made.among]} if rounds.made else {}),
         **{key: body[key] for key in ("what", "digest", "until", "rows", "empty")},
         "entry": {"number": entry.number, "hash": entry.hash},
     }
@@ -279,14 +287,16 @@ def collection_of(path: Path) -> Path | None:
 @dataclass(frozen=True, slots=True)
 class Readable:
     """A panel that an analysis may read. unit, period: its columns; empty where it is of no
-    collection. commitment: of the draw that it was collected for. synthetic: whether it is made
-    up. newest: a later freeze of the same collection, empty where there is none.
+    collection. commitment: of the draw that it was collected for; made: that draw, where it was
+    made when the collection was opened. synthetic: whether all is made up. newest: a later freeze
+    of the same collection that reaches as far, empty where there is none.
     """
 
     path: Path
     unit: str = ""
     period: str = ""
     commitment: str = ""
+    made: Made = Made()
     synthetic: bool = False
     newest: str = ""
 
@@ -329,12 +339,15 @@ def readable(path: Path, study: str, *, ledger: str | None = None) -> Readable:
             f"is gone. Move {folder / name} away, and `fingerpost rollout collect freeze {folder}` "
             "makes it again from the ledger."
         )
-    newest = list(frozen)[-1]
+    # A freeze of fewer periods is no later one, whenever it was made.
+    longest = rounds.place(frozen[name]["until"])
+    newest = [one for one in frozen if rounds.place(frozen[one]["until"]) >= longest][-1]
     return Readable(
         place,
         rounds.unit,
         rounds.period,
         commitment=rounds.commitment,
+        made=rounds.made,
         synthetic=rounds.synthetic,
         newest="" if newest == name else newest,
     )
@@ -353,6 +366,7 @@ def copied(path: Path, study: str) -> Readable:
     try:
         note = json.loads((place / NOTE).read_text(encoding="utf-8"))
         named, digest = str(note["study"]), str(note["digest"])
+        made = Made(*map(str, note.get("made", ())))
     except (ValueError, KeyError, TypeError, RecursionError):
         raise Malformed(
             f"{place / NOTE}: this is not what `fingerpost rollout collect freeze` wrote. Copy the "
@@ -369,4 +383,4 @@ def copied(path: Path, study: str) -> Readable:
             "gone. Copy the freeze again from its collection."
         )
     own = {key: str(note.get(key, "")) for key in ("unit", "period", "commitment")}
-    return Readable(place / PANEL, **own, synthetic=note.get("synthetic") is True)
+    return Readable(place / PANEL, **own, made=made, synthetic=note.get("synthetic") is True)

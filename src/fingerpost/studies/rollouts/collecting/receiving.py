@@ -61,7 +61,8 @@ class Held:
 class Receipt:
     """What became of one file: returns that are new, revised, or as they were; and late ones.
     known: whether this very file was taken in before, and so changed nothing. frozen: the last
-    freeze, which holds nothing of it; empty where nothing is frozen.
+    freeze, which holds nothing of it; empty where nothing is frozen. former: how many of the new
+    and revised are of units that merged or split by then.
     """
 
     file: Path
@@ -71,6 +72,7 @@ class Receipt:
     late: int
     known: bool = False
     frozen: str = ""
+    former: int = 0
 
 
 class _Unchanged(Exception):
@@ -138,9 +140,10 @@ def receive(
 
     received: the day on which they came. draw: where the collection's draw lies, if not where it
     did. Every file is checked before anything is written: raises Malformed with all faults of all
-    of them. A return that says what is held already is no new version. A file that was taken in
-    before is not taken in again, so that one sent twice never undoes what came between; again: that
-    it is meant. implausible: take values outside the study's ranges, as units stand by them.
+    of them, two that return other values of one unit and period among them. A return that says what
+    is held already is no new version. A file that was taken in before is not taken in again, so
+    that one sent twice never undoes what came between; again: that it is meant. implausible: take
+    values outside the study's ranges, as units stand by them.
     """
     if received > date.today():
         raise UsageError(f"--received {received}: this day is still to come.")
@@ -154,19 +157,52 @@ def receive(
                 returns_in(content_of(file), rounds, changes, received=received, faults=told)
             )
             faults += told.told()
+        coming = Coming(received, changes, again)
+        faults += conflicts(held.entries(stream), rounds, files, read, coming=coming)
         if faults:
             raise Malformed(faults)
         return tuple(
-            keep(folder, held, stream, rounds, file=file, coming=Coming(received, again), rows=rows)
+            keep(folder, held, stream, rounds, file=file, coming=coming, rows=rows)
             for file, rows in zip(files, read, strict=True)
         )
 
 
+def conflicts(
+    entries: Sequence[Entry],
+    rounds: Rounds,
+    files: Sequence[Path],
+    read: Sequence[Sequence[Return]],
+    *,
+    coming: Coming,
+) -> list[str]:
+    """Return where files that come at once return other values of one unit and period: nobody can
+    know which of them holds. Raises UsageError where one cannot come in the place of what is held.
+    """
+    taken = {str(one.body["file"]) for one in entries if one.kind == "received"}
+    known, faults = latest(entries), []
+    first: dict[tuple[str, str], tuple[Path, Return]] = {}
+    for file, rows in zip(files, read, strict=True):
+        if not coming.again and hashlib.sha256(content_of(file)).hexdigest() in taken:
+            continue
+        versions(rounds, rows, known, coming.received)
+        for row in rows:
+            other, before = first.setdefault((row.unit, row.period), (file, row))
+            if before.values != row.values:
+                faults.append(
+                    f"{other.name} and {file.name} both return {row.unit} of {row.period}, with "
+                    "other values. Send the one that holds."
+                )
+    return faults
+
+
 @dataclass(frozen=True, slots=True)
 class Coming:
-    """How files come: on which day, and whether one that came before is meant to count again."""
+    """How files come: on which day, of units that changed how, and whether one that came before is
+    meant to count again.
+    """
 
     received: date
+    changes: Changes
     again: bool = False
 
 
@@ -201,7 +237,8 @@ def keep(
     with contextlib.suppress(_Unchanged):
         ledger.append(stream, decide, key=f"received {uuid.uuid4().hex}")
     last = frozen[-1] if frozen and new else ""
-    return replace(receipt_of(file, rows, new), known=bool(known), frozen=last)
+    former = coming.changes.former(rounds, ((one["unit"], one["period"]) for one in new))
+    return replace(receipt_of(file, rows, new), known=bool(known), frozen=last, former=former)
 
 
 def content_of(file: Path) -> bytes:
@@ -267,7 +304,11 @@ def returns_in(
     except UnicodeDecodeError:
         faults.add("it is no text in UTF-8. Save it as CSV (UTF-8).")
         return []
-    lines = [(at, row) for at, row in numbered(text) if any(cell.strip() for cell in row)]
+    try:
+        lines = [(at, row) for at, row in numbered(text) if any(cell.strip() for cell in row)]
+    except csv.Error:
+        faults.add("it is no CSV: a quotation mark is opened and not closed. Save it anew.")
+        return []
     if not lines:
         faults.add("it is empty.")
         return []

@@ -20,9 +20,9 @@ from fingerpost.core.study import Study
 from fingerpost.ledger.chain import canonical
 from fingerpost.studies.rollouts.drawing import open_folder
 from fingerpost.studies.rollouts.folder import STUDY
+from fingerpost.studies.rollouts.lineage import Made, made_in, names_of
 from fingerpost.studies.rollouts.monitoring import ends_of
 from fingerpost.studies.rollouts.registers import codes, read_rows
-from fingerpost.studies.rollouts.replanning import names_of
 from fingerpost.studies.rollouts.units import rollout_of
 
 UNIT, PERIOD = "unit", "period"  # what columns are called where the study does not say
@@ -58,7 +58,8 @@ class Rounds:
     unit, period: what the first two columns are called. columns: (name, kind). units: (code, what
     it is called). commitment: of the draw, empty where there is none; draw: its folder, seen from
     that of the collection. fixed: (column of the register that an analysis needs, its value for
-    each unit in order): strata, clusters, covariates. plausible: (column, (least, most)) outside
+    each unit in order): strata, clusters, covariates. made: the draw, where it was made by then.
+    plausible: (column, (least, most)) outside
     which a value is asked about. synthetic: whether all of it is made up.
     """
 
@@ -71,6 +72,7 @@ class Rounds:
     periods: tuple[Round, ...]
     commitment: str = ""
     draw: str = ""
+    made: Made = Made()
     fixed: tuple[tuple[str, tuple[str, ...]], ...] = ()
     plausible: tuple[tuple[str, tuple[float, float]], ...] = ()
     synthetic: bool = False
@@ -117,6 +119,7 @@ class Rounds:
                     if self.plausible
                     else {}
                 ),
+                **({"made": [self.made.draw, self.made.among]} if self.made else {}),
                 **({"synthetic": True} if self.synthetic else {}),
             }
         )
@@ -142,6 +145,7 @@ def opened(content: bytes, path: Path) -> Rounds:
             periods=tuple(Round(name, days(end), days(due)) for name, end, due in held["periods"]),
             commitment=str(held["commitment"]),
             draw=str(held["draw"]),
+            made=Made(*map(str, held.get("made", ()))),
             fixed=tuple((str(name), tuple(map(str, values))) for name, values in held["fixed"]),
             plausible=tuple(
                 (str(name), (float(low), float(high)))
@@ -193,6 +197,7 @@ def plan_rounds(study: Study, base: Path, *, draw: Path | None = None, seen: str
         periods=found,
         commitment=commitment,
         draw=seen if draw else "",
+        made=made_in(draw) if draw else Made(),
         fixed=tuple(
             (name, tuple(cells)) for name, cells in fixed.items() if name not in columns_of
         ),
