@@ -40,7 +40,8 @@ FULL, CHUNK, FIRST_SEED = 1_000, 50, 700_000
 FOLDER = ROOT / "build" / "rollout-coverage"
 PAGE = ROOT / "docs" / "manual" / "rollout-coverage.md"
 SMALL = ROOT / "benchmarks" / "SMALL_WAVES.md"  # by small_wave_coverage.py: the page's next part
-CHANCES = ROOT / "benchmarks" / "WAVE_CHANCES.md"  # by wave_chances.py: its last
+CHANCES = ROOT / "benchmarks" / "WAVE_CHANCES.md"  # by wave_chances.py: the one after that
+AREAS = ROOT / "benchmarks" / "AREAS_AND_STRATA.md"  # by areas_and_strata.py: its last
 COVERED, HONEST = (0.92, 0.98), (0.93, 1.07)
 MOST_MCSE, MOST_BIAS = 3.5, 0.10
 
@@ -244,7 +245,9 @@ def page(found: np.ndarray) -> str:
             missed.append(f"- {words}: {', '.join(faults)}")
     told = "\n".join(missed) or "None."
     head = HEAD.format(day=f"{date.today():%d %B %Y}", count=len(found), missed=told)
-    small = "\n\n".join(each.read_text(encoding="utf-8").rstrip() for each in (SMALL, CHANCES))
+    small = "\n\n".join(
+        each.read_text(encoding="utf-8").rstrip() for each in (SMALL, CHANCES, AREAS)
+    )
     return "\n".join([f"{head}| {' | '.join(COLUMNS)} |", LINE, *lines, "", small, ""])
 
 

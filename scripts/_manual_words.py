@@ -47,6 +47,8 @@ BEARS: dict[str, tuple[str, ...]] = {
     "independent leaving": (),
     "independent entry": (),
     "drawn as said": (),
+    "schoolmates alone": (),
+    "dropped by their means": (),
     "normal intercepts": (),
     "drawn at each stage": (),
     "told alike": (),

@@ -21,6 +21,7 @@ TRUTH = {
     "others, a specialist raises talk by 6 points where something was tried before, else by 2.",
     "language": "A session that is taken raises language by 0.15 points, and children take eight "
     "of ten. Children of more need take fewer, and have less language.",
+    "listening": "A tutor raises listening by 2.5 points, a group by 1 and an app by 0.5.",
     "attainment": "Support raises attainment at eleven by 2.6 points, all of it through words and "
     "sounds a year later.",
 }
@@ -48,6 +49,14 @@ def children() -> dict[str, list[str]]:
     sounds = 15 - need + 2 * (support == 1) + r.normal(0, 3, n)
     attainment = 80 + 0.8 * words + 0.5 * sounds - 3 * need + r.normal(0, 6, n)
     names = np.array(["none", "support", "records"])
+    # Four arms, of which the two that did worst of three are dropped after half of the children.
+    early = np.arange(n) < DRAWN // 2
+    offers, adds = np.array(["usual", "group", "tutor", "app"]), np.array([0.0, 1.0, 2.5, 0.5])
+    luck, four, two = r.normal(0, 4, n), r.permutation(np.arange(n) % 4), r.integers(0, 2, n)
+    at_first = 30 + adds[four] - need + luck
+    best = 1 + int(np.argmax([at_first[early & (four == at)].mean() for at in (1, 2, 3)]))
+    offer = np.where(early, four, best * two)
+    listening = 30 + adds[offer] - need + luck
 
     def shown(values: np.ndarray, where: np.ndarray | bool = True) -> list[str]:
         told = np.broadcast_to(where, values.shape)
@@ -67,6 +76,9 @@ def children() -> dict[str, list[str]]:
         "age": shown(age),
         "sessions": shown(sessions, trial),
         "language": shown(np.round(language, 1), trial),
+        "came": shown(np.where(early, "early", "late"), trial),
+        "offer": shown(offers[offer], trial),
+        "listening": shown(np.round(listening, 1), trial),
         "support": shown(names[support]),
         "words": shown(np.round(words, 1)),
         "sounds": shown(np.round(sounds, 1)),

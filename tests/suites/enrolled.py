@@ -32,8 +32,10 @@ NO_ESTIMATE = ("permutation_test",)
 # Its answer is double_ml's, as a test of its own shows; what it tells besides is tested there.
 SAME = ("dr_learner",)
 # Of trials of another shape than the worlds here: two draws, doses, children outside the trial.
-# The laws that bear on them are tried in units/estimators/test_trials_of_other_shapes.py.
+# The laws that bear on them are tried in units/estimators/test_trials_of_other_shapes.py, and of
+# what schoolmates have in test_spillover.py, of a choice in test_chosen_arm.py.
 OTHER_SHAPES = ("regime_means", "q_learning", "dose_response", "surrogate_index")
+OTHER_SHAPES += ("spillover", "chosen_arm")
 LEAVES = {
     name: leaf
     for name, leaf in MENU.items()

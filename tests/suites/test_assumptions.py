@@ -431,6 +431,16 @@ UNTESTABLE: dict[str, Recovered | Believed] = {
         "a ledger that is verified shows that the draw was made as said; without one the records "
         "hold its result alone, of which balance shows what was recorded"
     ),
+    "dropped by their means": Believed(
+        "why an arm was dropped stands in the ledger's words alone; where the means contradict it "
+        "the answer leaves out who came before",
+        said=(("chosen_arm", "did neither worse"),),
+    ),
+    "schoolmates alone": Believed(
+        "who else reaches a child, and by what, is in no record; bands may be cut otherwise, and "
+        "then tell another share",
+        said=(("spillover", "nothing is known of others"),),
+    ),
     "drawn at each stage": Believed(
         "a ledger that is verified shows that both draws were made as said; the records hold what "
         "came of them alone"

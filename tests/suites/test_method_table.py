@@ -63,6 +63,24 @@ TABLE = {
     "mixed": Row(
         ("conditional",), "k", scales=("difference",), outcomes=("continuous",), guard="exempt"
     ),
+    # of an arm that stayed while others were dropped
+    "chosen_arm": Row(
+        ("ate",),
+        "k",
+        scales=("difference",),
+        outcomes=("continuous", "binary"),
+        guard="exempt",
+        drawn=True,
+    ),
+    # of children whose schoolmates were drawn too
+    "spillover": Row(
+        ("ate",),
+        "k",
+        scales=("difference",),
+        outcomes=("continuous", "binary"),
+        guard="exempt",
+        drawn=True,
+    ),
     # of two draws, of doses that were drawn, of a short trial beside long records
     "regime_means": Row(("ate",), "k", guard="exempt", drawn=True),
     "q_learning": Row(("ate",), "k", outcomes=("continuous", "binary"), guard="exempt", drawn=True),

@@ -19,8 +19,10 @@ from fingerpost.core.leaves import Design, load, menu
 from fingerpost.core.rollout import Draw, Frame, Monitoring
 from fingerpost.core.trial import Known, Minimise, Stage, Trial, TrialArm
 from fingerpost.kernels.chosen import boundary_of, declared
-from fingerpost.kernels.group_sequential import crossing, drift_of, exact_bounds
+from fingerpost.kernels.group_sequential import exact_bounds
+from fingerpost.kernels.looked_power import Looks
 from fingerpost.kernels.trial_power import Scheme, Tier, freedom, power_of, variance
+from fingerpost.studies.trials.power import counting
 
 LEAVES = tuple(
     name for name, design in menu("designs", Design).items() if design.procedure is not None
@@ -225,8 +227,9 @@ def sequential() -> World:
         return Found(final.value, final.error, crossed)
 
     fractions = np.arange(1, looks + 1) / looks
-    power = float(crossing(bounds, fractions, drift=0.5 / np.sqrt(4 / n)).sum())
-    assert drift_of(bounds, fractions, power=power) > 0
+    scheme = Scheme((Tier("child", n),), looks=Looks.of(bounds, fractions, alpha=0.025))
+    error = variance(scheme) ** 0.5
+    power = power_of(counting(scheme, 0.5, error), error, df=None)
     trial = Trial(TWO, known=KNOWN, blocks=(4, 6), monitoring=Monitoring(looks=looks))
     return World("group_sequential", trial, units, noise(0.4 * units.stratum), analyse, 0.5, power)
 
@@ -282,7 +285,8 @@ def pairs() -> World:
         error = apart.std(axis=1, ddof=1) / np.sqrt(len(two))
         return tested(apart.mean(axis=1), error, len(two) - 1)
 
-    power = power_of(1.0, np.sqrt(2 / len(two)), df=len(two) - 1)
+    scheme = Scheme((Tier("school", n),), paired=True)
+    power = power_of(1.0, variance(scheme) ** 0.5, df=freedom(scheme))
     trial = Trial(TWO, match=("fsm", "size"))
     return World("matched_pairs", trial, units, noise(level), analyse, 1.0, power)
 

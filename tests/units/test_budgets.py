@@ -28,6 +28,7 @@ POSITIONAL = 2
 RAISED: dict[str, str] = {
     "cli/study_run.py:run": "0011-a-commands-options.md",
     "cli/england_build.py:build": "0011-a-commands-options.md",
+    "cli/link_run.py:run": "0011-a-commands-options.md",
     "cli/rollout_analyse.py:analyse": "0011-a-commands-options.md",
     "cli/rollout_replan.py:replan": "0011-a-commands-options.md",
     "cli/trial_analyse.py:analyse": "0011-a-commands-options.md",

@@ -63,6 +63,20 @@ def check_folder(
     refuse_others(folder, (*names, *earlier), earlier)
 
 
+def check_unsealed(*paths: Path | None) -> None:
+    """Raise UsageError for a path inside the folder of a trial or a draw, whose files are sealed: a
+    list of them, with their digests, lies there too.
+    """
+    for path in paths:
+        whole = None if path is None else path.absolute().resolve()
+        for above in () if whole is None else (whole, *whole.parents):
+            if all((above / name).is_file() for name in ("plan.json", "manifest.json")):
+                raise UsageError(
+                    f"{path}: the plan and the ledger of a trial or a draw lie in {above}, which "
+                    "stays as it was sealed. Name a place outside it."
+                )
+
+
 def check_json(path: Path, *, inputs: Iterable[Path] = ()) -> None:
     """Raise where a path cannot be written to, or holds anything but results of ours.
 

@@ -94,7 +94,7 @@ def gap_of(pair: Pair, sides: tuple[Side, Side], drawn: int) -> Gap:
     errors = between(*pair_errors)
     chance = chance_of(gap, errors, pair.se)
     value, source = needed(sides[1 - drawn], emulated, trial)
-    plain = unadjusted(sides[1 - drawn], trial)
+    plain = unadjusted(sides[1 - drawn], emulated, trial)
     return Gap(
         pair=pair,
         drawn=drawn,
@@ -195,8 +195,8 @@ def needed(side: Side, emulated: Record, trial: Record) -> tuple[float | None, s
         for row in rows(side.results, "diagnostics", "outcomes")
         if row["outcome"] == trial["outcome"] and row["arm"] in trial["contrast"].split(" v ")
     ]
-    if trial["scale"] != "difference" or len(arms) != 2:
-        return None, ""
+    if trial["scale"] != "difference" or len(arms) != 2 or emulated["subgroup"] is not None:
+        return None, ""  # spreads are told of all children alone
     if any(row[name] is None for row in arms for name in SPREADS) or trial["summary"] != "mean":
         return None, ""
     sd = spread(arms)
@@ -217,11 +217,13 @@ def spread(arms: list[Record]) -> float:
     return math.sqrt(squares / total)
 
 
-def unadjusted(side: Side, trial: Record) -> float | None:
-    """Return the gap of the records' comparison without adjustment, where they give one."""
+def unadjusted(side: Side, emulated: Record, trial: Record) -> float | None:
+    """Return the gap of the records' comparison without adjustment, of the same question (subgroup
+    and horizon too), where they give one.
+    """
     for each in side.results["estimates"]:
-        same = all(each.get(k) == trial.get(k) for k in ("outcome", "contrast", "scale", "summary"))
-        if same and not causal(each) and not each["conditional"] and each["subgroup"] is None:
+        same = all(each.get(name) == emulated.get(name) for name in QUESTION)
+        if same and not causal(each) and not each["conditional"]:
             return on_line(trial["value"], trial) - on_line(each["value"], trial)
     return None
 

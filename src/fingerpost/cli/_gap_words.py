@@ -25,7 +25,11 @@ def shown(value: float, gap: Gap) -> str:
 def first(gap: Gap) -> Iterator[str]:
     """Yield how wide the gap is, and how wide it was before adjustment."""
     trial, emulated = gap.trial, gap.emulated
-    asked = f"{trial['outcome']}, {trial['contrast']}"
+    more = (
+        None if trial["subgroup"] is None else f"among {trial['subgroup']}",
+        None if trial["horizon"] is None else f"by {trial['horizon']:g}",
+    )
+    asked = ", ".join(filter(None, (trial["outcome"], trial["contrast"], *more)))
     apart = f"{number(abs(gap.gap))} {'more' if gap.gap >= 0 else 'less'} than"
     if trial["scale"] == "ratio":
         apart = f"{shown(gap.gap, gap)} times"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fingerpost.cli._folder import naming
+from fingerpost.cli._folder import check_unsealed, naming
 from fingerpost.cli._screen import Say, command, listed_lines, progress, shown
 from fingerpost.cli._studying import (
     REPORT,
@@ -89,6 +89,7 @@ def reported(
     """
     # The language lets only names through that are a folder's name and no path.
     folder = out or Path("build") / study.name
+    check_unsealed(folder, json_file)
     check_out(folder, release=choices.release or study.release)
     if json_file is not None:
         inputs = (file, *((choices.records,) if choices.records else ()))

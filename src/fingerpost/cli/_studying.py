@@ -125,7 +125,7 @@ def as_collected(study: Study, choices: Choices) -> tuple[Study, Choices]:
     names one; of a collection, only a freeze is read, and only with its own draw.
     """
     from fingerpost.studies.rollouts.collecting.freezing import readable
-    from fingerpost.studies.rollouts.replanning import check_collected
+    from fingerpost.studies.rollouts.lineage import check_collected
 
     assert choices.records is not None
     assert study.rollout is not None
@@ -133,7 +133,7 @@ def as_collected(study: Study, choices: Choices) -> tuple[Study, Choices]:
     if not found.unit:
         return study, choices
     if found.commitment and choices.draw is not None:
-        check_collected(found.commitment, choices.draw)
+        check_collected(found.commitment, choices.draw, made=found.made)
     if found.newest:
         words = f"{choices.records} is analysed; {found.newest} of the same collection is later."
         print(labelled("Caution", [words]), file=sys.stderr)

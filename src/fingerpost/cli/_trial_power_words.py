@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fingerpost.cli._screen import table
+from fingerpost.core.leaves import Estimator, load
 from fingerpost.core.words import counted, listing
 
 if TYPE_CHECKING:
@@ -114,10 +115,17 @@ def cautions(planned: TrialPlanned) -> list[str]:
         )
     elif head.df < FEW_DF:
         found.append(f"{head.df:g} degrees of freedom: read the figures by t.")
+    if "compliers" in load("estimators", planned.design.analysis, kind=Estimator).targets:
+        found.append(
+            "The effect is that of the offer, on all to whom it is drawn, whether they take it up "
+            "or not: where it moves a share m of children to take up what has the effect c on "
+            "them, write m × c as effect."
+        )
     if asked.size_cv > WIDE_SIZES:
         found.append(
-            f"Sizes vary widely (coefficient of variation {asked.size_cv:g}): an analysis that "
-            "weights clusters alike finds less than this."
+            f"Sizes vary widely (coefficient of variation {asked.size_cv:g}): children count "
+            "alike, as in cluster_means; an analysis that weights clusters by what they tell "
+            "(mixed) finds a little more."
         )
     if asked.adaptive is not None or asked.regimes is not None:
         found.append(
@@ -247,8 +255,14 @@ def notes(planned: TrialPlanned) -> list[str]:
     ]
     if asked.size_cv:
         found.append(
-            f"Sizes follow a gamma law with a coefficient of variation of {asked.size_cv:g}; what "
-            "units tell is its mean over them (van Breukelen et al. 2007)."
+            f"Sizes follow a gamma law with a coefficient of variation of {asked.size_cv:g}; "
+            "children count alike, so that variance between units is (1 + CV²)/(1 + CV²/n) times "
+            "that of n equal ones in an arm."
+        )
+    if planned.scheme.looks is not None:
+        found.append(
+            "Looks on the way are counted: an effect is found where a boundary of `monitoring` is "
+            "crossed; sizes are those of a trial that nothing stops."
         )
     if asked.before or asked.after > 1:
         found.append(

@@ -131,6 +131,7 @@ def tables(found: Plan) -> tuple[Table, ...]:
 def page_of(found: Plan) -> PlanPage:
     """Return what the page says besides its tables."""
     import fingerpost
+    from fingerpost.cli._rehearsal_words import speaking
     from fingerpost.reports.rollout_plan import PlanPage
     from fingerpost.studies.rollouts import monitoring
     from fingerpost.studies.rollouts.protocol_items import items
@@ -160,6 +161,10 @@ def page_of(found: Plan) -> PlanPage:
         looked=tuple(one.period for one in looks.looks) if looks else (),
         due=found.rollout.collection is not None,
         made_by=f"fingerpost {fingerpost.__version__}",
+        say=speaking(
+            (*found.study.estimators, *found.study.primary),
+            (one.kind for one in found.study.estimand.targets),
+        ),
     )
 
 

@@ -45,9 +45,9 @@ def rehearse(
     """Rehearse a roll-out: lay the plan on the last periods of a panel of its units, and replay its
     draws where nothing happened and where effects are planted.
 
-    Says of every estimator its size, bias, coverage and smallest detectable effect, in the units of
-    the outcome, and which is best. With --json (1,000 draws or more) a draw can be registered as
-    confirmatory: `rollout randomise --rehearsal FILE`.
+    Says of every estimator its false alarms, bias, coverage and smallest detectable effect, in the
+    units of the outcome, and which is best. With --json (1,000 draws or more) a draw can be
+    registered as confirmatory: `rollout randomise --rehearsal FILE`.
 
     Exit codes: 0 rehearsed, 1 a fault in the plan or the records, 2 nothing that could be rehearsed
     or a wrong command.
@@ -141,7 +141,18 @@ def rows(question: Question) -> str:
     """Return a question's estimators, a row each."""
     cells = [row(one, best=one is question.best) for one in question.judged]
     columns = (
-        *("", "size", "coverage", "bias", "if early", "SD", "SE/SD", "MDES80", "of mean", ""),
+        *(
+            "",
+            "false alarms",
+            "coverage",
+            "bias",
+            "if early",
+            "SD",
+            "SE/SD",
+            "MDES80",
+            "of mean",
+            "",
+        ),
     )
     lines = [table(columns, cells)] if cells else []
     lines += [f"{leaf}: no answer. {reason}" for leaf, reason in question.refused]
@@ -225,7 +236,7 @@ def cautions(found: Rehearsal, *, where: str = "under `if early`") -> list[str]:
     said = []
     if found.draws < ENOUGH:
         said.append(
-            f"{found.draws:,} draws tell a size of 5% no better than to "
+            f"{found.draws:,} draws tell false alarms of 5% no better than to "
             f"{196 * (0.05 * 0.95 / found.draws) ** 0.5:.1f} points either way; {ENOUGH:,} or more "
             "are asked of a rehearsal that a confirmatory registration rests on."
         )
@@ -270,11 +281,11 @@ def notes(found: Rehearsal) -> list[str]:
         f"{found.draws:,} draws that the plan might make, none of them the draw itself, each laid "
         "on the same outcomes of the past.",
         "Planted: " + "; ".join(f"{one.name}: {one.words}" for one in PLANTINGS) + ".",
-        "Size: the share of draws in which the interval leaves out nought where nothing happens "
-        "(±: half the width of its 95% interval over draws; estimators are compared on the same). "
-        "Smallest detectable effect: 2.8 standard deviations of the answers over draws (power 80%, "
-        "two-sided 5%).",
-        "The best has the least smallest effect of those with a size of 3-7% and coverage of "
+        "False alarms: the share of draws in which the interval leaves out nought where nothing "
+        "happens (±: half the width of its 95% interval over draws; estimators are compared on the "
+        "same). Smallest detectable effect: 2.8 standard deviations of the answers over draws "
+        "(power 80%, two-sided 5%).",
+        "The best has the least smallest effect of those with 3-7% of false alarms and coverage of "
         "92-98% under a constant and a growing effect.",
         "It is the past that is rehearsed: years to come may drift otherwise.",
     ]
@@ -285,19 +296,24 @@ def write_folder(found: Rehearsal, out: Path | None, text: str) -> list[Path]:
     if out is None:
         return []
     import fingerpost
+    from fingerpost.cli._rehearsal_words import of_rehearsal, plainly, upper
     from fingerpost.reports.files import write_text
     from fingerpost.reports.rehearsal import RehearsalPage, write_rehearsal_page
     from fingerpost.studies.rollouts.judging import questions
     from fingerpost.studies.rollouts.rehearsal_tables import laid_words, tables
 
     asked = questions(found)
+    say = of_rehearsal(found)
     page = RehearsalPage(
-        answer=tuple(answer(found)),
+        answer=tuple(upper(say(text)) for text in (*plainly(found), *answer(found))),
         laid=tuple(laid_words(one) for one in found.outcomes),
         notes=tuple(notes(found)),
         outcomes=tuple(outcome_shown(found, one.past.outcome, asked) for one in found.outcomes),
         draws=found.draws,
-        cautions=tuple(cautions(found, where="in the table of planted effects")),
+        cautions=tuple(
+            one.replace("`", "") for one in cautions(found, where="in the table of planted effects")
+        ),
+        say=say,
         made_by=f"fingerpost {fingerpost.__version__}",
     )
     made: list[Path] = []
@@ -312,11 +328,12 @@ def write_folder(found: Rehearsal, out: Path | None, text: str) -> list[Path]:
 
 def outcome_shown(found: Rehearsal, outcome: str, asked: tuple[Question, ...]) -> Shown:
     """Return how an outcome is shown on the page."""
+    from fingerpost.cli._rehearsal_words import upper
     from fingerpost.reports.rehearsal import Shown
     from fingerpost.studies.rollouts.rehearsal_tables import unit_words
 
     spec = next(one for one in found.study.outcomes if one.name == outcome)
-    why = tuple(f"{one.term.label()}: {one.why}" for one in asked if one.outcome == outcome)
+    why = tuple(f"{upper(one.term.label())}: {one.why}" for one in asked if one.outcome == outcome)
     return Shown(
         outcome, spec.measure.title or outcome, unit_words(found.study, outcome).raw, 1.0, why
     )

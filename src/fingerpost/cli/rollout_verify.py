@@ -105,7 +105,7 @@ def of_collection(folder: Path, ledger: str | None, json_file: Path | None) -> N
     print(labelled("Verified", notes))
 
 
-def head_of(text: str | None):  # type: ignore[no-untyped-def]
+def head_of(text: str | None, *, of: str = "rollout verify"):  # type: ignore[no-untyped-def]
     """Return a head as it is written on the command line."""
     from fingerpost.ledger.events import Head
 
@@ -113,7 +113,7 @@ def head_of(text: str | None):  # type: ignore[no-untyped-def]
         return None
     number, _, digest = text.partition(":")
     if not number.isdigit() or len(digest) != 64:
-        raise UsageError(f"--head {text}: write NUMBER:HASH, as `rollout verify` prints it.")
+        raise UsageError(f"--head {text}: write NUMBER:HASH, as `{of}` prints it.")
     return Head(int(number), digest)
 
 

@@ -35,7 +35,7 @@ def analyse(  # noqa: PLR0913 - decision 0011
     ] = None,
     draw: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="What `trial randomise` wrote: arms are taken from it."),
+        typer.Option(metavar="DIR", help="What `trial open` wrote: arms are taken from it."),
     ] = None,
     key: Annotated[
         Path | None,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fingerpost.cli._folder import check_folder, check_json, publish
+from fingerpost.cli._folder import check_folder, check_json, check_unsealed, publish
 from fingerpost.cli._screen import labelled, listed_lines, shown
 from fingerpost.cli.trial_monitor import on_screen, write_tables_json
 
@@ -15,7 +15,7 @@ PAGE, MANIFEST = "consort.html", ".consort.json"
 
 
 def consort(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What `trial randomise` wrote.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What `trial open` wrote.")],
     *,
     key: Annotated[
         Path | None,
@@ -44,6 +44,7 @@ def consort(
     from fingerpost.studies.trials.consort import consort as flow_and_items
     from fingerpost.studies.trials.folder import open_folder
 
+    check_unsealed(out, json_file)
     if json_file is not None:
         check_json(json_file)
     if out is not None:

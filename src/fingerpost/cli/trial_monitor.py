@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fingerpost.cli._folder import check_folder, check_json, publish
+from fingerpost.cli._folder import check_folder, check_json, check_unsealed, publish
 from fingerpost.cli._screen import labelled, listed_lines, shown, table
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ PAGE, MANIFEST = "monitoring.html", ".monitor.json"
 
 
 def monitor(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What `trial randomise` wrote.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What `trial open` wrote.")],
     *,
     closed: Annotated[
         bool, typer.Option("--closed", help="By arm: for who oversees the trial. Takes --key.")
@@ -49,6 +49,7 @@ def monitor(
     from fingerpost.studies.trials.folder import open_folder
     from fingerpost.studies.trials.monitoring import monitor as monitored
 
+    check_unsealed(out, json_file)
     if json_file is not None:
         check_json(json_file)
     if out is not None:
@@ -70,7 +71,7 @@ def monitor(
 
         publish(out, write, manifest=MANIFEST)
     if json_file is not None:
-        write_tables_json(json_file, found.tables, {"closed": closed})
+        write_tables_json(json_file, found.tables, {"closed": closed, "ledger": found.counts.head})
         wrote.append(json_file)
     if wrote:
         print(listed_lines("Wrote", [shown(path) for path in wrote]))

@@ -15,7 +15,7 @@ from fingerpost.core.words import counted
 
 
 def note(  # noqa: PLR0913 - decision 0011
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What `trial randomise` wrote.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What `trial open` wrote.")],
     kind: Annotated[str, typer.Argument(metavar="KIND", help="What is noted: see below.")],
     *,
     unit: Annotated[
@@ -100,8 +100,12 @@ def note(  # noqa: PLR0913 - decision 0011
             ("look", look),
         )  # fmt: skip
         said = Note(kind, tuple(unit or ()), words, more, getpass.getuser())
+        before = opened.entries()[-1].number
         entries = noted(opened, said, keys=keys)
-        print(labelled("Noted", [f"{kind}{': ' + ', '.join(unit) if unit else ''}."]))
-        print(listed_lines("Ledger", [f"{entries[-1].number}:{entries[-1].hash}"]))
+        head = opened.entries()[-1]
+        old = sum(entry.number <= before for entry in entries)
+        again = f" {counted(old, 'entry', several='entries')} of today told again." if old else ""
+        print(labelled("Noted", [f"{kind}{': ' + ', '.join(unit) if unit else ''}.{again}"]))
+        print(listed_lines("Ledger", [f"{head.number}:{head.hash}"]))
     print(listed_lines("Wrote", [shown(folder)]))
     print(listed_lines("Next", [command("trial verify", folder)]))

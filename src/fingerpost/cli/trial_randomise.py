@@ -1,4 +1,4 @@
-"""`fingerpost trial randomise`: open a trial, then allocate its units."""
+"""`fingerpost trial randomise`: allocate units of a trial, opened now where it is not open yet."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fingerpost.cli._folder import check_json
-from fingerpost.cli._reporting import whole
 from fingerpost.cli._screen import command, labelled, listed_lines, shown, table
+from fingerpost.cli._trial_opening import following, opened_by
 from fingerpost.core.errors import UsageError
+from fingerpost.core.words import counted
 
 if TYPE_CHECKING:
     from fingerpost.studies.trials.allocating import Asked, Given
@@ -47,24 +48,9 @@ def randomise(  # noqa: PLR0913 - decision 0011
     units: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Allocate every unit of a table, in order.")
     ] = None,
-    external: Annotated[
-        Path | None,
-        typer.Option("--list", metavar="FILE", help="Open with an external list of allocations."),
-    ] = None,
     pulse: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Of a register: the saved pulse that draws it."),
-    ] = None,
-    redcap: Annotated[
-        Path | None,
-        typer.Option("--export-redcap", metavar="FILE", help="Write REDCap's allocation table."),
-    ] = None,
-    rows: Annotated[
-        int, typer.Option(parser=whole, metavar="N", help="Rows of it for each stratum.")
-    ] = 100,
-    hand_on: Annotated[
-        list[str] | None,
-        typer.Option(metavar="ROLE=FILE", help="Write the key of who sees, or who enrols."),
     ] = None,
     ledger: Annotated[
         str | None, typer.Option(metavar="URL", help="A PostgreSQL database, not a file in DIR.")
@@ -73,13 +59,11 @@ def randomise(  # noqa: PLR0913 - decision 0011
         Path | None, typer.Option("--json", metavar="FILE", help="Write the answers as JSON.")
     ] = None,
 ) -> None:
-    """Open a trial so that nobody can know who is next; then allocate its units.
+    """Allocate units of a trial; the first call opens it, so that nobody can know who is next.
 
-    The first call freezes the study and makes the key. With --unit or --units it allocates: what
-    the study asks of a unit is looked at, the answer is kept in the ledger, then told. The same
-    call again tells the same answer. Units of a register are drawn all at once, from --pulse.
-
-    Roles: `opens` (this key) allocates; `sees` reads arms; `enrols` names units and writes notes.
+    Opening freezes the study and makes the key (as `trial open` does, which also takes an external
+    list). What the study asks of a unit is looked at, the answer is kept in the ledger, then told.
+    The same call again tells the same answer. A register is drawn all at once, from --pulse.
 
     \b
     Examples:
@@ -87,8 +71,6 @@ def randomise(  # noqa: PLR0913 - decision 0011
       fingerpost trial randomise trial.yaml --out build/trial --key ~/trial.key --unit C017 \\
         --known sex=F --known area=north --confirm "parent agreed"
       fingerpost trial randomise trial.yaml --out build/trial --key ~/trial.key --units new.csv
-      fingerpost trial randomise trial.yaml --out build/trial --key ~/trial.key \\
-        --hand-on sees=~/committee.key --export-redcap ~/redcap.csv
     """
     from fingerpost.studies.trials.allocating import read_units
 
@@ -96,7 +78,7 @@ def randomise(  # noqa: PLR0913 - decision 0011
         check_json(json_file, inputs=[file, *([units] if units else [])])
     if unit is not None and units is not None:
         raise UsageError("--unit allocates one unit, --units those of a table. Name one of them.")
-    opened = opened_by(file, out=out, key=key, external=external, ledger=ledger)
+    opened, _ = opened_by(file, out=out, key=key, ledger=ledger)
     assert key is not None
     asked: tuple[Asked, ...] = ()
     if unit is not None:
@@ -109,83 +91,30 @@ def randomise(  # noqa: PLR0913 - decision 0011
         raise UsageError("units of a register are drawn all at once: --pulse, no --unit.")
     if pulse is not None:
         return drawn(opened, key, pulse, json_file)
-    extras(opened, key, redcap=redcap, rows=rows, hand_on=hand_on or [])
     answers = allocated(opened, key, asked)
     if json_file is not None:
         write_json(json_file, opened, answers)
     if asked:
+        warn_of_capitals(asked)
         print(told(answers))
-    elif redcap is None and not hand_on:
+    else:
         print(listed_lines("Next", [following(file, opened, key)]))
     return None
 
 
-def opened_by(
-    file: Path, *, out: Path, key: Path | None, external: Path | None, ledger: str | None
-) -> Opened:
-    """Return the trial, opened now where none lies there; say so where it was."""
-    from fingerpost.studies.document import read_study
-    from fingerpost.studies.trials.opening import open_trial
+def warn_of_capitals(asked: tuple[Asked, ...]) -> None:
+    """Say on the error stream how many names of a table differ only in capitals."""
+    import sys
 
-    if key is None:
-        raise UsageError(
-            "--key is missing: the file of the trial's key. It is made when the trial is opened, "
-            "outside DIR, for its owner alone; whoever holds it can know what comes next."
+    from fingerpost.studies.trials.keys import capitals
+
+    many = len(capitals(one.unit for one in asked))
+    if many:
+        words = (
+            f"{counted(many, 'name')} of the table {'differs' if many == 1 else 'differ'} from "
+            "another only in capitals, and each is a unit of its own. Was one child typed twice?"
         )
-    opened, new = open_trial(
-        read_study(file),
-        study_file=file.read_bytes(),
-        out=out,
-        key=key,
-        base=file.parent,
-        ledger=ledger,
-        list_file=external,
-    )
-    if external is not None and not new:
-        raise UsageError("--list: this trial is open already; a list is given when it is opened.")
-    if new:
-        print(opening(opened, key))
-    return opened
-
-
-def opening(opened: Opened, key: Path) -> str:
-    """Return in words that a trial was opened, and what to do now."""
-    source = "an external list, sealed" if opened.listed else opened.plan["design"]
-    if opened.plan["register"]:
-        return opening_register(opened, key)
-    lines = [
-        f"{opened.study.name}: open. Study and program are frozen; arms come from {source}.",
-        "Keep the key where those who enrol cannot read it, and a copy elsewhere: with it anybody "
-        "can know what comes next, without it nobody can allocate.",
-    ]
-    return "\n".join(
-        [
-            labelled("Opened", lines),
-            listed_lines("Commit", [opened.plan["commitments"]["key"]]),
-            listed_lines("Wrote", [shown(opened.folder), shown(key)]),
-        ]
-    )
-
-
-def opening_register(opened: Opened, key: Path) -> str:
-    """Return in words that a trial was opened whose units are all known."""
-    from fingerpost.studies.rollouts.pulses import unnamed_round
-    from fingerpost.studies.trials.drawing import commitment
-
-    lines = [
-        f"{opened.study.name}: open. Study, program and register are frozen. Publish the "
-        "commitment where its date is beyond doubt, wait for the pulse, save it, and draw "
-        "(--pulse).",
-    ]
-    unnamed = unnamed_round(opened.plan["pulse"])
-    lines += [f"{unnamed[0].upper()}{unnamed[1:]}"] if unnamed else []
-    return "\n".join(
-        [
-            labelled("Opened", lines),
-            listed_lines("Commit", [commitment(opened)]),
-            listed_lines("Wrote", [shown(opened.folder), shown(key)]),
-        ]
-    )
+        print(labelled("Caution", [words]), file=sys.stderr)
 
 
 def drawn(opened: Opened, key: Path, pulse: Path, json_file: Path | None) -> None:
@@ -238,34 +167,6 @@ def one_asked(unit: str, known: list[str], confirm: list[str], request: str) -> 
         stage=whole_of.get("stage", ""),
         by=getpass.getuser(),
     )
-
-
-def extras(
-    opened: Opened, key: Path, *, redcap: Path | None, rows: int, hand_on: list[str]
-) -> None:
-    """Write keys of other roles and REDCap's table, where they are asked for."""
-    from fingerpost.core.files import put
-    from fingerpost.studies.trials.keys import hand_on as hand
-    from fingerpost.studies.trials.lists import redcap_table
-
-    if redcap is None and not hand_on:
-        return
-    keys = opened.keys(key)
-    for pair in hand_on:
-        role, sign, path = pair.partition("=")
-        if not sign or not path:
-            raise UsageError("--hand-on: write ROLE=FILE, such as --hand-on sees=committee.key.")
-        hand(keys, role, path=Path(path).expanduser(), outside=opened.folder)
-        print(listed_lines("Wrote", [shown(Path(path).expanduser())]))
-    if redcap is not None:
-        if redcap.absolute().resolve().is_relative_to(opened.folder.absolute().resolve()):
-            raise UsageError(f"--export-redcap {redcap}: it tells what comes next. Not in DIR.")
-        if redcap.exists():
-            raise UsageError(f"--export-redcap {redcap}: a file lies there already.")
-        put(redcap, redcap_table(opened, keys, count=rows), private=True)
-        arms = ", ".join(f"{at} {arm.name}" for at, arm in enumerate(opened.trial.arms, 1))
-        print(labelled("Arms", [f"{arms}. Allocate there or here, never in both."]))
-        print(listed_lines("Wrote", [shown(redcap)]))
 
 
 def allocated(opened: Opened, key: Path, asked: tuple[Asked, ...]) -> tuple[Given, ...]:
@@ -322,9 +223,3 @@ def write_json(path: Path, opened: Opened, answers: tuple[Given, ...]) -> None:
         said["ledger"] = {"number": last.number, "hash": last.hash}
     path.parent.mkdir(parents=True, exist_ok=True)
     put(path, (json.dumps(said, indent=2, ensure_ascii=False) + "\n").encode())
-
-
-def following(file: Path, opened: Opened, key: Path) -> str:
-    """Return the command that comes next."""
-    words = f"{command('trial randomise', file)} --out {shown(opened.folder)} --key {shown(key)}"
-    return f"{words} --pulse pulse.json" if opened.plan["register"] else f"{words} --unit CODE …"

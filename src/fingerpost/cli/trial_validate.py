@@ -93,6 +93,8 @@ def told(found: Validated) -> str:
 def drawn_words(found: Validated) -> str:
     """Return how many draws of how many units were made."""
     how = "each to the byte, under a seed of its own" if found.exact else "of those that are kept"
+    if len(found.codes) < found.asked:
+        how += f", which are all that there are: {found.asked:,} were asked"
     return f"{len(found.codes):,} allocations of {found.codes.shape[1]:,} units, {how}."
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fingerpost.cli._folder import check_json
+from fingerpost.cli._folder import check_json, check_unsealed
 from fingerpost.cli._screen import labelled, progress
 from fingerpost.cli.rollout_verify import head_of, write_json
 from fingerpost.core.errors import UsageError
@@ -17,7 +17,7 @@ FAULTY = 1
 
 
 def verify(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What `trial randomise` wrote.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What `trial open` wrote.")],
     *,
     key: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A key: every allocation is made again.")
@@ -49,7 +49,8 @@ def verify(
     from fingerpost.studies.trials.verifying import verify as verified
 
     if not folder.is_dir():
-        raise UsageError(f"{folder}: there is no such folder. `trial randomise` writes one.")
+        raise UsageError(f"{folder}: there is no such folder. `trial open` writes one.")
+    check_unsealed(json_file)
     if json_file is not None:
         check_json(json_file)
     with progress(quiet=quiet) as say:
@@ -58,7 +59,7 @@ def verify(
             folder,
             key=key,
             ledger=ledger,
-            published=head_of(head),
+            published=head_of(head, of="trial verify"),
             tell=lambda number: say(f"allocated again: {number:,}"),
         )
     if json_file is not None:

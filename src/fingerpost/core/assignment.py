@@ -35,7 +35,8 @@ class Observed:
 @dataclass(frozen=True, slots=True)
 class Randomised:
     """Arms drawn by a named design. `unit` is what was drawn (child, school, area); level: that at
-    which variance is taken, where it is coarser (drawn children who are taught together).
+    which variance is taken, where it is coarser (drawn children who are taught together). even:
+    whether each arm is known to be as likely in every stratum, so that arms may be compared across.
     """
 
     design: str = "simple"
@@ -44,6 +45,7 @@ class Randomised:
     strata: tuple[str, ...] = ()
     schedule: Schedule | None = None
     level: str | None = None
+    even: bool = False
 
     @property
     def randomised(self) -> bool:

@@ -21,7 +21,8 @@ class Flow:
 
     counts: what is counted, where it is not children: a child may enter several trials. copied:
     whether each child stands in every arm as a copy of it, as where strategies are sustained over
-    time; the steps then count children, and each arm holds all who remain.
+    time; the steps then count children, and each arm holds all who remain. ends: what those
+    counted by arm at the end are; empty where each name says it itself.
     """
 
     start: int = 0
@@ -29,6 +30,7 @@ class Flow:
     arms: tuple[tuple[str, int], ...] = ()
     counts: str = "children"
     copied: bool = False
+    ends: str = "analysed"
 
     def then(self, reason: str, left: int, *, outcome: str | None = None) -> Flow:
         """Return the flow with one more step.

@@ -285,7 +285,9 @@ class Design:
     words. analysis: the estimator that answers it, by name. layout(rollout, units): the waves that
     a roll-out of so many units has under the design; UsageError where it has none; None where the
     design is of trials alone. procedure: how a trial allocates under it; None where it is of
-    roll-outs alone.
+    roll-outs alone. shuffled: whether each order of the arms among the units of a stratum is as
+    likely as another, given how many came to each arm, so that a test may shuffle them where no
+    ledger keeps draws.
     """
 
     title: str
@@ -298,6 +300,7 @@ class Design:
     analysis: str
     layout: Callable[[Rollout, int], Layout] | None = None
     procedure: Procedure | None = None
+    shuffled: bool = False
 
     def lay(self, rollout: Rollout, units: int) -> Layout:
         """Return the waves of a roll-out of so many units; UsageError where there are none."""
@@ -409,6 +412,12 @@ def names(room: str) -> tuple[str, ...]:
     return tuple(sorted(own + brought))
 
 
+def module_of(room: str, name: str) -> str:
+    """Return the name of a leaf's module, whichever package brought it."""
+    point = next((point for point in _brought(room) if point.name == name), None)
+    return point.module if point else f"fingerpost.{room}.{name}"
+
+
 def load(room: str, name: str, *, kind: type[D]) -> D:
     """Return the one descriptor of `kind` in the leaf's module.
 
@@ -419,8 +428,7 @@ def load(room: str, name: str, *, kind: type[D]) -> D:
         raise UnknownLeaf(
             f'{room}: there is no "{name}".{nearest(name, known)} There are: {listed(known)}.'
         )
-    point = next((point for point in _brought(room) if point.name == name), None)
-    module = import_module(point.module if point else f"fingerpost.{room}.{name}")
+    module = import_module(module_of(room, name))
     found = [value for value in vars(module).values() if isinstance(value, kind)]
     if len(found) != 1:
         raise FingerpostError(

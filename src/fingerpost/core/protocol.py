@@ -214,7 +214,8 @@ def drawn(study: Study) -> str:
         return ""
     what = study.assignment.unit or "child"
     within = f" within {listing(study.assignment.strata)}" if study.assignment.strata else ""
-    return f"drawn by {article(study.assignment.design)} design, {what} by {what}{within}"
+    design = study.assignment.design.replace("_", " ")
+    return f"drawn by {article(design)} design, {what} by {what}{within}"
 
 
 def made_alike(study: Study) -> str:

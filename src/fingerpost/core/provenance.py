@@ -11,8 +11,9 @@ class DrawSource:
 
     study: as the ledger calls it. commitment, allocation, permutations: SHA-256, of the plan, of
     unit → arm and of the draws that inference replays; draws: how many those are. head: number and
-    hash of the ledger's last entry. registered_as: confirmatory or exploratory. departures: in
-    words, where the study that is run is not the one that was drawn.
+    hash of the ledger's last entry. registered_as: confirmatory or exploratory; inherited: whether
+    it is so by the draw that this one follows, and was not rehearsed itself. departures: in words,
+    where the study that is run is not the one that was drawn.
     """
 
     study: str
@@ -23,6 +24,7 @@ class DrawSource:
     draws: int = 0
     registered_as: str = "exploratory"
     departures: tuple[str, ...] = ()
+    inherited: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -287,6 +287,13 @@ class Study:
         """The level at which variance is taken; None is the child."""
         return self.assignment.cluster
 
+    @property
+    def taken_up(self) -> bool:
+        """Whether the arms of a trial's study are what was taken up: none of those drawn."""
+        if self.trial is None or self.arms.column is None or not self.arms.firsts:
+            return False
+        return not {arm.name for arm in self.trial.arms} & set(self.arms.firsts)
+
     def within(self, outcome: str) -> float | None:
         """Return the distance declared to count as agreement on an outcome, None where none was."""
         return dict(self.agreements).get(outcome, self.agreement)

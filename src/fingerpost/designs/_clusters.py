@@ -18,6 +18,7 @@ are kept, is the draw. Where the study names nothing to balance every one that c
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from itertools import product
 from math import factorial, prod
 
@@ -35,6 +36,7 @@ from fingerpost.designs._constrained import (
     broken,
     draw_candidates,
     keep,
+    millionths,
     score,
     standardised,
     whole,
@@ -81,15 +83,14 @@ def values_of(frame: Frame, name: str) -> list[str]:
     """Return a column of the register as decimal texts."""
     if name not in frame.covariates:
         raise UsageError(f"draw.balance: the register holds no number {name}.")
-    return [
-        format(value, "f") if value % 1 else str(int(value)) for value in frame.covariates[name]
-    ]
+    return [format(Decimal(repr(float(value))), "f") for value in frame.covariates[name]]
 
 
 def cap_of(trial: Trial, frame: Frame, limit: Limit) -> Cap:
     """Return a limit in whole numbers."""
     texts = values_of(frame, limit.column) if limit.column else ["1"] * len(frame.units)
-    numbers, scale = whole([*texts, str(limit.at_most)])
+    # Of a sum that is held to a limit six decimals are enough, and it fits its 64 bits.
+    numbers, scale = whole([*(f"{Decimal(text):.6f}" for text in texts), str(limit.at_most)])
     weights = np.array(numbers[:-1], dtype=np.int64)
     if limit.where is not None:
         weights = weights * (frame.labels[limit.where[0]] == limit.where[1])
@@ -195,7 +196,7 @@ class Set:
 def kept_draws(trial: Trial, frame: Frame, seed: bytes) -> Set:
     """Return the draws that are possible, and which of them the seed makes."""
     space = space_of(trial, frame, seed)
-    accept = round(trial.draw.accept * MILLION) if len(space.scores) else MILLION
+    accept = millionths(trial.draw.accept) if len(space.scores) else MILLION
     if 0 < possible(space) <= trial.draw.candidates:
         codes = every_draw(space)
         codes = codes[~broken(space, codes.astype(np.uint16)).any(axis=0)]

@@ -270,6 +270,15 @@ def chunks(space: Space, seed: bytes, count: int) -> Iterator[tuple[int, Codes]]
         yield start, draw_candidates(space, part, seed=seed, book=book)
 
 
+def millionths(accept: float) -> int:
+    """Return the share of candidates that is kept in millionths: one at the least.
+
+    >>> millionths(0.1), millionths(4e-7)
+    (100000, 1)
+    """
+    return max(1, round(accept * MILLION))
+
+
 def keep(space: Space, seed: bytes, *, count: int, accept: int, tell: Tell | None = None) -> Kept:
     """Return which of `count` candidates are kept and which is drawn. accept: in millionths.
 

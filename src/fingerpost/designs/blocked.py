@@ -18,6 +18,7 @@ BLOCKED = Design(
     staggered=False,
     concurrent=True,
     assumes=INDIVIDUAL,
+    shuffled=True,
     denies="In every cluster, children of an arm that offers less go without what other arms offer "
     "while the trial lasts.",
     analysis="by_stratum",

@@ -20,6 +20,7 @@ CLUSTER = Design(
     staggered=False,
     concurrent=True,
     assumes=CLUSTERED,
+    shuffled=True,
     denies="Every child of a cluster in an arm that offers less goes without what other arms offer "
     "while the trial lasts.",
     analysis="cluster_means",

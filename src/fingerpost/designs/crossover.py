@@ -76,6 +76,7 @@ CROSSOVER = Design(
     staggered=False,
     concurrent=True,
     assumes=(*INDIVIDUAL, NO_CARRY_OVER, NO_ORDER),
+    shuffled=True,
     denies="In each period children go without what the other order gives in it; over both periods "
     "nobody goes without either.",
     analysis="by_stratum",

@@ -59,6 +59,7 @@ DOSE = Design(
     staggered=False,
     concurrent=True,
     assumes=(*INDIVIDUAL, OFFERED),
+    shuffled=True,
     denies="Children of a lower dose go without what a higher one would add while the trial lasts.",
     analysis="by_stratum",
     procedure=Procedure(check, replays(by_stratum), step=steps(by_stratum), strata=True),

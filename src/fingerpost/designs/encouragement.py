@@ -45,6 +45,7 @@ ENCOURAGEMENT = Design(
     staggered=False,
     concurrent=True,
     assumes=(*INDIVIDUAL, THROUGH),
+    shuffled=True,
     denies="Nobody goes without provision: those who are not encouraged go without the "
     "encouragement alone.",
     analysis="iv",

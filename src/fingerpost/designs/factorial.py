@@ -54,6 +54,7 @@ FACTORIAL = Design(
     staggered=False,
     concurrent=True,
     assumes=(*INDIVIDUAL, ADDITIVE),
+    shuffled=True,
     denies="Units go without those parts that their combination leaves out, while the trial lasts.",
     analysis="g_formula",
     procedure=Procedure(check, replays(by_stratum), step=steps(by_stratum), strata=True),

@@ -44,6 +44,7 @@ GROUP_SEQUENTIAL = Design(
     staggered=False,
     concurrent=True,
     assumes=(*INDIVIDUAL, LOOKS),
+    shuffled=True,
     denies="Units of an arm that offers less go without what other arms offer until the trial "
     "ends, which is earlier where results are clear.",
     analysis="by_stratum",

@@ -9,6 +9,8 @@ alone come after the pairs.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from fingerpost.core.allocation import Allocation
@@ -19,6 +21,7 @@ from fingerpost.core.trial import Trial
 from fingerpost.designs._numbers import Counted, Numbers, Whole, equal, source
 from fingerpost.designs._pairing import pairs
 from fingerpost.designs._trial_assumptions import CLUSTERED
+from fingerpost.kernels.trial_power import Scheme
 
 
 def check(trial: Trial) -> list[str]:
@@ -63,7 +66,8 @@ def draw(trial: Trial, frame: Frame, seed: bytes) -> Allocation:
     called = np.empty(len(frame.units), dtype=object)
     for at, pair in enumerate(two, 1):
         called[pair] = f"pair {at}"
-    called[one] = "alone"
+    # Of one stratum each, and drawn each by itself: no two of them are a pair.
+    called[one] = ["alone"] if len(one) == 1 else [f"alone {at}" for at in range(1, len(one) + 1)]
     return Allocation(
         units=frame.units,
         arms=tuple(arm.name for arm in trial.arms),
@@ -79,6 +83,14 @@ def replay(trial: Trial, units: Frame, seed: bytes, count: int, *, exact: bool =
     return flipped(len(units.units), two, one, source(seed, count, exact=exact))
 
 
+def schemes(trial: Trial, scheme: Scheme) -> tuple[tuple[str, str, Scheme], ...]:
+    """Return the comparison of the two arms, on as many degrees of freedom as pairs, less one. What
+    pairing explains is named as any covariate's share (`explained`).
+    """
+    other, one = trial.arms[:2]
+    return ((one.name, other.name, replace(scheme, paired=True)),)
+
+
 MATCHED_PAIRS = Design(
     title="Matched pairs",
     summary="Units that are as alike as can be are paired, and one of each pair is drawn.",
@@ -87,7 +99,8 @@ MATCHED_PAIRS = Design(
     staggered=False,
     concurrent=True,
     assumes=CLUSTERED,
+    shuffled=True,
     denies="One unit of every pair goes without what the other is offered while the trial lasts.",
     analysis="by_stratum",
-    procedure=Procedure(check, replay, draw=draw, strata=True),
+    procedure=Procedure(check, replay, draw=draw, strata=True, schemes=schemes),
 )

@@ -30,6 +30,7 @@ MULTI_ARM = Design(
     staggered=False,
     concurrent=True,
     assumes=INDIVIDUAL,
+    shuffled=True,
     denies="Units of each arm go without what the other arms offer while the trial lasts.",
     analysis="by_stratum",
     procedure=Procedure(check, replays(by_stratum), step=steps(by_stratum), strata=True),

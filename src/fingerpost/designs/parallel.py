@@ -38,6 +38,7 @@ PARALLEL = Design(
     staggered=False,
     concurrent=True,
     assumes=(DRAWN, NO_ANTICIPATION, NO_SPILLING),
+    shuffled=True,
     denies="Units that are not drawn go without provision for as long as the study lasts.",
     analysis="gls_exposure_time",
     layout=layout,

@@ -19,6 +19,7 @@ PERMUTED_BLOCKS = Design(
     staggered=False,
     concurrent=True,
     assumes=INDIVIDUAL,
+    shuffled=True,
     denies="Units of an arm that offers less go without what other arms offer while the trial "
     "lasts.",
     analysis="naive",

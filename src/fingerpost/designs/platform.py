@@ -90,6 +90,7 @@ PLATFORM = Design(
     staggered=False,
     concurrent=True,
     assumes=(*INDIVIDUAL, ENTERS_BY_PLAN),
+    shuffled=True,
     denies="Units of each arm go without what the other arms that are there offer while the trial "
     "lasts; nobody is drawn into an arm before it enters or after it leaves.",
     analysis="by_stratum",

@@ -35,6 +35,7 @@ SMART = Design(
     staggered=False,
     concurrent=True,
     assumes=(*INDIVIDUAL, TAILORED),
+    shuffled=True,
     denies="At each stage children of an arm that offers less go without what other arms offer "
     "until the next stage, or the trial's end.",
     analysis="by_stratum",

@@ -19,6 +19,7 @@ STRATIFIED = Design(
     staggered=False,
     concurrent=True,
     assumes=INDIVIDUAL,
+    shuffled=True,
     denies="Units of an arm that offers less go without what other arms offer while the trial "
     "lasts.",
     analysis="by_stratum",

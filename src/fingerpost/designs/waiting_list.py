@@ -51,6 +51,7 @@ WAITING_LIST = Design(
     staggered=True,
     concurrent=False,
     assumes=(DRAWN, NO_ANTICIPATION, NO_SPILLING, CARRIED_BY_MODEL),
+    shuffled=True,
     denies="Units that wait go without provision until the second group begins; nobody after that.",
     analysis="gls_exposure_time",
     layout=layout,

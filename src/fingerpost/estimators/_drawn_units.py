@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fingerpost.core import leaves
 from fingerpost.core.analysis import Task
 from fingerpost.core.assignment import Randomised
 from fingerpost.core.drawn import UNDRAWN
 from fingerpost.core.errors import Unanswerable, UsageError
-from fingerpost.core.leaves import Assumption
+from fingerpost.core.leaves import Assumption, Design
 from fingerpost.core.seeds import stream
 from fingerpost.estimators._outcome import survey_weight
 from fingerpost.kernels.clusters import recode
@@ -23,6 +24,7 @@ DRAWN_AS_SAID = Assumption(
     "names, and who belongs to a unit was known before",
 )
 Whole = NDArray[np.int64]
+APART = 0.15  # between strata's shares of an arm, beyond which they were drawn by other chances
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -80,16 +82,45 @@ def units_of(task: Task, leaf: str) -> Units:
     return Units(of, arm, stratum, level or "child")
 
 
+def shares_alike(arm: Whole, stratum: Whole) -> bool:
+    """Return whether strata hold about the same shares of the arms. arm, stratum: (u,) codes.
+
+    >>> shares_alike(np.tile([0, 1], 8), np.repeat([0, 1], 8))
+    True
+    >>> shares_alike(np.repeat([0, 0, 0, 1], 4), np.repeat([0, 1], 8))
+    False
+    """
+    k, strata = int(arm.max()) + 1, int(stratum.max()) + 1
+    held = np.bincount(stratum * k + arm, minlength=strata * k).reshape(strata, k)
+    held = held[held.sum(axis=1) > 0]
+    share = held / held.sum(axis=1, keepdims=True)
+    return float(np.ptp(share, axis=0).max()) <= APART + 1 / float(held.sum(axis=1).min())
+
+
 def draw_weight(task: Task) -> Array:
     """Return (n,) survey weights, over each child's chance of the arm it was drawn into where
     chances differ among units.
     """
-    weight = survey_weight(task)
-    if task.drawn is None or task.cohort.drawn is None or not task.drawn.unequal:
+    found = survey_weight(task)
+    for arm in range(len(task.cohort.arms)):
+        found = np.where(task.cohort.arm == arm, weight_in(task, arm), found)
+    return found
+
+
+def weight_in(task: Task, arm: int) -> Array:
+    """Return (n,) what each child would weigh in one arm (a code), whatever it was drawn into: its
+    survey weight, over its chance of that arm where chances differ among units.
+    """
+    weight, drawn, place = survey_weight(task), task.drawn, task.cohort.drawn
+    name = task.cohort.arms[arm]
+    if drawn is None or place is None or name not in drawn.allocation.arms:
         return weight
-    place = task.cohort.drawn
-    chance = np.where(place == UNDRAWN, np.nan, task.drawn.chance[place])
-    found: Array = np.where(np.isfinite(chance), weight / chance, 0.0)
+    if not task.fits.once(("unequal", drawn), lambda: drawn.unequal):
+        return weight
+    own = task.fits.once(("chances", drawn), lambda: drawn.chances)
+    chance = own[place, drawn.allocation.arms.index(name)]
+    told = (place != UNDRAWN) & (chance > 0)
+    found: Array = np.where(told, weight / np.where(told, chance, 1.0), 0.0)
     return found
 
 
@@ -97,12 +128,23 @@ def possible_arms(task: Task, units: Units, *, among: Whole, draws: int, leaf: s
     """Return (d, u) arms that the units might have been drawn into.
 
     Those of the ledger where it keeps them and all units of the cohort are compared; else the arms
-    of the units in `among` (codes of arms) shuffled among these within strata, which any design
-    that leaves units of a stratum exchangeable makes as likely, given how many came to each arm.
+    of the units in `among` (codes of arms) shuffled among these within strata, as likely under a
+    design that says so (`Design.shuffled`). Raises Unanswerable of the others.
     """
     kept = _of_ledger(task, units)
     if kept is not None and len(among) == len(task.cohort.arms):
         return kept
+    if not may_be_shuffled(task):
+        mend = (
+            "with the ledger of its draw (--draw), which replays the procedure"
+            if kept is None and len(among) == len(task.cohort.arms)
+            else "by another estimator: draws that leave the arms not compared as they are cannot "
+            "be told from the others"
+        )
+        raise Unanswerable(
+            f"{leaf}: units of this design are not drawn alike, so arms cannot be shuffled among "
+            f"them. Mend: analyse it {mend}."
+        )
     random = stream(task.analysis.stream, f"draws of {leaf}", seed=task.analysis.seed)
     found = np.tile(units.arm, (draws, 1))
     moved = np.isin(units.arm, among)
@@ -112,6 +154,14 @@ def possible_arms(task: Task, units: Units, *, among: Whole, draws: int, leaf: s
             order = np.argsort(random.random((draws, len(rows))), axis=1)
             found[:, rows] = units.arm[rows][order]
     return found
+
+
+def may_be_shuffled(task: Task) -> bool:
+    """Return whether the design leaves units of a stratum exchangeable, as its leaf declares."""
+    own = task.analysis.assignment
+    if not isinstance(own, Randomised):
+        return True
+    return leaves.load("designs", own.design, kind=Design).shuffled
 
 
 def _of_ledger(task: Task, units: Units) -> Whole | None:

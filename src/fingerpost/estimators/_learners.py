@@ -21,7 +21,7 @@ from fingerpost.core.errors import NotFitted, TooFew, Unanswerable, UsageError, 
 from fingerpost.core.model import Factor, ModelTerm
 from fingerpost.core.seeds import stream
 from fingerpost.estimators._models import FAMILIES, exposure_terms, outcome_terms
-from fingerpost.estimators._options import written
+from fingerpost.estimators._options import Options, written
 from fingerpost.estimators._outcome import Array, outcome_of, person_time, survey_weight
 from fingerpost.kernels.bends import bends
 from fingerpost.kernels.clusters import recode
@@ -329,6 +329,36 @@ class Brought:
 def as_learner(said: object) -> bool:
     """Return whether a value can name a learner: one built in, or an import path."""
     return isinstance(said, str) and (said in BUILT_IN or PATH.fullmatch(said) is not None)
+
+
+def blame_learners(reads: Options, own: tuple[str, ...]) -> None:
+    """Note the faults of options that name learners: `learner`, and those of single models."""
+    for option in ("learner", *own):
+        if reads.has(option) and not as_learner(reads.said[option]):
+            reads.wrong(option, LEARNER_WORDS)
+
+
+def named_for(reads: Options, own: str) -> tuple[str, object]:
+    """Return the option that names the learner of a model, `learner` where its own is not given,
+    and what it names: a spline unless given.
+    """
+    option = own if reads.has(own) else "learner"
+    return option, reads.said.get(option, "spline")
+
+
+def learners_of(reads: Options, own: tuple[str, ...]) -> list[Learner]:
+    """Return the learners of models, by the options that name them. Raises UsageError with every
+    one that cannot be had.
+    """
+    found = []
+    for name in own:
+        option, said = named_for(reads, name)
+        try:
+            found.append(learner_named(said, option, leaf=reads.leaf))
+        except UsageError as fault:
+            reads.problems += fault.problems
+    reads.finish()
+    return found
 
 
 def learner_named(said: object, option: str, *, leaf: str = "double_ml") -> Learner:

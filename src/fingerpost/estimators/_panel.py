@@ -28,7 +28,7 @@ from fingerpost.core.seeds import stream
 from fingerpost.core.table import Table
 from fingerpost.core.wave_chances import own_chance
 from fingerpost.core.words import listing
-from fingerpost.estimators._units import Units, Waves
+from fingerpost.estimators._units import Units, Waves, about_first
 from fingerpost.estimators._wave_errors import (
     FEW_CLUSTERS,
     Errors,
@@ -111,7 +111,7 @@ def units_of(task: PanelTask, leaf: str, *, weighed: bool = False, early: bool =
     """
     panel = task.panel
     outcome = panel.outcomes[task.terms[0].outcome]
-    count, mean = np.asarray(outcome.count, dtype=np.float64), outcome.mean
+    count, mean = np.asarray(outcome.count, dtype=np.float64), about_first(outcome.mean)
     codes, keys, level, clustered = _clusters(task, leaf)
     found = Units(
         panel.periods,

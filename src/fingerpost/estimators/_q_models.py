@@ -18,7 +18,8 @@ Whole = NDArray[np.int64]
 class Parts:
     """What the regressions are of, m children. y: (m,). first: (m,) codes of k options; second:
     (m,) of l, −1 of children who were not drawn again. main_1, main_2: (m, .) covariates of each
-    stage; tailor_1, tailor_2: (m, .) by which the best step may differ. names: of the coefficients.
+    stage; tailor_1, tailor_2: (m, .) by which the best step may differ. stratum: (m,) codes of what
+    they were drawn within. names: of the coefficients.
     """
 
     y: Array
@@ -29,6 +30,7 @@ class Parts:
     tailor_1: Array
     main_2: Array
     tailor_2: Array
+    stratum: Whole
     names: tuple[tuple[str, ...], tuple[str, ...]]
 
     @property
@@ -48,6 +50,7 @@ class Parts:
             self.tailor_1[rows],
             self.main_2[rows],
             self.tailor_2[rows],
+            self.stratum[rows],
             self.names,
         )
 

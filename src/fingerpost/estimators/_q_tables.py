@@ -22,6 +22,7 @@ from fingerpost.estimators._q_models import (
     interacted,
     second_line,
 )
+from fingerpost.estimators._regimes import shares_of
 
 Array = NDArray[np.float64]
 Rows = list[tuple[Cell, ...]]
@@ -148,12 +149,13 @@ def _worth(
     """Return how many children agree with a rule, its mean and interval, by counted shares."""
     own = parts.first == first
     agree = own & (~parts.asked | (parts.second == second))
-    share = np.bincount(parts.first, minlength=parts.options[0]) / len(own)
-    chance = share[parts.first]
-    for at in range(parts.options[0]):
-        here = parts.asked & (parts.first == at)
-        many = np.bincount(parts.second[here], minlength=parts.options[1]) / max(here.sum(), 1)
-        chance = np.where(here, chance * many[np.maximum(parts.second, 0)], chance)
+    options = [np.arange(levels) for levels in parts.options]
+    first_drawn = (parts.first[:, None] == options[0]).astype(np.float64)
+    chance = shares_of(first_drawn, np.ones(len(own)), parts.stratum).chance
+    again = (parts.second[:, None] == options[1]).astype(np.float64)
+    for at in options[0]:
+        here = (parts.asked & (parts.first == at)).astype(np.float64)
+        chance = chance * shares_of(again, here, parts.stratum).chance
     weight = agree / chance
     value = float(weight @ parts.y / weight.sum()) if agree.any() else float("nan")
     score = weight * (parts.y - value) / weight.sum() if agree.any() else weight

@@ -12,7 +12,7 @@ from fingerpost.core.errors import TooFew, Unanswerable
 from fingerpost.core.leaves import Assumption
 from fingerpost.core.stages import Stages
 from fingerpost.estimators._outcome import survey_weight
-from fingerpost.kernels.clusters import recode
+from fingerpost.kernels.clusters import recode, sum_by
 
 Array = NDArray[np.float64]
 DRAWN_TWICE = Assumption(
@@ -64,27 +64,68 @@ def weighed(task: Task, stages: Stages, *, counted: bool, leaf: str) -> Weighted
     chance = chance * np.where(asked, 1 / len(stages.seconds), 1.0)
     columns: list[Array] = []
     if counted:
-        share = (own @ first) / own.sum()
-        chance = first @ share
-        columns += list((own[:, None] * (first - share)).T)
+        stratum = strata_of(task)[lead]
+        shares = shares_of(first, own, stratum)
+        chance, columns = shares.chance, shares.scores
         for at in range(len(stages.firsts)):
             here = first[:, at] * asked
-            among = own * here
-            if not among.any():
+            if not (own * here).any():
                 continue
-            shares = (among @ later) / among.sum()
-            if (shares == 0).any() or share[at] == 0:
+            if ((own * here) @ later == 0).any():
                 raise TooFew(
                     f"{leaf}: an option of the second draw was given to no child after "
                     f"{stages.firsts[at]}. Mend: leave the option out of arms.then."
                 )
-            chance = np.where(here > 0, chance * (later @ shares), chance)
-            columns += list((among[:, None] * (later - shares)).T)
+            shares = shares_of(later, own * here, stratum)
+            chance = np.where(here > 0, chance * shares.chance, chance)
+            columns = [*columns, *shares.scores]
     scores = np.stack(columns, axis=1) if columns else np.zeros((len(lead), 0))
     order = np.argsort(child[lead])
     weight = np.empty(len(lead))
     weight[child[lead]] = own / chance
     return Weighted(child, weight[child], scores[order])
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Shares:
+    """One draw as it was counted. chance: (m,) of what each child was given; scores: (m,) columns,
+    of the shares.
+    """
+
+    chance: Array
+    scores: list[Array]
+
+
+def shares_of(drawn: Array, weight: Array, stratum: NDArray[np.int64]) -> Shares:
+    """Return the shares of each option within strata, and in all where a stratum lacks an option.
+
+    drawn: (m, k) indicators of what was drawn; weight: (m,), 0 of whom the draw did not concern.
+
+    >>> own = np.array([[1.0, 0], [0, 1], [0, 1], [1, 0], [0, 1]])
+    >>> shares_of(own, np.ones(5), np.array([0, 0, 0, 1, 1])).chance.round(2).tolist()
+    [0.33, 0.67, 0.67, 0.5, 0.5]
+    """
+    strata = int(stratum.max(initial=0)) + 1
+    held: Array = sum_by(stratum, weight[:, None] * drawn, n_groups=strata)
+    whole = held.min(axis=1)[stratum] > 0
+    concerned = weight > 0
+    groups = [(concerned & whole & (stratum == at),) * 2 for at in np.unique(stratum[whole])]
+    groups.append((concerned & ~whole, concerned))
+    chance, scores = np.ones(len(weight)), list[Array]()
+    for rows, of in groups:
+        if rows.any():
+            own = weight * of
+            share = (own @ drawn) / own.sum()
+            chance[rows] = drawn[rows] @ share
+            scores += list((own[:, None] * (drawn - share)).T)
+    return Shares(chance, scores)
+
+
+def strata_of(task: Task) -> NDArray[np.int64]:
+    """Return (n,) codes of what children were drawn within, zeros where nothing says."""
+    if task.cohort.strata is None:
+        return np.zeros(task.cohort.n, dtype=np.int64)
+    return recode(np.asarray(task.cohort.strata))[0].astype(np.int64)
 
 
 def _indicators(codes: NDArray[np.int64], levels: int) -> Array:

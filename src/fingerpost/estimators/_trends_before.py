@@ -55,6 +55,8 @@ def pre_trends(
     shuffled = shuffled_p(task, units, cells, way, x)
     if wald is None and shuffled is None:
         return None
+    if abs(worst) <= units.least:  # what is left is of arithmetic, and no evidence
+        worst, wald, shuffled = 0.0, None, 1.0
     row: tuple[Cell, ...] = (
         *(leaf, task.terms[0].words(), len(places), worst),
         *(wald or (None,) * 4),

@@ -12,17 +12,19 @@ from fingerpost.kernels.clusters import recode, sum_by
 from fingerpost.kernels.staggered import NEVER, Flags, Whole, exposed, untouched
 
 Array = NDArray[np.float64]
+ROUNDING = 1e-9  # of how far outcomes lie apart: a smaller difference is one of arithmetic
+LAST_DIGITS = 1e-14  # of an outcome's level: what a sum of children's outcomes is told to
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Units:
     """u units by t periods, of one outcome.
 
-    mean: (u, t), NaN where nothing was seen. children: (u, t). child: variance of children within
-    a cell, 0 where the records do not tell it. begins: (u,) period index, NEVER where provision
-    does not begin. cluster: (u,) codes into `keys`, level: what they are. rows: (u,) places in the
-    panel. left_out: why units were left out, and how many. chance: (u,) of beginning when it did,
-    None where all units' were alike or no draw says.
+    mean: (u, t) about the first that was seen, NaN where nothing was. children: (u, t). child:
+    variance of children within a cell, 0 where the records do not tell it. begins: (u,) period
+    index, NEVER where provision does not begin. cluster: (u,) codes into `keys`, level: what they
+    are. rows: (u,) places in the panel. left_out: why units were left out, and how many. chance:
+    (u,) of beginning when it did, None where all units' were alike or no draw says.
     """
 
     periods: tuple[str, ...]
@@ -97,6 +99,12 @@ class Units:
         return self.before(int(begin) - self.anticipation)
 
     @property
+    def least(self) -> float:
+        """The least difference that is no rounding, by how far apart the units' outcomes lie."""
+        seen = self.mean[self.seen]
+        return ROUNDING * float(np.ptp(seen)) if len(seen) else 0.0
+
+    @property
     def worth(self) -> float:
         """How many clusters alike the clusters are worth, that hold unlike numbers of units."""
         size = np.bincount(self.cluster, minlength=len(self.keys)).astype(float)
@@ -129,6 +137,22 @@ class Units:
     def complete(self) -> Units:
         """Return the units that were seen in every period."""
         return self.take(self.seen_in(every=True), "outcome missing in some period")
+
+
+def about_first(mean: Array) -> Array:
+    """Return (u, t) means less the first that was seen, nought where that leaves the last digits of
+    arithmetic: effects are differences, and those of outcomes that never differ are nought.
+
+    >>> about_first(np.array([[np.nan, 0.3], [0.1 + 0.2, 1.3]])).tolist()
+    [[nan, 0.0], [0.0, 1.0]]
+    """
+    seen = mean[np.isfinite(mean)]
+    if not len(seen):
+        return mean
+    away = mean - seen[0]
+    with np.errstate(invalid="ignore"):
+        found: Array = np.where(np.abs(away) <= LAST_DIGITS * abs(seen[0]), 0.0, away)
+    return np.where(np.isfinite(mean), found, mean)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -15,8 +15,9 @@ stratum's share of the children. On the ratio scale means are divided, errors ar
 The error of a mean is the sum, by unit of variance, of w_s (y − ȳ_as)/n_as, with the divisor
 n_as − 1 in each arm of each stratum (Neyman), and of how strata differ; intervals are by Student's
 t with Welch's degrees of freedom. Where a stratum holds but one unit of an arm nothing is known of
-how units of it differ: then errors are taken by stratum, of pairs by the differences of pairs
-(Imai, King & Nall 2009).
+how units of it differ: such strata are judged by how their differences differ, and the others as
+before; of pairs of one size that is the t test of their differences, with one less than the pairs
+(Imai, King & Nall 2009). A coarser level that is named (`level`) is what errors are taken by.
 
 It has no options.
 """
@@ -39,7 +40,7 @@ from fingerpost.core.inference import covariance
 from fingerpost.core.leaves import Estimator
 from fingerpost.core.table import Table
 from fingerpost.core.tells import Tells
-from fingerpost.estimators._answer import answer_from_means
+from fingerpost.estimators._answer import answer_from_means, few_words
 from fingerpost.estimators._assumptions import CONSISTENCY
 from fingerpost.estimators._drawn_units import (
     DRAWN_AS_SAID,
@@ -55,7 +56,7 @@ from fingerpost.kernels.clusters import recode, sum_by
 
 Array = NDArray[np.float64]
 LEAF = "by_stratum"
-PAIRED, APART = "strata of the draw", "strata_apart"
+APART = "strata_apart"
 DROPPED = (
     "{strata} strata with {children} children hold none of some arm, and tell nothing: the answer "
     "is of the other children"
@@ -66,7 +67,8 @@ DROPPED = (
 class Within:
     """The children of strata that hold every arm. stratum: (n,) codes; cell: (n,) of stratum and
     arm; share: (s,) of the children; weight: (n,); spread: (n,) what a residual counts for. neyman:
-    whether the units that were drawn are those of variance.
+    whether the units that were drawn are those of variance. thin: (s,) strata in which an arm that
+    is compared holds a single unit.
     """
 
     task: Task
@@ -77,6 +79,7 @@ class Within:
     weight: Array
     spread: Array
     neyman: bool
+    thin: NDArray[np.bool_]
 
 
 def run(task: Task) -> Answer:
@@ -114,16 +117,13 @@ def alike(task: Task) -> list[tuple[Term, ...]]:
 def of_group(task: Task) -> Answer:
     """Return contrasts of arms over the strata that hold them all."""
     kept, left = whole_strata(task)
-    within, paired = within_of(kept)
+    within = within_of(kept)
     told = within.task
     answer = answer_from_means(
         told, LEAF, lambda term, arm: mean_of(within, term, arm), weighted=False
     )
     found = answer.estimate
-    if paired and found is not None:
-        words = tuple(one.replace(PAIRED, "stratum") for one in found.interval)
-        answer = replace(answer, estimate=replace(found, interval=words))
-    elif within.neyman and found is not None and found.spread is not None:
+    if within.neyman and found is not None and found.spread is not None:
         answer = replace(answer, estimate=neyman(within, found))
     if left[0]:
         words_ = DROPPED.format(strata=left[0], children=f"{left[1]:,}")
@@ -235,8 +235,8 @@ def joined_spread(parts: list[Estimate], order: list[int]) -> Spread | None:
     return Influence(sums[:, order], keys, held[0].level, note=held[0].note)
 
 
-def within_of(task: Task) -> tuple[Within, bool]:
-    """Return the parts of the means, and whether errors are taken by stratum."""
+def within_of(task: Task) -> Within:
+    """Return the parts of the means."""
     units, k = units_of(task, LEAF), len(task.cohort.arms)
     stratum = units.stratum[units.of]
     cell = stratum * k + task.cohort.arm
@@ -245,23 +245,16 @@ def within_of(task: Task) -> tuple[Within, bool]:
     held = np.bincount(units.stratum * k + units.arm, minlength=strata * k)
     names = {name for term in task.terms for name, _ in term.contrast}
     asked = [task.cohort.arms.index(name) for name in sorted(names)]
-    fewest = held.reshape(-1, k)[:, asked].min()
-    # A few strata (sites) of many units each are themselves no sample of strata.
-    paired = bool(fewest < 2)
+    thin = held.reshape(-1, k)[:, asked].min(axis=1) < 2
     spread = np.ones(task.cohort.n)
-    if paired:
-        clusters = {**task.cohort.clusters, PAIRED: stratum}
-        cohort = replace(task.cohort, clusters=clusters)
-        analysis = replace(task.analysis, cluster=PAIRED)
-        task = replace(task, cohort=cohort, analysis=analysis)
-    neyman_ = not paired and task.analysis.cluster in (None, units.level)
+    neyman_ = task.analysis.cluster in (None, units.level)
     if neyman_:
         many = held[cell].astype(np.float64)
-        spread = np.sqrt(many / (many - 1))
+        spread = np.sqrt(many / np.maximum(many - 1, 1))
     counts = survey_weight(task) * person_time(outcome_of(task))
     total = np.bincount(stratum, weights=counts, minlength=strata)
     share = total / total.sum()
-    return Within(task, units, stratum, cell, share, weight, spread, neyman_), paired
+    return Within(task, units, stratum, cell, share, weight, spread, neyman_, thin)
 
 
 def mean_of(within: Within, term: Term, arm: int) -> Mean:
@@ -295,15 +288,43 @@ def neyman(within: Within, found: Estimate) -> Estimate:
             parts.append(weight * mean.influence / scale)
         columns.append(np.sum(parts, axis=0))
     sums = sum_by(units.of, np.stack(columns, axis=1), n_groups=units.count)
+    thin = within.thin[units.stratum]
     codes, keys = recode(units.stratum * k + units.arm)
-    each = sum_by(codes, sums**2, n_groups=len(keys))
+    each = sum_by(codes, np.where(thin[:, None], 0.0, sums) ** 2, n_groups=len(keys))
     many = np.bincount(codes, minlength=len(keys)).astype(np.float64)
-    left = np.maximum(many - 1, 1.0)[:, None]
-    df = each.sum(axis=0) ** 2 / np.maximum((each**2 / left).sum(axis=0), 1e-300)
+    below = (each**2 / np.maximum(many - 1, 1.0)[:, None]).sum(axis=0)
+    if thin.any():
+        sums, freedom = across(within, sums)
+        below = below + (sums[thin] ** 2).sum(axis=0) ** 2 / freedom
+    df = (sums**2).sum(axis=0) ** 2 / np.maximum(below, 1e-300)
     keys = recode(task.cohort.cluster_codes(unit_level(task)))[1]
     spread = Influence(sums, keys, units.level, note="Neyman")
     words = f"t, Neyman's variance by {units.level}, Welch's df"
-    return replace(found, spread=spread, df=df, critical=None, interval=(words,) * len(task.terms))
+    few = ""
+    if within.thin.all():
+        words, few = "t, variance of the differences of strata", few_words(len(within.thin))
+    interval = (few or words,) * len(task.terms)
+    return replace(found, spread=None if few else spread, df=df, critical=None, interval=interval)
+
+
+def across(within: Within, sums: Array) -> tuple[Array, float]:
+    """Return (u, q) sums in which strata with a single unit of an arm stand by themselves, on their
+    first unit each, and the degrees of freedom of what they tell.
+
+    What such a stratum differs by from all, share_s (difference_s − difference), has the variance
+    share_s²·σ² times 1 − 2 share_s + Σ share², over these strata, were their differences of one
+    variance σ²: of P pairs alike this is the variance of their differences over P, with P − 1.
+    """
+    units, found = within.units, np.array(sums)
+    rows = np.flatnonzero(within.thin[units.stratum])
+    first = np.unique(units.stratum[rows], return_index=True)[1]
+    whole = sum_by(units.stratum, sums, n_groups=len(within.thin))[within.thin]
+    share = within.share[within.thin]
+    square = share**2
+    found[rows] = 0.0
+    found[rows[first]] = whole / np.sqrt(np.maximum(1 - 2 * share + square.sum(), 1e-8))[:, None]
+    worth = float(square.sum() ** 2 / (square @ square))
+    return found, max(worth - float(share.sum()), 1.0)
 
 
 BY_STRATUM = Estimator(
@@ -318,7 +339,7 @@ BY_STRATUM = Estimator(
     assumes=(DRAWN_AS_SAID, CONSISTENCY),
     run=run,
     trimmed=False,
-    spread="influence, by stratum where an arm of one holds a single unit",
+    spread="Neyman by unit drawn; differences of strata where an arm of one holds a single unit",
     guard="exempt",
     adjusts=False,
     drawn=True,

@@ -2,10 +2,10 @@
 
 Where schools were drawn, a school is one piece of evidence however many children it holds. Each is
 turned into the mean of its children's outcomes, and the means are compared by least squares with
-Student's t, on as many degrees of freedom as there are clusters, less what is estimated: of two
-arms and nothing else, clusters less two. Nothing is assumed of how children within a school are
-alike. It holds with ten schools an arm; fewer than ten clusters in all give no interval: replay the
-draw (permutation_test).
+Student's t, on as many degrees of freedom as the clusters are worth: of two arms of as many
+clusters of one size, clusters less two; of uneven arms or sizes, fewer. Nothing is assumed of how
+children within a school are alike. It holds with ten schools an arm; fewer than ten clusters in all
+give no interval: replay the draw (permutation_test).
 
 Means of covariates (`given`) by cluster are adjusted for, each at the cost of a degree of freedom;
 strata of the draw are effects of their own.
@@ -13,8 +13,9 @@ strata of the draw are effects of their own.
 **How it is computed.** Least squares of cluster means, weighted by how many children they are of,
 so that the answer is for all children; `weight: clusters` counts every cluster alike, and answers
 for the average cluster. Errors are HC2 (MacKinnon & White 1985), which without covariates is
-Neyman's two-sample variance. A draw that put different shares of the strata into an arm is refused:
-there `by_stratum` answers.
+Neyman's two-sample variance; degrees of freedom are Satterthwaite's (Bell & McCaffrey 2002), which
+hold where a few clusters of one arm, or a few large ones, tell most. A draw that put different
+shares of the strata into an arm is refused: there `by_stratum` answers.
 
 **Options.** `weight`: children (default) or clusters.
 """
@@ -22,6 +23,7 @@ there `by_stratum` answers.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,19 +41,24 @@ from fingerpost.estimators._drawn_units import (
     Units,
     draw_weight,
     drawn_only,
+    shares_alike,
     units_of,
 )
-from fingerpost.estimators._least_squares import dense
+from fingerpost.estimators._least_squares import MOST_CLUSTERS, arm_weights, dense
 from fingerpost.estimators._models import pooled_design
 from fingerpost.estimators._options import Options
 from fingerpost.estimators._outcome import outcome_of, person_time
 from fingerpost.kernels.clusters import recode, sum_by
 from fingerpost.kernels.newton import inverse_of
+from fingerpost.kernels.small_sample import clustered_least_squares
 
 Array = NDArray[np.float64]
 LEAF = "cluster_means"
 WEIGHTS = ("children", "clusters")
-APART = 0.15  # between strata's shares of an arm, beyond which they were drawn by other chances
+SAME = (
+    f"{LEAF}: an arm without clusters, or covariates that tell one another's means. Mend: fewer "
+    "covariates."
+)
 FEWEST = 4  # clusters more than coefficients
 
 
@@ -60,46 +67,42 @@ def run(task: Task) -> Answer:
     drawn_only(task, LEAF)
     way = _read(task.analysis.options)
     units = units_of(task, LEAF)
-    check_shares(task, units)
+    check_shares(units)
     weight = draw_weight(task) * person_time(outcome_of(task))
     size = sum_by(units.of, weight, n_groups=units.count)
     y = outcome_of(task).value / person_time(outcome_of(task))
     mean = sum_by(units.of, weight * y, n_groups=units.count) / size
     x = design_of(task, units, weight, size)
     counts = size if way == "children" else np.ones(units.count)
-    influence, best = fitted(x, mean, counts / counts.mean())
-    df = units.count - x.shape[1]
-    if df < FEWEST:
+    if units.count - x.shape[1] < FEWEST:
         raise TooFew(
             f"{LEAF}: {units.count} units of level {units.level} for {x.shape[1]} coefficients; "
             f"{FEWEST} more units than coefficients are needed. Mend: fewer covariates."
         )
-    return answer_of(task, units, influence=influence, best=best, df=df)
+    weights = np.zeros((x.shape[1], len(task.terms)))
+    weights[: len(task.cohort.arms)] = arm_weights(task)
+    return answer_of(task, units, fitted(x, mean, counts / counts.mean(), weights), weights)
 
 
-def answer_of(task: Task, units: Units, *, influence: Array, best: Array, df: int) -> Answer:
-    """Return the contrasts of the arms' coefficients."""
+def answer_of(task: Task, units: Units, found: Fitted, weights: Array) -> Answer:
+    """Return the contrasts of the arms' coefficients. weights: (p, q)."""
     q = len(task.terms)
-    weights = np.zeros((len(best), q))
-    for at, term in enumerate(task.terms):
-        for name, value in term.contrast:
-            weights[task.cohort.arms.index(name), at] += value
     children, by_arm = counted(task.cohort)
     keys = np.arange(units.count)
-    spread = Influence(influence @ weights, keys, units.level, note="HC2")
-    words, few = f"t of {df} degrees of freedom, HC2 by {units.level}", few_words(units.count)
-    found = Estimate(
+    spread = Influence(found.influence @ weights, keys, units.level, note="HC2")
+    words, few = f"t, Satterthwaite's df, HC2 by {units.level}", few_words(units.count)
+    estimate = Estimate(
         task.terms,
-        weights.T @ best,
+        weights.T @ found.best,
         None if few else spread,
-        df=np.full(q, float(df)),
+        df=found.df,
         n=np.full(q, children),
         arm_n=np.tile(by_arm, (q, 1)),
         arms=task.cohort.arms,
         clusters=np.full(q, units.count),
         interval=(few or words,) * q,
     )
-    return Answer(LEAF, estimate=found)
+    return Answer(LEAF, estimate=estimate)
 
 
 def check(study: Study, options: Mapping[str, object]) -> None:
@@ -115,15 +118,9 @@ def _read(options: Mapping[str, object]) -> str:
     return way
 
 
-def check_shares(task: Task, units: Units) -> None:
+def check_shares(units: Units) -> None:
     """Raise Unanswerable where strata hold quite different shares of an arm."""
-    k, strata = len(task.cohort.arms), int(units.stratum.max()) + 1
-    if strata == 1:
-        return
-    held = np.bincount(units.stratum * k + units.arm, minlength=strata * k).reshape(strata, k)
-    share = held / held.sum(axis=1, keepdims=True)
-    slack = APART + 1 / held.sum(axis=1).min()
-    if float(np.ptp(share, axis=0).max()) > slack:
+    if not shares_alike(units.arm, units.stratum):
         raise Unanswerable(
             f"{LEAF}: strata of the draw hold quite different shares of an arm, which one effect a "
             "stratum does not mend. Mend: by_stratum."
@@ -147,20 +144,37 @@ def design_of(task: Task, units: Units, weight: Array, size: Array) -> Array:
     return found
 
 
-def fitted(x: Array, y: Array, weight: Array) -> tuple[Array, Array]:
-    """Return (u, p) influence under HC2, and the (p,) coefficients."""
+@dataclass(frozen=True, eq=False, slots=True)
+class Fitted:
+    """(u, p) influence under HC2, the (p,) coefficients and the (q,) df of contrasts."""
+
+    influence: Array
+    best: Array
+    df: Array
+
+
+def fitted(x: Array, y: Array, weight: Array, contrasts: Array) -> Fitted:
+    """Return least squares of (u,) means with HC2, and Satterthwaite's df of (p, q) contrasts; of
+    very many clusters, clusters less coefficients, which is then as good.
+    """
+    if len(x) <= MOST_CLUSTERS:
+        try:
+            found = clustered_least_squares(
+                x, y, codes=np.arange(len(x)), contrasts=contrasts.T, weights=weight
+            )
+        except NotFitted:
+            raise NotFitted(SAME) from None
+        return Fitted(found.influence, found.coefficients, found.df)
     root = np.sqrt(weight)
     wide, left = x * root[:, None], y * root
     bread = inverse_of(wide.T @ wide)
     if bread is None:
-        raise NotFitted(
-            f"{LEAF}: an arm without clusters, or covariates that tell one another's means. Mend: "
-            "fewer covariates."
-        )
+        raise NotFitted(SAME)
     best = bread @ (wide.T @ left)
     leverage = np.einsum("ij,jk,ik->i", wide, bread, wide)
     residual = (left - wide @ best) / np.sqrt(np.maximum(1 - leverage, 1e-8))
-    return residual[:, None] * (wide @ bread), best
+    df = np.full(contrasts.shape[1], float(len(x) - x.shape[1]))
+    return Fitted(residual[:, None] * (wide @ bread), best, df)
 
 
 CLUSTER_MEANS = Estimator(
@@ -168,14 +182,15 @@ CLUSTER_MEANS = Estimator(
     short="the comparison of cluster means",
     summary="Compares one mean a cluster, with Student's t on the clusters that there are.",
     reference="Hayes & Moulton (2017), Cluster Randomised Trials, 2nd ed., chapter 10; MacKinnon & "
-    "White (1985), Journal of Econometrics 29:305-325",
+    "White (1985), Journal of Econometrics 29:305-325; Bell & McCaffrey (2002), Survey Methodology "
+    "28:169-181",
     targets=("ate",),
     scales=("difference",),
     outcomes=("continuous", "binary", "count"),
     assumes=(DRAWN_AS_SAID, CONSISTENCY),
     run=run,
     trimmed=False,
-    spread="influence with HC2; t on the clusters less coefficients",
+    spread="influence with HC2; t with Satterthwaite's df",
     guard="exempt",
     drawn=True,
     strata=True,

@@ -40,7 +40,6 @@ from dataclasses import dataclass, replace
 
 from fingerpost.core.analysis import Task
 from fingerpost.core.answer import Answer
-from fingerpost.core.errors import UsageError
 from fingerpost.core.fit import Fit
 from fingerpost.core.leaves import Estimator
 from fingerpost.core.study import Study
@@ -53,15 +52,11 @@ from fingerpost.estimators._debiased import (
     learnt_table,
     learnt_weights,
 )
-from fingerpost.estimators._learners import (
-    LEARNER_WORDS,
-    Learner,
-    as_learner,
-    learner_named,
-)
+from fingerpost.estimators._learners import Learner, blame_learners, learners_of
 from fingerpost.estimators._options import Options
 
 NAME = "double_ml"
+LEARNERS = ("exposure_learner", "outcome_learner")
 FOLDS, REPEATS, MOST = 5, 1, 100
 
 
@@ -97,15 +92,7 @@ def plan_of(options: Mapping[str, object]) -> Plan:
     reads.finish()
     folds = reads.whole("folds", FOLDS, least=2, most=MOST)
     repeats = reads.whole("repeats", REPEATS, least=1, most=MOST)
-    learners = []
-    for own in ("exposure_learner", "outcome_learner"):
-        option = own if own in options else "learner"
-        try:
-            learners.append(learner_named(options.get(option, "spline"), option))
-        except UsageError as fault:
-            reads.problems += fault.problems
-    reads.finish()
-    return Plan(folds, repeats, *learners)
+    return Plan(folds, repeats, *learners_of(reads, LEARNERS))
 
 
 def _read(options: Mapping[str, object]) -> Options:
@@ -113,9 +100,7 @@ def _read(options: Mapping[str, object]) -> Options:
     reads = Options(NAME, options)
     reads.whole("folds", FOLDS, least=2, most=MOST)
     reads.whole("repeats", REPEATS, least=1, most=MOST)
-    for option in ("learner", "exposure_learner", "outcome_learner"):
-        if option in options and not as_learner(options[option]):
-            reads.wrong(option, LEARNER_WORDS)
+    blame_learners(reads, LEARNERS)
     return reads
 
 

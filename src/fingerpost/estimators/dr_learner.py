@@ -36,7 +36,6 @@ from dataclasses import dataclass, replace
 
 from fingerpost.core.analysis import Task
 from fingerpost.core.answer import Answer
-from fingerpost.core.errors import UsageError
 from fingerpost.core.estimand import Term
 from fingerpost.core.fit import Fit
 from fingerpost.core.leaves import Estimator
@@ -57,11 +56,11 @@ from fingerpost.estimators._debiased import (
     learnt_weights,
 )
 from fingerpost.estimators._learners import (
-    LEARNER_WORDS,
     Learner,
     OwnModels,
-    as_learner,
-    learner_named,
+    blame_learners,
+    learners_of,
+    named_for,
 )
 from fingerpost.estimators._options import Options
 
@@ -156,17 +155,9 @@ def plan_of(options: Mapping[str, object]) -> Plan:
     """Return the checked options; raise UsageError with all that are none."""
     reads = _read(options)
     reads.finish()
-    learners: list[Learner] = []
-    for own in LEARNERS:
-        option = own if own in options else "learner"
-        if own == "effect_learner" and options.get(option, "spline") == "spline":
-            learners.append(OwnModels(bent=True, ridges=EFFECT_RIDGES))
-            continue
-        try:
-            learners.append(learner_named(options.get(option, "spline"), option, leaf=NAME))
-        except UsageError as fault:
-            reads.problems += fault.problems
-    reads.finish()
+    learners = learners_of(reads, LEARNERS)
+    if named_for(reads, LEARNERS[-1])[1] == "spline":
+        learners[-1] = OwnModels(bent=True, ridges=EFFECT_RIDGES)
     return Plan(
         folds=reads.whole("folds", FOLDS, least=LEAST_FOLDS, most=MOST_FOLDS),
         groups=reads.whole("groups", GROUPS, least=2, most=MOST_GROUPS),
@@ -189,9 +180,7 @@ def _read(options: Mapping[str, object]) -> Options:
     reads.number("cost")
     reads.names("project")
     reads.names("rule")
-    for option in ("learner", *LEARNERS):
-        if option in options and not as_learner(options[option]):
-            reads.wrong(option, LEARNER_WORDS)
+    blame_learners(reads, LEARNERS)
     for option in ("depth", "cost"):
         if option in options and "rule" not in options:
             reads.blame(f"{option} is of a rule: name the covariates it may use, rule: […].")

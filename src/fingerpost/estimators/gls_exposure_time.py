@@ -211,6 +211,7 @@ def _leads(task: PanelTask, model: Model, structure: str) -> Table | None:
     value, freedom = wanted @ fit.coefficients, fit.freedom(wanted)
     error = np.sqrt(((fit.influence @ wanted.T) ** 2).sum(axis=0))
     p = 2 * stdtr(freedom, -np.abs(value / np.maximum(error, 1e-300)))
+    p = np.where(np.abs(value) <= units.least, 1.0, p)
     return Table(
         "leads",
         "Did outcomes move before provision began?",

@@ -8,7 +8,9 @@ that weighting is of nobody in particular, so that the answer is a coefficient, 
 
 It assumes that schools differ by a normal intercept and children by a normal residual, with one
 variance each. Where schools were not drawn but chosen it also assumes that they do not choose by
-what is not in the model; `within` does not.
+what is not in the model; `within` does not. Strata of the draw, pairs of schools among them, are
+effects of their own, so that they may have other shares of the arms; strata within a school (its
+children were drawn) are the school's intercept, and other shares there are refused.
 
 **How it is computed.** Restricted maximum likelihood; standard errors and degrees of freedom are
 Kenward and Roger's, which hold with few schools where the normal does not: a balanced trial of G
@@ -37,6 +39,7 @@ from fingerpost.core.table import Cell, Table
 from fingerpost.core.tells import Tells
 from fingerpost.estimators._answer import counted, few_words
 from fingerpost.estimators._assumptions import CONSISTENCY, OUTCOME_MODEL
+from fingerpost.estimators._drawn_units import shares_alike
 from fingerpost.estimators._least_squares import dense, response
 from fingerpost.estimators._models import pooled_design
 from fingerpost.estimators._options import Options, levels_of
@@ -46,6 +49,7 @@ from fingerpost.kernels.mixed_intercept import MixedIntercept, mixed_intercept
 
 Array = NDArray[np.float64]
 LEAF = "mixed"
+SPANNED = 1e-8  # of a column of length one: what the columns before it leave of it
 
 
 def run(task: Task) -> Answer:
@@ -55,7 +59,7 @@ def run(task: Task) -> Answer:
         raise Unanswerable(f"{LEAF}: it has no use for sampling weights. Mend: cluster_means.")
     design = pooled_design(task, interactions=False)
     codes, _ = recode(task.cohort.cluster_codes(level))
-    x = dense(design)
+    x = with_strata(task, dense(design), codes)
     fitted = mixed_intercept(x, response(task), codes=codes)
     contrasts = np.stack([_weights(task, term.contrast, x.shape[1]) for term in task.terms], axis=1)
     df = np.array([fitted.df(one) for one in contrasts.T])
@@ -75,6 +79,32 @@ def run(task: Task) -> Answer:
     )
     tables = () if few else (_table(task, fitted, estimate, level),)
     return Answer(LEAF, estimate=estimate, tables=tables)
+
+
+def with_strata(task: Task, x: Array, codes: NDArray[np.integer]) -> Array:
+    """Return (n, p) a design with the strata of the draw as effects. codes: (n,) of the clusters
+    that have an intercept.
+
+    Children drawn within a cluster have its intercept in place of an effect; that is refused where
+    shares of the arms differ.
+    """
+    if task.cohort.strata is None:
+        return x
+    stratum, keys = recode(np.asarray(task.cohort.strata))
+    each = np.unique(np.stack([stratum, codes]), axis=1).shape[1]
+    if each == len(keys):
+        if not shares_alike(task.cohort.arm.astype(np.int64), stratum.astype(np.int64)):
+            raise Unanswerable(
+                f"{LEAF}: strata of the draw hold quite different shares of an arm, and are within "
+                "the clusters that have an intercept. Mend: by_stratum."
+            )
+        return x
+    wide = np.concatenate([x, (stratum[:, None] == np.arange(1, len(keys))).astype(float)], axis=1)
+    size = np.abs(np.diag(np.linalg.qr(wide / np.linalg.norm(wide, axis=0), mode="r")))
+    told = size > SPANNED  # covariates may name the strata themselves
+    told[: x.shape[1]] = True
+    found: Array = wide[:, told]
+    return found
 
 
 def check(study: Study, options: Mapping[str, object]) -> None:

@@ -10,8 +10,9 @@ the statistic is over its own standard error (Chung & Romano 2013).
 
 Draws are those that the ledger of the trial keeps, made by the procedure itself; without a ledger
 the arms are shuffled among the units that were drawn (children, or schools) within the strata of
-the draw. With more than two arms those of the two compared are shuffled. A minimised trial has no
-shuffles that are as likely: it needs the draws of its ledger.
+the draw. With more than two arms those of the two compared are shuffled. That is refused where
+the design does not make shuffles as likely: minimisation (of two arms the draws of its ledger are
+replayed; of more no draw leaves the third arm as it is) and two levels (schools, then children).
 
 **How it is computed.** The statistic is the difference of means within strata, averaged by size, as
 `by_stratum` has it, over its standard error by Neyman's formula; where every stratum holds but one
@@ -29,8 +30,7 @@ from numpy.typing import NDArray
 
 from fingerpost.core.analysis import Task
 from fingerpost.core.answer import Answer
-from fingerpost.core.assignment import Randomised
-from fingerpost.core.errors import TooFew, Unanswerable
+from fingerpost.core.errors import TooFew
 from fingerpost.core.estimand import Term
 from fingerpost.core.leaves import Estimator
 from fingerpost.core.region import Region
@@ -41,14 +41,14 @@ from fingerpost.estimators._assumptions import CONSISTENCY
 from fingerpost.estimators._drawn_units import (
     DRAWN_AS_SAID,
     Units,
-    draw_weight,
     drawn_only,
     possible_arms,
     units_of,
+    weight_in,
 )
 from fingerpost.estimators._inverted import Statistic, region_of
 from fingerpost.estimators._options import Options
-from fingerpost.estimators._outcome import outcome_of
+from fingerpost.estimators._outcome import outcome_of, survey_weight
 from fingerpost.kernels.clusters import recode, sum_by
 from fingerpost.kernels.permuted import Totals, differences
 
@@ -56,7 +56,6 @@ Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
 LEAF = "permutation_test"
 DRAWS, FEWEST_DRAWS, MOST_DRAWS = 4999, 99, 100_000
-NOT_SHUFFLED = ("minimisation",)
 
 
 def run(task: Task) -> Answer:
@@ -88,15 +87,8 @@ def _read(options: Mapping[str, object]) -> int:
 def statistic_of(task: Task, units: Units, term: Term, draws: int) -> tuple[Statistic, int]:
     """Return the statistic over draws, that which was made first, and how many units it is of."""
     first, second = (task.cohort.arms.index(name) for name, _ in term.contrast)
-    compared = np.array([first, second], dtype=np.int64)
-    possible = possible_arms(task, units, among=compared, draws=draws, leaf=LEAF)
-    shuffled = len(possible) == draws and task.drawn is None
-    if shuffled and not _may_be_shuffled(task):
-        raise Unanswerable(
-            f"{LEAF}: units of this design are not drawn alike, so arms cannot be shuffled among "
-            "them. Mend: analyse it with the ledger of its draw, which replays the procedure."
-        )
-    totals, rows = totals_of(task, units, first, among=compared)
+    possible = possible_arms(task, units, among=np.array([first, second]), draws=draws, leaf=LEAF)
+    totals, rows = totals_of(task, units, (first, second))
     arms = np.concatenate([units.arm[None], possible])[:, rows]
     value, variance, whole = differences(totals, arms, pair=(first, second))
     if not whole[0]:
@@ -108,31 +100,35 @@ def statistic_of(task: Task, units: Units, term: Term, draws: int) -> tuple[Stat
     return Statistic(value[:, 0], value[:, 1], variance), len(rows)
 
 
-def _may_be_shuffled(task: Task) -> bool:
-    own = task.analysis.assignment
-    return not isinstance(own, Randomised) or own.design not in NOT_SHUFFLED
+def totals_of(
+    task: Task, units: Units, compared: tuple[int, int]
+) -> tuple[tuple[Totals, Totals], Whole]:
+    """Return sums by unit of the outcome and of having the first arm, as each arm compared weighs
+    them, and the units in them: those of strata that hold both arms.
 
-
-def totals_of(task: Task, units: Units, first: int, *, among: Whole) -> tuple[Totals, Whole]:
-    """Return sums by unit of the outcome and of having the first arm, and the units in them: those
-    of strata that hold both arms.
+    A child weighs as the arm does that a draw gives it, never as that which it was drawn into: what
+    is replayed would else hang on the draw that was made.
     """
-    weight, y = draw_weight(task), outcome_of(task).value
-    moved = np.isin(units.arm, among)
+    plain, y = survey_weight(task), outcome_of(task).value
+    moved = np.isin(units.arm, compared)
     strata = int(units.stratum.max()) + 1
-    held = [np.bincount(units.stratum[units.arm == a], minlength=strata) > 0 for a in among]
+    held = [np.bincount(units.stratum[units.arm == a], minlength=strata) > 0 for a in compared]
     rows = np.flatnonzero(moved & np.logical_and.reduce(held)[units.stratum])
     if not len(rows):
         raise TooFew(f"{LEAF}: no stratum of the draw holds both arms.")
     count = units.count
-    size = sum_by(units.of, weight, n_groups=count)[rows]
+    stratum = recode(units.stratum[rows])[0].astype(np.int64)
+    share = np.bincount(stratum, weights=sum_by(units.of, plain, n_groups=count)[rows])
     # About its mean: what units of unequal size add to every total is no news of the arms.
-    centred = y - float(weight @ y) / float(weight.sum())
-    own = sum_by(units.of, weight * centred, n_groups=count)[rows]
-    stratum, _ = recode(units.stratum[rows])
-    share = np.bincount(stratum, weights=size)
-    mine = size * (units.arm[rows] == first)
-    return Totals(own, mine, size, stratum.astype(np.int64), share / share.sum()), rows
+    centred = y - float(plain @ y) / float(plain.sum())
+    found = []
+    for arm in compared:
+        weight = weight_in(task, arm)
+        size = sum_by(units.of, weight, n_groups=count)[rows]
+        own = sum_by(units.of, weight * centred, n_groups=count)[rows]
+        mine = size * (units.arm[rows] == compared[0])
+        found.append(Totals(own, mine, size, stratum, share / share.sum()))
+    return (found[0], found[1]), rows
 
 
 def _table(task: Task, regions: list[Region], counts: list[int]) -> Table:

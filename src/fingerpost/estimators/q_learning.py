@@ -22,7 +22,7 @@ are by the bootstrap of m out of n children, with m the smaller, the more such c
 **Options.** `tailor_first`: covariates by which the best first step may differ (all given).
 `tailor_second`: columns by which the best next step may differ, beside the first step.
 `known_second`: more columns that were known by the second draw. Columns of the second stage are not
-covariates: they came after the first draw.
+covariates: they came after the first draw. Strata of the draw have to be among those given.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ from fingerpost.estimators._q_models import (
     second_line,
 )
 from fingerpost.estimators._q_tables import rules_table, stages_table
-from fingerpost.estimators._regimes import DRAWN_TWICE, TOLD_ALIKE, once, stages_of
+from fingerpost.estimators._regimes import DRAWN_TWICE, TOLD_ALIKE, once, stages_of, strata_of
 from fingerpost.estimators._standardise import Mean
 
 Array = NDArray[np.float64]
@@ -116,10 +116,10 @@ def parts_of(task: Task) -> Parts:
         for name in ("known_second", "tailor_second")
     }
     known = {**given, **later["known_second"], **later["tailor_second"]}
-    main_1, names_1 = numbers(given)
-    tailor_1, by_1 = numbers(by_first)
-    main_2, names_2 = numbers(known, asked=told.asked)
-    tailor_2, by_2 = numbers(later["tailor_second"], asked=told.asked)
+    main_1, names_1 = numbers(given, len(told.asked))
+    tailor_1, by_1 = numbers(by_first, len(told.asked))
+    main_2, names_2 = numbers(known, len(told.asked), asked=told.asked)
+    tailor_2, by_2 = numbers(later["tailor_second"], len(told.asked), asked=told.asked)
     firsts, seconds = names_of(stages.firsts), names_of(stages.seconds)
     return Parts(
         outcome_of(own).value,
@@ -130,6 +130,7 @@ def parts_of(task: Task) -> Parts:
         tailor_1,
         main_2,
         tailor_2,
+        strata_of(own),
         (
             ("intercept", *names_1, *crossed(firsts, by_1)),
             ("intercept", *names_2, *firsts, *crossed(seconds, (*firsts, *by_2))),
@@ -148,10 +149,11 @@ def crossed(options: tuple[str, ...], by: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def numbers(
-    columns: Mapping[str, Column], asked: NDArray[np.bool_] | None = None
+    columns: Mapping[str, Column], rows: int, *, asked: NDArray[np.bool_] | None = None
 ) -> tuple[Array, tuple[str, ...]]:
-    """Return columns as (m, .) numbers, one for each level but the first of a category, with names.
-    asked: (m,) of whom alone they need be known. Raises Unanswerable where one is missing.
+    """Return columns of m rows as (m, .) numbers, one for each level but the first of a category,
+    with names. asked: (m,) of whom alone they need be known. Raises Unanswerable where one is
+    missing.
     """
     found: list[Array] = []
     names: list[str] = []
@@ -171,16 +173,18 @@ def numbers(
             )
         found.append(values)
         names.append(name)
-    rows = len(next(iter(columns.values())).values) if columns else 0
-    if asked is not None:
-        rows = len(asked)
     return (np.stack(found, axis=1) if found else np.zeros((rows, 0))), tuple(names)
 
 
 def check(study: Study, options: Mapping[str, object]) -> None:
     """Raise UsageError with every fault of the options."""
-    del study
     reads = Options(LEAF, options)
+    bare = [name for name in study.assignment.strata if name not in study.given]
+    if bare and study.all_but is None:
+        reads.blame(
+            f"it would compare across {listed(bare)}, among which shares of the options may "
+            "differ. Name the strata among given, or ask regime_means."
+        )
     for name in ("tailor_first", "tailor_second", "known_second"):
         reads.names(name)
     reads.finish()

@@ -15,7 +15,8 @@ Covariates from before the first draw (`given`) make it sharper and are not need
 covariates (centred), children standing once for each regime they agree with, weighted by one over
 the chance of what was drawn for them (Nahum-Shani et al. 2012; Robins, Orellana & Rotnitzky 2008).
 The error is the sum by child of its influence in all its regimes. The chances are counted: the
-shares in which the options were drawn; that makes errors smaller than those that the design says,
+shares in which the options were drawn, within the strata of the draw (in all, where a stratum lacks
+an option); that makes errors smaller than those that the design says,
 and is allowed for in them (`weights: equal` takes each option of a draw to have had the same
 chance).
 

@@ -71,7 +71,10 @@ def chart(cells: Rows, marks: Rows, periods: list[str], *, width: int) -> Drawin
     labels, most = in_lines(names, room - LEFT)
     height = max(ROW, LINE_HEIGHT * most + GAP)
     axis = alt.Axis(title=None, orient="top", labelAngle=-90, labelLimit=0)
-    x = alt.X("period:O", sort=periods, scale=alt.Scale(paddingInner=0, paddingOuter=0), axis=axis)
+    scale = alt.Scale(paddingInner=0, paddingOuter=0)
+    x = alt.X("period:O", sort=periods, scale=scale, axis=axis)
+    # Somebody looks, and returns are due, when a period is over: at its end, not within it.
+    ends = alt.X("period:O", sort=periods, scale=scale, axis=axis, bandPosition=1)
     y = alt.Y(
         "wave:O",
         sort=list(labels.values()),
@@ -89,7 +92,7 @@ def chart(cells: Rows, marks: Rows, periods: list[str], *, width: int) -> Drawin
             point = alt.Chart(data(own)).mark_point(
                 shape=sign, filled=True, size=90, opacity=1, color=colour
             )
-            layers.append(point.encode(x=x, y=y))
+            layers.append(point.encode(x=ends, y=y))
     return alt.layer(*layers).properties(width=width - room, height=height * len(names))
 
 

@@ -19,8 +19,8 @@ def flow_table(flow: Flow) -> Table:
     """Return the flow as a table: each step, who left, who stayed, and the arms at the end."""
     rows: list[tuple[Cell, ...]] = [(started(flow), None, None, flow.start)]
     rows += [(step.reason, step.outcome, step.left, step.remaining) for step in flow.steps]
-    kept = "copies in" if flow.copied else "analysed,"
-    rows += [(f"{kept} {arm}", None, None, count) for arm, count in flow.arms]
+    kept = "copies in " if flow.copied else f"{flow.ends}, " * bool(flow.ends)
+    rows += [(f"{kept}{arm}", None, None, count) for arm, count in flow.arms]
     return Table(
         "flow",
         "Who left, why, and who stayed",

@@ -1,14 +1,14 @@
 """Records read through spines: which of them, and whether they count as imputations of the links.
 
 A spine counts as an imputation of the links if it is one-to-one, its parameters were redrawn, and
-links were drawn given exposure and outcome; else false links pull effects towards none, and results
-over spines are a sensitivity range.
+links were drawn given what the study asks, its exposure and outcomes among it; else false links
+pull effects towards none, and results over spines are a sensitivity range.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,8 @@ NEEDED = "`fingerpost link run {path}` finds which child each is, and writes spi
 @dataclass(frozen=True, slots=True)
 class Chosen:
     """The spines through which records are read, checked. paths: one a spine; digests: of each.
-    redrawn: whether parameters were redrawn for each; conditional: whether links were drawn given
-    exposure and outcome.
+    redrawn: whether parameters were redrawn for each; given: what links were drawn given, in words;
+    conditional: whether that is all that the study asks which is run over them.
     """
 
     name: str
@@ -35,12 +35,17 @@ class Chosen:
     paths: tuple[Path, ...]
     digests: tuple[str, ...]
     redrawn: bool = False
+    given: tuple[str, ...] = ()
     conditional: bool = False
 
     @property
     def imputes(self) -> bool:
         """Whether several of these spines count as imputations of the links."""
         return self.redrawn and self.conditional
+
+    def held_to(self, asked: Collection[str]) -> Chosen:
+        """Return the spines as they are to a study. asked: what it asks, in words."""
+        return replace(self, conditional=bool(asked) and set(asked) <= set(self.given))
 
 
 def choose(folder: Path, *, count: int | None = None, name: str = "") -> Chosen:
@@ -73,7 +78,7 @@ def choose(folder: Path, *, count: int | None = None, name: str = "") -> Chosen:
         paths,
         tuple(sha256(path) for path in paths),
         redrawn=bool(told.get("parameters_redrawn")),
-        conditional=found.conditional,
+        given=found.given,
     )
 
 

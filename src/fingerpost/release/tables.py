@@ -19,6 +19,7 @@ Marks = list[list[str]]
 
 # Numbers that are counts, though their column says `number`.
 COUNT_LIKE = ("effective", "events", "exposure", "children", "pairs", "sets", "matched", "clusters")
+STATISTICS = ("effective_f",)  # of which the name alone begins as a count's
 COUNT_NAMES = ("n", "df", "schools", "observed", "size", "used", "left", "kept", "strata", "units")
 # Numbers that come from one child or cluster: told in bands where they are shares, else not at all.
 EXTREMES = ("largest", "smallest", "greatest", "least", "min", "max", "lowest", "highest")
@@ -215,7 +216,7 @@ def count_like(table: Table, name: str) -> bool:
     """Return whether a column holds counts, whatever its kind says."""
     if kind_of(table, name) == "count":
         return True
-    if name in COUNT_NAMES or name.split("_")[0] in COUNT_LIKE:
+    if name in COUNT_NAMES or (name.split("_")[0] in COUNT_LIKE and name not in STATISTICS):
         return True
     if kind_of(table, name) != "number" or name in PARAMETERS:
         return False

@@ -24,11 +24,17 @@ def design(output: Output) -> str:
         return of_rollout(output)
     if study.assignment.randomised:
         drawn = getattr(study.assignment, "unit", None) or "child"
-        kind = getattr(study.assignment, "design", "simple")
+        kind = getattr(study.assignment, "design", "simple").replace("_", " ")
         return (
             f"Arms were drawn ({kind} randomisation of each {drawn}), so nothing unrecorded can "
             f"have decided both the arm and {outcomes_words(output)} but by chance."
             f"{foretold(output)}"
+        )
+    if study.taken_up and output.provenance.draw is not None:
+        return (
+            "Who was offered what was drawn; who took it up was not. The draw is taken to reach "
+            f"{outcomes_words(output)} through what was taken up alone, and to keep nobody from it "
+            "who would have taken it up; that cannot be tested in full."
         )
     kinds = list(dict.fromkeys(kinds_of(output)))
     leaning = [LEANS[kind] for kind in kinds if kind in LEANS]
@@ -79,6 +85,8 @@ def of_draw(output: Output, unit: str) -> str:
         if draw.registered_as == "confirmatory"
         else "Its analysis is exploratory"
     )
+    if draw.inherited:
+        kind += " with the draw that this one follows; as it was drawn anew it was not rehearsed"
     changed = (
         f" The study that was run departs from what was drawn: {'; '.join(draw.departures)}."
         if draw.departures

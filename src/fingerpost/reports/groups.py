@@ -26,7 +26,7 @@ WHAT = {
     "refusals": "Questions that are not answered: the rule that broke, by how much, the mend.",
     "leaf_refusals": "Questions that one method alone could not answer, and why.",
     "triangulation": "The answers of all methods to one question, side by side.",
-    "flow": "From the rows read to the children studied: who left at each step.",
+    "flow": "From the records to those who are studied: who left at each step.",
     "agreement": "Whether the methods named first by the study agree with one another.",
     EXTRAPOLATION: "What models say of questions that are refused; no answers.",
     "missing": "Of how many children each covariate and outcome was not recorded.",

@@ -130,6 +130,7 @@ HEADINGS: dict[str, str] = {
     "smallest": "Smallest effect, t",
     "smallest_z": "Smallest effect, z",
     "mdes80": "Smallest effect",
+    "size_cv": "Variation of sizes",
     "mcse": "Monte Carlo error",
     "se_over_sd": "Mean SE / SD",
     "mdes_t": "Smallest effect, t",

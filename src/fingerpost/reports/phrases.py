@@ -54,7 +54,8 @@ def unit_of(study: Study, term: Term) -> Unit:
     if term.scale == "ratio":
         return Unit("times")
     if term.summary in PER_HUNDRED or (spec and spec.kind == "binary"):
-        return Unit("per 100 children", 100.0)
+        # Of a roll-out, answers are means over units of the share of each unit's children.
+        return Unit("per 100 children" if study.rollout is None else "percentage points", 100.0)
     measured = spec.measure.measured_in if spec else ""
     if spec and spec.read:  # a measure of linked records says its person-time itself
         return Unit(measured)
@@ -348,8 +349,10 @@ def crosses(result: Result) -> bool | None:
     return result.lo <= null_of(result.term) <= result.hi
 
 
-def judgement(study: Study, result: Result) -> str:
-    """Return what an interval says about good and harm; never 'no effect'."""
+def judgement(study: Study, result: Result, *, among: str = "") -> str:
+    """Return what an interval says about good and harm; never 'no effect'. among: for whom alone it
+    says so, where it does not for all.
+    """
     spec, term = spec_of(study, result.term.outcome), result.term
     held = crosses(result)
     sides = term.target.delta is not None or two_sides(term) is not None
@@ -375,7 +378,8 @@ def judgement(study: Study, result: Result) -> str:
         )
     verb = "an improvement" if good else "a harm"
     doubt = "" if study.assignment.randomised else ", as far as the assumptions hold"
-    return f"{side}, so this is {verb}{doubt}.{matters(study, result)}"
+    of = f" among {among}" if among else ""
+    return f"{side}, so this is {verb}{of}{doubt}.{matters(study, result)}"
 
 
 def compatible(study: Study, result: Result) -> str:

@@ -12,6 +12,7 @@ from fingerpost.plots.picture import Picture
 from fingerpost.plots.rehearsal import draw_rehearsal
 from fingerpost.reports.page import write_page
 from fingerpost.reports.parts import Bullets, Figure, Heading, Part, Section, Words, grid
+from fingerpost.reports.spoken import Say, spoken
 
 VERDICTS, PLANTED, PAST, LAGS, LAID = (
     *("rehearsal", "planted", "past", "autocorrelation", "laid"),
@@ -34,7 +35,8 @@ class Shown:
 @dataclass(frozen=True, slots=True)
 class RehearsalPage:
     """What a page of a rehearsal says besides its tables. answer: sentences that come first;
-    laid: how the plan was laid on each past; notes: how it was computed.
+    laid: how the plan was laid on each past; notes: how it was computed. say: turns names that only
+    a machine needs into words.
     """
 
     answer: tuple[str, ...]
@@ -44,6 +46,7 @@ class RehearsalPage:
     draws: int
     cautions: tuple[str, ...] = ()
     made_by: str = ""
+    say: Say = str
 
 
 def pictures(tables: Sequence[Table], page: RehearsalPage) -> dict[str, tuple[Picture, ...]]:
@@ -79,12 +82,13 @@ def sections(
         found.append(grid(of(by[PLANTED], one)))
     past: list[Part] = [Words(text) for text in page.laid]
     past += [grid(by[name]) for name in (LAID, PAST, LAGS)]
-    return (
+    made = (
         Section("answer", "What this rehearsal says", tuple(told)),
         Section("estimators", "Every estimator on the real past", tuple(found)),
         Section("past", "The past it rests on", tuple(past)),
         Section("method", "How it was computed", (Bullets(page.notes),)),
     )
+    return tuple(spoken(each, page.say) for each in made)
 
 
 def of(table: Table, one: Shown) -> Table:

@@ -254,6 +254,7 @@ def draw(source: DrawSource) -> Record:
         "allocation": source.allocation,
         "permutations": {"digest": source.permutations, "draws": source.draws},
         "registered_as": source.registered_as,
+        **({"inherited": True} if source.inherited else {}),
         "departures": list(source.departures),
     }
 

@@ -27,6 +27,7 @@ from fingerpost.reports.parts import (
     grid,
 )
 from fingerpost.reports.power import PowerPage, shown
+from fingerpost.reports.spoken import Say, spoken
 
 # Columns of the looks that say when, and how much is known then; the others say what stops.
 KNOWN = (
@@ -47,7 +48,8 @@ class PlanPage:
     answer: sentences that come first; cautions: those that stand out. power: of the power page,
     None where nothing is sought. looks: sentences. draw: sentences of a trial of the draw. law: who
     may not wait. sides: of the test at looks. looked: periods after which somebody looks; due:
-    whether returns are owed.
+    whether returns are owed. say: turns names that only a machine needs into words, in what comes
+    first; where the analysis is registered they stay.
     """
 
     title: str
@@ -61,6 +63,7 @@ class PlanPage:
     looked: tuple[str, ...] = ()
     due: bool = False
     made_by: str = ""
+    say: Say = str
 
 
 def pictures(tables: Sequence[Table], page: PlanPage) -> dict[str, tuple[Picture, ...]]:
@@ -91,7 +94,7 @@ def sections(
     first: list[Part] = [Words(text) for text in page.answer]
     first += [Words(text, "warning") for text in page.cautions]
     found = [
-        Section("answer", "In short", (*first, whole(by["checks"]))),
+        spoken(Section("answer", "In short", (*first, whole(by["checks"]))), page.say),
         Section("calendar", "The calendar", (*figures["calendar"], whole(by["calendar"]))),
         Section(
             "waiting",

@@ -66,6 +66,8 @@ def names(output: Output) -> dict[str, str]:
     for spec in output.study.sensitivity:
         words = heading_of(spec.leaf)
         found[spec.leaf] = words if words[1:2] == "-" else words[:1].lower() + words[1:]
+    for target in output.study.estimand.targets:
+        found[target.kind] = target.kind.replace("_", " ")
     for outcome in output.study.outcomes:
         if outcome.measure.title and "_" in outcome.name:
             found[outcome.name] = outcome.measure.title

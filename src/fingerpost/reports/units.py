@@ -37,6 +37,7 @@ COMMON = {
     "ratio": "risk ratio",
     "events": "events",
     "f": "F statistic",
+    "effective_f": "F statistic",
     "critical": "F statistic",
     "j": "test statistic",
     "wald": "test statistic",
@@ -113,13 +114,23 @@ def by_column(table: Table, column: str, kind: str, record: Row, study: Study) -
     if column in COMMON:
         return COMMON[column]
     if kind == "count":
-        return "children"
+        return counted_in(study)
     if column.endswith(IN_SD):
         return "standard deviations of the outcome"
     if column in ("estimate", "se", "lo", "hi"):
         return recorded_unit(table, record, study)
     first, last = column.split("_")[0].lower(), column.split("_")[-1].lower()
     return COMMON.get(first) or COMMON.get(last) or "as named"
+
+
+def counted_in(study: Study) -> str:
+    """Return what a study counts: children, or the units of a roll-out, as it calls them."""
+    if study.rollout is None:
+        return "children"
+    levels = [level for level, _ in study.records.clusters]
+    # Where what was drawn lies above the records' unit, that has no name but its column's.
+    named = study.records.unit if study.cluster in levels else study.cluster
+    return f"units ({named or study.records.unit})"
 
 
 def rule_unit(rule: str) -> str:

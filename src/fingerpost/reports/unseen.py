@@ -25,6 +25,10 @@ UNRETURNED = {
     "changes_within": "if those left out changed as the others did, give or take what the study "
     "says",
 }
+COMPARED = {
+    "anything": "plain differences of waves' means",
+    "changes_within": "differences of waves' changes since before provision began",
+}
 BOTH, OPPOSITE = "both arms alike", "opposite ways"
 ABOUT = ("estimator", "outcome", "contrast", "target")
 UNASSESSED = {
@@ -114,21 +118,39 @@ def unreturned_words(output: Output) -> str:
     )
 
 
-def whatever_lost(output: Output, result: Result) -> str:
-    """Return how far an answer reaches if units that are left out are like nobody knows whom, as
-    the narrowest bounds of its own term say; empty where none are.
-    """
+def narrowest(output: Output, result: Result) -> Row | None:
+    """Return the narrowest bounds of an answer's own term for units that are left out, or None."""
     rows = [
         row
         for row in bounded(output, "unreturned bounds")
         if (row.get("outcome"), row.get("contrast"), row.get("target"))
         == (result.term.outcome, result.term.words(), result.term.label())
     ]
-    if not rows:
+    width = [as_float(row["upper"]) - as_float(row["lower"]) for row in rows]
+    return rows[width.index(min(width))] if rows else None
+
+
+def whatever_lost(output: Output, result: Result) -> str:
+    """Return how far an answer reaches if units that are left out are like nobody knows whom, as
+    the narrowest bounds of its own term say, and whose these are; empty where none are.
+    """
+    row = narrowest(output, result)
+    if row is None:
         return ""
-    row = min(rows, key=lambda row: as_float(row["upper"]) - as_float(row["lower"]))
-    how = UNRETURNED.get(str(row["assumes"]), "")
-    return sentence(f"Of all units, {how}: {span(output, row)} ({row.get('verdict')})")
+    how, whose = (words.get(str(row["assumes"]), "") for words in (UNRETURNED, COMPARED))
+    beside = ""
+    if not as_float(row["lower"]) <= result.value <= as_float(row["upper"]):
+        beside = f", so that what {result.estimator} found may lie outside them"
+    return sentence(
+        f"Of all units that were drawn, {how}: {span(output, row)} ({row.get('verdict')}); these "
+        f"bounds are of {whose}{beside}"
+    )
+
+
+def unsettled_by_lost(output: Output, result: Result) -> bool:
+    """Return whether bounds for units that are left out do not tell an answer from none."""
+    row = narrowest(output, result)
+    return row is not None and str(row.get("verdict", "")).startswith("we cannot tell")
 
 
 def delta_words(output: Output) -> str:

@@ -65,6 +65,7 @@ from fingerpost.reports.unseen import (
     survivor_words,
     unassessed_words,
     unreturned_words,
+    unsettled_by_lost,
     whatever_lost,
 )
 
@@ -76,6 +77,7 @@ TOLD = (
 NO_ANSWER = "No leaf of this study gives a causal answer."
 MOST_WARNINGS = 3
 MOST_OBSERVED, MOST_REFUSED, MOST_SIGNS = 6, 4, 4
+RETURNED = "the units that returned every period"
 MOST_WITHHELD = 3  # more are listed in their own section only
 
 
@@ -180,7 +182,8 @@ def told_in_full(output: Output, result: Result, *, after_refusal: bool) -> str:
     meant = confounded(output, result) or set_holds_none(output, result)
     meant = meant or trends_parted(output, result)
     if not meant:
-        apart, judged = parted(output, result), judgement(output.study, result)
+        among = RETURNED if unsettled_by_lost(output, result) else ""
+        apart, judged = parted(output, result), judgement(output.study, result, among=among)
         # What an interval that holds no difference is compatible with is said all the same.
         meant = f"{judged} {apart}".strip() if not apart or crosses(result) else apart
     lost = whatever_lost(output, result)

@@ -50,7 +50,7 @@ from fingerpost.reports.sections import (
     triangulation,
     withheld,
 )
-from fingerpost.reports.spoken import speech, spoken
+from fingerpost.reports.spoken import drawn, speech, spoken
 from fingerpost.reports.tables import long_csv, shelf, triangulation_tables
 
 SECTIONS = (
@@ -255,11 +255,12 @@ def write_index(
 def entry(output: Output, report: Path, *, start: Path, within: str) -> Entry:
     """Return one report as an index in folder `start` shows it, its identifiers set apart."""
     tables = triangulation_tables(output)
+    folder, say = relative(tables_folder(report), start), speech(output)
     picture = None
     if tables:
         axis = triangulation.axis_words(output, tables[0])
-        picture = draw_triangulation(tables[0], unit=axis, headings=headings(output), within=within)
-    folder, say = relative(tables_folder(report), start), speech(output)
+        made = draw_triangulation(tables[0], unit=axis, headings=headings(output), within=within)
+        picture = drawn(made, say)
     return Entry(
         title_of(output),
         relative(report, start),

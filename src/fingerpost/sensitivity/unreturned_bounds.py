@@ -17,7 +17,7 @@ the stated probability wherever between the bounds it lies (Imbens & Manski 2004
 
 **What it assumes.** That the order was drawn, that nobody changes before provision begins (or the
 declared periods before it), and no spill-over. `anything` assumes nothing else: its width is about
-the share of missing returns times the range, and often they hold no effect. `changes_within`
+the share of missing returns times the range, and often they include zero. `changes_within`
 assumes what it says, which no record can test. Where areas merged, the returns of their own that
 are missing count as missing.
 
@@ -342,14 +342,14 @@ def verdict(ends: Pair, limits: Pair | None) -> str:
     """Return what bounds and their interval say of whether there is an effect.
 
     >>> verdict((-0.3, -0.1), (-0.4, 0.05))
-    'we cannot tell: the interval holds no effect'
+    'we cannot tell: their interval includes zero'
     """
     if ends[0] <= 0 <= ends[1]:
-        return f"{UNKNOWN}: the bounds hold no effect"
+        return f"{UNKNOWN}: the bounds include zero"
     if limits is None:
         return f"{UNKNOWN}: no interval is justified"
     if limits[0] <= 0 <= limits[1]:
-        return f"{UNKNOWN}: the interval holds no effect"
+        return f"{UNKNOWN}: their interval includes zero"
     return "above no effect" if ends[0] > 0 else "below no effect"
 
 

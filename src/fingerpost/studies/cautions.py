@@ -9,9 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from fingerpost.core import leaves
 from fingerpost.core.analysis import Task
+from fingerpost.core.assignment import Randomised
 from fingerpost.core.cohort import Cohort
 from fingerpost.core.estimand import Term
+from fingerpost.core.leaves import Design
 from fingerpost.core.study import Study
 from fingerpost.kernels.clusters import recode, sum_by
 from fingerpost.studies import earlier, plan
@@ -24,6 +27,13 @@ LEFT = (
     "{shares} left without the event before {when}: if death or another event ended it, after "
     "which this one cannot happen, the answer is of a world without such endings, and fewer than "
     "it says have the event here"
+)
+LOOKED = (
+    "the trial was to be looked at {looks} times, the last counted: where it stops as soon as a "
+    "boundary is crossed the effect is overstated (by a fifth on average, of five looks by "
+    "Pocock's boundary and power 80%), and the interval, which takes no account of looks, holds it "
+    "less often than it says (92% for 95% without an effect). Whether there is one is judged by "
+    "the boundaries (fingerpost trial boundaries)"
 )
 FEWEST = 10  # units of an arm, fewer of which tell nothing of how they were drawn
 UNDECLARED = (
@@ -45,6 +55,9 @@ def cautions(study: Study, task: Task, term: Term) -> Iterator[str]:
     level = task.fits.once("undeclared clusters", lambda: undeclared(task))
     if level:
         yield UNDECLARED.format(level=level)
+    many = looks(study)
+    if many > 1:
+        yield LOOKED.format(looks=many)
     if study.assignment.randomised and study.given and term.subgroup is None:
         found = task.fits.once(
             "uneven draw",
@@ -64,6 +77,20 @@ def cautions(study: Study, task: Task, term: Term) -> Iterator[str]:
     column = (term.subgroup or "").partition(" = ")[0]
     if column and study.linked is None and column not in study.given:
         yield MADE_LATER.format(name=column)
+
+
+def looks(study: Study) -> int:
+    """Return at how many looks a trial may stop, the last analysis counted; 0 of any other study,
+    and of designs whose arms come and go, which have estimators of their own.
+    """
+    own = study.assignment
+    said = None if study.trial is None else study.trial.monitoring
+    if said is None or said.looks is None or not isinstance(own, Randomised):
+        return 0
+    procedure = leaves.load("designs", own.design, kind=Design).procedure
+    if procedure is None or procedure.period is not None:
+        return 0
+    return said.looks if isinstance(said.looks, int) else len(said.looks)
 
 
 def left_before(cohort: Cohort, term: Term) -> list[tuple[str, float]]:

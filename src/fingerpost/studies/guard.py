@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fingerpost.core.analysis import Task
+from fingerpost.core.assignment import Randomised
 from fingerpost.core.estimand import Term
 from fingerpost.core.refusal import Broken, Refusal
 from fingerpost.core.study import Guard
@@ -22,6 +23,7 @@ from fingerpost.estimators._outcome import outcome_of
 from fingerpost.kernels.clusters import distinct
 from fingerpost.kernels.weighted import effective_size
 from fingerpost.studies.weights import (
+    Array,
     Indicators,
     Weighting,
     differences,
@@ -167,9 +169,21 @@ def _judge_arm(task: Task, name: str, weighted: Weighting, guard: Guard) -> list
     held = largest_cluster_share(task.cohort, level, weight)
     if held is not None:
         words = f"one {level} carries {100 * held:.1f}% of the weight of arm {name}"
-        limits = (guard.refuse_cluster_share, guard.warn_share)
+        limits = (guard.refuse_cluster_share, _warned(task, weight, guard))
         found.append(_high("largest cluster", POSITIVITY, held, limits, words))
     return [replace(one, children=children) for one in found]
+
+
+def _warned(task: Task, weight: Array, guard: Guard) -> float:
+    """Return the share of an arm above which a cluster is warned of. Where clusters were drawn it
+    is no less than twice an equal share: of 12 schools each must carry a twelfth.
+    """
+    own, level = task.analysis.assignment, task.analysis.cluster
+    drawn = isinstance(own, Randomised) and level is not None and level == own.unit
+    if not drawn or "warn_share" in guard.overrides:
+        return guard.warn_share
+    many = distinct(task.cohort.cluster_codes(level)[weight > 0])
+    return max(guard.warn_share, 2 / max(many, 1))
 
 
 def _low(

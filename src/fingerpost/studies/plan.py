@@ -72,7 +72,8 @@ def answers(leaf: Estimator, study: Study, terms: Iterable[Term]) -> tuple[Term,
     """
     terms = tuple(terms)
     targets = leaf.targets
-    even = study.assignment.randomised and (leaf.strata or not study.assignment.strata)
+    own = study.assignment
+    even = own.randomised and (leaf.strata or not own.strata or _even(study))
     if even and any(t.target.kind in leaf.randomised for t in terms):
         targets = leaf.randomised
     able = [term for term in terms if _takes(leaf, study, term)]
@@ -176,7 +177,7 @@ def _draw_faults(study: Study) -> list[str]:
             f'assignment.randomised.design: "{own.design}" is not analysed here: it is no design '
             "of trials (`fingerpost leaves designs` lists them)."
         )
-    bare = [name for name in own.strata if name not in study.given]
+    bare = [name for name in own.strata if name not in study.given and not _even(study)]
     across = [
         name
         for name, leaf in estimators(study).items()
@@ -188,7 +189,38 @@ def _draw_faults(study: Study) -> list[str]:
             "among which shares of the arms may differ. Name the strata among given, or ask "
             "by_stratum."
         )
-    return faults
+    return faults + _taking_up_faults(study)
+
+
+def _taking_up_faults(study: Study) -> list[str]:
+    """Return faults where what was drawn and what was taken up stand in each other's place: an
+    instrument of arms that were drawn, or arms that were not drawn taken for such that were.
+    """
+    if study.trial is None or not study.assignment.randomised:
+        return []
+    drawn = [arm.name for arm in study.trial.arms]
+    moved = [name for name, leaf in estimators(study).items() if "compliers" in leaf.targets]
+    mend = (
+        "Write what was taken up, arms: {column: …, levels: …} with names of their own, ask "
+        "{iv: {instrument: drawn}}, and analyse it with its ledger (--draw): what was drawn is the "
+        "instrument."
+    )
+    if study.taken_up:
+        return [
+            f"arms: {listed(study.arms.firsts)} are none of the arms that were drawn "
+            f"({listed(drawn)}), so that chance did not decide who had them. {mend} Without the "
+            "ledger write assignment: {observed: {given: […]}}, and a column of what was drawn."
+        ]
+    return [
+        f"estimators: {name} takes an instrument to arms that were drawn, which need none: the "
+        f"answer would be of what was taken up as if it moved the draw. {mend}"
+        for name in moved
+    ]
+
+
+def _even(study: Study) -> bool:
+    """Return whether arms are known to be as likely in every stratum of the draw."""
+    return isinstance(study.assignment, Randomised) and study.assignment.even
 
 
 def of_trials(design: str) -> bool:

@@ -11,9 +11,12 @@ import polars as pl
 
 from fingerpost.cohorts.linked.flatten import Store
 from fingerpost.cohorts.table import Built, TableRecords, build, members
+from fingerpost.core import leaves
+from fingerpost.core.assignment import Randomised
 from fingerpost.core.cohort import Cohort
 from fingerpost.core.drawn import Drawn
 from fingerpost.core.errors import Malformed
+from fingerpost.core.leaves import Design
 from fingerpost.core.study import Study
 from fingerpost.kernels.clusters import recode
 from fingerpost.studies.document import resolve
@@ -61,7 +64,9 @@ def ready(
         left = tuple(spec for spec in study.outcomes if spec.name not in built.silent)
         study = replace(study, outcomes=left)
     check_drawn(study, cohort)
-    if drawn is not None:
+    if drawn is None:
+        check_times(study, cohort)
+    else:
         built = replace(built, cohort=replace(cohort, drawn=drawn.places(members(built))))
     return Ready(whole, study, built, table.records.emptied())
 
@@ -81,6 +86,33 @@ def weighed(table: OneTable, weights: Mapping[str, float]) -> OneTable:
     records = replace(table.records, frame=frame, columns=(*table.records.columns, WEIGHT))
     own = replace(table.study.records, weight=WEIGHT)
     return replace(table, study=replace(table.study, records=own), records=records)
+
+
+def check_times(study: Study, cohort: Cohort) -> None:
+    """Raise Malformed where arms came and went and no stratum says when a child came."""
+    own = study.assignment
+    if not isinstance(own, Randomised):
+        return
+    procedure = leaves.load("designs", own.design, kind=Design).procedure
+    if procedure is None or procedure.period is None:
+        return
+    none = np.zeros(cohort.n, dtype=np.int64)
+    codes = none if cohort.strata is None else recode(np.asarray(cohort.strata))[0]
+    named = () if study.trial is None else study.trial.arms
+    come = {arm.name for arm in named if arm.opens or arm.closes} & set(cohort.arms)
+    there = np.zeros((int(codes.max(initial=0)) + 1, len(cohort.arms)), dtype=bool)
+    there[codes, cohort.arm] = True
+    always = come and there[:, [cohort.arms.index(name) for name in sorted(come)]].all()
+    if cohort.strata is None or always:
+        why = "no stratum says when a child came"
+        if cohort.strata is not None:
+            why = "every stratum holds all of them"
+        raise Malformed(
+            f"assignment.randomised.strata: arms of {own.design} enter and leave, and {why}, so "
+            "that children would be compared with others who came when an arm was not there. "
+            "Analyse it with its ledger (--draw), which holds the times; or name the column of the "
+            "time in which each was drawn among strata (and, with its levels, under trial.known)."
+        )
 
 
 def check_drawn(study: Study, cohort: Cohort) -> None:

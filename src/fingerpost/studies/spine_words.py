@@ -20,6 +20,10 @@ RANGE = (
     "a sensitivity range over spines, not an interval: their links were not drawn given exposure "
     "and outcome with parameters redrawn, so that false links draw the answer towards none"
 )
+OTHERS = (
+    "a sensitivity range over spines, not an interval: their links were drawn given what another "
+    "study asks and not all that this one does. `fingerpost link run --study` draws its own"
+)
 ONE = "read through one spine: that links may be false or missed is in no interval"
 IMPUTATION = "imputation of the links"
 
@@ -53,11 +57,11 @@ def told_table(spines: Chosen, *, sizes: Sequence[int], weighted: bool) -> Table
         counts=(min(sizes),),
         context="A spine says of each hospital record which one child it is. redrawn: whether the "
         "parameters of the links were drawn anew for each. conditional: whether links were drawn "
-        "given exposure and outcome. Only where both hold does the spread of the answers count as "
-        "that of imputations; else it is a sensitivity range. weighted: whether those linked were "
-        "weighed, by known weights, to stand for those missed and, by a model apart, for those who "
-        "opted out. fewest_children, most_children: of the cohort, over spines; the flow and the "
-        "tables of the whole study are those of the first.",
+        "given what this study asks, its exposure, outcomes and covariates. Only where both hold "
+        "does the spread of the answers count as that of imputations; else it is a sensitivity "
+        "range. weighted: whether those linked were weighed, by known weights, to stand for those "
+        "missed and, by a model apart, for those who opted out. fewest_children, most_children: of "
+        "the cohort, over spines; the flow and tables of the whole study are those of the first.",
     )
 
 

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from fingerpost.cli import _gap
 from fingerpost.cli._comparing import compared, read_side
+from fingerpost.cli._gap_words import first
 from fingerpost.cli.main import app
 from fingerpost.sensitivity._formulas import bias
 from fingerpost.sensitivity._gap import ratio_to_move, strength_to_move
@@ -200,3 +201,29 @@ def test_the_command_says_and_writes_the_gap(tmp_path, monkeypatch):
     assert "The trial's is 5.00 more than the records'" in said
     (gap,) = json.loads((tmp_path / "c.json").read_text(encoding="utf-8"))["gaps"]
     assert gap["gap"] == 5.0 and gap["trial"]["study"] == "B" and gap["records"]["study"] == "A"
+
+
+def test_a_subgroup_is_compared_with_its_own_plain_answer(tmp_path):
+    """All: 2 without adjustment; girls: 9, of whom the trial says 7 and the records 4. The spread
+    is told of all children alone, so that no E-value is made of girls.
+    """
+    girls = {"subgroup": "sex = F"}
+    trial = write(tmp_path / "t.json", [estimate("naive", "ate", 7.0, **girls)], "randomised")
+    plain = [estimate("naive", "association", 2.0), estimate("naive", "association", 9.0, **girls)]
+    held = table("outcomes", [arm("work", 50, 9.0, 4.0), arm("usual", 50, 9.0, 4.0)])
+    records = write(
+        tmp_path / "r.json",
+        [*plain, estimate("ipw", "ate", 4.0, **girls)],
+        "observed",
+        diagnostics=held,
+    )
+    (found,) = gaps(trial, records)
+    assert found.unadjusted == -2.0 and found.e_value is None
+    later = [estimate("naive", "association", 1.0, horizon=2.0), *plain[:1]]
+    own = estimate("ipw", "ate", 4.0, horizon=2.0)
+    trial = write(tmp_path / "u.json", [estimate("naive", "ate", 7.0, horizon=2.0)], "randomised")
+    records = write(tmp_path / "s.json", [*plain[:1], *later, own], "observed")
+    (found,) = gaps(trial, records)
+    assert found.unadjusted == 6.0
+    heading = next(first(found))
+    assert heading.startswith("earnings, work v usual, by 2: ")

@@ -184,6 +184,7 @@ OF_TRIALS = {
     "regime_means": 1 + 0.5 * 4,
     "q_learning": 1 + 0.5 * 4,
     "dose_response": 20 * 0.8 * 0.15,
+    "chosen_arm": 2.5,
     "surrogate_index": 2 * 0.8 + 2 * 0.5,
 }
 # Held to what is true by tests of their own.

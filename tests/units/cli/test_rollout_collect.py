@@ -95,6 +95,8 @@ def test_the_board_is_printed_and_written(place, tmp_path):
 def test_from_a_freeze_to_an_answer(place, tmp_path):
     done = rollout("collect", "freeze", place / "c", "--json", tmp_path / "f.json")
     assert done.exit_code == 0 and "freeze-1: 104 rows to 4, 4 of them without" in words(done)
+    again = rollout("collect", "freeze", place / "c")
+    assert "no new one is. Digest" in words(again) and "Wrote" not in words(again)
     study, draw = place / "study.yaml", place / "d"
     asked = ("analyse", study, "--draw", draw, "--out", tmp_path / "o", "-q", "--records")
     found = rollout(*asked, place / "c" / "template.csv")
@@ -114,6 +116,10 @@ def test_what_happened_is_noted_and_the_rest_is_drawn_anew(place):
     number = words(done).split("Ledger ")[1].split(":")[0]
     done = rollout("note", place / "d", "corrected", "--entry", number, "--why", "another area")
     assert done.exit_code == 0 and f"entry {number} counts no more. another area" in words(done)
+    asked = ("note", place / "d", "corrected", "--entry", number, "--why", "another again")
+    done = rollout(*asked)
+    assert "nothing new was written" in words(done) and "Wrote" not in words(done)
+    assert "another again" not in words(done)
     assert rollout("note", place / "d", "corrected", "--entry", number).exit_code == 2
     assert rollout("note", place / "d", "started", "--unit", unit).exit_code == 2
     done = rollout("verify", place / "c")

@@ -42,7 +42,7 @@ def test_a_plan_is_rehearsed_and_told_on_screen_on_a_page_and_as_data(plan: Path
     assert "y: 60 units complete in 2016 to 2023; the plan lies on 2018 to 2023" in words
     assert "y, simple (days), 60 draws" in words and "MDES80" in words and "if early" in words
     assert "Preselected: " in words or "No estimator is preselected." in words
-    assert "60 draws tell a size of 5% no better than" in words
+    assert "60 draws tell false alarms of 5% no better than" in words
     said = json.loads(file.read_text(encoding="utf-8"))
     assert said["kind"] == "rehearsal of a roll-out" and said["draws"] == 60
     assert json.loads((out / "rehearsal.json").read_text(encoding="utf-8")) == said

@@ -94,3 +94,15 @@ def test_places_are_rows_of_files():
     one = Places(places.row, places.source, ("a.csv",))
     assert one.of(np.arange(8) == 1) == "row 2"
     assert one.of(np.ones(8, dtype=bool)) == "rows 1, 2, 3, 4, 5 and 3 more"
+
+
+@pytest.mark.parametrize("dtype", [pl.Int8, pl.Int64, pl.UInt16, pl.UInt64])
+def test_whole_numbers_that_are_looked_up_have_the_codes_of_those_that_are_searched_for(dtype):
+    values = np.random.default_rng(1).choice([0, 3, 7, 11, 100], 500)
+    low = 0 if dtype in (pl.UInt16, pl.UInt64) else -20
+    near = pl.Series("x", values + low).cast(dtype)
+    code, levels = codes(near)
+    as_text, same = codes(near.cast(pl.String))
+    assert levels == same and (code == as_text).all()
+    far = pl.Series("x", values * 10**9)
+    assert (codes(far)[0] == codes(pl.Series("x", values))[0]).all()

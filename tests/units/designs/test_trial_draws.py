@@ -203,6 +203,19 @@ def test_sixteen_counties_have_12870_draws_of_which_a_tenth_is_kept():
     assert np.allclose(drawn.probability, 0.5) and drawn.draws == 0
 
 
+@pytest.mark.parametrize("scale", [1.0, 3e-9])
+def test_the_least_share_keeps_the_best_draws_and_small_numbers_are_numbers(scale):
+    """Of 0 to 7 just 8 of the 70 halves add up to 14. Once 4e-7 of the draws kept all 70, and
+    numbers below a millionth were all alike.
+    """
+    x = np.arange(8.0)
+    best = [four for four in combinations(range(8), 4) if sum(four) == 14]
+    units = Frame(tuple("abcdefgh"), np.zeros(8, np.int64), {"x": scale * x})
+    kept = clusters.kept_draws(Trial(TWO, draw=Draw(balance=("x",), accept=4e-7)), units, SEED)
+    found = {tuple(np.flatnonzero(row).tolist()) for row in kept.codes}
+    assert found == set(best) and len(best) == 8
+
+
 def test_odd_units_are_drawn_for_and_each_arm_has_its_share_on_average():
     trial = Trial((TrialArm("a", 2), TrialArm("b"), TrialArm("c")))
     sizes = np.array([clusters.arm_sizes(trial, 10, seed_of(SEED, at)) for at in range(2_000)])

@@ -115,3 +115,13 @@ def test_a_file_that_cannot_be_read_is_one_plain_line(tmp_path, engine, body, sa
     assert "\n" not in line and "secret" not in line
     for words in says:
         assert words in line
+
+
+@pytest.mark.parametrize("body", ["a,b\r\n1,2\n3,4\r\n", "a,b\n1,2\r\n3,4\n"])
+def test_lines_that_end_otherwise_are_read_or_told_as_such(tmp_path, body):
+    """Once a quotation mark was said to be open, in a file that holds none."""
+    try:
+        assert lists(read(tmp_path, body)) == {"a": [1, 3], "b": [2, 4]}
+    except Malformed as fault:
+        assert "line 2" in str(fault) and "one kind of line ends" in str(fault)
+        assert "quotation" not in str(fault)

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import ttest_1samp
 
 from fingerpost.core.errors import Unanswerable, UsageError
 from fingerpost.core.estimand import Target, Term, pair
-from fingerpost.core.inference import covariance, standard_errors
+from fingerpost.core.inference import covariance, intervals, standard_errors
 from units.estimators.drawn_cases import ask, cohort, told
 
 
@@ -45,6 +46,41 @@ def test_pairs_are_judged_by_their_differences():
     gaps = y[arm == 1] - y[arm == 0]
     assert found.value[0] == pytest.approx(gaps.mean())
     assert standard_errors(found)[0] == pytest.approx(gaps.std(ddof=1) / np.sqrt(60))
+    assert found.df[0] == pytest.approx(59) and found.critical is None  # the t test of differences
+
+
+def test_of_few_pairs_the_interval_is_the_t_test_of_their_differences():
+    """Eleven pairs of schools: no more than that, and no bootstrap on top."""
+    r = np.random.default_rng(9)
+    school = np.repeat(np.arange(22), 4)
+    y = 2 * r.normal(size=11)[school // 2] + r.normal(size=22)[school] + r.normal(size=88)
+    task = told(cohort(y, school % 2, strata=school // 2, school=school), unit="school")
+    found = ask("by_stratum", task).estimate
+    means = y.reshape(22, 4).mean(axis=1)
+    gaps = means[1::2] - means[::2]
+    oracle = ttest_1samp(gaps, 0.0).confidence_interval(0.95)
+    [(lo, hi)] = intervals(found, 0.95)
+    assert (lo, hi) == pytest.approx((oracle.low, oracle.high))
+
+
+def test_one_stratum_with_a_single_unit_leaves_the_others_as_they_are():
+    """Four strata of 20, and one of 3 with one unit of the arm: the error is Neyman's of the four
+    and, of the fifth, its share times its distance from the answer; the df are hardly fewer.
+    """
+    r = np.random.default_rng(10)
+    strata = np.repeat([0, 1, 2, 3, 4], [20, 20, 20, 20, 3])
+    arm = np.concatenate([np.arange(80) % 2, [1, 0, 0]])
+    y = r.normal(size=83) + 3.0 * strata
+    found = ask("by_stratum", told(cohort(y, arm, strata=strata))).estimate
+    whole = strata < 4
+    four = ask("by_stratum", told(cohort(y[whole], arm[whole], strata=strata[whole]))).estimate
+    share, gap = 3 / 83, y[80] - y[81:].mean()
+    value = (1 - share) * four.value[0] + share * gap
+    assert found.value[0] == pytest.approx(value)
+    by_hand = (1 - share) ** 2 * covariance(four)[0, 0]
+    by_hand += (share * (gap - value) / (1 - share)) ** 2
+    assert covariance(found)[0, 0] == pytest.approx(by_hand, rel=2e-2)
+    assert found.df[0] == pytest.approx(four.df[0], rel=0.05)
 
 
 def test_strata_without_an_arm_are_left_out_and_counted():

@@ -75,3 +75,44 @@ def test_a_minimised_trial_needs_its_ledger():
     own = replace(task.analysis, assignment=Randomised("minimisation"))
     with pytest.raises(Unanswerable, match="ledger"):
         ask("permutation_test", replace(task, analysis=own))
+
+
+@pytest.mark.parametrize("design", ["minimisation", "two_level"])
+def test_of_three_arms_two_are_not_shuffled_where_the_design_does_not(design):
+    """Children of schools that were drawn to a kind, or of arms that others' arms decided."""
+    from dataclasses import replace
+
+    from fingerpost.core.assignment import Randomised
+
+    r = np.random.default_rng(2)
+    arm = np.arange(60) % 3
+    names, arms = tuple(map(str, range(60))), ("usual", "added", "third")
+    might = np.array([r.permutation(arm) for _ in range(99)])
+    drawn = Drawn(Allocation(names, arms, arm), Permutations(names, arms, might))
+    found = replace(cohort(r.normal(size=60), arm), arms=arms, drawn=drawn.places(names))
+    task = told(found, drawn=drawn, cluster=None)
+    own = replace(task.analysis, assignment=Randomised(design))
+    with pytest.raises(Unanswerable, match="not drawn alike"):
+        ask("permutation_test", replace(task, analysis=own))
+
+
+def test_whatever_was_drawn_units_weigh_as_the_draw_that_is_replayed_gives():
+    """One of six, then five of six: every draw in turn is that which was made, and no more than a
+    share α of them has a p-value of α or less.
+    """
+    from dataclasses import replace
+
+    one, five = every(6, 1), every(6, 5)
+    codes = np.array([np.concatenate([a, b]) for a in one for b in five])
+    names = tuple("abcdefghijkl")
+    chance = np.repeat([1 / 6, 5 / 6], 6)
+    chances = np.stack([1 - chance, chance], axis=1)
+    y = np.random.default_rng(1).exponential(size=12) + 2.0 * np.repeat([0, 1], 6)
+    p = []
+    for arm in codes:
+        drawn = Drawn(Allocation(names, ARMS, arm, chances), Permutations(names, ARMS, codes))
+        found = replace(cohort(y, arm), drawn=drawn.places(names))
+        p.append(ask("permutation_test", told(found, drawn=drawn)).regions[0].p)
+    p = np.array(p)
+    for level in np.unique(p):
+        assert (p <= level + 1e-9).mean() <= level + 1e-9

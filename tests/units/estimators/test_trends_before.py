@@ -8,8 +8,10 @@ from itertools import permutations
 import numpy as np
 import pytest
 
+from fingerpost.core.inference import intervals
 from fingerpost.core.panel import PanelOutcome
 from fingerpost.estimators import _trends_before as before
+from fingerpost.estimators import gls_exposure_time, group_time
 from fingerpost.estimators._panel import units_of
 from fingerpost.estimators.group_time import run
 from suites.panel_worlds import NEVER, PanelWorld, ask, task
@@ -86,3 +88,20 @@ def test_a_step_over_a_period_that_nobody_saw_is_shared_out(unseen):
     (table,) = (one for one in run(asked).tables if one.name == "trend_bounds")
     once = [row["lower"] for row in table.records() if row["times"] == 1.0]
     assert once == pytest.approx([0.0, 0.0], abs=1e-6)
+
+
+@pytest.mark.parametrize("level", [5.0, 0.1, 1e6 / 3])
+def test_rounding_is_no_evidence(level):
+    """Of an outcome that never differs, least squares found 2e-14 "before provision, p < .0001"."""
+    panel = PanelWorld(u=40).draw(1)
+    own = panel.outcomes["y"]
+    alike = PanelOutcome(own.count, level * own.count, level**2 * own.count)
+    told = task(replace(panel, outcomes={"y": alike}), ask("simple"), draws=0)
+    for leaf in (gls_exposure_time, group_time):
+        found = leaf.run(told)
+        lo, hi = intervals(found.estimate, 0.95)[0]
+        assert found.estimate.value[0] == 0.0 and lo == hi == 0.0
+        assert not any("had moved" in words for _, words in found.warnings)
+        told_of = [one for one in found.tables if one.name in ("leads", "pre_trends")]
+        tests = [row for one in told_of for row in one.records()]
+        assert tests and all(row.get("p", row.get("p_shuffled")) in (None, 1.0) for row in tests)

@@ -234,3 +234,45 @@ def test_surrogates_that_the_trial_lacks_are_told():
     roles = {**task.cohort.roles, "words": replace(task.cohort.roles["words"], values=values)}
     with pytest.raises(Unanswerable, match="surrogates are missing"):
         run("surrogate_index", replace(task, cohort=replace(task.cohort, roles=roles)))
+
+
+def test_regimes_are_weighted_by_the_chances_within_strata():
+    """First steps .8 in the one stratum, .2 in the other, whose outcome is 10 more; half are drawn
+    again. The answer is the plug-in mean within strata, by their size.
+    """
+    r = np.random.default_rng(8)
+    n = 400
+    stratum = np.repeat([0, 1], n // 2)
+    first = (np.arange(n) % 5 < np.where(stratum == 0, 4, 1)).astype(int)
+    asked = np.arange(n) // 5 % 2 == 1
+    second = np.where(asked, r.integers(0, 2, n), -1)
+    y = 10.0 * stratum + first + np.where(asked, second, 0) + 0.1 * r.normal(size=n)
+    rows = np.repeat(np.arange(n), np.where(asked, 1, 2))
+    leads = np.append(True, rows[1:] != rows[:-1])
+    arm = 2 * first[rows] + np.where(asked[rows], second[rows], ~leads)
+    task = bare(made("regime_means"))
+    stages = replace(task.cohort.stages, first=first[rows], second=second[rows], leads=leads)
+    outcome = replace(task.cohort.outcomes["y"], value=y[rows])
+    cohort = replace(
+        task.cohort,
+        unit=rows,
+        arm=arm,
+        outcomes={"y": outcome},
+        covariates={},
+        strata=stratum[rows],
+        stages=stages,
+    )
+
+    def by_hand(start: int, then: int) -> float:
+        total = 0.0
+        for at in (0, 1):
+            here = (first == start) & (stratum == at)
+            share = (here & ~asked).sum() / here.sum()
+            went = here & (second == then)
+            total += 0.5 * (share * y[here & ~asked].mean() + (1 - share) * y[went].mean())
+        return total
+
+    found = run("regime_means", replace(task, cohort=cohort)).estimate
+    truth = by_hand(1, 1) - by_hand(0, 0)
+    assert found.value[0] == pytest.approx(truth, abs=1e-9)
+    assert abs(truth - 1.5) < 0.1  # 1 of the first step, and half of 1 of the next

@@ -9,9 +9,10 @@ import pytest
 from fingerpost.core.assignment import Randomised
 from fingerpost.core.estimand import Estimand, Target, Term, pair
 from fingerpost.core.output import Output, Result, SensitivityResult
+from fingerpost.core.rollout import Rollout
 from fingerpost.plots.numbers import number
 from fingerpost.reports.controls import sensitivity_tables
-from fingerpost.reports.phrases import effect, judgement
+from fingerpost.reports.phrases import effect, judgement, unit_of
 from fingerpost.reports.refusals import refusals
 from fingerpost.reports.words import answer, answers, certainty, limitations, reasons
 from units.reports.fixtures import (
@@ -110,6 +111,13 @@ def test_good_and_harm_follow_what_people_chose(better, value, word):
     output = with_measure(refused(), better=better)
     term = Term("maths", pair("services", "none"), ATT)
     assert word in judgement(output.study, result(term, "ipw", value, 0.5))
+
+
+def test_shares_of_a_roll_out_differ_in_percentage_points():
+    term = Term("moved", pair("services", "none"), ATT, summary="risk")
+    study = refused().study
+    assert unit_of(study, term).words == "per 100 children"
+    assert unit_of(replace(study, rollout=Rollout()), term).words == "percentage points"
 
 
 def test_where_nobody_chose_there_is_neither_good_nor_harm():

@@ -375,6 +375,9 @@ def test_an_index_leads_to_every_report(written, tmp_path):
         assert (start / unquote(anchor["href"])).is_file()
     assert "We cannot tell" in text
     assert text.count("<h2") == len(reports)
+    nodes = re.findall(r">([^<>]+)<", text)  # pictures call estimators as the reports do
+    assert any("IPW" in node for node in nodes)
+    assert not any(re.search(r"\b(ipw|g_formula)\b", node) for node in nodes)
     identifiers = re.findall(r'\sid="([^"]+)"', text)
     assert len(identifiers) == len(set(identifiers))
     with pytest.raises(FingerpostError, match="Write the reports first"):

@@ -195,4 +195,4 @@ def test_verdicts():
     assert verdict((0.1, 0.3), (0.05, 0.4)) == "above no effect"
     assert verdict((-0.3, -0.1), (-0.4, -0.05)) == "below no effect"
     assert verdict((0.1, 0.3), None).startswith("we cannot tell")
-    assert verdict((-0.1, 0.3), (-0.2, 0.4)) == "we cannot tell: the bounds hold no effect"
+    assert verdict((-0.1, 0.3), (-0.2, 0.4)) == "we cannot tell: the bounds include zero"

@@ -126,3 +126,31 @@ def test_children_who_left_before_the_horizon_may_have_had_another_end(tmp_path:
         arm, _, y, event = row.split(",")
         left[arm] += event == "0" and float(y) < 20
     assert f"{100 * left['1'] / 500:.0f}% of arm support" in told[20.0]
+
+
+def test_a_trial_with_looks_says_what_its_interval_leaves_out(tmp_path: Path) -> None:
+    """The figures in the words are those of 40,000 simulated trials: five looks, Pocock."""
+    trial = (
+        "trial:\n  arms:\n    none: {gets: usual, offer: usual}\n    support: {gets: more}\n"
+        "  size: 400\n  blocks: [4]\n  monitoring: {looks: 5, bounds: pocock}\n"
+        "time_zero: draw\nfollow_up: end\n"
+    )
+    text = STUDY.replace(
+        "assignment: {observed: {given: [x]}}",
+        trial + "assignment: {randomised: {design: group_sequential}}",
+    ).replace("[naive, ipw]", "[naive]")
+    found = output(tmp_path, by_school=False, text=text)
+    assert all(any("looked at 5 times" in own for own in one.warnings) for one in found.results)
+    random, share = np.random.default_rng(1), np.arange(1, 6) / 5
+    walk = random.normal(size=(40_000, 5)).cumsum(axis=1) / np.sqrt(5)
+    for drift, held in ((0.0, 0.925), (3.104, None)):  # power 80%
+        z = (walk + drift * share) / np.sqrt(share)
+        over = np.abs(z) >= 2.413
+        at = np.where(over.any(axis=1), over.argmax(axis=1), 4)
+        effect = z[np.arange(40_000), at] / np.sqrt(share[at])
+        if held is None:
+            assert abs(over.any(axis=1).mean() - 0.8) < 0.01
+            assert 0.15 < effect.mean() / drift - 1 < 0.25
+        else:
+            inside = np.abs(effect - drift) <= 1.96 / np.sqrt(share[at])
+            assert abs(inside.mean() - held) < 0.006

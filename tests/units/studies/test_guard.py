@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fingerpost.core.assignment import Randomised
 from fingerpost.core.cohort import Cohort
 from fingerpost.core.column import Column
 from fingerpost.core.estimand import Target
@@ -102,6 +103,27 @@ def test_one_school_with_more_than_a_quarter_of_the_weight_refuses(
     mine = cohort.clusters["school"][cohort.arm == 1] == 0
     weight = np.where(mine, share / mine.sum(), (1 - share) / (~mine).sum())
     assert verdict_of(cohort, weights_of(cohort, weight), "largest cluster") == verdict
+
+
+@pytest.mark.parametrize(
+    ("share", "verdict"), [(1 / 12, "ok"), (0.165, "ok"), (0.168, "warn"), (0.251, "refuse")]
+)
+def test_of_few_drawn_schools_each_must_carry_much(share: float, verdict: str) -> None:
+    """Of 12 schools an arm each carries a twelfth, so that 5% warned of every such trial."""
+    cohort = cohort_of(1200, 12)
+    mine = cohort.clusters["school"][cohort.arm == 1] == 0
+    weight = np.where(mine, share / mine.sum(), (1 - share) / (~mine).sum())
+    asked = task(cohort, ATE)
+    drawn = replace(asked.analysis, assignment=Randomised("cluster", unit="school"))
+    judged = guard.judge_weights(
+        replace(asked, analysis=drawn), weights_of(cohort, weight), NOTHING, GUARD
+    )
+    [found] = [
+        one
+        for one in judged
+        if one.broken.rule == "largest cluster" and "support" in one.broken.words
+    ]
+    assert found.verdict == verdict
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,15 @@ def test_a_panel_is_asked_its_mean_over_exposures_unless_told_otherwise() -> Non
         ("count: 6", "count: 1", "from 2 to 400 periods"),
         ("icc: [0.02, 0.05]", "icc: [0.02, 5]", "lies between 0 and 1"),
         ("sd: 1, ", "", "kind continuous needs sd"),
+        ("sd: 1,", "sd: 1, children: 1e300,", "children: is 1e\\+300.*from 1 to 10,000,000"),
+        ("sd: 1,", "sd: 1, size_cv: 1e9,", "size_cv: is 1e\\+09: at most 5"),
+        ("sd: 1,", "sd: 1e308,", "power.sd: is 1e\\+308; in size"),
+        ("balance: [rate]", "balance: [rate], candidates: 1000000000000", "be 10,000,000 or less"),
+        (
+            "columns: [absence]",
+            "columns: [absence], plausible: {absence: [60, 0]}",
+            "60 is more than 0. Turn them round",
+        ),
         ("2027-12-31", "31.12.2027", "is no date"),
         (
             "design: stepped_wedge",

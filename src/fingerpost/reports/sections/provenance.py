@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fingerpost.core.output import Output
 from fingerpost.core.protocol import NOT_STATED
+from fingerpost.core.provenance import DrawSource
 from fingerpost.core.words import counted
 from fingerpost.reports.parts import Entry, Grid, Part, Section, Words
 
@@ -47,9 +48,15 @@ def draw_rows(output: Output) -> list[tuple[str, str]]:
         ("Draw: ledger's last entry", f"{number}, {link}"),
         ("Draw: allocation (SHA-256)", draw.allocation),
         (f"Draw: the {counted(draw.draws, 'draw')} replayed (SHA-256)", draw.permutations),
-        ("Draw: registered as", draw.registered_as),
+        ("Draw: registered as", registered(draw)),
     ]
     return found + [("Departure from what was drawn", words) for words in draw.departures]
+
+
+def registered(draw: DrawSource) -> str:
+    """Return as what a draw was registered, and whether by itself."""
+    more = ", with the draw that it follows: not rehearsed itself" if draw.inherited else ""
+    return f"{draw.registered_as}{more}"
 
 
 def policy_words(output: Output) -> str:

@@ -27,12 +27,13 @@ LOGARITHMS = "logarithms of ratios"
 def check(document: Document, study: Study, *, broken: set[str], faults: FaultList) -> None:
     """Note every fault between parts; parts that could not be read are passed over."""
     fields = Document.model_fields
-    unread = "rollout" in broken and document.rollout is None
-    for key in REQUIRED_ROLLOUT if unread else required(document):
+    unread = [key for key in ("rollout", "trial") if key in broken and not getattr(document, key)]
+    for key in required_of(unread[0], document) if unread else required(document):
         if key not in broken and getattr(document, key) in (None, {}, []):
             faults.add(key, f"is missing. It says: {fields[key].description}")
     if unread:
-        # Of a roll-out that could not be read, what hangs on it would be a fault that is none.
+        # Of a roll-out or a trial that could not be read, what hangs on it would be a fault that is
+        # none.
         return
     if document.kind == KIND:
         check_access(as_effect(document), study, faults, said=set(faults.tree))
@@ -64,6 +65,13 @@ def check(document: Document, study: Study, *, broken: set[str], faults: FaultLi
     check_linked(document, study, faults)
     check_agreement(document, study, faults)
     check_primary(document, study, faults, broken=broken)
+
+
+def required_of(unread: str, document: Document) -> tuple[str, ...]:
+    """Return the keys that a document must have whose roll-out or trial could not be read."""
+    if unread == "rollout":
+        return REQUIRED_ROLLOUT
+    return tuple(key for key in REQUIRED if key != "arms") if analysed(document) else REQUIRED_TRIAL
 
 
 def required(document: Document) -> tuple[str, ...]:

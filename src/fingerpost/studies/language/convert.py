@@ -16,7 +16,6 @@ from fingerpost.core.study import (
     Imputation,
     OutcomeSpec,
     Records,
-    Scalar,
     SensitivitySpec,
     Statement,
     Study,
@@ -39,7 +38,12 @@ from fingerpost.studies.language.parts import (
 )
 from fingerpost.studies.language.rollouts_convert import as_panel, scheduled, to_rollout
 from fingerpost.studies.language.terms import EVERY, expand, spelt_out
-from fingerpost.studies.language.trials_convert import as_drawn, to_trial
+from fingerpost.studies.language.trials_convert import (
+    as_drawn,
+    of_stages,
+    to_trial,
+    with_regimes,
+)
 from fingerpost.studies.option_columns import unwrapped
 
 IMPUTE = "impute"
@@ -52,6 +56,9 @@ def to_study(document: Document) -> Study:
     written = as_panel(as_effect(document))
     document = as_drawn(written)
     arms, notes = to_arms(document.arms)
+    trial, asked = to_trial(document), tuple(name for name, _ in document.estimators or ())
+    if trial is not None and written.arms is None:
+        arms = of_stages(arms, trial, asked)
     assignment, all_but = to_assignment(document.assignment)
     population, words, more = to_population(document.population)
     outcomes, named = to_outcomes(document.outcomes)
@@ -72,7 +79,7 @@ def to_study(document: Document) -> Study:
         all_but=all_but,
         estimand=to_estimand(document.estimand or EstimandPart.model_construct(), arms),
         models=to_models(document.models, assignment.given, resolved=all_but is None),
-        estimators=tuple(name for name, _ in document.estimators or ()),
+        estimators=asked,
         options=tuple((name, options) for name, options in document.estimators or () if options),
         primary=tuple(document.primary or ()),
         agreement=document.agreement.within if document.agreement else None,
@@ -93,7 +100,7 @@ def to_study(document: Document) -> Study:
         imputation=to_imputation(document, missing),
         people=people_of(document) or default.people,
         rollout=rollout,
-        trial=to_trial(document),
+        trial=trial,
     )
 
 
@@ -181,21 +188,8 @@ def to_arms(part: object) -> tuple[Arms, Notes]:
     if part.then is not None:
         among = next(iter(part.then.among.items()), ("", ""))
         then = Then(part.then.column, part.then.levels, among)
-        meant += of_regimes(part.levels, then, dict(meant))
-    return Arms(part.column, part.levels, meant, part.at, part.date, then, part.outside or ""), ()
-
-
-def of_regimes(
-    levels: tuple[tuple[Scalar, str], ...], then: Then, meant: dict[str, str]
-) -> tuple[tuple[str, str], ...]:
-    """Return what regimes mean, where the study says what their steps do."""
-    firsts = dict.fromkeys(name for _, name in levels)
-    return tuple(
-        (f"{one}, then {other}", f"{meant[one]}; {meant[other]}")
-        for one in firsts
-        for other in then.names
-        if one in meant and other in meant and f"{one}, then {other}" not in meant
-    )
+    found = Arms(part.column, part.levels, meant, part.at, part.date, then, part.outside or "")
+    return (found if then is None else with_regimes(found)), ()
 
 
 def to_outcomes(part: object) -> tuple[tuple[OutcomeSpec, ...], Notes]:

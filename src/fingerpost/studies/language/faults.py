@@ -101,13 +101,22 @@ def wording(each: Any, owner: type[BaseModel], key: str) -> str:
         return f"{SHAPES[kind]}; {shown(found)} was found."
     if kind in BOUNDS:
         name, words = BOUNDS[kind]
-        bound = f"{each['ctx'][name]:g}"
+        bound = plain(each["ctx"][name])
         return (
             f"{found} should be {f'{bound} {words}' if words[:2] == 'or' else f'{words} {bound}'}."
         )
     if kind == "too_short":
         return "is an empty list. Name at least one."
     return f"{shown(found)} cannot be read here: {each['msg'].lower()}."
+
+
+def plain(bound: float) -> str:
+    """Return a bound as it would be written by hand.
+
+    >>> plain(0.5), plain(10_000_000), plain(1.0)
+    ('0.5', '10,000,000', '1')
+    """
+    return f"{bound:,.0f}" if bound == int(bound) else f"{bound:g}"
 
 
 def model_at(model: type[BaseModel], way: tuple[LocPart, ...]) -> type[BaseModel]:

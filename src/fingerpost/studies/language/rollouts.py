@@ -203,7 +203,7 @@ class DrawPart(Part):
     candidates: whole_within(100, MOST_CANDIDATES) = Field(  # type: ignore[valid-type]
         100_000, description="Draws made (100,000)."
     )
-    accept: Annotated[float, PlainValidator(as_number), Field(gt=0, le=1)] = Field(
+    accept: Annotated[float, PlainValidator(as_number), Field(ge=1e-6, le=1)] = Field(
         0.10, description="The share of them kept, of which one is drawn (0.10)."
     )
     limits: list[LimitPart] | None = Field(None, description="What waves can hold.")
@@ -289,6 +289,9 @@ def as_range(node: object) -> tuple[float, float]:
         low, high = as_number(node[0]), as_number(node[1])
         if low <= high:
             return low, high
+        raise misread(
+            node, f"should be [least, most]; {low:g} is more than {high:g}. Turn them round."
+        )
     raise misread(node, f"should be [least, most]; {shown(node)} was found.")
 
 

@@ -18,6 +18,10 @@ from fingerpost.studies.language.form import Document
 from fingerpost.studies.language.rollouts import NOT_OF_ROLLOUTS
 from fingerpost.studies.language.rollouts_plan import check_monitoring
 
+# Beyond these no number of a plan is meant, and sums of its squares leave what a computer holds.
+MOST_CHILDREN, MOST_CV = 10_000_000, 5
+LEAST, MOST = 1e-9, 1e12  # of an outcome's sd, effect and level, whatever its units
+
 
 def check_rollout(document: Document, study: Study, faults: FaultList, *, said: set[str]) -> None:
     """Note every fault of a document of a roll-out. said: the keys at the top of the file."""
@@ -191,10 +195,37 @@ def check_power(study: Study, rollout: Rollout, faults: FaultList) -> None:
                 faults.add(f"rollout.power.{key}", "is a risk: it lies between 0 and 1.")
     if power.sd is not None and power.sd <= 0:
         faults.add("rollout.power.sd", "is not above 0.")
+    check_reasonable(power, faults)
     for one in power.correlations:
         for key in ("icc", "cac", "iac", "churn"):
             if not 0 <= getattr(one, key) <= 1:
                 faults.add(f"rollout.power.correlations.{key}", "lies between 0 and 1.")
+
+
+def check_reasonable(power: Power, faults: FaultList) -> None:
+    """Numbers of a size that a plan can mean, so that what follows from them is a number too."""
+    at = "rollout.power"
+    if not 1 <= power.children <= MOST_CHILDREN:
+        faults.add(
+            f"{at}.children",
+            f"is {power.children:.6g}, and is of one unit in one period: from 1 to "
+            f"{MOST_CHILDREN:,}. Write the mean number of children of a unit.",
+        )
+    if power.size_cv > MOST_CV:
+        faults.add(
+            f"{at}.size_cv",
+            f"is {power.size_cv:.6g}: at most {MOST_CV}. It is the standard deviation of units' "
+            "numbers of children over their mean: 0.6 where sizes differ as local authorities do.",
+        )
+    told = [(key, getattr(power, key)) for key in ("effect", "sd", "level", "level_with")]
+    told += [("correlations.effect_sd", one.effect_sd) for one in power.correlations]
+    for key, value in dict.fromkeys(told):
+        if value and not LEAST <= abs(value) <= MOST:
+            faults.add(
+                f"{at}.{key}",
+                f"is {value:.6g}; in size it lies from 0.000000001 to {MOST:,.0f}. Write the "
+                "outcome in other units (thousands, or shares).",
+            )
 
 
 def missing_of(power: Power) -> tuple[str, ...]:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from fingerpost.core import leaves
+from fingerpost.core.leaves import Estimator
+from fingerpost.core.study import Arms, Then
 from fingerpost.core.trial import Enactment, Known, Minimise, Roll, Stage, Trial, TrialArm
 from fingerpost.studies.language.fields import Told
 from fingerpost.studies.language.form import Document
@@ -53,6 +58,41 @@ def to_trial(document: Document) -> Trial | None:
         registry=to_registry(part.registry),
         washout=part.washout or "",
     )
+
+
+def of_stages(arms: Arms, trial: Trial, asked: tuple[str, ...]) -> Arms:
+    """Return a trial's arms as its regimes, where it draws once more and estimators of regimes are
+    asked, and no others; else its arms of the first draw. What was drawn the second time, and of
+    whom, is told by its ledger (`trials.as_drawn`).
+    """
+    held = set(leaves.names("estimators"))
+    staged = [
+        name in held and leaves.load("estimators", name, kind=Estimator).staged for name in asked
+    ]
+    if len(trial.stages) != 1 or not staged or not all(staged):
+        return arms
+    [stage] = trial.stages
+    words = tuple((arm.name, arm.gets or arm.name) for arm in stage.arms)
+    then = Then(stage.name, tuple((arm.name, arm.name) for arm in stage.arms), among_of(stage))
+    return with_regimes(replace(arms, words=(*arms.words, *words), then=then))
+
+
+def among_of(stage: Stage) -> tuple[str, str]:
+    """Return the (name, level) that tells whom a later stage concerned, as far as one tells it."""
+    return stage.among[0] if stage.among else (f"drawn for {stage.name}", "yes")
+
+
+def with_regimes(arms: Arms) -> Arms:
+    """Return arms with what regimes mean, where the study says what their steps do."""
+    assert arms.then is not None
+    meant = dict(arms.words)
+    more = tuple(
+        (f"{one}, then {other}", f"{meant[one]}; {meant[other]}")
+        for one in arms.firsts
+        for other in arms.then.names
+        if one in meant and other in meant and f"{one}, then {other}" not in meant
+    )
+    return replace(arms, words=(*arms.words, *more))
 
 
 def to_trial_arms(arms: dict[str, TrialArmPart] | None) -> tuple[TrialArm, ...]:

@@ -21,8 +21,6 @@ from fingerpost.core.trial_power import (
 )
 from fingerpost.studies.language.faults import FaultList
 from fingerpost.studies.language.fields import (
-    Distance,
-    Number,
     Part,
     Share,
     Text,
@@ -55,6 +53,38 @@ Lost = Annotated[
     accepts({"type": "number", "minimum": 0, "exclusiveMaximum": 1}),
 ]
 MOST_LEVELS = 4
+# Beyond these no plan of a trial lies, and arithmetic would give what is no number.
+MOST_UNITS, LEAST_SD, MOST_SD, MOST_CV, MOST_LOST = 1e9, 1e-9, 1e9, 5.0, 0.95
+Units = Annotated[
+    float,
+    PlainValidator(as_number),
+    Field(gt=0, le=MOST_UNITS),
+    accepts({"type": "number", "exclusiveMinimum": 0, "maximum": MOST_UNITS}),
+]
+Deviation = Annotated[
+    float,
+    PlainValidator(as_number),
+    Field(ge=LEAST_SD, le=MOST_SD),
+    accepts({"type": "number", "minimum": LEAST_SD, "maximum": MOST_SD}),
+]
+Effect = Annotated[
+    float,
+    PlainValidator(as_number),
+    Field(ge=-MOST_SD, le=MOST_SD),
+    accepts({"type": "number", "minimum": -MOST_SD, "maximum": MOST_SD}),
+]
+Unseen = Annotated[
+    float,
+    PlainValidator(as_number),
+    Field(ge=0, le=MOST_LOST),
+    accepts({"type": "number", "minimum": 0, "maximum": MOST_LOST}),
+]
+Varying = Annotated[
+    float,
+    PlainValidator(as_number),
+    Field(ge=0, le=MOST_CV),
+    accepts({"type": "number", "minimum": 0, "maximum": MOST_CV}),
+]
 LEAST_REPLICATES, MOST_REPLICATES = 100, 200_000
 
 
@@ -97,7 +127,7 @@ def as_adjustments(node: object) -> tuple[str, ...]:
 class SeveralPart(Part):
     """Several outcomes, and how p-values are adjusted for being many."""
 
-    effects: dict[Text, Number] = Field(
+    effects: dict[Text, Effect] = Field(
         description="Outcome: its effect, in the unit of `effect`; 0 for none."
     )
     correlated: Annotated[
@@ -139,7 +169,7 @@ class AdaptivePart(Part):
     stages: whole_within(1, 40) = Field(  # type: ignore[valid-type]
         3, description="How many stages, drawing alike (3)."
     )
-    effects: dict[Text, Number] | None = Field(
+    effects: dict[Text, Effect] | None = Field(
         None, description="Arm besides the first: its true effect, in standard deviations."
     )
     keep: (
@@ -202,7 +232,7 @@ class RegimesPart(Part):
 class TrialPowerPart(Part):
     """What a trial has to find."""
 
-    sizes: dict[Text, Count] = Field(
+    sizes: dict[Text, Units] = Field(
         description="Level: how many in each unit of the next level, the finest first; of the "
         "last, how many in all: {child: 15, school: 20}."
     )
@@ -219,18 +249,18 @@ class TrialPowerPart(Part):
     kind: Annotated[Text, among("a kind of outcome", KINDS)] = Field(
         "continuous", description="continuous, binary, count or survival."
     )
-    effect: Number | None = Field(
+    effect: Effect | None = Field(
         None, description="The effect to be found, in units of the outcome (continuous)."
     )
-    sd: Count = Field(1.0, description="Standard deviation of children's outcomes (1).")
-    level: Count | None = Field(
+    sd: Deviation = Field(1.0, description="Standard deviation of children's outcomes (1).")
+    level: Units | None = Field(
         None,
         description="Risk or rate without provision; of survival, the share with the event by the "
         "end.",
     )
-    level_with: Count | None = Field(None, description="Risk or rate with provision.")
+    level_with: Units | None = Field(None, description="Risk or rate with provision.")
     hazard_ratio: Count | None = Field(None, description="Of survival: the effect to be found.")
-    dispersion: Count = Field(1.0, description="Of a count: its variance over its mean (1).")
+    dispersion: Units = Field(1.0, description="Of a count: its variance over its mean (1).")
     icc: Shares | None = Field(
         None, description="Share of the variance between units: a number, or {level: number}."
     )
@@ -257,7 +287,7 @@ class TrialPowerPart(Part):
     share: Proportion | None = Field(
         None, description="Share with provision; that of the arms if left out."
     )
-    size_cv: Distance = Field(
+    size_cv: Varying = Field(
         0.0, description="Coefficient of variation of the sizes of clusters or blocks (0)."
     )
     before: whole_within(0, 100) = Field(  # type: ignore[valid-type]
@@ -269,7 +299,7 @@ class TrialPowerPart(Part):
     compares: Annotated[Text, among("a comparison", COMPARES)] = Field(
         "adjusted", description="adjusted for those before, the change since, or those after alone."
     )
-    lost: Lost = Field(0.0, description="Share of the finest units not seen at the end (0).")
+    lost: Unseen = Field(0.0, description="Share of the finest units not seen at the end (0).")
     outcomes: SeveralPart | None = Field(
         None, description="Several: {effects, correlated, adjust}."
     )

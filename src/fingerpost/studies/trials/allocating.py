@@ -14,7 +14,7 @@ from fingerpost.ledger.events import Entry, Event
 from fingerpost.ledger.store import Ledger, Tail
 from fingerpost.studies.rollouts.registers import read_rows
 from fingerpost.studies.trials.folder import Opened, event, list_files
-from fingerpost.studies.trials.keys import Keys
+from fingerpost.studies.trials.keys import Keys, plain
 from fingerpost.studies.trials.opening import code_digest
 from fingerpost.studies.trials.sealing import seal
 from fingerpost.studies.trials.sequences import Held, context_of, unit_of
@@ -220,7 +220,7 @@ def faults_of(opened: Opened, asked: Asked) -> list[str]:
         faults.append(f"--unit: a name of 1 to {LONGEST} signs, without spaces around it.")
     if asked.stage and asked.stage not in [stage.name for stage in trial.stages]:
         names = listed(stage.name for stage in trial.stages) or "none"
-        faults.append(f'--stage: "{asked.stage}" is no stage. There are: {names}.')
+        faults.append(f"--known stage={asked.stage}: there is no such stage. There are: {names}.")
     wanted = needed(opened)
     missing = [name for name in wanted if name not in asked.confirmed]
     if missing and not asked.stage:
@@ -235,9 +235,11 @@ def faults_of(opened: Opened, asked: Asked) -> list[str]:
     ]
     within = opened.procedure.within
     if within and not asked.cluster:
-        faults.append("--cluster is missing: this design draws within clusters. Name the unit's.")
+        faults.append(
+            "--known cluster=… is missing: this design draws within clusters. Name the unit's."
+        )
     if asked.cluster and not within:
-        faults.append("--cluster: this design does not draw within clusters. Leave it out.")
+        faults.append("--known cluster=…: this design does not draw within clusters. Leave it out.")
     return faults + faults_of_known(opened, asked)
 
 
@@ -290,7 +292,9 @@ def read_units(path: Path, opened: Opened, *, by: str = "") -> tuple[Asked, ...]
     """
     rows = read_rows(path, "--units")
     names = [one.name for one in opened.trial.known]
-    if not rows or UNIT not in rows[0]:
+    if not rows:
+        raise UsageError(f"{path}: there is no row below its header. Write one for each unit.")
+    if UNIT not in rows[0]:
         raise UsageError(f"{path}: it needs a column {UNIT} and a row for each unit.")
     allowed = {UNIT, CLUSTER, REQUEST, CONFIRMED, "stage", *names, *needed(opened)}
     strange = [name for name in rows[0] if name not in allowed]
@@ -299,7 +303,7 @@ def read_units(path: Path, opened: Opened, *, by: str = "") -> tuple[Asked, ...]
             f"{path}: {listing(strange)}: the study asks for no such column. It may have "
             f"{listed(sorted(allowed))}."
         )
-    twice = [unit for unit, times in Counter(row[UNIT] for row in rows).items() if times > 1]
+    twice = [unit for unit, times in Counter(plain(row[UNIT]) for row in rows).items() if times > 1]
     if twice and "stage" not in rows[0]:
         raise UsageError(f"{path}: {len(twice)} units stand there more than once. A row a unit.")
     return tuple(asked_of(row, names, needed(opened), by) for row in rows)

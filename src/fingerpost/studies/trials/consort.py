@@ -6,7 +6,7 @@ Piaggio, Elbourne & Altman 2012, BMJ 345:e5661); what each asks is said in our o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fingerpost.core.flow import Flow
 from fingerpost.core.table import Cell, Table
@@ -51,14 +51,17 @@ def consort(opened: Opened, *, keys: Keys | None = None) -> Consort:
 
 
 def flow_of(found: Counts) -> Flow:
-    """Return those assessed, who left and why, and the arms."""
-    flow = Flow(found.assessed, counts="units")
+    """Return those assessed, who left and why, and of the arms what was noted of their units: who
+    was allocated always, the rest once anything is noted.
+    """
+    flow = Flow(found.assessed, counts="units", ends="")
     for why, many in sorted(found.excluded.items()):
         flow = flow.then(why, many)
-    if not found.excluded:
-        flow = flow.then("not allocated", 0)
-    arms = found.by_arm("allocated") if found.arms is not None else {}
-    return Flow(flow.start, flow.steps, tuple(arms.items()), "units")
+    if found.arms is None:
+        return flow
+    noted = [kind for kind in COLUMNS if kind == "allocated" or found.of(kind)]
+    arms = [(f"{kind}, {arm}", many) for kind in noted for arm, many in found.by_arm(kind).items()]
+    return replace(flow, arms=tuple(arms))
 
 
 def arms_table(found: Counts) -> Table:
@@ -112,7 +115,7 @@ def items(opened: Opened, found: Counts) -> tuple[tuple[str, str, str, str], ...
         ("6a", "Outcomes named beforehand", outcomes),
         ("7a", "How size was found", f"{found.size:,} units." if found.size else ""),
         ("7b", "Looks and stopping rules", f"{looks.shape}" if looks else ""),
-        ("8a", "How the sequence is made", f"{opened.plan['algorithm']}, HMAC-SHA256."),
+        ("8a", "How the sequence is made", _made(opened)),
         ("8b", "Restriction: strata, blocks", _restricted(opened, strata)),
         ("9", "Concealment", conceal),
         ("10a", "Who enrolled and who allocated", asked.get("enrolment", "")),
@@ -135,6 +138,15 @@ def items(opened: Opened, found: Counts) -> tuple[tuple[str, str, str, str], ...
     )
 
 
+def _made(opened: Opened) -> str:
+    """Return how the sequence is made."""
+    algorithm = opened.plan["algorithm"]
+    if opened.plan["register"]:
+        source = opened.trial.draw.pulse.source
+        return f"{algorithm}, SHA-256 of the frozen plan and a later public pulse ({source})."
+    return f"{algorithm}, HMAC-SHA256."
+
+
 def _restricted(opened: Opened, strata: str) -> str:
     """Return strata and what else restricts the draw; not the lengths of blocks."""
     within = f"Within {strata}. " if strata else ""
@@ -146,10 +158,12 @@ def _flow_words(found: Counts) -> str:
     """Return the numbers of the flow in words."""
     if not found.allocated:
         return ""
-    return (
-        f"{found.assessed:,} assessed, {found.allocated:,} allocated, {found.of('received'):,} "
-        f"received what was offered, {found.of('analysed'):,} analysed."
-    )
+    said = {"received": "received what was offered", "analysed": "were analysed"}
+    noted = [f"{found.of(kind):,} {words}" for kind, words in said.items() if found.of(kind)]
+    absent = [words for kind, words in said.items() if not found.of(kind)]
+    rest = f" Nothing is noted of how many {listing(absent)}." if absent else ""
+    first = f"{found.assessed:,} assessed, {found.allocated:,} allocated"
+    return f"{', '.join([first, *noted])}.{rest}"
 
 
 def _losses(found: Counts) -> str:

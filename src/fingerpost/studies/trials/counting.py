@@ -53,6 +53,14 @@ class Counts:
         """Units that were assessed: those allocated, and those noted as excluded."""
         return self.allocated + len(self.left)
 
+    @property
+    def head(self) -> dict[str, int | str]:
+        """The last entry that is counted: its number, its hash and its time."""
+        if not self.entries:
+            return {}
+        last = self.entries[-1]
+        return {"number": last.number, "hash": last.hash, "time": last.time}
+
     def of(self, kind: str) -> int:
         """Return how many units something was noted of."""
         return len(self.units.get(kind, set()))

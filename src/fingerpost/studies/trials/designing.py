@@ -10,7 +10,7 @@ from typing import Any
 
 from fingerpost.core.assignment import Randomised
 from fingerpost.core.errors import UsageError
-from fingerpost.core.leaves import Design, Procedure, load
+from fingerpost.core.leaves import Design, Estimator, Procedure, load
 from fingerpost.core.study import Study
 from fingerpost.core.trial import Stage, Trial, TrialArm
 from fingerpost.core.words import counted, listing
@@ -294,7 +294,17 @@ def analysis_words(study: Study) -> tuple[str, ...]:
     """Return what the design's results are answered by, and what the study asks."""
     name = analysis_of(study)
     asked = study.estimators
-    said = [f"The design names {name}; every unit in the arm into which it was drawn."]
+    every = "every unit in the arm into which it was drawn."
+    if "compliers" in load("estimators", name, kind=Estimator).targets:
+        every = "what was drawn is the instrument of what was taken up."
+    said = [f"The design names {name}; {every}"]
+    if "compliers" in load("estimators", name, kind=Estimator).targets and not study.taken_up:
+        said.append(
+            f"For {name} write a study whose arms are what was taken up, arms: {{column: …, "
+            f"levels: …}} with names of their own, with {{{name}: {{instrument: drawn}}}}, and "
+            "analyse it with its ledger (--draw). Any other compares those drawn into the arms: "
+            "the effect of the offer."
+        )
     if asked:
         said.append(f"The study asks {listing(asked)}.")
         if study.arms.then is not None:
@@ -316,7 +326,8 @@ def power_part(study: Study) -> Said:
     one = found.headline
     words = f"The smallest effect found with power {found.asked.power:.0%}: {one.mdes:.3g}"
     if one.power_t is not None and found.effect is not None:
-        words += f"; power for what has to be found ({found.effect:g}): {one.power_t:.0%}"
+        chance = "> 99.9%" if one.power_t > 0.999 else f"{one.power_t:.0%}"
+        words += f"; power for what has to be found ({found.effect:g}): {chance}"
     return Said("Can find", (f"{words}. `fingerpost trial power` draws the curves.",))
 
 

@@ -10,12 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import fingerpost
 from fingerpost.core.leaves import Estimator, load
 from fingerpost.core.protocol import outcome_words
 from fingerpost.core.table import Table
 from fingerpost.core.words import listing, sentence
-from fingerpost.studies.rollouts.protocol_items import ANSWERED, LATER, UNSAID, Item
+from fingerpost.studies.asked_items import (
+    ANSWERED,
+    LATER,
+    UNSAID,
+    Item,
+    further,
+    never,
+    other_outcomes,
+    software,
+    statement,
+    version,
+)
+from fingerpost.studies.asked_items import items_table as table_of
 from fingerpost.studies.trials.designing import Designed, randomised_of, trial_of
 
 Answer = Callable[[Designed], str]
@@ -33,31 +44,15 @@ def part(topic: str) -> Answer:
     return answer
 
 
-def statement(key: str) -> Answer:
-    """Return how an item is answered by the authors' statement."""
-    return lambda found: getattr(found.study.statement, key) or ""
-
-
 def registry(key: str) -> Answer:
     """Return how an item is answered by what the study says for a registry."""
     return lambda found: dict(trial_of(found.study).registry).get(key, "")
-
-
-def never(found: Designed) -> str:
-    """Return nothing: what nobody can know before the trial."""
-    del found
-    return ""
 
 
 def title(found: Designed) -> str:
     """Return a title that names the design."""
     unit = randomised_of(found.study).unit or "child"
     return f"{found.study.question} A trial, randomised by {unit}: {found.design.title.lower()}."
-
-
-def version(found: Designed) -> str:
-    """Return which document this is."""
-    return f"study {found.study.name}, digest {found.study.digest()}"
 
 
 def objective(found: Designed) -> str:
@@ -72,12 +67,6 @@ def first_outcome(found: Designed) -> str:
     """Return the primary outcome: the one that is named first."""
     named = found.study.outcomes
     return outcome_words(named[0]) if named else ""
-
-
-def other_outcomes(found: Designed) -> str:
-    """Return the other outcomes."""
-    named = found.study.outcomes
-    return ("; ".join(outcome_words(one) for one in named[1:]) or "none") if named else ""
 
 
 def subgroups(found: Designed) -> str:
@@ -102,9 +91,14 @@ def analysis(found: Designed) -> str:
     primary = listing(study.primary) if study.primary else "all that claim an effect"
     given = f"; covariates {listing(study.given)}" if study.given else "; no covariates"
     by = study.cluster or "child"
+    arms = (
+        "What was drawn is the instrument of what was taken up"
+        if study.taken_up
+        else "Every unit in the arm into which it was drawn"
+    )
+    level = f"{100 * study.level:g}%"
     return (
-        f"Estimators {each}; primary {primary}{given}. Every unit in the arm into which it was "
-        f"drawn. Intervals {100 * study.level:g}%, variance by {by}."
+        f"Estimators {each}; primary {primary}{given}. {arms}. Intervals {level}, variance by {by}."
     )
 
 
@@ -119,12 +113,6 @@ def missing(found: Designed) -> str:
     )
 
 
-def further(found: Designed) -> str:
-    """Return the analyses besides."""
-    named = [each.leaf for each in found.study.sensitivity]
-    return f"sensitivity analyses: {listing(named)}" if named else "none besides the estimators"
-
-
 def multiplicity(found: Designed) -> str:
     """Return how several answers are guarded against; empty where they are not."""
     study = found.study
@@ -137,7 +125,14 @@ def multiplicity(found: Designed) -> str:
 
 def concealment(found: Designed) -> str:
     """Return why nobody knows the next allocation."""
-    del found
+    trial = trial_of(found.study)
+    if trial.register is not None:
+        source = trial.draw.pulse.source
+        return (
+            f"All units are drawn at once, by a number that nobody can know before ({source}), and "
+            "from a plan that is committed to before it is out (fingerpost trial randomise); until "
+            "then no arm is known to anybody, and anyone can make the draw again without a key"
+        )
     return (
         "The next allocation is made from a secret that is kept apart from the trial's records, "
         "and told only once the unit is in the ledger (fingerpost trial randomise); anyone can "
@@ -156,12 +151,6 @@ def clusters(found: Designed) -> str:
         f"each {unit} is drawn whole; its children are listed and frozen in {trial.roll.table} "
         "before it is allocated, and those who come later are told apart"
     )
-
-
-def software(found: Designed) -> str:
-    """Return the program that draws and analyses."""
-    del found
-    return f"fingerpost {fingerpost.__version__}"
 
 
 S, R = "statement.", "trial.registry."
@@ -198,13 +187,13 @@ ROWS: tuple[Row, ...] = (
     ),
     ("primary outcome", "What is measured first, and how", "12", "6a", "outcomes", first_outcome),
     ("other outcomes", "What is measured besides", "12", "6a", "outcomes", other_outcomes),
-    ("without", "Who goes without, and for how long", "30", "3a", "", part("Goes without")),
+    ("without", "Who goes without, and for how long", "6b", "5", "", part("Goes without")),
     ("plans", "Children with an EHC plan", "10", "4a", "trial.plans", part("EHC plans")),
     (
         *("sample size", "How many, and what that can find", "14", "7a"),
         "trial.power", part("Can find"),
     ),
-    ("recruitment", "How units join", "15", "14a", f"{R}recruitment", registry("recruitment")),
+    ("recruitment", "How units join", "15", "", f"{R}recruitment", registry("recruitment")),
     ("sequence", "How it is drawn", "16a", "8a, 8b", "", part("Drawn")),
     ("chances", "Each unit's chances", "16a", "8b", "", part("Chances")),
     ("concealment", "Why nobody knows the next", "16b, 16c", "9, 10a", "", concealment),
@@ -216,7 +205,7 @@ ROWS: tuple[Row, ...] = (
     ("multiplicity", "Several answers at once", "20a", "12a", f"{R}multiplicity", multiplicity),
     ("oversight", "Who sees results before the end", "21a", "", f"{R}oversight", part("Oversight")),
     ("harms", "How harm is looked for and told", "22", "19", f"{R}harms", part("Harms")),
-    ("ethics", "Which committee looked at it", "24", "26", f"{S}ethics", statement("ethics")),
+    ("ethics", "Which committee looked at it", "24", "", f"{S}ethics", statement("ethics")),
     (
         *("amendments", "How the protocol may change", "25", "3b"),
         f"{R}amendments", registry("amendments"),
@@ -233,7 +222,7 @@ ROWS: tuple[Row, ...] = (
         f"{S}interests", statement("interests"),
     ),
     (
-        *("data sharing", "Who may use the records after", "29", ""),
+        *("data sharing", "Who may use the records after", "29, 31c", ""),
         f"{S}data_sharing", statement("data_sharing"),
     ),
     (
@@ -250,7 +239,7 @@ ROWS: tuple[Row, ...] = (
         *("lawfulness", "That nobody goes without what the law owes", "", ""),
         f"{R}lawfulness", part("Lawfulness"),
     ),
-    ("flow", "Who was asked, drawn, seen and analysed", "", "13a, 13b", "", never),
+    ("flow", "Who was asked, drawn, seen and analysed", "", "13a, 13b, 14a", "", never),
     ("baseline", "What the arms were like at the start", "", "15", "", never),
     ("results", "Estimates with their intervals", "", "17a", "", never),
 )  # fmt: skip
@@ -265,25 +254,31 @@ def item(row: Row, found: Designed) -> Item:
     """Return one item with its answer."""
     topic, asks, spirit, consort, write, answer = row
     told = answer(found).strip()
-    drawn = randomised_of(found.study).unit or ""
-    second = "CONSORT" if drawn in ALONE else "CONSORT-cluster"
+    second = "CONSORT-cluster"
+    if (randomised_of(found.study).unit or "") in ALONE:
+        second, consort = "CONSORT", of_children(consort)
     numbered = (("SPIRIT", spirit), (second, consort))
     standards = tuple(f"{name} {number}" for name, number in numbered if number)
     state = LATER if answer is never else ANSWERED if told else UNSAID
     return Item(topic, asks, standards, state, sentence(told) if told else "", write)
 
 
+def of_children(consort: str) -> str:
+    """Return numbers of the extension to cluster trials as CONSORT 2010 has them, which has one
+    item 10, of who draws, and asks nothing of how children of clusters are found or agree.
+
+    >>> of_children("9, 10a"), of_children("4a, 10b"), of_children("10c")
+    ('9, 10', '4a', '')
+    """
+    own = [number for number in consort.split(", ") if number not in ("10b", "10c")]
+    return ", ".join("10" if number == "10a" else number for number in own)
+
+
 def items_table(found: tuple[Item, ...]) -> Table:
     """Return the items as a table, a row each."""
-    return Table(
-        "items",
-        "What guidance asks of a protocol",
-        ("item", "asks", "asked_by", "state", "answer", "write"),
-        ("label",) * 6,
-        tuple(
-            (one.topic, one.asks, "; ".join(one.standards), one.state, one.answer, one.write)
-            for one in found
-        ),
+    return table_of(
+        found,
+        title="What guidance asks of a protocol",
         context="asked_by: SPIRIT 2013, and CONSORT (of clusters: its extension of 2012), by "
         "number. later: nobody can know it before the trial.",
     )

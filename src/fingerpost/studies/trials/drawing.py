@@ -4,13 +4,19 @@ can make the draw again without a key.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from fingerpost.core.allocation import Allocation
 from fingerpost.core.errors import Malformed, UsageError
 from fingerpost.core.files import put
+from fingerpost.core.leaves import Procedure
 from fingerpost.core.rollout import Frame
+from fingerpost.core.trial import Trial
 from fingerpost.ledger.chain import canonical
 from fingerpost.ledger.events import Entry
 from fingerpost.studies.rollouts.frozen import as_csv
@@ -71,6 +77,29 @@ def replayed(opened: Opened, pulse: bytes) -> tuple[Allocation, bytes]:
             columns[f"chance of {arm}"] = [f"{chance:.6f}" for chance in made.probability[:, at]]
     content = as_csv(columns)
     return replace(made, commitment=commitment(opened), digest=sha256(content)), content
+
+
+def might_have_been(
+    procedure: Procedure, trial: Trial, units: Frame, *, seed: bytes, count: int
+) -> NDArray[np.int64]:
+    """Return (d, u) arms in draws that might have been: as many as asked, fewer where no more are
+    possible. Of a draw that keeps the best of its candidates, of as many sets of candidates as it
+    takes.
+    """
+    codes = np.asarray(procedure.replay(trial, units, seed, count), dtype=np.int64)
+    sets = 0
+    while len(codes) < count:
+        more = np.asarray(procedure.replay(trial, units, seed_of_set(seed, sets), count))
+        if not sets and np.array_equal(more, codes):
+            return codes  # every draw that is possible
+        codes = np.concatenate([codes, more.astype(np.int64)])[:count]
+        sets += 1
+    return codes
+
+
+def seed_of_set(seed: bytes, at: int) -> bytes:
+    """Return the seed of one more set of candidates."""
+    return hashlib.sha256(seed + at.to_bytes(4, "big")).digest()
 
 
 def commitment(opened: Opened) -> str:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from fingerpost.core.errors import Malformed, UsageError, listed
-from fingerpost.core.files import put
 from fingerpost.core.leaves import Design, Procedure, load
 from fingerpost.core.study import Study
 from fingerpost.core.trial import Trial
@@ -21,9 +20,12 @@ from fingerpost.core.words import listing
 from fingerpost.ledger.chain import canonical
 from fingerpost.ledger.events import Entry, Event
 from fingerpost.ledger.store import Ledger
+from fingerpost.studies import file_lists
+from fingerpost.studies.file_lists import LEDGER as LEDGER
+from fingerpost.studies.file_lists import MANIFEST as MANIFEST
 from fingerpost.studies.trials.keys import Keys, read_keys
 
-STUDY, PLAN, LEDGER, MANIFEST = "study.yaml", "plan.json", "ledger.sqlite", "manifest.json"
+STUDY, PLAN = "study.yaml", "plan.json"
 LIST, REGISTER, PULSE, ALLOCATION = "list.sealed", "register.csv", "pulse.json", "allocation.csv"
 FILES = (STUDY, PLAN, LIST, REGISTER, PULSE, ALLOCATION, LEDGER)
 JOURNAL = "ledger.sqlite-journal"  # SQLite's own, empty between two entries
@@ -158,7 +160,7 @@ def open_folder(folder: Path, *, ledger: str | None = None) -> Opened:
 
     if not (folder / PLAN).is_file():
         raise Malformed(
-            f"{folder}: no trial lies there. `fingerpost trial randomise STUDY --out {folder} "
+            f"{folder}: no trial lies there. `fingerpost trial open STUDY --out {folder} "
             "--key FILE` opens one."
         )
     plan = read_plan(read(folder / PLAN))
@@ -200,18 +202,7 @@ def list_files(opened: Opened, ledger: Ledger) -> None:
     """Write the list of the folder's files with their digests and the head of the ledger, while
     nobody writes to it.
     """
-    with ledger.still(opened.stream) as (last, content):
-        files = {
-            name: sha256((opened.folder / name).read_bytes())
-            for name in FILES
-            if name != LEDGER and (opened.folder / name).is_file()
-        }
-        if opened.address == opened.folder / LEDGER:
-            files[LEDGER] = sha256(content)
-        said = {"files": files, "ledger": {"number": last.number, "hash": last.hash}}
-        whole = {**said, "manifest": sha256(canonical(said))}
-        text = json.dumps(whole, indent=1, sort_keys=True) + "\n"
-        put(opened.folder / MANIFEST, text.encode())
+    file_lists.list_files(opened.folder, FILES, ledger, stream=opened.stream)
 
 
 def record(opened: Opened, kind: str, body: Mapping[str, Any], *, key: str) -> Entry:

@@ -2,8 +2,8 @@
 
 One key of 32 random bytes; from it HMAC-SHA256(key, word ‖ trial) for each of three words:
 `allocation` is the seed of the procedure, `arms` opens what is sealed, `names` turns a unit's name
-into the one that the ledger holds. A role's file holds what the role needs and no more. The ledger
-holds SHA-256 of each, so that a wrong file is told at once.
+(as it is read, `plain`) into the one that the ledger holds. A role's file holds what the role needs
+and no more. The ledger holds SHA-256 of each, so that a wrong file is told at once.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,30 @@ SAID = {
 }
 
 
+def plain(name: str) -> str:
+    """Return a name as it is read, however it was typed: composed letters, no characters that do
+    not show, any space a plain one and none at the ends. Capitals stay as they are.
+
+    >>> plain("Zoe\u0301\u200b\u00a0Smith ") == "Zo\u00e9 Smith"
+    True
+    """
+    whole = "".join(" " if one.isspace() else one for one in unicodedata.normalize("NFC", name))
+    return "".join(one for one in whole if unicodedata.category(one) not in ("Cc", "Cf")).strip()
+
+
+def capitals(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Return pairs of names that differ only in capitals: two units, or one that was typed twice.
+
+    >>> capitals(["c01", "C02", "C01", "c01"])
+    [('c01', 'C01')]
+    """
+    first: dict[str, str] = {}
+    own = dict.fromkeys(plain(name) for name in names)
+    for name in own:
+        first.setdefault(name.casefold(), name)
+    return [(first[name.casefold()], name) for name in own if first[name.casefold()] != name]
+
+
 @dataclass(frozen=True, slots=True)
 class Keys:
     """What a role holds of one trial's keys; None what it does not.
@@ -50,15 +75,15 @@ class Keys:
 
     def unit(self, name: str) -> str:
         """Return a unit's name as the ledger holds it: 32 hexadecimal digits."""
-        return mac(self.names, b"unit", name.encode()).hex()[:32]
+        return mac(self.names, b"unit", plain(name).encode()).hex()[:32]
 
     def child(self, name: str) -> str:
         """Return the name of a child on a roll as the ledger holds it."""
-        return mac(self.names, b"child", name.encode()).hex()[:32]
+        return mac(self.names, b"child", plain(name).encode()).hex()[:32]
 
     def request(self, name: str) -> str:
         """Return a request's name as the ledger holds it."""
-        return mac(self.names, b"request", name.encode()).hex()[:32]
+        return mac(self.names, b"request", plain(name).encode()).hex()[:32]
 
     @property
     def seed(self) -> bytes:

@@ -70,6 +70,9 @@ def words(opened: Opened, found: Counts) -> tuple[str, ...]:
     taken = sorted({int(body["look"]) for _, body in found.said("looked")})
     if taken:
         said.append(f"Looks taken: {', '.join(map(str, taken))}.")
+    if found.head:
+        head = "{number}:{hash}, written {time}".format(**found.head)
+        said.append(f"Counted to the ledger's entry {head}.")
     return tuple(said)
 
 

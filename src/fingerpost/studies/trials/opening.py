@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import fingerpost
 from fingerpost.core.errors import FingerpostError, UsageError
 from fingerpost.core.files import put, put_folder
+from fingerpost.core.leaves import module_of, names
 from fingerpost.core.rollout import Rollout
 from fingerpost.core.study import Study
 from fingerpost.core.words import listing
 from fingerpost.ledger.chain import canonical
 from fingerpost.ledger.store import Ledger
+from fingerpost.studies.code import digests_of
 from fingerpost.studies.rollouts.frozen import as_csv, read_register
 from fingerpost.studies.trials.folder import (
     ALGORITHM,
@@ -201,20 +204,19 @@ def pulse_of(study: Study) -> dict[str, Any]:
 
 
 def code_digests(design: str) -> dict[str, str]:
-    """Return the SHA-256 of the files of the program that allocate under a design of ours."""
+    """Return the SHA-256 of the files that allocate under a design, whoever brought it; of none
+    where arms come from a list made elsewhere.
+    """
     here = Path(fingerpost.__file__).parent
     own = ("allocating", "drawing", "keys", "lists", "sealing", "sequences")
-    leaf = here / "designs" / f"{design}.py"
+    leaf = [module_of("designs", design)] if design in names("designs") else []
     paths = [
         *sorted((here / "designs").glob("_*.py")),
-        *([leaf] if leaf.is_file() else []),
+        *(Path(str(import_module(name).__file__)) for name in leaf),
         here / "kernels" / "counter_draws.py",
         *(here / "studies" / "trials" / f"{name}.py" for name in own),
     ]
-    return {
-        f"{path.parent.name}/{path.name}": sha256(path.read_text(encoding="utf-8").encode())
-        for path in paths
-    }
+    return digests_of(paths)
 
 
 def code_digest(design: str) -> str:

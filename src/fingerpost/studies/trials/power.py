@@ -15,6 +15,8 @@ from fingerpost.core.leaves import Design, load
 from fingerpost.core.study import Study
 from fingerpost.core.trial import Trial
 from fingerpost.core.trial_power import DRAWN, ByLevel, TrialPower
+from fingerpost.kernels.group_sequential import fractions_of
+from fingerpost.kernels.looked_power import Looks
 from fingerpost.kernels.trial_power import (
     Scheme,
     Tier,
@@ -26,6 +28,7 @@ from fingerpost.kernels.trial_power import (
     sized,
     variance,
 )
+from fingerpost.studies.rollouts.monitoring import boundary
 
 ICC_STEPS, MOST_ICC = 12, 0.30
 FACTORS = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)  # of the number of units, along a curve
@@ -135,6 +138,7 @@ def plan_trial_power(study: Study) -> TrialPlanned:
     drawn = drawn_place(study, asked)
     arms = max(2, len(trial.arms)) if not any(arm.levels for arm in trial.arms) else 2
     scheme = scheme_of(asked, drawn, arms=arms)
+    scheme = replace(scheme, looks=looks_of(trial, asked, study.name))
     schemes = [replace(scheme, shares=pair.shares) for pair in pairs]
     own = own_comparisons(study, trial, scheme)
     if own:
@@ -308,8 +312,10 @@ def reached(
     """Return what one comparison finds."""
     effect, df = effect_of(asked), freedom(scheme)
     sign, most = direction(asked)
-    by_t = multiplier(asked.alpha, asked.power, df=df, sides=asked.sides)
-    by_z = multiplier(asked.alpha, asked.power, df=None, sides=asked.sides)
+    by_t, by_z = (
+        looked(scheme, multiplier(asked.alpha, asked.power, df=own, sides=asked.sides))
+        for own in (df, None)
+    )
 
     def error(size: float) -> float:
         return error_at(asked, scheme, size)
@@ -321,6 +327,7 @@ def reached(
     own = error(effect) if effect is not None else at_mdes
     levels = {"alpha": asked.alpha, "sides": asked.sides}
     size = 0.0 if effect is None else (abs(effect) if asked.sides == 2 else sign * effect)
+    size = counting(scheme, size, own)
     return Reached(
         compared,
         icc if icc is not None else curve_icc(scheme),
@@ -334,6 +341,39 @@ def reached(
         mdes - half,
         mdes + half,
     )
+
+
+def looks_of(trial: Trial, asked: TrialPower, name: str) -> Looks | None:
+    """Return the looks at which a trial may stop; None of a trial without.
+
+    Raises UsageError where the level of the looks is another than that of the power.
+    """
+    said = trial.monitoring
+    if said is None or said.looks is None or asked.adaptive is not None:
+        return None
+    many = said.looks if isinstance(said.looks, int) else len(said.looks)
+    if many < 2:
+        return None
+    alpha = asked.alpha / asked.sides
+    if not math.isclose(alpha, said.alpha / said.sides):
+        raise UsageError(
+            f"{name}: trial.power has the level {alpha:g} of a side, trial.monitoring "
+            f"{said.alpha / said.sides:g}. Write the same alpha and sides in both."
+        )
+    fractions = fractions_of(many)
+    return Looks.of(boundary(said, fractions), fractions, alpha=alpha)
+
+
+def looked(scheme: Scheme, times: float) -> float:
+    """Return how many standard errors an effect has to be, with the looks of a scheme."""
+    return times if scheme.looks is None or not math.isfinite(times) else scheme.looks.needs(times)
+
+
+def counting(scheme: Scheme, size: float, error: float) -> float:
+    """Return the effect that a trial without the looks of a scheme would find as often."""
+    if scheme.looks is None or not math.isfinite(error) or error <= 0:
+        return size
+    return error * scheme.looks.counts(size / error)
 
 
 def curve_place(scheme: Scheme) -> int | None:
@@ -408,7 +448,8 @@ def needs(asked: TrialPower, scheme: Scheme) -> Iterable[Needed]:
         if df < 1:
             return False
         error = error_at(asked, one, effect)
-        found = power_of(abs(effect), error, df=df, alpha=asked.alpha, sides=asked.sides)
+        far = counting(scheme, abs(effect), error)
+        found = power_of(far, error, df=df, alpha=asked.alpha, sides=asked.sides)
         return found >= asked.power
 
     for at, (name, size) in enumerate(asked.sizes):

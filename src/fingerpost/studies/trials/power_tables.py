@@ -107,7 +107,7 @@ def comparisons_table(planned: TrialPlanned) -> Table:
         ("comparison", *FOUND),
         ("label", *FOUND_KINDS),
         tuple((one.compared.words, *cells(planned, one)) for one in planned.reaches),
-        context=f"Effects in: {unit_of(planned.asked).raw}; lo and hi are the limits of an "
+        context=f"Effects in: {unit_of(planned.asked).raw}; From and To are the limits of an "
         "estimate of the smallest.",
         tells=Tells(keys=("units", "df"), units=units(planned)),
     )

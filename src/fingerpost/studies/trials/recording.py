@@ -20,7 +20,7 @@ from fingerpost.ledger.events import Entry, Event
 from fingerpost.ledger.store import Tail, utc_now
 from fingerpost.studies.rollouts.registers import read_rows
 from fingerpost.studies.trials.folder import Opened, event, list_files
-from fingerpost.studies.trials.keys import Keys
+from fingerpost.studies.trials.keys import Keys, plain
 from fingerpost.studies.trials.opening import named_by_key
 from fingerpost.studies.trials.sealing import mac
 from fingerpost.studies.trials.sequences import Held, gone
@@ -237,7 +237,7 @@ def body_of(said: Note, name: str) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Frozen:
+class Freeze:
     """Lists of children that were frozen now. children: in each cluster frozen now. entered: in
     each cluster frozen before, children who were not on its list. same: clusters frozen alike.
     """
@@ -249,7 +249,7 @@ class Frozen:
 
 def freeze(
     opened: Opened, table: Path, *, keys: Keys, units: Sequence[str] = (), by: str = ""
-) -> Frozen:
+) -> Freeze:
     """Freeze the list of children of each cluster in a table, with its baseline.
 
     units: of these clusters alone. A cluster that is frozen already keeps its list: children who
@@ -276,7 +276,7 @@ def freeze(
             else:
                 same += 1
         list_files(opened, ledger)
-    return Frozen(tuple(made), tuple(entered), same)
+    return Freeze(tuple(made), tuple(entered), same)
 
 
 def frozen_or_entered(held: Held, body: Mapping[str, Any], tail: Tail) -> Event:
@@ -309,14 +309,16 @@ def lists_of(opened: Opened, table: Path, units: Sequence[str]) -> dict[str, lis
         for name in columns:
             empty[name] += not row[name]
         if not units or row[roll.unit] in units:
-            found.setdefault(row[roll.unit], []).append([row[name] for name in columns[1:]])
+            own = [plain(row[roll.child]), *(row[name] for name in roll.baseline)]
+            found.setdefault(plain(row[roll.unit]), []).append(own)
     faults = [
         f"{table}: {name} is empty in {counted(many, 'row')}. A baseline is measured before the "
         "arm is known."
         for name, many in empty.items()
         if many
     ]
-    faults += [f"{table}: there is no cluster {unit}." for unit in units if unit not in found]
+    absent = [unit for unit in units if plain(unit) not in found]
+    faults += [f"{table}: there is no cluster {unit}." for unit in absent]
     twice = sum(len(each) - len({row[0] for row in each}) for each in found.values())
     if twice:
         faults.append(f"{table}: {counted(twice, 'row')} of a child who stands there already.")

@@ -29,6 +29,7 @@ from fingerpost.core.inference import intervals, standard_errors
 from fingerpost.core.seeds import stream
 from fingerpost.core.study import Study
 from fingerpost.core.table import Table
+from fingerpost.studies.provenance import code_digest
 from fingerpost.studies.trials.coming import available, come, draw_arms
 from fingerpost.studies.trials.designing import SCHEMA_VERSION, randomised_of
 from fingerpost.studies.trials.on_england import ARM, Country, as_records, codes_of, on_columns
@@ -183,14 +184,14 @@ def rehearse(
     """Return a rehearsal.
 
     kept: a file to which the answers of each replicate are added as they come, and from which those
-    of an earlier run of the same rehearsal are taken, so that a stop loses nothing. Raises
+    of an earlier run of the same rehearsal by the same program are taken, with what could not be
+    analysed, so that a stop loses nothing. Raises
     UsageError for too few replicates.
     """
     if replicates < LEAST:
         raise UsageError(f"--replicates {replicates}: a rehearsal takes {LEAST} or more.")
-    own = f"{study.digest()} {country.whom.store.digest} {size}"
+    own = f"{study.digest()} {country.whom.store.digest} {size} {code_digest()}"
     done = earlier(kept, own)
-    failed: list[str] = []
     say("the first trial, by every estimator")
     leaves = answering(study, country, size=size)
     for replicate in range(replicates):
@@ -198,6 +199,7 @@ def rehearse(
             continue
         say(f"{replicate:,} of {replicates:,} trials")
         found: list[Result] = []
+        failed: list[str] = []
         played = play(study, country, replicate, size=size)
         for null in (False, True):
             try:
@@ -206,10 +208,10 @@ def rehearse(
                 failed.append(str(fault))
                 continue
             found += results_of(country, finding, replicate=replicate, null=null)
-        done[replicate] = found
-        keep(kept, own, replicate, found)
-    results = tuple(one for at in range(replicates) for one in done.get(at, ()))
-    told = tuple(dict.fromkeys(failed))
+        done[replicate] = (found, failed)
+        keep(kept, own, replicate, found, failed)
+    results = tuple(one for at in range(replicates) for one in done[at][0])
+    told = tuple(dict.fromkeys(words for at in range(replicates) for words in done[at][1]))
     left = tuple(name for name in study.estimators if name not in leaves)
     return Rehearsal(
         study, results, replicates, size, available(study, country.columns), told, left
@@ -232,11 +234,11 @@ def answering(study: Study, country: Country, *, size: int) -> tuple[str, ...]:
     return tuple(name for name in study.estimators if name in found)
 
 
-def earlier(kept: Path | None, own: str) -> dict[int, list[Result]]:
-    """Return the answers that an earlier run of the same rehearsal kept; a line cut short counts
-    for nothing.
+def earlier(kept: Path | None, own: str) -> dict[int, tuple[list[Result], list[str]]]:
+    """Return replicate → its answers, and in words what could not be analysed, as an earlier run of
+    the same rehearsal kept them; a line cut short counts for nothing.
     """
-    found: dict[int, list[Result]] = {}
+    found: dict[int, tuple[list[Result], list[str]]] = {}
     if kept is None or not kept.is_file():
         return found
     for line in kept.read_text(encoding="utf-8").splitlines():
@@ -245,17 +247,18 @@ def earlier(kept: Path | None, own: str) -> dict[int, list[Result]]:
         except ValueError:
             continue
         if row.get("mark") == own:
-            found[int(row["replicate"])] = [Result(*each) for each in row["results"]]
+            answers = [Result(*each) for each in row["results"]]
+            found[int(row["replicate"])] = (answers, [str(words) for words in row["failed"]])
     return found
 
 
-def keep(kept: Path | None, own: str, replicate: int, new: list[Result]) -> None:
-    """Add the answers of a replicate to what is kept."""
+def keep(kept: Path | None, own: str, replicate: int, new: list[Result], failed: list[str]) -> None:
+    """Add the answers of a replicate, and what could not be analysed, to what is kept."""
     if kept is None:
         return
     kept.parent.mkdir(parents=True, exist_ok=True)
     cells = [[getattr(one, name) for name in Result.__slots__] for one in new]
-    row = {"mark": own, "replicate": replicate, "results": cells}
+    row = {"mark": own, "replicate": replicate, "results": cells, "failed": failed}
     with kept.open("a", encoding="utf-8") as stream_:
         stream_.write(json.dumps(row) + "\n")
 

@@ -80,6 +80,11 @@ def many_outcomes(planned: TrialPlanned) -> ManyOutcomes | None:
         raise UsageError(
             "trial.power.outcomes: several outcomes at once are computed for continuous ones."
         )
+    if planned.scheme.looks is not None:
+        raise UsageError(
+            "trial.power.outcomes: several outcomes at once are computed of a trial without looks. "
+            "Leave out trial.monitoring, or outcomes."
+        )
     asked = Several(
         np.asarray(effects, dtype=float) / planned.headline.error,
         exchangeable(len(names), several.correlated),
@@ -89,6 +94,7 @@ def many_outcomes(planned: TrialPlanned) -> ManyOutcomes | None:
         asked,
         adjustments=several.adjust,
         alpha=planned.asked.alpha,
+        sides=planned.asked.sides,
         draws=several.draws,
         random=stream(planned.study.digest(), "power of several outcomes"),
     )
@@ -146,7 +152,7 @@ def regimes_trial(planned: TrialPlanned) -> RegimesTrial | None:
     )
     found = sequence_power(
         design,
-        alpha=planned.asked.alpha,
+        alpha=2 * planned.asked.alpha / planned.asked.sides,  # of a test of two sides
         replicates=asked.replicates,
         random=stream(planned.study.digest(), "power of a sequence of draws"),
     )

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,9 @@ from fingerpost.studies.trials.designing import (
     randomised_of,
     trial_of,
 )
+from fingerpost.studies.trials.drawing import might_have_been
 from fingerpost.studies.trials.guessing import kinds_alike, right_guesses
+from fingerpost.studies.trials.opening import code_digests
 from fingerpost.studies.trials.units import frame_of, made_up, size_of, stratum_names
 
 KIND = "validation of a trial's allocation"
@@ -65,6 +66,7 @@ class Validated:
     seed: bytes
     files: dict[str, str]
     golden: tuple[tuple[str, str], ...]
+    asked: int = 0
 
     @property
     def trial(self) -> Trial:
@@ -118,6 +120,7 @@ def validated(
     if not trial.arms:
         raise UsageError(f"{study.name}: trial.arms is missing. Name what each arm is offered.")
     seed = hashlib.sha256(f"validation\n{study.digest()}".encode()).digest()
+    files = code_digests(randomised_of(study).design)
     step = procedure.step is not None and procedure.draw is None
     if step:
         arrived = made_up(study, size_of(trial, units))
@@ -125,11 +128,11 @@ def validated(
         golden, same = golden_of(study, arrived, seed)
         return Validated(
             study, arrived, codes, np.asarray(arrived.stratum), stratum_names(study) or ("all",),
-            step, same, True, seed, files_of(study), golden,
+            step, same, True, seed, files, golden,
         )  # fmt: skip
     frame = frame_of(study, base)
     say(f"drawing {len(frame.units):,} units")
-    codes = np.asarray(procedure.replay(trial, frame, seed, draws), dtype=np.int64)
+    codes = might_have_been(procedure, trial, frame, seed=seed, count=draws)
     assert procedure.draw is not None
     made = [procedure.draw(trial, frame, seed_of(seed, at)) for at in range(GOLDEN)]
     golden = tuple(
@@ -137,7 +140,7 @@ def validated(
     )
     names = tuple(str(name) for name in frame.stratum_names) or ("all",)
     return Validated(
-        study, frame, codes, frame.strata, names, step, True, False, seed, files_of(study), golden
+        study, frame, codes, frame.strata, names, step, True, False, seed, files, golden, draws
     )
 
 
@@ -179,25 +182,6 @@ def letters(codes: Whole) -> str:
     'ABBC'
     """
     return "".join(chr(ord("A") + int(code)) for code in codes)
-
-
-def files_of(study: Study) -> dict[str, str]:
-    """Return the SHA-256 of the files of the program that make the draw."""
-    names = (
-        f"fingerpost.designs.{randomised_of(study).design}",
-        *(
-            f"fingerpost.designs._{name}"
-            for name in ("numbers", "blocks", "minimising", "clusters", "periods")
-        ),
-        *(f"fingerpost.designs._{name}" for name in ("constrained", "rounding", "pairing")),
-        "fingerpost.kernels.counter_draws",
-    )
-    found = {}
-    for name in names:
-        path = Path(str(import_module(name).__file__))
-        text = path.read_text(encoding="utf-8")
-        found[f"{path.parent.name}/{path.name}"] = hashlib.sha256(text.encode()).hexdigest()
-    return found
 
 
 def counts(found: Validated) -> Whole:

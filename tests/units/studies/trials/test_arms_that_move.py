@@ -10,6 +10,7 @@ import pytest
 from fingerpost.cohorts.table import read_records
 from fingerpost.core.errors import Malformed, UsageError
 from fingerpost.studies.document import read_study
+from fingerpost.studies.run import run
 from fingerpost.studies.trials import as_drawn
 from fingerpost.studies.trials.allocating import Asked, allocate
 from fingerpost.studies.trials.opening import open_trial
@@ -109,3 +110,33 @@ def test_an_arm_of_another_design_is_there_from_first_to_last(tmp_path: Path):
     opened, _ = small_trial(tmp_path)
     with pytest.raises(UsageError, match="from first to last"):
         note(opened, Note("amendment", words="why", more=(("closes", "more"),)))
+
+
+def test_without_a_ledger_the_column_of_time_is_asked_for(tmp_path: Path):
+    """300 children among two arms, then 300 among three; who came later has 10 more, and no arm
+    does anything.
+    """
+    r = np.random.default_rng(3)
+    late = np.repeat([0, 1], 300)
+    arm = np.where(late == 1, np.arange(600) % 3, np.arange(600) % 2)
+    names, marks = np.array(["usual", "first", "second"])[arm], r.normal(size=600) + 10 * late
+    rows = zip(range(600), "FM" * 300, late, names, marks, strict=True)
+    lines = [f"C{at},{sex},{time},{name},{mark:.4f}" for at, sex, time, name, mark in rows]
+    (tmp_path / "marks.csv").write_text("\n".join(["child,sex,came,arm,marks", *lines]))
+    more = (
+        "arms: {column: arm, levels: {usual: usual, first: first, second: second}}\n"
+        "estimand: {contrast: [second, usual], target: ate, scale: difference}\n"
+    )
+
+    def asked(strata: str):
+        file = tmp_path / "study.yaml"
+        text = STUDY.replace(", strata: [sex]", strata).replace("[F, M]}", "[F, M], came: [0, 1]}")
+        file.write_text(text + more)
+        study = read_study(file)
+        return run(study, read_records(study.records, base=tmp_path))
+
+    for strata in ("", ", strata: [sex]"):
+        with pytest.raises(Malformed, match="column of the time"):
+            asked(strata)
+    [answer] = asked(", strata: [came]").answers
+    assert abs(answer.estimate.value[0]) < 0.5

@@ -9,10 +9,16 @@ from dataclasses import replace
 import pytest
 
 from fingerpost.cohorts.reading import read_records
+from fingerpost.core.drawn import Drawn
 from fingerpost.core.errors import Malformed, UsageError
 from fingerpost.studies.document import read_study
 from fingerpost.studies.trials.allocating import allocate
-from fingerpost.studies.trials.as_drawn import run_as_drawn
+from fingerpost.studies.trials.as_drawn import (
+    allocation,
+    permutations,
+    run_as_drawn,
+    sequence_of,
+)
 from fingerpost.studies.trials.keys import hand_on
 from units.studies.trials.opened import children, small_trial
 
@@ -100,6 +106,15 @@ def test_records_that_say_otherwise_are_counted_and_not_believed(made):
     assert any("3 rows" in words for words in finding.provenance.draw.departures)
 
 
+def test_records_of_nobody_who_was_allocated_are_told(made):
+    """Once the columns that the ledger would have brought were said to be missing."""
+    _, _, _, file = made
+    for more, rows in ({}, "0 rows"), ({"stranger": 1}, "1 row"):
+        scores(file.parent / "scores.csv", {}, **more)
+        with pytest.raises(Malformed, match=rf"none of their {rows} is of a unit"):
+            found(made)
+
+
 def test_what_was_changed_or_is_anothers_is_refused(made, tmp_path):
     folder, sees, arms, file = made
     scores(file.parent / "scores.csv", arms)
@@ -119,3 +134,20 @@ def test_what_was_changed_or_is_anothers_is_refused(made, tmp_path):
             run_as_drawn(study, records, folder=folder, key=sees)
     finally:
         ledger.write_bytes(whole)
+
+
+def test_of_a_minimised_trial_the_weight_of_a_unit_is_its_share_of_the_arms(tmp_path):
+    """Each unit's chance before any was drawn is ½, by the symmetry of the arms. What it was given
+    those before it, which the ledger keeps, hangs on arms that a replay gives others.
+    """
+    minimised = "  minimise: {likely: 0.9}\n  plans: kept"
+    opened, key = small_trial(tmp_path, design="minimisation", strata="", more=minimised)
+    allocate(opened, opened.keys(key), requests=children(24))
+    keys = opened.keys(key)
+    given = [unit.chances for unit in sequence_of(opened, keys).units]
+    assert len(set(given)) > 1
+    made = allocation(opened, keys)
+    assert made.probability.tolist() == [[0.5, 0.5]] * 24
+    assert not Drawn(made).unequal
+    might = permutations(opened, keys, count=4000)
+    assert abs((might.codes == 0).mean(axis=0) - 0.5).max() < 4 * 0.5 / 4000**0.5

@@ -11,6 +11,7 @@ import pytest
 
 from fingerpost.core.errors import UsageError
 from fingerpost.ledger.events import Head
+from fingerpost.plots.flow import flow_table
 from fingerpost.studies.trials.allocating import allocate
 from fingerpost.studies.trials.consort import consort
 from fingerpost.studies.trials.keys import hand_on
@@ -55,6 +56,10 @@ def test_the_open_report_tells_no_arm_and_the_closed_one_counts_by_arm(conducted
         assert told[kind] == (own.count("usual"), own.count("more"))
     own = [arms[unit] for unit in ("C1", "C2", "C3")]
     assert rows_of(closed, "harms")["mild"] == (own.count("usual"), own.count("more"))
+    # A report says to which entry of the ledger it counts, and when that was written.
+    last = opened.entries()[-1]
+    for report in (shown, closed):
+        assert f"{last.number}:{last.hash}, written {last.time}" in report.words[-1]
     with pytest.raises(UsageError, match="role sees or opens"):
         monitor(opened, closed=True)
     # Jennison & Turnbull (2000), table 2.3: C_B(3, 0.05) = 2.004, so the first bound is C √3.
@@ -68,13 +73,22 @@ def test_the_flow_adds_up(conducted):
     assert found.flow.start == 22
     assert found.flow.steps[0].reason == "declined"
     assert found.flow.remaining == 20
+    received = [arms[f"C{at}"] for at in range(10)]
     assert dict(found.flow.arms) == {
-        name: list(arms.values()).count(name) for name in ("usual", "more")
+        **{f"allocated, {name}": [*arms.values()].count(name) for name in ("usual", "more")},
+        **{f"received, {name}": received.count(name) for name in ("usual", "more")},
+        **{f"lost, {name}": int(arms["C4"] == name) for name in ("usual", "more")},
     }
+    drawn = {row["step"]: row["remaining"] for row in flow_table(found.flow).records()}
+    # Nobody was noted as analysed, so that the picture says of nobody that they were.
+    assert drawn["units"] == 22 and not [step for step in drawn if "analysed" in step]
     blind = consort(opened)
     assert blind.flow.arms == ()
     states = {row[0]: row[2] for row in found.items}
     assert states["13a"] == "answered"
+    told = {row[0]: row[3] for row in found.items}["13a"]
+    assert "20 allocated, 10 received" in told
+    assert "Nothing is noted of how many were analysed" in told
     assert states["23"] == "open"
 
 

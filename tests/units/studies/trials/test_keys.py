@@ -8,7 +8,7 @@ import json
 import pytest
 
 from fingerpost.core.errors import Malformed, UsageError
-from fingerpost.studies.trials.keys import derived, make_key
+from fingerpost.studies.trials.keys import capitals, derived, make_key
 from fingerpost.studies.trials.sealing import mac, seal, unseal
 
 
@@ -26,6 +26,21 @@ def test_macs_are_those_of_the_standard():
     keys = derived(bytes(range(32)), "ab")
     assert keys.allocation == by_definition(bytes(range(32)), b"allocationab")
     assert keys.unit("C1") == by_definition(keys.names, b"unitC1").hex()[:32]
+
+
+def test_a_name_is_one_however_it_is_typed():
+    keys = derived(bytes(range(32)), "ab")
+    composed = "Zo\u00eb Smith"
+    for typed in (
+        "Zoe\u0308 Smith",
+        "\ufeffZo\u00eb Smith",
+        "Zo\u00eb\u200b\u00a0Smith ",
+        "Zo\u00eb\tSmith",
+    ):
+        assert keys.unit(typed) == keys.unit(composed)
+        assert keys.child(typed) == keys.child(composed)
+    assert keys.unit(composed.upper()) != keys.unit(composed)
+    assert capitals(["c1", "C2", "C1", "c1"]) == [("c1", "C1")]
 
 
 def test_a_seal_is_opened_by_its_key_and_context_alone():

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
+from typer.testing import CliRunner
 
+from fingerpost.cli.main import app
 from fingerpost.core.errors import Malformed, UsageError
 from fingerpost.studies.document import read_study
 from fingerpost.studies.trials.allocating import allocate
@@ -113,6 +115,21 @@ def test_a_register_of_clusters_is_drawn_in_public_once_lists_are_frozen(tmp_pat
         (opened.folder / "allocation.csv").read_bytes().replace(b"S03", b"S13", 1)
     )
     assert any("allocation.csv" in fault for fault in verify(opened.folder).faults)
+
+
+def test_a_note_told_again_shows_the_head_as_it_is_now(tmp_path):
+    """Once it printed the hash of the old entry, as if that were the ledger's head."""
+    opened, key = small_trial(tmp_path)
+    allocate(opened, opened.keys(key), requests=children(3))
+    told = ["trial", "note", str(opened.folder)]
+    unit = ["--key", str(key), "--unit"]
+    for said in ([*unit, "C1"], [*unit, "C2"], [*unit, "C1"]):
+        found = CliRunner().invoke(app, [*told, "received", *said])
+        head = opened.entries()[-1]
+        assert f"{head.number}:{head.hash}" in found.stdout.replace("\n", "")
+    assert "told again" in found.stdout and head.number == 6
+    refused = CliRunner().invoke(app, ["trial", "monitor", *told[2:], "--out", told[2]])
+    assert refused.exit_code == 2 and "stays as it was sealed" in " ".join(refused.output.split())
 
 
 def test_roles_do_what_they_need_and_no_more(tmp_path):

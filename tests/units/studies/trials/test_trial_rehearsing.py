@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from fingerpost.cohorts.table import read_records
-from fingerpost.core.errors import UsageError
+from fingerpost.core.errors import Unanswerable, UsageError
 from fingerpost.core.estimand import Target, Term
 from fingerpost.studies.document import read_study
 from fingerpost.studies.trials import rehearsing
@@ -131,6 +131,28 @@ def test_a_rehearsal_finds_its_truth_and_goes_on_where_it_was(stage, tmp_path, m
     assert tables(first)[0].rows[0][0] == "by_stratum"
     with pytest.raises(UsageError, match="takes 4 or more"):
         rehearse(study, country, replicates=3, size=60)
+
+
+def test_what_could_not_be_analysed_is_told_after_a_stop_too(stage, tmp_path, monkeypatch):
+    study, country = stage
+    monkeypatch.setattr(rehearsing, "LEAST", 2)
+    whole = rehearsing.analysed
+
+    def fails_once(country, played, *, null, **named):
+        if null:
+            raise Unanswerable("no child in one arm")
+        return whole(country, played, null=null, **named)
+
+    monkeypatch.setattr(rehearsing, "analysed", fails_once)
+    asked = {"replicates": 2, "size": 60, "kept": tmp_path / "kept"}
+    first = rehearse(study, country, **asked)
+    assert first.failed == ("no child in one arm",)
+    again = rehearse(study, country, **asked)
+    assert again.failed == first.failed and again.results == first.results
+    # Another program's answers are not taken for its own.
+    monkeypatch.setattr(rehearsing, "analysed", whole)
+    monkeypatch.setattr(rehearsing, "code_digest", lambda: "another")
+    assert rehearse(study, country, **asked).failed == ()
 
 
 def test_shares_are_counted_as_they_are():

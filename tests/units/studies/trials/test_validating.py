@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from fingerpost.cli.trial_validate import drawn_words
+from fingerpost.core import leaves
 from fingerpost.core.errors import UsageError
 from fingerpost.studies.document import read_study
 from fingerpost.studies.trials import validating
@@ -103,6 +106,40 @@ def test_a_register_is_drawn_whole(tmp_path, monkeypatch):
     assert not found.step and found.names == ("n", "s")
     assert (np.stack([(found.codes == 1)[:, found.strata == s].sum(1) for s in (0, 1)]) == 3).all()
     assert {"arms", "balance", "golden", "digests", "units"} == {t.name for t in tables(found)}
+
+
+def test_as_many_allocations_are_drawn_as_are_asked_or_all_that_there_are(tmp_path, monkeypatch):
+    """Once a draw that keeps 10 of 100 candidates was validated by 10, whatever was asked."""
+    (tmp_path / "schools.csv").write_text(
+        "code,area,fsm\n" + "".join(f"s{at:02d},{'ns'[at % 2]},{at * 1.5}\n" for at in range(12))
+    )
+    more = "register: {table: schools.csv, unit: code}\n  draw: {balance: [fsm], accept: 0.1"
+    for rest, whole in ((", candidates: 100}", True), ("}", False)):
+        found = made(
+            tmp_path, monkeypatch, draws=50, unit="school", design="cluster", more=more + rest
+        )
+        # Of 20 × 20 draws of 6 in 12 within two areas a tenth is kept, with those tied.
+        many = len(found.codes)
+        assert many == 50 if whole else 40 <= many < 50
+        assert len(np.unique(found.codes, axis=0)) > 20
+        assert ("50 were asked" in drawn_words(found)) == (many < 50)
+
+
+def test_a_design_that_another_package_brings_is_validated_with_its_own_file(tmp_path, monkeypatch):
+    """Once its file was sought among our own: ModuleNotFoundError."""
+    (tmp_path / "elsewhere_design.py").write_text(
+        "from dataclasses import replace\n"
+        "from fingerpost.designs import stratified\n"
+        "ELSEWHERE = replace(stratified.STRATIFIED, title='Made elsewhere')\n",
+        encoding="utf-8",
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    point = EntryPoint("elsewhere", "elsewhere_design", "fingerpost.designs")
+    monkeypatch.setattr(leaves, "_brought", lambda room: (point,) if room == "designs" else ())
+    found = made(tmp_path, monkeypatch, draws=20, design="elsewhere")
+    own = (tmp_path / "elsewhere_design.py").read_bytes()
+    name = f"{tmp_path.name}/elsewhere_design.py"
+    assert found.files[name] == hashlib.sha256(own).hexdigest()
 
 
 def test_too_few_draws_are_refused(tmp_path):
