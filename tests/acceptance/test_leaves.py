@@ -92,11 +92,12 @@ def children() -> list[list[str]]:
 
 
 # Strategies sustained over time are asked of linked records: tests/units/studies/test_over_time.py.
-# A permutation test gives no estimate: tests/papers/test_trials.py asks it from study files.
+# A permutation test gives no estimate: tests/papers/test_trials.py asks it from study files. Arms
+# that stayed, and what schoolmates have, are asked of trials: test_manual.py runs their examples.
 ONE_TABLE = [
     name
     for name, leaf in menu("estimators", Estimator).items()
-    if name not in ("time_varying", "permutation_test")
+    if name not in ("time_varying", "permutation_test", "chosen_arm", "spillover")
     and leaf.takes == "cohort"
     and not (leaf.staged or leaf.outside)  # of tables of another shape
 ]
