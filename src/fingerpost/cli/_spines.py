@@ -35,18 +35,20 @@ def parted(words: str) -> tuple[str, int, bool]:
 
 
 def linking(words: str | None, store: Store, *, engine: str) -> Linking | None:
-    """Return the spines through which a store is read; None where none were asked for.
+    """Return the spines through which a store is read; None where nothing is to be linked.
 
-    Raises UsageError for other words, for records in which nothing is to be linked, and for more
-    spines than there are.
+    words: None where the user asks for none: then the first spine is read, if there is one, and
+    the answers say that it is one. Raises UsageError for other words, for records in which nothing
+    is to be linked, and for more spines than there are.
     """
-    if words is None:
-        return None
+    from fingerpost.records.spines import names_of
     from fingerpost.records.through import choose
     from fingerpost.studies.spines import Linking
 
-    name, count, weighted = parted(words)
     folder = Path(store.path)
+    if words is None and not (folder.is_dir() and store.needs_spine and names_of(folder)):
+        return None
+    name, count, weighted = parted(words or "1")
     if not folder.is_dir() or not store.needs_spine:
         raise UsageError(
             f"--spines: the tables of {folder.name} name every child alike, so that nothing is to "

@@ -60,6 +60,11 @@ def names_of(records: Path) -> tuple[str, ...]:
     return tuple(sorted(one.name for one in place.iterdir() if one.is_dir() and one.name[0] != "."))
 
 
+def count_of(records: Path, name: str) -> int:
+    """Return how many spines a set says that it holds; Malformed where it says nothing readable."""
+    return len(manifest_of(records / FOLDER / name)["files"])
+
+
 def read_spines(records: Path, name: str | None = None) -> Spines:
     """Return the spines of a folder of records, every file checked against the manifest.
 

@@ -15,7 +15,7 @@ from typing import Any
 from fingerpost.core.errors import Malformed, UsageError, listed
 from fingerpost.engines._shared import TableFile, sha256
 from fingerpost.records.fields import HOSPITAL_ID
-from fingerpost.records.spines import FOLDER, IDENTIFIERS, names_of, read_spines
+from fingerpost.records.spines import FOLDER, IDENTIFIERS, count_of, names_of, read_spines
 
 # Folders of a folder of records that hold no table of the standard.
 BESIDE = (IDENTIFIERS, FOLDER, "truth")
@@ -51,15 +51,11 @@ class Chosen:
 def choose(folder: Path, *, count: int | None = None, name: str = "") -> Chosen:
     """Return the first spines of a set beside the records in a folder; all where `count` is None.
 
-    name: of the set; it may be left out where there is one. Raises what `read_spines` raises,
-    Malformed where a spine is not one-to-one, UsageError where more are asked for than there are,
-    or there are several sets and none is named.
+    name: of the set; where it is left out, the set that holds the most, if that is one. Raises what
+    `read_spines` raises, Malformed where a spine is not one-to-one, UsageError where more are asked
+    for than there are, or several sets hold as many and none is named.
     """
-    sets = names_of(folder)
-    if not name and len(sets) > 1:
-        raise UsageError(
-            f"--spines: there are spines {listed(sets)}. Name them: --spines {sets[0]}:20."
-        )
+    name = name or most_of(folder)
     found = read_spines(folder, name or None)
     asked = len(found.files) if count is None else count
     if not 1 <= asked <= len(found.files):
@@ -80,6 +76,19 @@ def choose(folder: Path, *, count: int | None = None, name: str = "") -> Chosen:
         redrawn=bool(told.get("parameters_redrawn")),
         given=found.given,
     )
+
+
+def most_of(folder: Path) -> str:
+    """Return the name of the set that holds the most spines; empty where there is none. UsageError
+    where several hold as many.
+    """
+    held = {name: count_of(folder, name) for name in names_of(folder)}
+    most = [name for name, count in held.items() if count == max(held.values())]
+    if len(most) > 1:
+        raise UsageError(
+            f"--spines: there are spines {listed(most)}. Name them: --spines {most[0]}:20."
+        )
+    return most[0] if most else ""
 
 
 def refuse_several(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -350,6 +351,32 @@ def test_what_was_asked_is_refused_in_plain_words(folder, study):
     for words in ("", "x", "0", "true:", ":3", "a:b:3", "3:heavy", "-1"):
         with pytest.raises(UsageError, match="--spines 20"):
             parted(words)
+
+
+def test_the_set_that_holds_the_most_is_read_where_none_is_named(folder, tmp_path):
+    """Deterministic passes leave one spine; whoever asks for twenty means the others."""
+    truth = as_spine(pl.read_parquet(folder / "truth" / "identity.parquet"))
+    write_spines(tmp_path, "passes", tables=[truth], told={"recipe": {}})
+    write_spines(tmp_path, "scored", tables=[truth, truth], told={"recipe": {}})
+    assert choose(tmp_path, count=2).name == choose(tmp_path, count=1).name == "scored"
+    assert choose(tmp_path, count=1, name="passes").name == "passes"
+    with pytest.raises(UsageError, match="scored holds 2"):
+        choose(tmp_path, count=3)
+
+
+def test_without_spines_asked_for_one_is_read_where_there_is_one(folder, tmp_path):
+    store = open_store(folder, ENGINE)
+    write_spines(
+        folder,
+        "zzz",
+        tables=[as_spine(pl.read_parquet(folder / "truth" / "identity.parquet"))] * 3,
+        told={"recipe": {}},
+    )
+    try:
+        found = linking(None, store, engine=ENGINE)
+        assert found is not None and (found.spines.name, len(found.spines.paths)) == ("zzz", 1)
+    finally:
+        shutil.rmtree(folder / "spines" / "zzz")
 
 
 def test_a_spine_that_is_not_one_to_one_is_refused(folder, tmp_path):
