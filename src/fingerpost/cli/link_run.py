@@ -33,8 +33,12 @@ def run(  # noqa: PLR0913 - decision 0011
         typer.Option(metavar="FILE", help="Draw links given what this study asks."),
     ] = None,
     spines: Annotated[
-        int, typer.Option(metavar="M", help="One: the best links. More: each drawn anew.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            metavar="M",
+            help="One: the best links. More: each drawn anew.  [default: 20, passes: 1]",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(metavar="S", help="Of samples and draws.")] = 1,
     threshold: Annotated[
         float, typer.Option(metavar="P", help="The least probability of a link, of one spine.")
@@ -60,16 +64,17 @@ def run(  # noqa: PLR0913 - decision 0011
     \b
     Examples:
       fingerpost link run build/e
-      fingerpost link run build/e --method splink --spines 20 --json build/link.json
-      fingerpost link run build/e --study examples/hope/cleft.yaml --spines 20
+      fingerpost link run build/e --method splink --json build/link.json
+      fingerpost link run build/e --study examples/hope/cleft.yaml
       fingerpost link run build/e --method deterministic
     """
-    from fingerpost.linkage.run import Options
+    from fingerpost.linkage.run import Options, usual
     from fingerpost.linkage.run import run as linked
 
     asked = None if study is None else asked_of(study, records)
     called = name if asked is None else name or asked.study.name
-    options = Options(method, spines, seed, threshold, called, given=asked is not None)
+    many = usual(method) if spines is None else spines
+    options = Options(method, many, seed, threshold, called, given=asked is not None)
     if json_file is not None:
         check_json(json_file)
     with progress(quiet=quiet) as say:

@@ -94,24 +94,41 @@ def design_of(
     own = [one for each in rest for one in scored(filled(each), inside)]
     columns = [np.ones(len(right)), *given, *own]
     plain = len(columns)
-    columns += scored([arm * one for arm in given for one in own], inside)
+    columns += centred([arm * one for arm in given for one in own], inside)
     until = [len(columns)]
     for column in hospital.values():
         more = scored(filled(column[left]), inside)
-        columns += [*more, *scored([arm * one for arm in given for one in more], inside)]
+        columns += [*more, *centred([arm * one for arm in given for one in more], inside)]
         until.append(len(columns))
     return Design(np.column_stack(columns), plain, tuple(until), inside)
 
 
 def scored(columns: list[Floats], inside: NDArray[np.bool_]) -> list[Floats]:
-    """Return columns as standard scores among those inside; those that do not vary are left out."""
+    """Return columns about their mean among those inside, on a scale on which a coefficient of one
+    is large; those that do not vary are left out.
+
+    A measurement is a standard score. Of two values the whole step is two, however rare one of them
+    is: in units of its own small spread, the few children of a rare group would stand so far out
+    that what is hardly known of them looks impossible, and sure links of theirs are lost.
+    """
     if not inside.any():
         return []
-    spreads = [float(one[inside].std()) for one in columns]
+    made = []
+    for one in columns:
+        own = one[inside]
+        low, high = float(own.min()), float(own.max())
+        spread = float(own.std())
+        if spread <= LEAST:
+            continue
+        two = bool(((own == low) | (own == high)).all())
+        made.append((one - own.mean()) / ((high - low) / 2 if two else spread))
+    return made
+
+
+def centred(columns: list[Floats], inside: NDArray[np.bool_]) -> list[Floats]:
+    """Return products of such columns about their mean; those that do not vary are left out."""
     return [
-        (one - one[inside].mean()) / spread
-        for one, spread in zip(columns, spreads, strict=True)
-        if spread > LEAST
+        one - one[inside].mean() for one in columns if inside.any() and one[inside].std() > LEAST
     ]
 
 

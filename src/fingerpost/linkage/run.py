@@ -34,8 +34,17 @@ THRESHOLD = 0.9
 # The step of a link that a probability made.
 BY_CHANCE = "probability"
 MOST_SPINES = 1000
+# Spines of a method that says how sure it is, unless others are asked for.
+USUAL = 20
 # Stand-in spines through which hospitals' values are read, at most.
 MOST_COVERS = 4
+
+
+def usual(method: str) -> int:
+    """Return how many spines a method leaves unless it is told: passes say of no link how sure it
+    is, so that they leave one.
+    """
+    return 1 if method in DETERMINISTIC else USUAL
 
 
 class Asked(Protocol):

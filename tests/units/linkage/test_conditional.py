@@ -119,3 +119,24 @@ def test_spines_by_identifiers_alone_are_as_they_were_drawn_before():
     rng = stream("linkage", "spine 2", seed=1)
     weights = pairs.weights(pairs.redrawn(rng))
     assert np.array_equal(drawn[1][0], ways.drawn(weights, rng))
+
+
+def test_a_rare_group_stands_no_farther_out_than_a_common_one():
+    """In units of its own spread one in a hundred stood ten out, and lost its sure links."""
+    pairs = np.arange(1000)
+    rare, common = (pairs % 100 == 0).astype(float), (pairs % 2 == 0).astype(float)
+    score = np.random.default_rng(1).normal(50, 10, 1000)
+    made = design_of(
+        pairs,
+        pairs,
+        hospital={"score": score},
+        school={"arm": rare, "boy": common, "mark": score},
+        arms=("arm",),
+    )
+    arm, boy, mark = made.values[:, 1:4].T
+    assert np.ptp(arm) == np.ptp(boy) == pytest.approx(2.0)
+    assert np.abs(arm).max() < 2.0 and mark.std() == pytest.approx(1.0)
+    # Nor does its product with a measurement, which few have.
+    products = made.values[:, made.plain : made.until[0]]
+    assert np.abs(products).max() <= 2.0 * max(np.abs(mark).max(), 2.0) + 1.0
+    assert np.abs(made.values[:, 1:].mean(axis=0)).max() < 1e-9

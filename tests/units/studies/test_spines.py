@@ -208,7 +208,7 @@ def test_the_command_draws_links_given_a_study_and_its_intervals_are_intervals(
     path = tmp_path / "study.yaml"
     path.write_text(TEXT, encoding="utf-8")
     words = ["link", "run", str(folder), "--study", str(path), "-q"]
-    one = CliRunner().invoke(app, words)
+    one = CliRunner().invoke(app, [*words, "--spines", "1"])
     assert one.exit_code == 2 and "--spines 20" in " ".join(one.output.split())
     done = CliRunner().invoke(app, [*words, "--spines", "2"])
     assert done.exit_code == 0, done.output
