@@ -124,8 +124,10 @@ def sealed(folder: Path, children: Iterable[int] | None = None) -> Sealed:
 
     Raises Malformed where the folder holds none, KeyError for a child who is not of that England.
     """
-    held = truth.open_sealed(folder)
-    return held if children is None else held.of(children)
+    if children is None:
+        return truth.open_sealed(folder)
+    keys = np.fromiter(children, dtype=np.int64)
+    return truth.open_sealed(folder, keys).of(keys)
 
 
 def sample_truth(

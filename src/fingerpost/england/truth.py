@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from fingerpost.england._draws import Floats, Ints
 from fingerpost.england.potential import ARMS, MEASURES, contrast
 from fingerpost.england.potential import RATES as RATIOS
 from fingerpost.england.sealing import FOLDER, column
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 VALUES = Path(__file__).with_name("truth_values.json")
 WEIGHTS = {
@@ -99,8 +103,8 @@ class Sealed:
         """Return the same for some children, in the order given; KeyError for one not there."""
         asked = np.fromiter(children, dtype=np.int64)
         held = self.columns["child_id"]
-        at = np.searchsorted(held, asked).clip(max=len(held) - 1)
-        if not np.array_equal(held[at], asked):
+        at = np.searchsorted(held, asked).clip(max=max(len(held) - 1, 0))
+        if len(asked) and not (len(held) and np.array_equal(held[at], asked)):
             raise KeyError("a child who is not of this England")
         return Sealed({name: values[at] for name, values in self.columns.items()})
 
@@ -125,18 +129,32 @@ class Sealed:
         return Value(measure, arms, own_scale(measure), "these children", target, value)
 
 
-def open_sealed(folder: Path) -> Sealed:
-    """Return the sealed truth of an England's folder; Malformed where it has none."""
+def open_sealed(folder: Path, children: Ints | None = None) -> Sealed:
+    """Return the sealed truth of an England's folder; Malformed where it has none.
+
+    children: whose, where not everybody's is wanted: part by part the others are left behind.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     parts = sorted((folder / FOLDER).glob("part-*.parquet"))
     if not parts:
         raise Malformed(f"{folder} holds no sealed truth: it is no synthetic England of ours.")
-    held = pa.concat_tables([pq.read_table(path) for path in parts])
-    columns = {name: np.asarray(held[name].to_numpy()) for name in held.column_names}
-    order = np.argsort(columns["child_id"], kind="stable")
-    return Sealed({name: values[order] for name, values in columns.items()})
+    wanted = None if children is None else np.sort(children)
+    held = pa.concat_tables([_of(pq.read_table(path), wanted) for path in parts])
+    order = np.argsort(held["child_id"].to_numpy(), kind="stable")
+    return Sealed({name: np.asarray(held[name].to_numpy())[order] for name in held.column_names})
+
+
+def _of(part: pa.Table, wanted: Ints | None) -> pa.Table:
+    """Return the rows of the children wanted, who are in order; all where that is None."""
+    import pyarrow as pa
+
+    if wanted is None:
+        return part
+    own = part["child_id"].to_numpy()
+    at = np.searchsorted(wanted, own).clip(max=max(len(wanted) - 1, 0))
+    return part.filter(pa.array(wanted[at] == own if len(wanted) else np.zeros(len(own), bool)))
 
 
 def known(measure: str) -> bool:
