@@ -13,6 +13,7 @@ from fingerpost.cli.rollout_randomise import telling
 from fingerpost.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from fingerpost.ledger.events import Head
     from fingerpost.studies.rollouts.verifying import Verified
 
 FAULTY = 1
@@ -105,7 +106,7 @@ def of_collection(folder: Path, ledger: str | None, json_file: Path | None) -> N
     print(labelled("Verified", notes))
 
 
-def head_of(text: str | None, *, of: str = "rollout verify"):  # type: ignore[no-untyped-def]
+def head_of(text: str | None, *, of: str = "rollout verify") -> Head | None:
     """Return a head as it is written on the command line."""
     from fingerpost.ledger.events import Head
 
