@@ -275,7 +275,7 @@ def other_past(one: OfOutcome) -> list[str]:
 
 def notes(found: Rehearsal) -> list[str]:
     """Return how the numbers were come by."""
-    from fingerpost.studies.rollouts.rehearsing import PLANTINGS
+    from fingerpost.studies.rollouts.planting import PLANTINGS
 
     return [
         f"{found.draws:,} draws that the plan might make, none of them the draw itself, each laid "

@@ -118,7 +118,7 @@ def _one(
     if not way.never:
         others = others | (units.begins - units.anticipation > max(at, base))
     change = units.mean[:, at] - units.mean[:, base]
-    rows = (mine | (others & ~mine)) & np.isfinite(change)
+    rows = (mine | others) & np.isfinite(change)
     design = np.ones((len(change), 1))
     if x is not None:
         # Of the earlier of the two periods: what was so before.

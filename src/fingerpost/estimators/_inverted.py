@@ -14,7 +14,7 @@ from fingerpost.core.region import Region
 Array = NDArray[np.float64]
 STEPS = 200  # of the grid on which the ends of the interval are looked for
 REACH = 30.0  # standard errors to which they are looked for
-PARTS, ROUNDS = 20, 8  # of the grid at a time; refinements of an end, elevenfold each
+PARTS, ROUNDS = 8, 6  # of the grid at a time; refinements of an end, 26-fold each
 
 
 @dataclass(frozen=True, eq=False, slots=True)

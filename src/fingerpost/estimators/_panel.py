@@ -245,13 +245,16 @@ def answer(
     refused, estimate = list(refusals), None
     errors = errors_of(units, tuple(found.values()), corrected=error == OWN) if found else None
     if errors is not None and len(units.keys) >= TOO_FEW_CLUSTERS:
+        lone = errors.lone
         refused += [
             too_few_of_wave(leaf, term, units, float(errors.worth[at]))
             for at, term in enumerate(found)
-            if errors.lone[at]
+            if lone[at]
         ]
-        found = {term: one for at, (term, one) in enumerate(found.items()) if not errors.lone[at]}
-        errors = errors_of(units, tuple(found.values()), corrected=error == OWN) if found else None
+        if lone.any():
+            found = {term: one for at, (term, one) in enumerate(found.items()) if not lone[at]}
+            kept = tuple(found.values())
+            errors = errors_of(units, kept, corrected=error == OWN) if kept else None
     if errors is not None:
         estimate = estimate_of(
             task,

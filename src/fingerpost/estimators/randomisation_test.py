@@ -169,9 +169,10 @@ def _weights(
 def _filled(units: Units, values: Array) -> Array:
     """Return (u, t) values with cells that were not seen filled in, about their period's mean."""
     seen = units.seen
-    own = np.where(seen, values, 0.0)
-    by_unit, by_period = TwoWay.of(seen).effects(own)
-    found: Array = np.where(seen, own, by_unit[:, None] + by_period)
+    found = np.where(seen, values, 0.0)
+    if not seen.all():
+        by_unit, by_period = TwoWay.of(seen).effects(found)
+        found = np.where(seen, found, by_unit[:, None] + by_period)
     found -= found.mean(axis=0)
     return found
 

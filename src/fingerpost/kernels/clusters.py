@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from fingerpost.core.errors import UsageError
 from fingerpost.kernels.arrays import Array, Codes, Numbers
 
+FEW = 10_000  # numbers that are added sooner than a sparse matrix is made
+
 
 def sum_by(codes: Codes, rows: Numbers, *, n_groups: int) -> Array:
     """Return the sums of rows within groups: (n_groups,) of (n,), or (n_groups, q) of (n, q).
@@ -24,8 +26,12 @@ def sum_by(codes: Codes, rows: Numbers, *, n_groups: int) -> Array:
         raise UsageError(f"group codes must lie between 0 and {n_groups - 1}.")
     if rows.ndim == 1:
         return np.bincount(codes, weights=rows, minlength=n_groups).astype(np.float64, copy=False)
+    n, q = rows.shape
+    if rows.size <= FEW:
+        place = (np.asarray(codes)[:, None] * q + np.arange(q)).ravel()
+        few = np.bincount(place, weights=rows.ravel(), minlength=n_groups * q)
+        return few.astype(np.float64, copy=False).reshape(n_groups, q)
     # One entry per column of a sparse matrix: its product adds each row to its group in one sweep.
-    n = len(codes)
     member = scipy.sparse.csc_array(
         (np.ones(n), np.asarray(codes), np.arange(n + 1)), shape=(n_groups, n)
     )
@@ -46,6 +52,21 @@ def add_by(sums: Array, rows: Array, *, codes: Codes) -> None:
         np.add.at(sums, codes, rows)  # to touch the groups of these rows alone
     else:
         sums += sum_by(codes, rows, n_groups=len(sums))
+
+
+def alike(rows: Array) -> tuple[Codes, Codes]:
+    """Return (k,) the first of each kind of row (n, q) and (n,) the kind of each. Rows of one kind
+    are the same in every number; that all the same rows are of one kind is not promised.
+
+    >>> alike(np.array([[1.0, 2.0], [0.0, 3.0], [1.0, 2.0]]))[1].tolist()
+    [1, 0, 1]
+    """
+    mixed = np.einsum("nq,q->n", rows, np.sqrt(np.arange(2.0, rows.shape[1] + 2)))
+    _, first, place = np.unique(mixed, return_index=True, return_inverse=True)
+    if np.array_equal(rows[first][place], rows):
+        return first, place
+    each = np.arange(len(rows))  # different rows were mixed to the same number
+    return each, each
 
 
 def distinct(keys: NDArray[Any]) -> int:

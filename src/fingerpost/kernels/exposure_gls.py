@@ -17,11 +17,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
+from scipy.sparse import coo_array
 
 from fingerpost.core.errors import NotFitted
 from fingerpost.kernels.arrays import Array, Codes, one_thread, spans
-from fingerpost.kernels.clusters import sum_by
+from fingerpost.kernels.clusters import add_by, alike, sum_by
 from fingerpost.kernels.newton import inverse_of
 
 STRUCTURES = ("nested_decay", "nested", "decay", "independent")
@@ -29,6 +29,7 @@ ROUNDS = 3
 MOST_LEVERAGE = 2**24  # numbers of all clusters' p × p leverage: above, clusters are many enough
 UNITS = 512
 FASTEST, LASTING = 0.0, 0.999
+GRID, FINER = 33, 5  # fades looked at, each time within a sixteenth of what was
 NONE_LEFT = 1e-9
 
 
@@ -88,6 +89,42 @@ class ExposureFit:
         return found
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Kinds:
+    """Units alike in their columns, in what was seen of them and in the children behind it: they
+    share a covariance, and most of the work. x: (k, t, p). seen, children: (k, t). place: (u,) the
+    kind of each unit. units: (k,) how many are of each.
+    """
+
+    x: Array
+    seen: NDArray[np.bool_]
+    children: Array
+    place: Codes
+    units: Codes
+
+    def fitted(self, coefficients: Array) -> Array:
+        """Return (u, t) what coefficients expect of each unit."""
+        found: Array = (self.x @ coefficients)[self.place]
+        return found
+
+    def whitened(self, working: Working) -> Iterator[tuple[slice, Array, Array]]:
+        """Yield (kinds, (b, t, t) roots, (b, t, p) columns made independent by them), by block."""
+        for lo, hi in spans(len(self.x), UNITS):
+            block = slice(lo, hi)
+            covariances = working.matrices(self.children[block], self.seen[block])
+            roots = np.linalg.inv(np.linalg.cholesky(covariances))
+            yield block, roots, np.matmul(roots, self.x[block])
+
+
+def kinds_of(x: Array, seen: NDArray[np.bool_], children: Array) -> Kinds:
+    """Return the kinds of units. x: (u, t, p), 0 where not seen. children: (u, t), alike where
+    nothing hangs on them.
+    """
+    told = np.concatenate([x.reshape(len(x), -1), seen, children], axis=1)
+    first, place = alike(told)
+    return Kinds(x[first], seen[first], children[first], place, np.bincount(place))
+
+
 def fit_exposure(
     y: Array,
     x: Array,
@@ -107,16 +144,17 @@ def fit_exposure(
     counts = np.ones(len(y)) if weight is None else np.sqrt(weight)
     y = np.where(seen, y, 0.0) * counts[:, None]
     x = np.where(seen[:, :, None], x, 0.0) * counts[:, None, None]
+    kinds = kinds_of(x, seen, np.where(seen, children, 1.0) if child > 0 else np.ones_like(y))
     working = Working()
     with one_thread():
         for _ in range(1 if structure == "independent" else ROUNDS):
-            coefficients, bread = _solve(y, x, seen, children, working)
-            residual = np.where(seen, y - x @ coefficients, 0.0)
+            coefficients, bread = _solve(y, kinds, working)
+            residual = np.where(seen, y - kinds.fitted(coefficients), 0.0)
             if not residual.any():  # outcomes that never differ tell of no covariance
                 break
             working = moments(residual, seen, children=children, child=child, structure=structure)
-        coefficients, bread = _solve(y, x, seen, children, working)
-        scores, leverage = _scores(y, x, seen, children, working, coefficients, cluster)
+        coefficients, bread = _solve(y, kinds, working)
+        scores, leverage = _scores(y - kinds.fitted(coefficients), kinds, working, cluster)
         corrected = None if leverage is None else _corrected(bread, leverage)
         if corrected is None:
             g, p = scores.shape
@@ -133,9 +171,7 @@ def _corrected(bread: Array, leverage: Array) -> Array:
     values, vectors = np.linalg.eigh(bread)
     root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
     # Clusters alike in all that the fit sees of them, as units of one wave are, share a correction.
-    alike: dict[bytes, int] = {}
-    place = np.array([alike.setdefault(own.tobytes(), len(alike)) for own in leverage])
-    first = np.unique(place, return_index=True)[1]
+    first, place = alike(leverage.reshape(len(leverage), -1))
     shares, axes = np.linalg.eigh(root @ leverage[first] @ root)
     left = 1 - shares
     scale = np.where(left > NONE_LEFT, 1 / np.sqrt(np.maximum(left, NONE_LEFT)), 0.0)
@@ -145,62 +181,43 @@ def _corrected(bread: Array, leverage: Array) -> Array:
     return each
 
 
-def _solve(
-    y: Array, x: Array, seen: NDArray[np.bool_], children: Array, working: Working
-) -> tuple[Array, Array]:
-    p = x.shape[2]
-    gram = np.zeros((p + 1, p + 1))
-    for _, white in _whitened(y, x, seen, children, working):
-        flat = white.reshape(-1, p + 1)
-        gram += flat.T @ flat
-    bread = inverse_of(gram[:p, :p])
+def _solve(y: Array, kinds: Kinds, working: Working) -> tuple[Array, Array]:
+    p = kinds.x.shape[2]
+    gram, right = np.zeros((p, p)), np.zeros(p)
+    sums = sum_by(kinds.place, y, n_groups=len(kinds.x))
+    for block, roots, white in kinds.whitened(working):
+        flat = white.reshape(-1, p)
+        counted = (white * kinds.units[block, None, None]).reshape(-1, p)
+        gram += flat.T @ counted
+        right += flat.T @ np.matmul(roots, sums[block, :, None]).ravel()
+    bread = inverse_of(gram)
     if bread is None:
         raise NotFitted("periods, exposures and covariates are collinear.")
-    return bread @ gram[:p, p], bread
+    return bread @ right, bread
 
 
 def _scores(
-    y: Array, x: Array, seen: NDArray[np.bool_], children: Array, working: Working,
-    coefficients: Array, cluster: Codes,
-) -> tuple[Array, Array | None]:  # fmt: skip
+    residual: Array, kinds: Kinds, working: Working, cluster: Codes
+) -> tuple[Array, Array | None]:
     """Return (g, p) scores and (g, p, p) information by cluster."""
-    g, p = int(cluster.max()) + 1, x.shape[2]
-    keep = g * p * p <= MOST_LEVERAGE
+    g, (k, _, p) = int(cluster.max()) + 1, kinds.x.shape
     scores = np.zeros((g, p))
-    leverage = np.zeros((g, p * p)) if keep else None
-    for rows, white in _whitened(y, x, seen, children, working):
-        own = white[:, :, :p]
-        left = white[:, :, p] - own @ coefficients
-        scores += sum_by(cluster[rows], np.einsum("utp,ut->up", own, left), n_groups=g)
+    leverage = np.zeros((g, p * p)) if g * p * p <= MOST_LEVERAGE else None
+    held = coo_array((np.ones(len(cluster)), (cluster, kinds.place)), shape=(g, k)).tocsc()
+    order = np.argsort(kinds.place, kind="stable")
+    ends = np.concatenate([[0], np.cumsum(kinds.units)])
+    for block, roots, white in kinds.whitened(working):
+        across = white.transpose(0, 2, 1)
+        pull = np.matmul(across, roots)
         if leverage is not None:
-            square = np.matmul(own.transpose(0, 2, 1), own).reshape(-1, p * p)
-            leverage += sum_by(cluster[rows], square, n_groups=g)
+            leverage += held[:, block] @ np.matmul(across, white).reshape(-1, p * p)
+        units = order[ends[block.start] : ends[block.stop]]
+        for lo, hi in spans(len(units), UNITS):
+            rows = units[lo:hi]
+            kind = kinds.place[rows] - block.start
+            own = np.matmul(pull[kind], residual[rows, :, None])[:, :, 0]
+            add_by(scores, own, codes=cluster[rows])
     return scores, None if leverage is None else leverage.reshape(g, p, p)
-
-
-def _whitened(
-    y: Array, x: Array, seen: NDArray[np.bool_], children: Array, working: Working
-) -> Iterator[tuple[slice, Array]]:
-    """Yield (rows, (b, t, p + 1)) of columns and outcome, made independent, block by block. Units
-    that are alike in what was seen of them share a covariance, so that few roots are made.
-    """
-    told = np.where(seen, children, 0.0) if working.child > 0 else seen
-    if (told == told[:1]).all():
-        own = np.asarray(told[:1], float)
-        root = np.linalg.inv(np.linalg.cholesky(working.matrices(own, own > 0)))[0]
-        for lo, hi in spans(len(y), UNITS):
-            rows = slice(lo, hi)
-            yield rows, root @ np.concatenate([x[rows], y[rows, :, None]], axis=2)
-        return
-    alike, kind = np.unique(told, axis=0, return_inverse=True)
-    kind = kind.reshape(-1)
-    for lo, hi in spans(len(y), UNITS):
-        rows = slice(lo, hi)
-        here, place = np.unique(kind[rows], return_inverse=True)
-        several = np.asarray(alike[here], float)
-        roots = np.linalg.inv(np.linalg.cholesky(working.matrices(several, several > 0)))
-        wide = np.concatenate([x[rows], y[rows, :, None]], axis=2)
-        yield rows, np.matmul(roots[place], wide)
 
 
 def moments(
@@ -214,8 +231,10 @@ def moments(
     products = residual.T @ residual
     t = residual.shape[1]
     lags = np.arange(t)
-    count = np.array([np.trace(pairs, lag) for lag in lags])
-    mean = np.array([np.trace(products, lag) for lag in lags]) / np.maximum(count, 1.0)
+    apart = np.abs(lags[:, None] - lags)
+    twice = np.where(apart > 0, 0.5, 1.0)  # both halves of a symmetric matrix hold each pair
+    count = np.bincount(apart.ravel(), weights=(pairs * twice).ravel()).astype(np.float64)
+    mean = np.bincount(apart.ravel(), weights=(products * twice).ravel()) / np.maximum(count, 1.0)
     noise = float(np.mean(child / children[seen])) if seen.any() else 0.0
     whole = max(mean[0] - noise, 0.0)
     floor = max(1e-8 * mean[0], 1e-300)
@@ -228,15 +247,22 @@ def moments(
     target = np.concatenate([[whole], mean[1:]])[since:]
     weight, away = count[since:], lags[since:]
 
-    def level(fade: float) -> float:
-        shape = fade**away
-        found = float(weight * shape @ target) / max(float(weight * shape @ shape), 1e-300)
-        return float(min(max(found, 0.0), whole))
-
-    def misfit(fade: float) -> float:
-        return float(weight @ (target - level(fade) * fade**away) ** 2)
-
-    best = minimize_scalar(misfit, bounds=(FASTEST, LASTING), method="bounded")
-    fade = float(best.x) if misfit(float(best.x)) <= misfit(LASTING) else LASTING
-    lasting = whole if structure == "decay" else level(fade)
+    fade, level = _fading(target, weight, away, most=whole)
+    lasting = whole if structure == "decay" else level
     return Working(lasting, fade, max(whole - lasting, floor), child)
+
+
+def _fading(target: Array, weight: Array, away: Codes, *, most: float) -> tuple[float, float]:
+    """Return the fade and the level (0 to most) of level × fade^away that is nearest to a target by
+    weighted squares: of a grid, which is made finer about the best.
+    """
+    low, high = FASTEST, LASTING
+    for _ in range(FINER):
+        fades = np.linspace(low, high, GRID)
+        shapes = fades[:, None] ** away
+        counted = weight * shapes
+        level = (counted @ target) / np.maximum((counted * shapes).sum(axis=1), 1e-300)
+        level = np.clip(level, 0.0, most)
+        best = int(np.argmin((target - level[:, None] * shapes) ** 2 @ weight))
+        low, high = float(fades[max(best - 1, 0)]), float(fades[min(best + 1, GRID - 1)])
+    return float(fades[best]), float(level[best])

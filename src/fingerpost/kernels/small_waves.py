@@ -68,13 +68,13 @@ def effective(pull: Array, code: Codes, *, groups: int) -> Array:
     >>> effective(np.array([1.0, 1.0, 4.0]), np.array([0, 0, 0]), groups=1)
     array([2.])
     """
-    total, square = _sums(pull, code, groups), _sums(pull**2, code, groups)
+    total, square = sum_by(code, pull, n_groups=groups), sum_by(code, pull**2, n_groups=groups)
     return np.divide(total**2, square, out=np.zeros(groups), where=square > 0)
 
 
 def left_to_others(pull: Array, code: Codes, *, groups: int) -> Array:
     """Return (c,) the share of its group that a cluster leaves to others."""
-    total = _sums(pull, code, groups)[code]
+    total = sum_by(code, pull, n_groups=groups)[code]
     share = np.divide(pull, total, out=np.zeros_like(pull), where=total > 0)
     return np.maximum(1.0 - share, LEAST_LEFT)
 
@@ -83,8 +83,8 @@ def welch_freedom(sums: Array, pull: Array, *, code: Codes, groups: int) -> floa
     """Return Welch's degrees of freedom of a sum over groups; uneven clusters count as the even
     ones whose squares vary as much. sums, pull: (c,).
     """
-    variance = _sums(sums**2, code, groups)
-    square, fourth = _sums(pull**2, code, groups), _sums(pull**4, code, groups)
+    variance = sum_by(code, sums**2, n_groups=groups)
+    square, fourth = sum_by(code, pull**2, n_groups=groups), sum_by(code, pull**4, n_groups=groups)
     count = np.bincount(code, minlength=groups).astype(float)
     worth = np.divide(square**2, fourth, out=count, where=fourth > 0)
     spare = np.maximum(worth - 1.0, 0.5)
@@ -92,8 +92,3 @@ def welch_freedom(sums: Array, pull: Array, *, code: Codes, groups: int) -> floa
     if whole <= 0:
         return np.inf
     return float(np.clip(whole**2 / max(part, 1e-300), 1.0, max(len(sums) - 1.0, 1.0)))
-
-
-def _sums(values: Array, code: Codes, groups: int) -> Array:
-    found: Array = sum_by(code, values[:, None], n_groups=groups)[:, 0]
-    return found

@@ -39,9 +39,9 @@ def change_of_treated(change: Array, treated: Flags, *, x: Array, method: str) -
     >>> change_of_treated(y, d, x=np.ones((4, 1)), method="regression").value
     2.5
     """
-    share = float(treated.mean())
     if x.shape[1] == 1:
         return _plain(change, treated)
+    share = float(treated.mean())
     d = treated.astype(float)
     n = len(change)
     left, by_model = change, np.zeros((n, x.shape[1]))
@@ -65,11 +65,11 @@ def change_of_treated(change: Array, treated: Flags, *, x: Array, method: str) -
 
 def _plain(change: Array, treated: Flags) -> Change:
     """Return the difference of mean changes."""
-    first, second = change[treated], change[~treated]
-    influence = np.empty(len(change))
-    influence[treated] = (first - first.mean()) / len(first)
-    influence[~treated] = -(second - second.mean()) / len(second)
-    return Change(float(first.mean() - second.mean()), influence)
+    d, e = treated.astype(float), (~treated).astype(float)
+    n_d, n_e = d.sum(), e.sum()
+    first, second = change @ d / n_d, change @ e / n_e
+    influence = d * (change - first) / n_d - e * (change - second) / n_e
+    return Change(float(first - second), influence)
 
 
 def _regressed(change: Array, treated: Flags, x: Array) -> tuple[Array, Array]:

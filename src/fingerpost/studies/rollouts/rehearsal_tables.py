@@ -15,7 +15,8 @@ from fingerpost.core.words import counted, listing
 from fingerpost.studies.rollouts.confirming import KIND
 from fingerpost.studies.rollouts.judging import Question, holding, preselected, questions
 from fingerpost.studies.rollouts.past import Past
-from fingerpost.studies.rollouts.rehearsing import PLANTINGS, OfOutcome, Rehearsal
+from fingerpost.studies.rollouts.planting import PLANTINGS
+from fingerpost.studies.rollouts.rehearsing import OfOutcome, Rehearsal
 from fingerpost.studies.rollouts.units import Counted, unit_of_outcome
 
 SCHEMA_VERSION = "1"

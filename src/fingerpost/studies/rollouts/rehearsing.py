@@ -29,11 +29,12 @@ from fingerpost.core.leaves import Estimator
 from fingerpost.core.panel import PanelOutcome
 from fingerpost.core.study import Study
 from fingerpost.kernels.arrays import one_thread
-from fingerpost.kernels.staggered import blocks, cell_weights, exposed, since, untouched
+from fingerpost.kernels.staggered import since
 from fingerpost.studies import plan
 from fingerpost.studies.rollouts.analysing import analysis_of, anticipation_of
 from fingerpost.studies.rollouts.laying import Laid, lay
 from fingerpost.studies.rollouts.past import Past, check_past, past_of, read_past
+from fingerpost.studies.rollouts.planting import PLANTINGS, Planting, Truths
 from fingerpost.studies.rollouts.units import rollout_of
 
 Say = Callable[[str], None]
@@ -44,36 +45,6 @@ TOLD = 100  # draws between two lines of progress
 MOVED = 50  # draws on which it is tried whether a planted effect moves answers by itself alone
 TRIED = 5  # draws after which a leaf that answered none of them is asked no more
 PLANTED_SD = 0.2  # planted effect where the plan names none: of the SD between units in a period
-
-
-@dataclass(frozen=True, slots=True)
-class Planting:
-    """An effect that is planted. early: periods before provision in which it is there already;
-    grows: whether it comes in equal steps, the last of them whole.
-    """
-
-    name: str
-    words: str
-    size: float = 1.0
-    early: int = 0
-    grows: bool = False
-
-    def effects(self, ages: Whole, ever: NDArray[np.bool_], size: float) -> Floats:
-        """Return the effect of every cell; ages: periods since provision began; ever: whether it
-        does; size: of the whole effect.
-        """
-        here = ever & (ages >= -self.early)
-        longest = float(ages[ever].max(initial=0)) + 1
-        share = (ages + 1.0) / longest if self.grows else 1.0
-        return np.where(here, self.size * size * share, 0.0)
-
-
-PLANTINGS = (
-    Planting("none", "nothing happens", size=0.0),
-    Planting("constant", "the effect is the same from the first period on"),
-    Planting("growing", "the effect grows by equal steps to its whole in the last", grows=True),
-    Planting("early", "the effect is there already one period before", early=1),
-)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -87,13 +58,11 @@ class Told:
     held: Floats
     truth: Floats
 
-    def fill(
-        self, still: Told, asker: Asker, planting: Planting, *, size: float, since_draw: int
-    ) -> None:
+    def fill(self, still: Told, asker: Asker, planting: Planting, *, since_draw: int) -> None:
         """Fill the draws from one on with what was said where nothing happens, moved."""
         rest = slice(since_draw, None)
         for draw in range(since_draw, len(self.value)):
-            self.truth[draw] = truths(asker, asker.laid.adopted(draw), planting, size)
+            self.truth[draw] = asker.truth(planting, draw)
         self.value[rest] = still.value[rest] + self.truth[rest] - still.truth[rest]
         self.error[rest], self.held[rest] = still.error[rest], still.held[rest]
 
@@ -206,20 +175,20 @@ def replay(
     if laid.level is None:
         analysis = replace(analysis, cluster=None)
     asked = plan.asked(study, laid.outcome)
+    truths = Truths(laid, asked, anticipation_of(study), size)
     found = []
     for name, leaf in leaves.items():
         terms = plan.answers(leaf, study, asked)
         own = replace(analysis, options=plan.options(study, name))
         told: dict[str, Told] = {}
         reason = ""
-        asker = Asker(laid, leaf, terms, own, anticipation_of(study), laid.drawn)
+        asker = Asker(truths, leaf, terms, own, laid.drawn)
         for planting in PLANTINGS:
             if reason:
                 break
             told[planting.name], reason = over_draws(
                 asker,
                 planting,
-                size=size,
                 still=told.get("none"),
                 say=partial(saying, say, f"{laid.outcome}: {name}, {planting.words}"),
             )
@@ -231,13 +200,22 @@ def replay(
 class Asker:
     """One leaf and what it is asked of a plan laid on the past."""
 
-    laid: Laid
+    truths: Truths
     leaf: Estimator
     terms: tuple[Term, ...]
     analysis: Analysis
-    anticipation: int
     drawn: Drawn  # one for all draws, so that chances are worked out once
     fits: Fits = field(default_factory=Fits)
+
+    @property
+    def laid(self) -> Laid:
+        """The plan laid on the past."""
+        return self.truths.laid
+
+    def truth(self, planting: Planting, draw: int) -> list[float]:
+        """Return (q,) what each term of the leaf is of what was planted in a draw."""
+        known = self.truths.of(planting, draw)
+        return [known[term] for term in self.terms]
 
     def task(self, draw: int, effect: Floats) -> PanelTask:
         """Return the task of one draw, with an effect (u, t) planted."""
@@ -253,7 +231,7 @@ class Asker:
             made,
             self.terms,
             self.analysis,
-            self.anticipation,
+            self.truths.anticipation,
             self.drawn if self.leaf.drawn else None,
             self.fits,
             bare=True,
@@ -275,7 +253,7 @@ def saying(say: Say, words: str, more: str) -> None:
 
 
 def over_draws(
-    asker: Asker, planting: Planting, *, size: float, still: Told | None, say: Say
+    asker: Asker, planting: Planting, *, still: Told | None, say: Say
 ) -> tuple[Told, str]:
     """Return what a leaf says over all draws, and why it has no answer where it has none.
 
@@ -289,24 +267,24 @@ def over_draws(
     reason = ""
     for draw in range(count):
         if draw == tried and still is not None and moved_alone(told, still, tried):
-            told.fill(still, asker, planting, size=size, since_draw=tried)
+            told.fill(still, asker, planting, since_draw=tried)
             break
         if draw % TOLD == 0:
             say(f"{draw:,} of {count:,} draws")
-        reason = one_draw(asker, planting, told, draw=draw, size=size) or reason
+        reason = one_draw(asker, planting, told, draw=draw) or reason
         if draw == TRIED - 1 and not np.isfinite(told.value[:TRIED]).any():
             return told, reason or "it has no answer"
     return told, "" if np.isfinite(told.value).any() else reason
 
 
-def one_draw(asker: Asker, planting: Planting, told: Told, *, draw: int, size: float) -> str:
+def one_draw(asker: Asker, planting: Planting, told: Told, *, draw: int) -> str:
     """Write what a leaf says of one draw, and return why it refused something where it did."""
     adopted = asker.laid.adopted(draw)
     ages = since(adopted, len(asker.laid.panel.periods))
     ever = np.broadcast_to((adopted >= 0)[:, None], ages.shape)
-    told.truth[draw] = truths(asker, adopted, planting, size)
+    told.truth[draw] = asker.truth(planting, draw)
     try:
-        answer = asker.leaf.run(asker.task(draw, planting.effects(ages, ever, size)))
+        answer = asker.leaf.run(asker.task(draw, planting.effects(ages, ever, asker.truths.size)))
     except (NotFitted, TooFew, Unanswerable) as fault:
         return str(fault)
     note(answer, asker, told, draw)
@@ -351,21 +329,3 @@ def note(answer: Answer, asker: Asker, told: Told, draw: int) -> None:
         own = place[region.term]
         told.value[draw, own] = np.nan if region.value is None else region.value
         told.held[draw, own] = any(lo <= truth[own] <= hi for lo, hi in region.pieces)
-
-
-def truths(asker: Asker, adopted: Whole, planting: Planting, size: float) -> Floats:
-    """Return (q,) what each term is of the planted effects, over cells that can be compared."""
-    begins, counts = np.unique(adopted, return_counts=True)
-    periods = len(asker.laid.panel.periods)
-    ages = since(begins, periods)
-    ever = np.broadcast_to((begins >= 0)[:, None], ages.shape)
-    effect = planting.effects(ages, ever, size)
-    free = untouched(begins, periods, anticipation=asker.anticipation).any(axis=0)
-    usable = exposed(begins, periods) & free
-    found = np.full(len(asker.terms), np.nan)
-    for at, term in enumerate(asker.terms):
-        asked = None if term.exposure_time is None else int(term.exposure_time)
-        parts = blocks(term.target.kind, usable, begins=begins, exposure=asked)
-        if parts is not None:
-            found[at] = float(np.sum(cell_weights(parts, counts) * effect))
-    return found

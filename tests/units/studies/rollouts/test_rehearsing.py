@@ -15,6 +15,7 @@ from fingerpost.studies.rollouts.analysing import analysis_of
 from fingerpost.studies.rollouts.judging import holding, preselected, questions
 from fingerpost.studies.rollouts.laying import lay, shared_out
 from fingerpost.studies.rollouts.past import past_of, read_past, term_place
+from fingerpost.studies.rollouts.planting import Truths
 from fingerpost.studies.rollouts.rehearsal_tables import laid_words, record, tables
 from fingerpost.studies.rollouts.rehearsing import rehearse
 from units.studies.rollouts.draws import write_study
@@ -228,7 +229,8 @@ def test_a_cluster_that_is_not_complete_leaves_the_others_their_names(tmp_path):
     assert laid.panel.cluster_names["la"] == laid.names
     for name, leaf in plan.estimators(study).items():
         analysis = replace(analysis_of(study), options=plan.options(study, name))
-        own = rehearsing.Asker(laid, leaf, plan.asked(study, "y"), analysis, 0, laid.drawn)
+        truths = Truths(laid, plan.asked(study, "y"), 0, 1.0)
+        own = rehearsing.Asker(truths, leaf, truths.terms, analysis, laid.drawn)
         found = leaf.run(own.task(0, np.zeros(laid.panel.arm.shape)))
         assert found.estimate.clusters.tolist() == [29]
 
