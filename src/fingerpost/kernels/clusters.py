@@ -59,7 +59,7 @@ def alike(rows: Array) -> tuple[Codes, Codes]:
     are the same in every number; that all the same rows are of one kind is not promised.
 
     >>> alike(np.array([[1.0, 2.0], [0.0, 3.0], [1.0, 2.0]]))[1].tolist()
-    [1, 0, 1]
+    [0, 1, 0]
     """
     mixed = np.einsum("nq,q->n", rows, np.sqrt(np.arange(2.0, rows.shape[1] + 2)))
     _, first, place = np.unique(mixed, return_index=True, return_inverse=True)
