@@ -56,7 +56,9 @@ def analyse(  # noqa: PLR0913 - decision 0011
 
     The study's assignment is a draw. It is analysed as it was drawn: within strata, by the unit
     that was drawn, everyone in the arm into which the draw put them. With --draw that is the arm of
-    the verified ledger, whatever the records say; tests replay its procedure.
+    the verified ledger, whatever the records say; tests replay its procedure. Of a trial with looks
+    the ledger, or monitoring: {looked: K}, tells at which look it stopped, and a table allows for
+    them.
 
     Exit codes: 0 answered (in part at least), 1 a fault in the study, the records or the machine,
     2 a wrong command or a question that no estimator answers, 3 nothing may be released, 4 every

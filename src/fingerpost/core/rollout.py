@@ -179,7 +179,9 @@ class Monitoring:
     nothing: one each academic year. bounds: an exact boundary; spending: how error is spent, look
     by look; at most one of both is told, and none means spending like O'Brien & Fleming.
     parameter: of wang_tsiatis δ, of power ρ, of exponential γ. alpha: of both sides together, where
-    there are two. harm: one-sided level of a bound for harm that binds nobody; 0 for none.
+    there are two. harm: one-sided level of a bound for harm that binds nobody; 0 for none. looked:
+    of a trial, at which look the records were taken, or the shares of all information at each look
+    held until then, 1 for the last analysis; None where nobody says.
     """
 
     looks: tuple[str, ...] | int | None = None
@@ -189,6 +191,14 @@ class Monitoring:
     alpha: float = 0.05
     sides: int = 2
     harm: float = 0.10
+    looked: int | tuple[float, ...] | None = None
+
+    @property
+    def many(self) -> int | None:
+        """How many looks there are, the last analysis counted; None where that is not said."""
+        if self.looks is None or isinstance(self.looks, int):
+            return self.looks
+        return len(self.looks)
 
     @property
     def shape(self) -> str:

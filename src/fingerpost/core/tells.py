@@ -29,6 +29,10 @@ ROLES: dict[str, tuple[str, ...]] = {
     "benefit groups": ("contrast", "target", "group", "estimate", "lo", "hi"),
     "targeting curve": ("contrast", "target", "offered first", "gain", "lo", "hi"),
     "benefit by covariate": ("contrast", "target", "covariate", "estimate", "lo", "hi", "p"),
+    "looked at": (
+        *("estimator", "contrast", "target", "look", "looks", "statistic", "bound", "crossed"),
+        *("estimate", "lo", "hi", "p", "repeated_lo", "repeated_hi"),
+    ),
     "rule of whom": ("contrast", "target", "questions", "subgroup", "offer"),
     "worth of a rule": ("contrast", "target", "questions", "against", "gain", "lo", "hi"),
     # Of sensitivity analyses.

@@ -34,12 +34,11 @@ CHOSEN = Assumption(
 def check(trial: Trial) -> list[str]:
     """Return every fault of what a trial says under this design."""
     said = trial.monitoring
-    looks = said.looks if said is not None else None
-    many = looks if isinstance(looks, int) else len(looks or ())
+    many = None if said is None else said.many
     faults = []
     if len(trial.arms) < 3:
         faults.append("arms: adaptive_multi_arm begins with three or more; name group_sequential.")
-    if many < 2:
+    if many is None or many < 2:
         faults.append(
             "monitoring.looks is missing: how many looks, the last analysis counted, such as "
             "monitoring: {looks: 2}."

@@ -24,10 +24,9 @@ LOOKS = Assumption(
 def check(trial: Trial) -> list[str]:
     """Return every fault of what a trial says under this design."""
     said = trial.monitoring
-    looks = said.looks if said is not None else None
-    many = looks if isinstance(looks, int) else len(looks or ())
+    many = None if said is None else said.many
     faults = []
-    if many < 2:
+    if many is None or many < 2:
         faults.append(
             "monitoring.looks is missing: how many looks, the last analysis counted, such as "
             "monitoring: {looks: 3, bounds: obrien_fleming}."

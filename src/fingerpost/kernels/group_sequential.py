@@ -170,26 +170,30 @@ class Walk:
             return WIDEST
         return float(brentq(lambda at: self.beyond(at) - probability, -WIDEST, WIDEST, xtol=1e-12))
 
-    def go(self, bound: float) -> None:
-        """Go on to the next look, with the trials that stay below the bound."""
+    def go(self, bound: float, low: float = -np.inf) -> None:
+        """Go on to the next look, with the trials that stay below the bound, and above `low`."""
         mean, deviation, root = self._step()
         centre = self._drift * root
-        points, weights = grid(centre, bound)
+        points, weights = grid(centre, bound, low)
         away = (points[:, None] * root - mean) / deviation
         density = np.exp(-0.5 * away**2) @ self._mass * root / deviation / np.sqrt(2 * np.pi)
         self._points, self._mass = points, weights * density
         self._at += 1
 
 
-def grid(centre: float, bound: float) -> tuple[Array, Array]:
-    """Return points up to a bound, and weights of Simpson's rule: dense about the centre."""
+def grid(centre: float, bound: float, low: float = -np.inf) -> tuple[Array, Array]:
+    """Return points from `low` up to a bound, and weights of Simpson's rule: dense about the
+    centre.
+    """
     r = FINE
-    low = np.arange(1, r)
-    tail = 3 + 4 * np.log(r / low)
+    tail = 3 + 4 * np.log(r / np.arange(1, r))
     middle = -3 + 3 * np.arange(0, 4 * r + 1) / (2 * r)
     knots = centre + np.concatenate([-tail, middle, tail[::-1]])
-    knots = knots[knots < bound]
-    if np.isfinite(bound) and bound < centre + 3 + 4 * np.log(r):
+    knots = knots[(knots < bound) & (knots > low)]
+    reach = 3 + 4 * np.log(r)
+    if np.isfinite(low) and low > centre - reach:
+        knots = np.insert(knots, 0, low)
+    if np.isfinite(bound) and bound < centre + reach:
         knots = np.append(knots, bound)
     if len(knots) < 2:
         return np.array([bound]), np.zeros(1)

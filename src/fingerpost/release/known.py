@@ -15,7 +15,10 @@ from fingerpost.release.rounding import Ladder, ladder, nearest
 from fingerpost.release.wording import Words
 
 # Numbers that say which part of a whole a row is about.
-PARAMETERS = ("lo", "hi", "percentile", "times", "threshold", "horizon", "piece", "level", "time")
+PARAMETERS = (
+    *("lo", "hi", "percentile", "times", "threshold", "horizon", "piece", "level", "time"),
+    *("look", "looks", "information"),
+)
 Key = frozenset[str]
 # Labels beside which a count is of a whole arm, and not of a part of it.
 WHOLE_ARM = frozenset({"arm", "outcome", "target", "contrast", "estimator", "covariate", "level"})

@@ -107,6 +107,8 @@ HEADINGS: dict[str, str] = {
     "partial_r2": "Partial R²",
     "rv": "Robustness value",
     "rv_alpha": "Robustness value, interval",
+    "repeated_lo": "Repeated, from",
+    "repeated_hi": "Repeated, to",
     "se": "SE",
     "df": "df",
     **{name: name for name in ("t", "h", "b", "p", "q", "F", "delta", "gamma")},

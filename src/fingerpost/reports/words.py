@@ -26,6 +26,7 @@ from fingerpost.reports.corrected import (
 )
 from fingerpost.reports.designs import design
 from fingerpost.reports.imputed import imputed_words
+from fingerpost.reports.looked import looked_words, uncrossed
 from fingerpost.reports.losses import armless, incomplete, lost, unseen
 from fingerpost.reports.names import unrepeated
 from fingerpost.reports.phrases import (
@@ -179,7 +180,8 @@ def told_in_full(output: Output, result: Result, *, after_refusal: bool) -> str:
     first = sentence(f"for {people(result.term)}{seen}, {link}{clause}, by {result.estimator}")
     more = provided_words(output, result.term) or step_words(output, result)
     more = f"{more} {few_events(output, result)}".strip()
-    meant = confounded(output, result) or set_holds_none(output, result)
+    meant = confounded(output, result) or uncrossed(output, result)
+    meant = meant or set_holds_none(output, result)
     meant = meant or trends_parted(output, result)
     if not meant:
         among = RETURNED if unsettled_by_lost(output, result) else ""
@@ -259,7 +261,7 @@ def reasons(output: Output) -> tuple[str, ...]:
     warned = (*warned_words(output), *signs(output)[:MOST_SIGNS])
     judged = (*told, *warned, *differences_words(output), *refused)
     missing = (armless(output), incomplete(output), unseen(output), *imputed_words(output))
-    missing += spine_words(output)
+    missing += (*looked_words(output), *spine_words(output))
     agreed = agreement(output, questions(output))
     parts = (*first, design(output), *missing, *agreed, *judged, *others, *last)
     parts += sensitivity_refusals(output)

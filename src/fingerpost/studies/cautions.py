@@ -31,9 +31,17 @@ LEFT = (
 LOOKED = (
     "the trial was to be looked at {looks} times, the last counted: where it stops as soon as a "
     "boundary is crossed the effect is overstated (by a fifth on average, of five looks by "
-    "Pocock's boundary and power 80%), and the interval, which takes no account of looks, holds it "
-    "less often than it says (92% for 95% without an effect). Whether there is one is judged by "
-    "the boundaries (fingerpost trial boundaries)"
+    "Pocock's boundary and the usual power), and the interval, which takes no account of looks, "
+    "holds it less often than it says. Whether there is one is judged by the boundaries "
+    "(fingerpost trial boundaries)"
+)
+SAY_WHICH = (
+    ". Say at which look these records were taken, trial: {monitoring: {looked: K}}, and a table "
+    "allows for looks"
+)
+ALLOWED = (
+    "the trial was to be looked at {looks} times, the last counted, and this estimate and its "
+    "interval take no account of looks: the table of the look beside them does"
 )
 FEWEST = 10  # units of an arm, fewer of which tell nothing of how they were drawn
 UNDECLARED = (
@@ -57,7 +65,7 @@ def cautions(study: Study, task: Task, term: Term) -> Iterator[str]:
         yield UNDECLARED.format(level=level)
     many = looks(study)
     if many > 1:
-        yield LOOKED.format(looks=many)
+        yield looked_words(study, term, many)
     if study.assignment.randomised and study.given and term.subgroup is None:
         found = task.fits.once(
             "uneven draw",
@@ -79,18 +87,34 @@ def cautions(study: Study, task: Task, term: Term) -> Iterator[str]:
         yield MADE_LATER.format(name=column)
 
 
+def looked_words(study: Study, term: Term, many: int) -> str:
+    """Return what looks do to an answer, and where they are allowed for."""
+    asked = None if study.trial is None else study.trial.monitoring
+    if not judged(study, term):
+        return LOOKED.format(looks=many)
+    if asked is not None and asked.looked is not None:
+        return ALLOWED.format(looks=many)
+    return LOOKED.format(looks=many) + SAY_WHICH
+
+
+def judged(study: Study, term: Term) -> bool:
+    """Return whether a term is what looks judge: an effect on all children, of the first outcome
+    that the study names.
+    """
+    first = bool(study.outcomes) and term.outcome == study.outcomes[0].name
+    return first and term.subgroup is None and term.target.causal
+
+
 def looks(study: Study) -> int:
     """Return at how many looks a trial may stop, the last analysis counted; 0 of any other study,
     and of designs whose arms come and go, which have estimators of their own.
     """
     own = study.assignment
     said = None if study.trial is None else study.trial.monitoring
-    if said is None or said.looks is None or not isinstance(own, Randomised):
+    if said is None or said.many is None or not isinstance(own, Randomised):
         return 0
     procedure = leaves.load("designs", own.design, kind=Design).procedure
-    if procedure is None or procedure.period is not None:
-        return 0
-    return said.looks if isinstance(said.looks, int) else len(said.looks)
+    return 0 if procedure is None or procedure.period is not None else said.many
 
 
 def left_before(cohort: Cohort, term: Term) -> list[tuple[str, float]]:

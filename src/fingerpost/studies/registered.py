@@ -13,6 +13,7 @@ from fingerpost.core.assignment import Randomised
 from fingerpost.core.errors import FingerpostError
 from fingerpost.core.rollout import Rollout
 from fingerpost.core.study import Study
+from fingerpost.core.trial import Trial
 from fingerpost.core.words import listing
 
 # Parts of a study that say where records are and what may leave, not what is asked.
@@ -43,8 +44,11 @@ def differing(registered: Study, study: Study) -> Iterator[str]:
 
 def _asked(part: Any) -> Any:
     """Return a part of a study as it was asked: the order of an assignment is that of the waves,
-    which are a part of their own.
+    which are a part of their own; at which look a trial's records were taken is no part of its
+    plan.
     """
+    if isinstance(part, Trial) and part.monitoring is not None:
+        return replace(part, monitoring=replace(part.monitoring, looked=None))
     return replace(part, schedule=None) if isinstance(part, Randomised) else part
 
 

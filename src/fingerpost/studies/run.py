@@ -22,7 +22,16 @@ from fingerpost.core.refusal import Broken, Refusal
 from fingerpost.core.study import Study
 from fingerpost.core.table import Table
 from fingerpost.kernels.arrays import one_thread
-from fingerpost.studies import departures, diagnostics, earlier, guard, imputed, plan, recorded
+from fingerpost.studies import (
+    departures,
+    diagnostics,
+    earlier,
+    guard,
+    imputed,
+    looked,
+    plan,
+    recorded,
+)
 from fingerpost.studies.access import run as access
 from fingerpost.studies.access.records import read_access
 from fingerpost.studies.analysing import Analysed, Kept, analysed
@@ -167,7 +176,12 @@ def found_in(
         whole,
         found.answers,
         refusals=(*refused, *silent(whole, first.built.silent)),
-        tables=(*common, *(table for part in found.parts for table in part.tables), *found.tables),
+        tables=(
+            *common,
+            *(table for part in found.parts for table in part.tables),
+            *found.tables,
+            *looked.tables(whole, found.answers),
+        ),
         sensitivity=tuple(
             replace(answer, about=outcome) for (outcome, _), answer in found.sensitivity.items()
         ),

@@ -13,6 +13,7 @@ from fingerpost.core.words import counted, listing
 from fingerpost.plots.numbers import ABSENT, number, plain, whole
 from fingerpost.plots.triangulation import target_order
 from fingerpost.reports.designs import outcomes_words
+from fingerpost.reports.looked import looked_tables
 from fingerpost.reports.parts import Entry, Grid, Heading, Part, Section, Words, grids, p_entry
 from fingerpost.reports.phrases import (
     contrast_phrase,
@@ -46,6 +47,7 @@ def section(output: Output) -> Section:
     )
     parts: list[Part] = [Words(words)]
     parts += results_grid(output, causal, "Effects")
+    parts += grids(looked_tables(output))
     parts += regions_grid(output)
     parts += leaves_without(output)
     if apart:

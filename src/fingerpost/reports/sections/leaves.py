@@ -29,7 +29,7 @@ ELSEWHERE = {
         *("overlap", "weights", "overlap_subgroups", "guard", "trim", "trim_who", "truncation"),
         "model_form",
     ),
-    "estimates": ("outcomes", "means", "trim_estimates"),
+    "estimates": ("outcomes", "means", "trim_estimates", "looked"),
     "benefits": (
         *("benefit_rate", "benefit_calibration", "benefit_groups", "benefit_toc"),
         *("benefit_projection", "benefit_worth", "benefit_rule"),

@@ -202,6 +202,7 @@ def to_monitoring(part: MonitoringPart | None) -> Monitoring | None:
         alpha=part.alpha,
         sides=part.sides,
         harm=part.harm,
+        looked=part.looked,
     )
 
 

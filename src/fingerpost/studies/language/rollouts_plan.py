@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Any
 
 from pydantic import Field, PlainValidator
 
-from fingerpost.core.rollout import BOUNDS, SHAPED, SPENDING, Rollout
+from fingerpost.core.rollout import BOUNDS, SHAPED, SPENDING, Monitoring, Rollout
 from fingerpost.studies.language.faults import FaultList
 from fingerpost.studies.language.fields import (
     Number,
@@ -43,6 +44,27 @@ LOOKS_FORM: dict[str, Any] = {
 }
 
 
+def as_looked(node: object) -> tuple[float, ...] | int:
+    """Return the look at which records were taken: its number, or the shares of all information at
+    the looks held until then.
+    """
+    if not isinstance(node, list):
+        return as_whole(node)
+    found = tuple(as_number(item) for item in node)
+    rises = all(one < other for one, other in pairwise((0.0, *found)))
+    if not found or not rises or found[-1] > 1:
+        raise misread(node, "shares of all information that rise from above 0 to at most 1.")
+    return found
+
+
+LOOKED_FORM: dict[str, Any] = {
+    "anyOf": [
+        {"type": "integer", "minimum": 1, "maximum": MOST_LOOKS},
+        {"type": "array", "items": {"type": "number", "exclusiveMinimum": 0, "maximum": 1}},
+    ]
+}
+
+
 class MonitoringPart(Part):
     """Looks at the results before the end."""
 
@@ -70,6 +92,13 @@ class MonitoringPart(Part):
     )
     harm: Annotated[float, PlainValidator(as_number), Field(ge=0, lt=0.5)] = Field(
         0.10, description="One-sided level of a bound for harm that binds nobody (0.10); 0: none."
+    )
+    looked: (
+        Annotated[tuple[float, ...] | int, PlainValidator(as_looked), accepts(LOOKED_FORM)] | None
+    ) = Field(
+        None,
+        description="Of a trial, at which look these records were taken, from 1; or, where error "
+        "is spent, the share of all information at each look held until then (1: the last).",
     )
 
 
@@ -118,6 +147,21 @@ def check_monitoring(rollout: Rollout, faults: FaultList) -> None:
     if asked is None:
         return
     at = "rollout.monitoring"
+    if asked.looked is not None:
+        faults.add(f"{at}.looked", "is of trials. Leave it out.")
+    check_shape(asked, at, faults)
+    if not isinstance(asked.looks, tuple):
+        return
+    strange = [one for one in asked.looks if one not in rollout.periods]
+    for one in strange:
+        faults.add(f"{at}.looks", f'"{one}" is not a period.')
+    places = [rollout.periods.index(one) for one in asked.looks if one not in strange]
+    if not asked.looks or places != sorted(set(places)):
+        faults.add(f"{at}.looks", "names periods in order, each once.")
+
+
+def check_shape(asked: Monitoring, at: str, faults: FaultList) -> None:
+    """A boundary or spending, one of both, with its number where it needs one."""
     if asked.bounds and asked.spending:
         faults.add(f"{at}.spending", "and bounds are given together. Keep one.")
     needs = asked.shape in SHAPED
@@ -129,11 +173,3 @@ def check_monitoring(rollout: Rollout, faults: FaultList) -> None:
         faults.add(f"{at}.parameter", "δ lies between 0 (O'Brien & Fleming) and 0.5 (Pocock).")
     elif asked.shape == "power" and (asked.parameter or 0) <= 0:
         faults.add(f"{at}.parameter", "ρ is above 0: error spent may only rise.")
-    if not isinstance(asked.looks, tuple):
-        return
-    strange = [one for one in asked.looks if one not in rollout.periods]
-    for one in strange:
-        faults.add(f"{at}.looks", f'"{one}" is not a period.')
-    places = [rollout.periods.index(one) for one in asked.looks if one not in strange]
-    if not asked.looks or places != sorted(set(places)):
-        faults.add(f"{at}.looks", "names periods in order, each once.")

@@ -8,6 +8,7 @@ from fingerpost.core.study import Study
 from fingerpost.core.trial import Trial
 from fingerpost.studies.language.faults import FaultList
 from fingerpost.studies.language.form import Document
+from fingerpost.studies.language.rollouts_plan import check_shape
 from fingerpost.studies.language.trials_power import check_trial_power
 
 LAWFUL = (
@@ -36,6 +37,7 @@ def check_trial(document: Document, study: Study, faults: FaultList) -> None:
     check_arms_of(trial, faults)
     check_known(trial, study, faults)
     check_lawful(trial, faults)
+    check_looks(trial, faults)
     if document.trial is not None:
         check_trial_power(document.trial.power, tuple(arm.name for arm in trial.arms), faults)
 
@@ -70,6 +72,30 @@ def check_design(trial: Trial, study: Study, design: str, faults: FaultList) -> 
                 if trial.known and procedure.step is not None and not trial.blocks
                 else "Name the design stratified, or leave them out."
             ),
+        )
+
+
+def check_looks(trial: Trial, faults: FaultList) -> None:
+    """The boundary is told whole, and the look at which records were taken was planned."""
+    asked, at = trial.monitoring, "trial.monitoring.looked"
+    if asked is not None:
+        check_shape(asked, "trial.monitoring", faults)
+    if asked is None or asked.looked is None:
+        return
+    if asked.many is None:
+        faults.add(at, "is said, and looks is not: how many looks are there?")
+    elif isinstance(asked.looked, tuple):
+        if asked.bounds:
+            faults.add(
+                at,
+                "holds shares of information, and exact bounds hold for looks as they were "
+                "planned. Write the number of the look, or spending in place of bounds.",
+            )
+    elif not 1 <= asked.looked <= asked.many:
+        faults.add(
+            at,
+            f"{asked.looked} is no look that was planned: there are {asked.many}, the last "
+            "analysis counted.",
         )
 
 

@@ -32,6 +32,7 @@ from fingerpost.studies.trials.designing import randomised_of
 from fingerpost.studies.trials.drawing import commitment, drawn_of, frame, might_have_been
 from fingerpost.studies.trials.folder import Opened, open_folder, sha256
 from fingerpost.studies.trials.keys import Keys
+from fingerpost.studies.trials.looks import at_look
 from fingerpost.studies.trials.opening import named_by_key
 from fingerpost.studies.trials.sequences import Held, Sequenced, Unit
 from fingerpost.studies.trials.verifying import verify
@@ -110,7 +111,8 @@ def as_drawn(
         departures=(*otherwise(parts, "confirmatory", "opened"), *table.against(made)),
     )
     drawn = Drawn(made, might, source, members=table.members(made))
-    return Taken(table.study_of(made), table.with_arms(made), drawn)
+    told = at_look(table.study_of(made), opened.entries())
+    return Taken(told, table.with_arms(made), drawn)
 
 
 def run_as_drawn(

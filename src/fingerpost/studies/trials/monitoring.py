@@ -47,9 +47,8 @@ def monitor(opened: Opened, *, keys: Keys | None = None, closed: bool = False) -
     if closed:
         tables.insert(1, by_arm(found))
     asked, sides = opened.trial.monitoring, 2
-    if asked is not None and asked.looks is not None:
-        many = asked.looks if isinstance(asked.looks, int) else len(asked.looks)
-        tables.append(looks_table(boundaries(asked, many)))
+    if asked is not None and asked.many is not None:
+        tables.append(looks_table(boundaries(asked, asked.many)))
         sides = asked.sides
     return Monitored(closed, words(opened, found), warns(found), tuple(tables), found, sides)
 

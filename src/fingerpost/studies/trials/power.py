@@ -349,10 +349,10 @@ def looks_of(trial: Trial, asked: TrialPower, name: str) -> Looks | None:
     Raises UsageError where the level of the looks is another than that of the power.
     """
     said = trial.monitoring
-    if said is None or said.looks is None or asked.adaptive is not None:
+    if said is None or asked.adaptive is not None:
         return None
-    many = said.looks if isinstance(said.looks, int) else len(said.looks)
-    if many < 2:
+    many = said.many
+    if many is None or many < 2:
         return None
     alpha = asked.alpha / asked.sides
     if not math.isclose(alpha, said.alpha / said.sides):
