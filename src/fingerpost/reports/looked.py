@@ -37,6 +37,17 @@ def row_of(output: Output, result: Result) -> Row | None:
     return None
 
 
+def allowed(output: Output, result: Result) -> Result | None:
+    """Return an answer with the estimate and the limits that allow for looks; None where the look
+    gives none.
+    """
+    row = row_of(output, result)
+    value = None if row is None else as_float(row["estimate"])
+    if row is None or value is None:
+        return None
+    return replace(result, value=value, lo=as_float(row["lo"]), hi=as_float(row["hi"]))
+
+
 def uncrossed(output: Output, result: Result) -> str:
     """Return that nothing is settled where the boundary of the look was not crossed; empty
     elsewhere.
@@ -67,10 +78,10 @@ def told(output: Output, result: Result, row: Row) -> str:
         verb = "crosses the boundary" if crossed else "does not cross the boundary"
         where += f"and {verb} of {number(bound)}"
     parts = [sentence(where)]
-    value, lo, hi = (as_float(row[name]) for name in ("estimate", "lo", "hi"))
-    if value is not None:
-        allowed = effect(output.study, replace(result, value=value, lo=lo, hi=hi))
-        parts.append(sentence(f"allowing for the looks, {allowed}; p {p_words(row['p'])}"))
+    if as_float(row["estimate"]) is not None:
+        usual = effect(output.study, result)
+        parts.append(f"Allowing for the looks p is {p_words(row['p'])}.")
+        parts.append(sentence(f"taken as if nobody had looked, {usual}"))
     elif not crossed and look != looks:
         parts.append("By its own rule the trial had not stopped there.")
     times = unit_of(output.study, result.term).times

@@ -26,7 +26,7 @@ from fingerpost.reports.corrected import (
 )
 from fingerpost.reports.designs import design
 from fingerpost.reports.imputed import imputed_words
-from fingerpost.reports.looked import looked_words, uncrossed
+from fingerpost.reports.looked import allowed, looked_words, uncrossed
 from fingerpost.reports.losses import armless, incomplete, lost, unseen
 from fingerpost.reports.names import unrepeated
 from fingerpost.reports.phrases import (
@@ -175,7 +175,9 @@ def told_in_full(output: Output, result: Result, *, after_refusal: bool) -> str:
     if anything:
         return anything
     link = "the answer is: " if after_refusal else ""
-    clause = effect(output.study, result)
+    at_look = allowed(output, result)
+    clause = effect(output.study, at_look or result)
+    clause += ", allowing for the looks on the way" if at_look is not None else ""
     seen = ", of those with a recorded outcome" if some_unseen(output, result.term) else ""
     first = sentence(f"for {people(result.term)}{seen}, {link}{clause}, by {result.estimator}")
     more = provided_words(output, result.term) or step_words(output, result)
@@ -185,7 +187,8 @@ def told_in_full(output: Output, result: Result, *, after_refusal: bool) -> str:
     meant = meant or trends_parted(output, result)
     if not meant:
         among = RETURNED if unsettled_by_lost(output, result) else ""
-        apart, judged = parted(output, result), judgement(output.study, result, among=among)
+        apart = parted(output, result)
+        judged = judgement(output.study, at_look or result, among=among)
         # What an interval that holds no difference is compatible with is said all the same.
         meant = f"{judged} {apart}".strip() if not apart or crosses(result) else apart
     lost = whatever_lost(output, result)

@@ -40,8 +40,8 @@ SAY_WHICH = (
     "allows for looks"
 )
 ALLOWED = (
-    "the trial was to be looked at {looks} times, the last counted, and this estimate and its "
-    "interval take no account of looks: the table of the look beside them does"
+    "the trial was to be looked at {looks} times, the last counted: the usual estimate and its "
+    "interval take no account of looks, and the table of the look does"
 )
 FEWEST = 10  # units of an arm, fewer of which tell nothing of how they were drawn
 UNDECLARED = (
