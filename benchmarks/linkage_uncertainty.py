@@ -201,7 +201,7 @@ def of_world(seed: int) -> list[tuple[float, float, float]]:
         paired = pair_off(scored, threshold=least, seed=seed)
         answers.append(on_links(found, scored, paired.best))
     for given in (False, True):
-        answers.append(over_spines(found, scored, paired.ways, given=given))
+        answers.append(over_spines(found, paired.scored, paired.ways, given=given))
     return [row(each) for each in answers]
 
 

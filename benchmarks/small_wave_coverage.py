@@ -1,6 +1,6 @@
 """Coverage where waves are small or clusters uneven: the lay-outs in which errors go wrong first.
 
-    python benchmarks/small_wave_coverage.py [--worlds 500] [--package FOLDER]
+    python benchmarks/small_wave_coverage.py [--bands] [--worlds 500] [--package FOLDER]
 
 No effect is planted; an area's level fades by a fifth a period. Intervals are held against nought,
 and tests of trends before provision against the 5% that they promise. FOLDER: another version's
@@ -31,6 +31,7 @@ from fingerpost.core.errors import FingerpostError  # noqa: E402
 from fingerpost.core.inference import intervals, standard_errors  # noqa: E402
 from fingerpost.core.leaves import Estimator, menu  # noqa: E402
 from fingerpost.core.panel import Panel, PanelOutcome  # noqa: E402
+from fingerpost.estimators import _trends_before  # noqa: E402
 from suites.panel_worlds import NEVER, ask, task  # noqa: E402
 
 KEPT, SEED = 0.8, 1
@@ -85,6 +86,18 @@ BEFORE = (
     ("4 waves of 3, 40 never", waves((2, 3), (4, 3), (6, 3), (8, 3), (NEVER, 40))),
     ("2 waves of 30, 40 never", waves((4, 30), (6, 30), (NEVER, 40))),
     ("5 waves of 1, 60 never", (3, 4, 5, 6, 7, *waves((NEVER, 60)))),
+)
+TWELVE, FOUR = waves((2, 3), (4, 3), (6, 3), (NEVER, 3)), BEFORE[1][1]
+THREE, HALVES = waves((3, 3), (NEVER, 57)), waves((4, 30), (NEVER, 30))
+BANDS = (
+    ("4 waves of 3, 40 never", FOUR, 11, "group_time"),
+    ("4 waves of 3, 40 never", FOUR, 11, "gls_exposure_time"),
+    ("3 early, 57 never", THREE, 8, "group_time"),
+    ("3 early, 57 never", THREE, 8, "imputation"),
+    ("12 areas, 3 waves and never", TWELVE, 8, "gls_exposure_time"),
+    ("12 areas, 3 waves and never", TWELVE, 8, "group_time"),
+    ("30 early, 30 never", HALVES, 8, "group_time"),
+    ("30 early, 30 never", HALVES, 8, "gls_exposure_time"),
 )
 
 
@@ -176,12 +189,48 @@ def alarms(words: str, begins: tuple[int, ...], worlds: int) -> str:
     return f"| {words} | {' | '.join(each)} |"
 
 
+def bands(words: str, begins: tuple[int, ...], periods: int, name: str, *, worlds: int) -> str:
+    """Return how often bands hold every effect by exposure at once, and how often an interval holds
+    its own.
+    """
+    r = np.random.default_rng(5)
+    layout = Layout(words, begins, periods, "exposure_average", ())
+    _trends_before.MOST_WORK = 0  # no band rests on what shuffled waves say of trends
+    held: list[bool] = []
+    each: list[float] = []
+    wider: list[float] = []
+    for _ in range(worlds):
+        asked = task(world(layout, r), ask(layout.target), drawn=LEAVES[name].drawn, draws=0)
+        told = next(
+            (one for one in LEAVES[name].run(asked).tables if one.name == "event_study"), None
+        )
+        if told is None:
+            continue
+        low, high, band_low, band_high = np.array([row[5:] for row in told.rows], float).T
+        held.append(bool(np.all((band_low <= 0) & (band_high >= 0))))
+        each.append(float(np.mean((low <= 0) & (high >= 0))))
+        wider.append(float(np.mean((band_high - band_low) / (high - low))))
+    mean = float(np.mean(held))
+    chance = 100 * (mean * (1 - mean) / len(held)) ** 0.5
+    return (
+        f"| {words} | {name} | {100 * np.mean(each):.1f} | {100 * mean:.1f} ({chance:.1f}) | "
+        f"{np.mean(wider):.2f} |"
+    )
+
+
 def main() -> None:
-    """Print both tables."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--worlds", type=int, default=500)
     parser.add_argument("--package", help="the src of another version")
+    parser.add_argument("--bands", action="store_true", help="the table of bands alone")
     told = parser.parse_args()
+    if told.bands:
+        print("| areas | leaf | each interval % | all at once % (MCSE) | band / interval |")
+        print("|---|---|--:|--:|--:|")
+        for words, begins, periods, name in BANDS:
+            print(bands(words, begins, periods, name, worlds=told.worlds), flush=True)
+        return
     print("| areas | target | leaf | intervals given | coverage % (MCSE) | SE / SD | width / SD |")
     print("|---|---|---|--:|--:|--:|--:|")
     for layout in LAYOUTS:

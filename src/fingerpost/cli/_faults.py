@@ -19,6 +19,7 @@ BUG = 70
 STOPPED = 130
 # Faults that are told at once: whoever has more has made one slip many times over.
 MOST_LINES = 20
+WRAPPED = (KeyboardInterrupt.__name__, "Query interrupted", "INTERRUPT Error")
 DEBUG = "FINGERPOST_DEBUG"
 # typer ends these itself: a wish to stop, a wrong option.
 TYPERS_OWN = (typer.Exit, typer.Abort, typer.BadParameter, BrokenPipeError)
@@ -95,8 +96,8 @@ def stopped(error: BaseException) -> bool:
     """Return whether a person stopped the command, also where a library wrapped that."""
     seen: BaseException | None = error
     while seen is not None:
-        # DuckDB turns a stop during its work into an error of its own that names it.
-        if isinstance(seen, KeyboardInterrupt) or KeyboardInterrupt.__name__ in str(seen):
+        # DuckDB turns a stop during its work into an error of its own that names it, or says so.
+        if isinstance(seen, KeyboardInterrupt) or any(words in str(seen) for words in WRAPPED):
             return True
         seen = seen.__cause__ or seen.__context__
     return False

@@ -17,10 +17,20 @@ from fingerpost.core.errors import FingerpostError, UsageError
 # Names and digests of what a run wrote, so that the next one knows its own files from a reader's.
 WRITTEN = ".written"
 DAY = 86_400
+# What a folder of records, of spines or of a trial says of its files.
+LIST = "manifest.json"
 
 
 def check_writable(path: Path, *, folder: bool) -> None:
-    """Raise FingerpostError where nothing could be written to a path, before the work is done."""
+    """Raise FingerpostError where nothing could be written to a path, before the work is done;
+    UsageError where it lies among records.
+    """
+    check_apart(path, folder=folder)
+    check_place(path, folder=folder)
+
+
+def check_place(path: Path, *, folder: bool) -> None:
+    """Raise FingerpostError where nothing could be written to a path, wherever it lies."""
     if folder and path.exists() and not path.is_dir():
         raise FingerpostError(f"--out {path}: this is a file. Name a folder.")
     if not folder and path.is_dir():
@@ -45,6 +55,32 @@ def check_writable(path: Path, *, folder: bool) -> None:
         raise FingerpostError(
             f"{path}: nothing can be written to {above}: {error.strerror}. Name another place."
         ) from None
+
+
+def check_apart(path: Path, *, folder: bool) -> None:
+    """Raise UsageError for a path among records, whose list of files is their word that they are
+    whole; and for one file that takes the name of such a list.
+    """
+    name = "--out" if folder else "--json"
+    for above in (whole := path.absolute().resolve(), *whole.parents):
+        if is_records(above):
+            raise UsageError(
+                f"{name} {path}: this lies among the records in {above}. Name a place elsewhere."
+            )
+    if not folder and path.name == LIST:
+        raise UsageError(
+            f"{name} {path}: a {LIST} is the list of what a folder holds. Name another file."
+        )
+
+
+def is_records(folder: Path) -> bool:
+    """Return whether a folder holds records of ours, finished or begun."""
+    if not ((folder / LIST).is_file() or (folder / ".parts").is_dir()):
+        return False
+    # Only now, as reading it takes its time.
+    from fingerpost.records.writing import NOTES, RECIPE, is_manifest
+
+    return (folder / NOTES / RECIPE).is_file() or is_manifest(folder / LIST)
 
 
 def check_folder(

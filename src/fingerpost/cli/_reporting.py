@@ -95,7 +95,11 @@ def reported(
         inputs = (file, *((choices.records,) if choices.records else ()))
         check_json_beside(json_file, folder, inputs=inputs)
     with progress(quiet=quiet) as say:
-        made = answer(say) if answer else answered(study, choices, base=file.parent, say=say)
+        made = (
+            answer(say)
+            if answer
+            else answered(study, choices, base=file.parent, say=say, file=file)
+        )
         say("writing the report")
         paths = (*write_folder(made, folder), *write_json(made, json_file))
     print(told(made))

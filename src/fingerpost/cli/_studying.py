@@ -12,6 +12,7 @@ from fingerpost.cli._screen import MADE_UP, Say, labelled, listed_lines, shown
 from fingerpost.cli._spines import linking
 from fingerpost.cli._truth import with_truth
 from fingerpost.core.errors import FingerpostError, UsageError
+from fingerpost.core.seeds import seed_faults
 
 if TYPE_CHECKING:
     from fingerpost.core.output import Output
@@ -23,7 +24,6 @@ TABLES = f"{Path(REPORT).stem}-tables"
 MANIFEST = f"{TABLES}/{WRITTEN}"
 # The list of a clearance pack, in its open: whoever checks the pack may use it too.
 SUMS = "SHA256SUMS"
-LARGEST_SEED = 2**63 - 1
 FEWEST_COPIES, MOST_COPIES = 2, 200
 
 
@@ -53,11 +53,8 @@ def chosen(file: Path, choices: Choices) -> Study:
 
     study = read_study(file)
     if choices.seed is not None:
-        if not 0 <= choices.seed <= LARGEST_SEED:
-            raise UsageError(
-                f"--seed: a seed is a whole number from 0 to {LARGEST_SEED}; this one is "
-                f"{'below' if choices.seed < 0 else 'above'} that."
-            )
+        if faults := seed_faults(choices.seed):
+            raise UsageError(faults)
         study = replace(study, seed=choices.seed)
     if choices.impute is not None:
         study = imputing(study, choices.impute)
@@ -84,8 +81,12 @@ def imputing(study: Study, copies: int) -> Study:
     return replace(study, missing="impute", covariates=covariates, imputation=asked)
 
 
-def answered(study: Study, choices: Choices, *, base: Path, say: Say) -> Output:
-    """Return the output of a study; relative paths of its tables start from `base`."""
+def answered(
+    study: Study, choices: Choices, *, base: Path, say: Say, file: Path | None = None
+) -> Output:
+    """Return the output of a study; relative paths of its tables start from `base`. file: where it
+    is written, to be named in commands.
+    """
     from fingerpost.cohorts.table import read_records
     from fingerpost.release.clear import clear
     from fingerpost.studies.run import run
@@ -93,7 +94,7 @@ def answered(study: Study, choices: Choices, *, base: Path, say: Say) -> Output:
 
     if study.linked is not None:
         store = linked_store(study, choices.records, engine=choices.engine)
-        through = linking(choices.spines, store, engine=choices.engine)
+        through = linking(choices.spines, store, engine=choices.engine, study=study, file=file)
         finding = run(study, store, linking=through, say=say)
         output = clear(finding, release=choices.release)
         # Not before: what is true of a synthetic England may reach no estimate.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fingerpost.cli._screen import command, labelled, listed_lines, shown
+from fingerpost.cli._screen import command, labelled, listed_lines, shown, typed
 from fingerpost.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -82,5 +82,6 @@ def opening_register(opened: Opened, key: Path) -> str:
 
 def following(file: Path, opened: Opened, key: Path) -> str:
     """Return the command that comes next."""
-    words = f"{command('trial randomise', file)} --out {shown(opened.folder)} --key {shown(key)}"
+    words = f"{command('trial randomise', file)} --out {typed(shown(opened.folder))}"
+    words += f" --key {typed(shown(key))}"
     return f"{words} --pulse pulse.json" if opened.plan["register"] else f"{words} --unit CODE …"

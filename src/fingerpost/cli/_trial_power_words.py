@@ -34,7 +34,7 @@ def design_words(planned: TrialPlanned) -> str:
     scheme = planned.scheme
     tiers = scheme.tiers
     sizes = ", ".join(
-        f"{tier.name}: {tier.size:g} "
+        f"{tier.name}: {planned.sizes[at]:g} "
         + (f"in each {tiers[at + 1].name}" if at + 1 < len(tiers) else "in all")
         for at, tier in enumerate(tiers)
     )
@@ -53,10 +53,12 @@ def design_words(planned: TrialPlanned) -> str:
 def answer(planned: TrialPlanned) -> list[str]:
     """Return the sentences that come first."""
     from fingerpost.plots.numbers import percent
-    from fingerpost.studies.trials.power_tables import unit_of
+    from fingerpost.studies.trials.power_tables import level_words, unit_of
 
     asked, head, unit = planned.asked, planned.headline, unit_of(planned.asked).words
-    sides = "two-sided" if asked.sides == 2 else "one-sided"
+    interval, sides = "interval", "two-sided"
+    if asked.sides == 1:
+        interval, sides = f"two-sided {level_words(planned)} interval", "tested one-sided"
     iccs = [
         f"{tier.name} {planned.scheme.own(at):.3g}"
         for at, tier in enumerate(planned.scheme.tiers)
@@ -64,11 +66,11 @@ def answer(planned: TrialPlanned) -> list[str]:
     ]
     under = f" (share of variance between units: {', '.join(iccs)})" if iccs else ""
     found = [f"{planned.design.title}: {design_words(planned)}{under}."]
+    mdes, lo, hi = (shown_effect(planned, one) for one in (head.mdes, head.lo, head.hi))
     found.append(
         f"{head.compared.words}: the smallest effect found with power {asked.power:.0%} is "
-        f"{shown_effect(planned, head.mdes)} {unit}, interval {shown_effect(planned, head.lo)} to "
-        f"{shown_effect(planned, head.hi)}, {sides} at {asked.alpha:g}, t with {head.df:g} degrees "
-        f"of freedom."
+        f"{mdes} {unit}, {interval} {lo} to {hi}, {sides} at {asked.alpha:g}, t with {head.df:g} "
+        "degrees of freedom."
     )
     if planned.effect is not None and head.power_t is not None:
         found.append(
@@ -151,7 +153,7 @@ def curve_tables(planned: TrialPlanned) -> str:
     from fingerpost.plots.numbers import percent
     from fingerpost.studies.trials.power_tables import unit_of
 
-    unit, level = unit_of(planned.asked).words, planned.levels[-1]
+    unit, level = unit_of(planned.asked), planned.levels[-1]
     points = planned.by_icc or planned.by_units
     sizes = sorted({one.units for one in points})
     iccs = chosen(sorted({one.icc for one in points if one.icc is not None}), planned.headline.icc)
@@ -168,7 +170,7 @@ def curve_tables(planned: TrialPlanned) -> str:
 
     heads = ["", *(f"{size:g}" for size in sizes)]
     parts = [
-        f"Smallest effect found ({unit}), by {level} in all",
+        f"Smallest effect found ({unit.named}), by {level} in all",
         table(heads, rows(lambda one: shown_effect(planned, one.mdes))),
     ]
     if planned.effect is not None:

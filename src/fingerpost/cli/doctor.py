@@ -17,7 +17,7 @@ import typer
 import fingerpost
 from fingerpost.cli._examples import FOLDER, real_data
 from fingerpost.cli._screen import command, listed_lines, shown, table
-from fingerpost.core.errors import FingerpostError
+from fingerpost.core.errors import FingerpostError, installing
 
 OK, ABSENT, BROKEN = "ok", "not here", "BROKEN"
 OLDEST = (3, 11)
@@ -154,7 +154,7 @@ def extras() -> Iterator[Check]:
     """Yield whether each extra is installed."""
     for extra, package, use in EXTRAS:
         if find_spec(package) is None:
-            yield Check(f"extra {extra}", ABSENT, f"{use}: in a checkout, pip install '.[{extra}]'")
+            yield Check(f"extra {extra}", ABSENT, f"{use}: {installing(extra)}")
         else:
             yield Check(f"extra {extra}", OK, use)
 

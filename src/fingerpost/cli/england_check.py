@@ -10,7 +10,7 @@ import typer
 
 from fingerpost.cli._folder import check_json, naming
 from fingerpost.cli._screen import labelled, listed_lines, progress, shown, table
-from fingerpost.core.errors import UsageError
+from fingerpost.cli._spines import by_truth
 
 if TYPE_CHECKING:
     from fingerpost.england.check.run import Check
@@ -36,7 +36,8 @@ def check(
     A row a target: published, achieved, their difference, the tolerance, whether it was met, and
     where the figure comes from. Figures that are only shown are not judged. Where so few children
     are behind a figure that chance could move it by more than its tolerance it is held loosely; the
-    last line says of how many that is so.
+    last line says of how many that is so. Of an England with linkage error each hospital record is
+    read as the child's whose it truly is: what is checked is England, not its links.
 
     Exit codes: 0 at most one target in ten missed, 4 more missed or none judged, 1 a fault in the
     records, 2 records that are not synthetic.
@@ -52,13 +53,11 @@ def check(
 
     if json_file is not None:
         check_json(json_file)
-        if json_file.resolve().is_relative_to(folder.resolve()):
-            raise UsageError(f"{json_file} lies among the records. Name a file elsewhere.")
     with progress(quiet=quiet) as say:
         say("reading the records")
-        store = open_store(folder, engine)
-        say("computing every target")
-        found = checked(store)
+        with by_truth(open_store(folder, engine), engine=engine) as store:
+            say("computing every target")
+            found = checked(store)
     print(told(found))
     if json_file is not None:
         with naming(json_file):

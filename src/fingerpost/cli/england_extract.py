@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from fingerpost.cli._folder import check_writable, naming
-from fingerpost.cli._screen import command, labelled, listed_lines, progress, shown
+from fingerpost.cli._screen import command, labelled, listed_lines, progress, shown, typed
+from fingerpost.cli._spines import through_one
 from fingerpost.core.errors import UsageError
 
 
@@ -41,7 +42,9 @@ def extract(
     A file a census and year, their column names, their codes, an identifier of its own in each, and
     a spine that links them: to learn the way from an extract to an answer, and to try an adapter,
     with no child's record. One pupil in a hundred is on two schools' rolls, and three diagnoses in
-    ten are written with dots, marks or small letters: conversion and studies clean both away.
+    ten are written with dots, marks or small letters: conversion and studies clean both away. Of an
+    England with linkage error, whose child a hospital record is is read from one spine: the first
+    of those that `fingerpost link run` left.
 
     \b
     Examples:
@@ -58,12 +61,13 @@ def extract(
     coding = Coding(missing=diagnoses_missing, miscoded=diagnoses_miscoded)
     check_writable(out, folder=True)
     with naming(out), progress(quiet=quiet) as say:
-        made = extracted(open_store(folder), out, years=asked, coding=coding, say=say)
+        store = through_one(open_store(folder), engine="duckdb", everyone=())
+        made = extracted(store, out, years=asked, coding=coding, say=say)
     print(labelled("Synthetic", ["the records are made up: no real child is in them"]))
     paths = (f"{shown(out / 'extracts')}/ ({len(made) - 1} files)", shown(out / SPINE))
     print(listed_lines("Wrote", paths))
     convert = command("records convert", out / "extracts")
-    more = f"--adapter npd --adapter hes --spine {shown(out / SPINE)} --out DIR"
+    more = f"--adapter npd --adapter hes --spine {typed(shown(out / SPINE))} --out DIR"
     print(listed_lines("Next", [f"{convert} {more}"]))
 
 

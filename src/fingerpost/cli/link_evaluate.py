@@ -11,7 +11,8 @@ import typer
 from fingerpost.cli._folder import check_json, write_json
 from fingerpost.cli._screen import MADE_UP, labelled, listed_lines, shown, table
 from fingerpost.cli.link_run import as_json
-from fingerpost.core.errors import UsageError
+from fingerpost.core.errors import UsageError, listed
+from fingerpost.core.seeds import seed_faults
 
 
 def evaluate(
@@ -24,15 +25,25 @@ def evaluate(
         str | None, typer.Option(metavar="NAME", help="febrl3 or febrl4, in place of records.")
     ] = None,
     method: Annotated[
-        str, typer.Option(metavar="NAME", help="Of a benchmark: fellegi_sunter or splink.")
-    ] = "fellegi_sunter",
-    threshold: Annotated[
-        float, typer.Option(metavar="P", help="Of a benchmark: the least probability of a link.")
-    ] = 0.9,
-    name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Which spines.  [default: the only ones]")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Of a benchmark: fellegi_sunter or splink.  [default: fellegi_sunter]",
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="S", help="Of samples.")] = 1,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            metavar="P", help="Of a benchmark: the least probability of a link.  [default: 0.9]"
+        ),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Of records: which spines.  [default: the only ones]"),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(metavar="S", help="Of a benchmark: of samples.  [default: 1]")
+    ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write the numbers as JSON.")
     ] = None,
@@ -48,19 +59,14 @@ def evaluate(
       fingerpost link evaluate --benchmark febrl3 --method splink
       fingerpost link evaluate build/e
     """
-    from fingerpost.linkage.evaluate import of_benchmark, of_records
-
-    if (records is None) == (benchmark is None):
-        raise UsageError("link evaluate: name a folder of records, or a --benchmark, not both.")
-    if not 0.5 <= threshold < 1:
-        raise UsageError("--threshold must be at least 0.5 and below 1.")
+    linked = {"method": method, "threshold": threshold, "seed": seed}
+    own = {key: value for key, value in linked.items() if value is not None}
+    refuse(records, benchmark, name=name, own=own)
+    if seed is not None and (faults := seed_faults(seed)):
+        raise UsageError(faults)
     if json_file is not None:
         check_json(json_file)
-    if benchmark is not None:
-        told = of_benchmark(benchmark, method=method, threshold=threshold, seed=seed)
-    else:
-        assert records is not None
-        told = of_records(records, name)
+    told = found(records, benchmark, name=name, own=own)
     print(labelled("Synthetic", [MADE_UP if records else "the benchmark's people are made up"]))
     print(in_words(told))
     if json_file is not None:
@@ -68,15 +74,50 @@ def evaluate(
         print(listed_lines("Wrote", [shown(json_file)]))
 
 
+def refuse(
+    records: Path | None, benchmark: str | None, *, name: str | None, own: Mapping[str, Any]
+) -> None:
+    """Raise UsageError for what cannot be asked so. own: options of a benchmark that were given."""
+    if (records is None) == (benchmark is None):
+        raise UsageError(
+            "link evaluate: name one thing: a folder of records that were linked (`fingerpost link "
+            "evaluate RECORDS`), or a benchmark (--benchmark febrl4)."
+        )
+    if records is not None and own:
+        raise UsageError(
+            f"link evaluate: a --benchmark alone takes {listed([f'--{key}' for key in own])}: the "
+            "spines of RECORDS were linked before, by `fingerpost link run`."
+        )
+    if benchmark is not None and name is not None:
+        raise UsageError("link evaluate: --name is of spines of RECORDS; a --benchmark has none.")
+    if not 0.5 <= own.get("threshold", 0.5) < 1:
+        raise UsageError("--threshold must be at least 0.5 and below 1.")
+
+
+def found(
+    records: Path | None, benchmark: str | None, *, name: str | None, own: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the quality of spines of records, or of links of a benchmark."""
+    from fingerpost.linkage.evaluate import of_benchmark, of_records
+
+    if records is not None:
+        from fingerpost.england import reveal
+
+        return of_records(records, reveal.identity(records), name=name)
+    return of_benchmark(str(benchmark), **own)
+
+
 def in_words(told: Mapping[str, Any]) -> str:
     """Return quality in words and tables."""
     at = "" if told["threshold"] is None else f" at {told['threshold']}"
+    by = told.get("spine") or told["method"]
+    by += "" if by == told["method"] else f" ({told['method']})"
     parts = [
         labelled(
             "Quality",
             [
                 f"precision {number(told['precision'])}, recall {number(told['recall'])} of "
-                f"{told['matches']:,} matches{at} ({told['method']})."
+                f"{told['matches']:,} matches{at}: {by}{mean_of(told)}."
             ],
         )
     ]
@@ -87,7 +128,7 @@ def in_words(told: Mapping[str, Any]) -> str:
                 "Estimated",
                 [
                     f"precision {number(guess['precision'])}, recall {number(guess['recall'])}: "
-                    "what the probabilities say of themselves, the truth unseen."
+                    f"{guessed(told)}, the truth unseen."
                 ],
             )
         )
@@ -109,6 +150,19 @@ def in_words(told: Mapping[str, Any]) -> str:
         ]
         parts.append(table((column, "children", "missed", "false"), rows))
     return "\n".join(parts)
+
+
+def mean_of(told: Mapping[str, Any]) -> str:
+    """Return of how many spines figures are the mean, in words; nothing of one."""
+    count = told.get("spines", 1)
+    return f", the mean of {count} spines, here and by group" if count > 1 else ""
+
+
+def guessed(told: Mapping[str, Any]) -> str:
+    """Return what an estimate rests on, in words."""
+    if told.get("spines", 1) > 1:
+        return "the share of a spine's links that another holds too"
+    return "what the probabilities say of themselves"
 
 
 def number(share: float | None) -> str:

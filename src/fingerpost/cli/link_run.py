@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fingerpost.cli._folder import check_json, write_json
+from fingerpost.cli._folder import check_json, check_place, write_json
 from fingerpost.cli._screen import command, labelled, listed_lines, marked, progress, shown, table
 from fingerpost.core.errors import UsageError
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 WAYS = "fellegi_sunter, splink, deterministic (version 2) or deterministic_v1."
 MOST_DOUBTS = 5
+TOO_FEW = "too few are alike for more to be told of them"
 # Of the JSON that both commands write.
 SCHEMA = 1
 
@@ -57,7 +58,9 @@ def run(  # noqa: PLR0913 - decision 0011
     """Link hospital records with children by the identifiers beside a folder of records.
 
     Spines are written to RECORDS/spines, one to one, with a manifest that is checked whenever they
-    are read. Identifiers are read from RECORDS/identifiers and appear in nothing that is printed.
+    are read. Identifiers are read from RECORDS/identifiers (Parquet or CSV) and appear in nothing
+    that is printed: pairs in doubt are told by what agrees, so that a clerk sees which kinds of
+    pairs they are and how many, but not whose.
     Spines drawn for a --study, given its exposure and outcomes, count as imputations of the links
     when that study is run over them; others give a sensitivity range.
 
@@ -68,8 +71,10 @@ def run(  # noqa: PLR0913 - decision 0011
       fingerpost link run build/e --study examples/hope/cleft.yaml
       fingerpost link run build/e --method deterministic
     """
+    from fingerpost.linkage.identifiers import Notice
     from fingerpost.linkage.run import Options, usual
     from fingerpost.linkage.run import run as linked
+    from fingerpost.records.spines import FOLDER
 
     asked = None if study is None else asked_of(study, records)
     called = name if asked is None else name or asked.study.name
@@ -77,11 +82,15 @@ def run(  # noqa: PLR0913 - decision 0011
     options = Options(method, many, seed, threshold, called, given=asked is not None)
     if json_file is not None:
         check_json(json_file)
+    if records.is_dir():
+        check_place(records / FOLDER, folder=True)
     with progress(quiet=quiet) as say:
         made = linked(records, options, asked=asked, say=say)
     told = made.spines.told
     for line in marked(told["synthetic"]):
         print(line)
+    for each in told.get("identifier_notices", ()):
+        print(labelled("Notice", [Notice(**each).words()]))
     print(in_words(told))
     if json_file is not None:
         write_json(json_file, as_json(told))
@@ -117,10 +126,16 @@ def in_words(told: Mapping[str, Any]) -> str:
     """Return what came of a linkage in words: shares, estimates or steps, doubtful patterns."""
     found, people = told["quality"], told["people"]
     share = found["linked_share"]
-    lines = [
-        f"{found['links']:,} of {people['education']:,} children ({share['education']:.1%}) have a "
-        f"hospital record, of {people['hospital']:,} people there ({share['hospital']:.1%})."
-    ]
+    several = found.get("over_spines")
+    lines = (
+        [linked_words(several["links"], people)]
+        if several
+        else [
+            f"{found['links']:,} of {people['education']:,} children ({share['education']:.1%}) "
+            f"have a hospital record, of {people['hospital']:,} people there "
+            f"({share['hospital']:.1%})."
+        ]
+    )
     if told["conditional_on"]:
         lines.append(
             f"{told['spines']} spines, drawn with their parameters given what the study asks: over "
@@ -132,33 +147,71 @@ def in_words(told: Mapping[str, Any]) -> str:
             "provision or outcomes, so that what differs between them is a sensitivity range. "
             "--study FILE draws them given what a study asks."
         )
-    parts = [labelled("Linked", lines)]
+    parts = [labelled("Linked", lines), *cautions(told)]
     if "by_step" in found:
         rows = [
             (one["step"], f"{one['links']:,}", f"{one['share']:.1%}") for one in found["by_step"]
         ]
         return "\n".join([*parts, table(("step", "links", "share"), rows)])
-    guess = found["estimated"]
-    if guess["precision"] is not None:
-        parts.append(
-            labelled(
-                "Estimated",
-                [
-                    f"precision {guess['precision']:.4f}, recall {guess['recall']:.4f} at "
-                    f"{told['thresholds']['link']}: what the probabilities say of themselves; "
-                    "matches that no rule finds are in neither."
-                ],
-            )
-        )
+    guesses = estimates(found, told["thresholds"]["link"])
+    if guesses:
+        parts.append(labelled("Estimated", guesses))
     if found["in_doubt"]:
         parts.append(labelled("In doubt", doubts(found["in_doubt"])))
     return "\n".join(parts)
 
 
+def linked_words(links: Mapping[str, Any], people: Mapping[str, int]) -> str:
+    """Return how many children several spines link, in words."""
+    share = links["mean"] / max(people["education"], 1)
+    return (
+        f"{links['mean']:,.0f} of {people['education']:,} children ({share:.1%}) have a hospital "
+        f"record, the mean of the spines ({links['fewest']:,} to {links['most']:,}), of "
+        f"{people['hospital']:,} people there."
+    )
+
+
+def estimates(found: Mapping[str, Any], threshold: float) -> list[str]:
+    """Return how good links are by their probabilities, in words: of spines, and of the best."""
+    lines = []
+    several, best = found.get("over_spines"), found["estimated"]
+    if several and several["estimated"]["precision"] is not None:
+        lines.append(
+            f"precision and recall {several['estimated']['precision']:.4f} of a spine: the share "
+            "of its links that another spine holds too."
+        )
+    if best["precision"] is not None:
+        of = f"of the {found['links']:,} best links, which are no spine here, " if several else ""
+        lines.append(
+            f"precision {best['precision']:.4f}, recall {best['recall']:.4f} {of}at {threshold}: "
+            "what the probabilities say of themselves."
+        )
+    return [*lines, "Matches that no rule finds are in neither."] if lines else []
+
+
+def cautions(told: Mapping[str, Any]) -> list[str]:
+    """Return what was not compared, and what the model took as declared, as labelled lines."""
+    lacking = [
+        f"{name.replace('_', ' ')}: none {' and '.join(f'in {side}' for side in sides)}."
+        for name, sides in told.get("not_compared", {}).items()
+    ]
+    declared = [
+        f"{name.replace('_', ' ')}: nothing here teaches how often it agrees for one child's two "
+        "records, so that what is usual is taken. Probabilities are so much the less sure."
+        for name in told.get("model", {}).get("untaught", ())
+    ]
+    found = (("Missing", lacking), ("Caution", declared))
+    return [labelled(label, lines) for label, lines in found if lines]
+
+
 def doubts(rows: list[Mapping[str, Any]]) -> list[str]:
     """Return the commonest patterns of agreement of pairs in doubt, in words."""
-    return [
-        f"{one['pairs']:,} pairs, mean probability {one['mean_probability']:.2f}: "
-        + "; ".join(f"{name.replace('_', ' ')} {words}" for name, words in one["agreement"].items())
-        for one in rows[:MOST_DOUBTS]
-    ]
+    found = []
+    for one in rows[:MOST_DOUBTS]:
+        agrees = one["agreement"]
+        told = "; ".join(f"{name.replace('_', ' ')} {words}" for name, words in agrees.items())
+        told = TOO_FEW if "other" in agrees else told
+        found.append(
+            f"{one['pairs']:,} pairs, mean probability {one['mean_probability']:.2f}: {told}"
+        )
+    return found

@@ -18,7 +18,7 @@ from fingerpost.cli._collect_words import (
     summary,
 )
 from fingerpost.cli._folder import check_json, check_writable
-from fingerpost.cli._screen import command, labelled, listed_lines, marked, shown, table
+from fingerpost.cli._screen import command, labelled, listed_lines, marked, shown, table, typed
 from fingerpost.core.errors import UsageError
 from fingerpost.core.words import counted
 
@@ -276,7 +276,7 @@ def freeze(
             for key in ("name", "digest", "until", "rows", "empty", "former", "new")
         }
         write_json(json_file, said | {"left_out": list(found.left_out)})
-    next_ = f"{command('rollout analyse', Path('STUDY'))} --records {shown(found.path)}"
+    next_ = f"{command('rollout analyse', Path('STUDY'))} --records {typed(shown(found.path))}"
     print(listed_lines("Next", [f"{next_} --draw DRAW"]))
 
 

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fingerpost.cli._folder import check_json
-from fingerpost.cli._screen import command, labelled, listed_lines, marked, progress, shown, table
+from fingerpost.cli._screen import (
+    command,
+    labelled,
+    listed_lines,
+    marked,
+    progress,
+    shown,
+    table,
+    typed,
+)
 from fingerpost.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -324,4 +333,4 @@ def following(file: Path, out: Path, drawn: bool) -> list[str]:
     """Return the commands that come next."""
     if drawn:
         return [command("rollout verify", out)]
-    return [f"{command('rollout randomise', file)} --pulse pulse.json --out {shown(out)}"]
+    return [f"{command('rollout randomise', file)} --pulse pulse.json --out {typed(shown(out))}"]

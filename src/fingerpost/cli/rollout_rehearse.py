@@ -10,7 +10,7 @@ import typer
 
 from fingerpost.cli._folder import check_folder, check_json, naming, publish
 from fingerpost.cli._lean import lean
-from fingerpost.cli._screen import command, labelled, listed_lines, progress, shown, table
+from fingerpost.cli._screen import command, labelled, listed_lines, progress, shown, table, typed
 from fingerpost.cli._studying import pointed
 
 if TYPE_CHECKING:
@@ -357,5 +357,5 @@ def next_command(file: Path, json_file: Path | None) -> str:
     if rollout is None or rollout.register is None:
         return command("rollout power", file)
     first = command("rollout randomise", file)
-    held = f" --rehearsal {shown(json_file)}" if json_file else ""
+    held = f" --rehearsal {typed(shown(json_file))}" if json_file else ""
     return f"{first}{held} --out build/draw"

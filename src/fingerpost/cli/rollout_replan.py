@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fingerpost.cli._folder import check_json
-from fingerpost.cli._screen import command, labelled, listed_lines, progress, shown
+from fingerpost.cli._screen import command, labelled, listed_lines, progress, shown, typed
 from fingerpost.cli.rollout_randomise import (
     check_pulse,
     committed,
@@ -124,5 +124,5 @@ def following(old: Path, study: Path, out: Path, drawn: bool) -> str:
     """Return the command that comes next."""
     if drawn:
         return command("rollout verify", out)
-    again = f"{command('rollout replan', old)} --study {shown(study)}"
-    return f"{again} --pulse pulse.json --out {shown(out)}"
+    again = f"{command('rollout replan', old)} --study {typed(shown(study))}"
+    return f"{again} --pulse pulse.json --out {typed(shown(out))}"

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from fingerpost.cli._spines import through_one
 from fingerpost.cli._studying import linked_store, pointed
 from fingerpost.core.errors import UsageError
 
@@ -50,7 +51,8 @@ def describe(
 
         if sql:
             raise UsageError("--sql is for a study of one table; this one asks linked records.")
-        found = counts_of(study, linked_store(study, records))
+        store = through_one(linked_store(study, records), engine="duckdb", study=study)
+        found = counts_of(study, store)
         print(
             in_words(study) + counted(found.flow, before=found.before, unknown=found.unknown),
             end="",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fingerpost.cli._folder import WRITTEN, check_folder, publish
-from fingerpost.cli._screen import labelled, listed_lines, shown
+from fingerpost.cli._screen import labelled, listed_lines, shown, typed
 from fingerpost.cli._studying import linked_store, pointed
 from fingerpost.core.errors import UsageError, listed, nearest
 
@@ -119,5 +119,5 @@ def following(to: str, folder: Path, *, rows: bool) -> list[str]:
     if not rows:
         return ["export again with --records, which writes the children that the script reads"]
     if to == "r":
-        return [f"cd {shown(folder)} && Rscript analysis.R"]
+        return [f"cd {typed(shown(folder))} && Rscript analysis.R"]
     return ["run analysis.do in Stata, and compare it with fingerpost study run"]

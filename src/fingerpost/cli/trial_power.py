@@ -187,7 +187,7 @@ def power_page(planned: TrialPlanned) -> PowerPage:
         cautions=tuple(cautions(planned)),
         assumes=tuple(assumptions(planned)),
         notes=tuple(notes(planned)),
-        unit=unit.words,
+        unit=unit.named,
         times=unit.times,
         effect=unit.told(planned.effect),
         made_by=f"fingerpost {fingerpost.__version__}",

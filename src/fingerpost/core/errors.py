@@ -38,6 +38,15 @@ class MissingExtra(FingerpostError):
     """An optional package that is not installed; the message names the extra that brings it."""
 
 
+def installing(extra: str) -> str:
+    """Return how an extra is installed.
+
+    >>> installing("spark")
+    "pip install 'fingerpost[spark]' (in a checkout: pip install '.[spark]')"
+    """
+    return f"pip install 'fingerpost[{extra}]' (in a checkout: pip install '.[{extra}]')"
+
+
 class UsageError(FingerpostError):
     """Something was asked that cannot be answered as asked."""
 

@@ -56,13 +56,13 @@ class Estimator:
     study has a model of who was seen. over_time: whether it answers of strategies sustained
     over time. randomised: targets it answers where arms were drawn with the same chances for all.
     strata: whether it compares within the strata of a draw, so that chances may differ among them.
-    takes: `cohort` (a row
-    a child) or `panel` (units over periods). drawn: whether it leans on the draw itself, so that
-    a study in which nothing was drawn cannot ask it. staged: whether it answers of the regimes of
-    a trial that draws again (`arms: {then: …}`), and of nothing else. outside: likewise, of
-    outcomes to which only children outside the trial were followed (`arms: {outside: …}`). drift:
-    whether it bounds what is left of an answer about units over periods if trends part after
-    provision began.
+    chances: whether it takes each unit's chance from the ledger of a draw, so that they may differ
+    between any. takes: `cohort` (a row a child) or `panel` (units over periods). drawn: whether it
+    leans on the draw itself, so that a study in which nothing was drawn cannot ask it. staged:
+    whether it answers of the regimes of a trial that draws again (`arms: {then: …}`), and of
+    nothing else. outside: likewise, of outcomes to which only children outside the trial were
+    followed (`arms: {outside: …}`). drift: whether it bounds what is left of an answer about units
+    over periods if trends part after provision began.
     options: (name, words); needs: options it cannot run without; columns: options whose value is a
     column of the records, or several; apart: those of them whose columns are never covariates, so
     that `all_but` leaves them out; covariates: those whose columns must be covariates; keys_too:
@@ -93,6 +93,7 @@ class Estimator:
     over_time: bool = False
     randomised: tuple[str, ...] = ()
     strata: bool = False
+    chances: bool = False
     takes: str = "cohort"
     drawn: bool = False
     staged: bool = False
@@ -150,8 +151,10 @@ class Sensitivity:
     over_copies: where missing values are imputed, whether it runs on `each` copy, its answers then
     pooled; once on the `pooled` answers; or once on those and on `all` copies, without which it
     has no answer. short: what a sentence calls it, where that is not its name in words. takes:
-    `cohort` or `panel`, as of an estimator. panels_too: one that takes a cohort, whether it runs
-    over all answers on units over periods as well, told of them as rows.
+    `cohort` or `panel`, as of an estimator. chances: whether it weighs the children of arms itself,
+    so that it is given those of a draw whose chances differ weighted by them. panels_too: one that
+    takes a cohort, whether it runs over all answers on units over periods as well, told of them as
+    rows.
     """
 
     title: str
@@ -172,6 +175,7 @@ class Sensitivity:
     over_copies: str = "each"
     short: str = ""
     takes: str = "cohort"
+    chances: bool = False
     panels_too: bool = False
 
     def __post_init__(self) -> None:

@@ -9,6 +9,21 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
 
+LARGEST = 2**63 - 1
+
+
+def seed_faults(seed: int) -> list[str]:
+    """Return what is wrong with a seed of the command line, as a list of one line or none.
+
+    >>> seed_faults(1)
+    []
+    """
+    if 0 <= seed <= LARGEST:
+        return []
+    side = "below" if seed < 0 else "above"
+    return [f"--seed: a seed is a whole number from 0 to {LARGEST}; this one is {side} that."]
+
+
 def stream(digest: str, purpose: str, *, seed: int = 0) -> Generator:
     """Return the generator of one study (by digest) for one named purpose.
 

@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from fingerpost.core.errors import FingerpostError, MissingExtra
+from fingerpost.core.errors import FingerpostError, MissingExtra, installing
 from fingerpost.engines._limits import USUAL, limits
 from fingerpost.engines._session import SPILL, spill_folder
 from fingerpost.engines._shared import processors
@@ -54,7 +54,8 @@ def is_local() -> bool:
 
 
 def session() -> Any:
-    """Return the Spark session of this process, started where there is none yet.
+    """Return the Spark session of this process, started where there is none yet. Where another runs
+    that was started elsewhere, it is one beside it: on its machines, by our settings.
 
     Raises MissingExtra without PySpark or Java, FingerpostError where Spark does not start.
     """
@@ -63,10 +64,12 @@ def session() -> Any:
 
     running = SparkSession.getActiveSession()
     if running is not None:
-        # Whoever started it may count days in another zone, or let sums overflow without a word.
+        # Whoever started it may count days in another zone, or let sums overflow without a word; to
+        # them it stays as it is.
+        beside = running if running.conf.get(FOLDER, None) else running.newSession()
         for name in (name for name in ALWAYS if name.startswith("spark.sql.")):
-            running.conf.set(name, ALWAYS[name])
-        return running
+            beside.conf.set(name, ALWAYS[name])
+        return beside
     folder = Path(spill_folder())
     builder = SparkSession.builder.appName("fingerpost").master(master())
     for name, value in {**ALWAYS, **of_machine(folder)}.items():
@@ -121,9 +124,10 @@ def java() -> str | None:
 def refuse_absent() -> None:
     """Raise MissingExtra, in one line, where there is no PySpark or no Java."""
     if find_spec("pyspark") is None:
+        besides = "" if java() else f", and Java, which is not here either: {JAVA}"
         raise MissingExtra(
-            "engine spark: the package pyspark is not installed. Install it with: "
-            "pip install 'fingerpost[spark]'"
+            "engine spark: Spark needs PySpark and Java, and the package pyspark is not installed. "
+            f"Install it with: {installing('spark')}{besides}."
         )
     if java() is None:
         home = os.environ.get("JAVA_HOME")

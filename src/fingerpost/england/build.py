@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import fingerpost
 from fingerpost.core.calendar import day_number
 from fingerpost.core.errors import UsageError, listed, nearest
+from fingerpost.core.seeds import seed_faults
 from fingerpost.engines._shared import sha256
 from fingerpost.england import (
     careers,
@@ -83,6 +84,7 @@ class Options:
         faults = []
         if not 1 <= self.children <= MOST_CHILDREN:
             faults.append(f"--children must be 1 to {MOST_CHILDREN:,}. {WHY_MOST}")
+        faults += seed_faults(self.seed)
         if self.era not in ERAS:
             faults.append(f'No era "{self.era}". Eras: {listed(ERAS)}.')
         for name, count in self.boosts.items():

@@ -149,7 +149,9 @@ def spine_section() -> str:
             f"## `{SPINE}`\n",
             "Which child of the education files each health identifier is, for `records convert "
             "--spine`. Children in no school census are not in it, so that their hospital rows are "
-            "left out, and counted.\n",
+            "left out, and counted. Of an England with linkage error, whose child a hospital "
+            "record is is read from one spine ([linkage uncertainty](linkage-uncertainty.md)); "
+            "without a spine there is none to read, and `fingerpost link run` makes one.\n",
             HEAD,
             *rows,
             "",

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fingerpost.core.errors import UsageError, listed
+from fingerpost.core.errors import Malformed, UsageError, listed
 from fingerpost.england import remaking, truth
 from fingerpost.england._draws import Floats
+from fingerpost.england.identifiers import IDENTITY, TRUTH
 from fingerpost.england.model import OUTCOMES, RATE, STRENGTH
 from fingerpost.england.planted import Planted
 from fingerpost.england.planted import planted as planted_in
@@ -23,6 +25,9 @@ from fingerpost.england.potential import ARMS
 from fingerpost.england.scenarios import DEFAULT, scenario
 from fingerpost.england.strength import cells, slope
 from fingerpost.england.truth import EVERYONE, RECEIVED, Sealed, Value
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 STRATEGY = {
     **{model.name: model for model in OUTCOMES},
@@ -128,6 +133,22 @@ def sealed(folder: Path, children: Iterable[int] | None = None) -> Sealed:
         return truth.open_sealed(folder)
     keys = np.fromiter(children, dtype=np.int64)
     return truth.open_sealed(folder, keys).of(keys)
+
+
+def identity(folder: Path) -> pa.Table:
+    """Return who is who: `hospital_id` and `child_id` of every child whom both sides know.
+
+    Raises Malformed where the folder holds no such truth.
+    """
+    import pyarrow.parquet as pq
+
+    path = folder / TRUTH / f"{IDENTITY}.parquet"
+    if not path.is_file():
+        raise Malformed(
+            f"link: {folder} holds no {TRUTH}/{path.name}: who is who is known of made-up people "
+            f"alone. `fingerpost link run {folder}` estimates quality without it."
+        )
+    return pq.read_table(path)
 
 
 def sample_truth(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 from fingerpost.core.analysis import Task
 from fingerpost.core.answer import Answer
@@ -104,7 +105,9 @@ def _answer(task: Task, leaf: str, mean: Callable[[Term, int], Mean], sums: Sums
         ((target.label(), arm, one, int(children[arm])) for (target, arm), one in means.items()),
         sums,
     )
-    return Answer(leaf, estimate=_estimate(task, value, influence, sums), tables=(table,))
+    left = [column.rest[1] for column in columns if column.rest is not None]
+    df = np.minimum(left, max(sums.g - 1.0, 1.0)) if len(left) == len(columns) else None
+    return Answer(leaf, estimate=_estimate(task, value, influence, sums, df), tables=(table,))
 
 
 def spelt_out(term: Term) -> Target:
@@ -113,8 +116,10 @@ def spelt_out(term: Term) -> Target:
 
 
 def _combine(task: Task, term: Term, means: Mapping[tuple[Target, int], Mean]) -> Mean:
-    """Return a contrast of means: a sum, or of logarithms on the ratio scale."""
-    value, influence = 0.0, np.zeros(1)
+    """Return a contrast of means: a sum, or of logarithms on the ratio scale; degrees of freedom
+    by Welch (1947), of what the arms' outcome models left.
+    """
+    value, influence, rests = 0.0, np.zeros(1), []
     for name, weight in term.contrast:
         one = means[(spelt_out(term), task.cohort.arms.index(name))]
         if term.scale == "ratio":
@@ -123,12 +128,24 @@ def _combine(task: Task, term: Term, means: Mapping[tuple[Target, int], Mean]) -
                     f"ratio: the mean of arm {name} is not above zero, so a ratio has no meaning. "
                     "Mend: estimand: {scale: difference}."
                 )
-            value += weight * float(np.log(one.value))
-            influence = influence + weight * one.influence / one.value
+            value, slope = value + weight * float(np.log(one.value)), weight / one.value
         else:
-            value += weight * one.value
-            influence = influence + weight * one.influence
-    return Mean(value, influence)
+            value, slope = value + weight * one.value, weight
+        influence = influence + slope * one.influence
+        if one.rest is not None:
+            rests.append((slope**2 * one.rest[0], one.rest[1]))
+    return Mean(value, influence, _welch(rests, apart=task.analysis.models.by_arm))
+
+
+def _welch(rests: list[tuple[float, float]], *, apart: bool) -> tuple[float, float] | None:
+    """Return the (variance, degrees of freedom) of a sum of such; None of none. apart: whether each
+    is of a fit of its own; of one that they share the degrees of freedom are no more than its own.
+    """
+    whole = sum(variance for variance, _ in rests)
+    part = sum(variance**2 / df for variance, df in rests)
+    if part <= 0:
+        return None
+    return whole, whole**2 / part if apart else min(df for _, df in rests)
 
 
 def estimate(task: Task, found: Uncertain) -> Estimate:
@@ -144,21 +161,28 @@ def estimate(task: Task, found: Uncertain) -> Estimate:
     return _estimate(task, found.value, summed, sums)
 
 
-def _estimate(task: Task, value: Array, influence: Array, found: Sums) -> Estimate:
-    """Return the estimate of q values whose influence comes summed, (u, q)."""
+def _estimate(
+    task: Task, value: Array, influence: Array, found: Sums, df: Array | None = None
+) -> Estimate:
+    """Return the estimate of q values whose influence comes summed, (u, q). df: (q,) degrees of
+    freedom that outcome models of drawn arms left, None where they are not told.
+    """
     cohort, analysis = task.cohort, task.analysis
     children, by_arm = counted(cohort)
     g, q = found.g, len(value)
     level = analysis.cluster or "child"
     correction, note = factor(analysis.cluster, g)
-    sums, critical, df = influence, None, None
+    sums, critical, left = influence, None, df
     by = f"influence summed by {level}{', ' * bool(note)}{note}"
-    words = f"normal, {by}"
+    words = f"normal, {by}" if left is None else f"t, {by}, corrected for what the models took"
     if g < TOO_FEW_CLUSTERS:
         words = few_words(g)
     elif found.shares is not None:
         few = few_clusters(task, found.by_arm(influence), found.shares)
         sums, critical, df = few.sums, few.critical, few.df
+        if left is not None:
+            df = np.minimum(df, left)
+            critical = np.maximum(critical, stdtrit(df, 0.5 + analysis.level / 2))
         correction, note = 1.0, "leverage-corrected"
         words = f"score wild bootstrap, at least t; {note} influence summed by {level}"
     spread = Influence(sums, found.keys, level, correction=correction, note=note)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fingerpost.core import leaves
 from fingerpost.core.analysis import Task
-from fingerpost.core.assignment import Randomised
+from fingerpost.core.assignment import Assignment, Randomised
 from fingerpost.core.drawn import UNDRAWN
 from fingerpost.core.errors import Unanswerable, UsageError
 from fingerpost.core.leaves import Assumption, Design
@@ -162,6 +162,16 @@ def may_be_shuffled(task: Task) -> bool:
     if not isinstance(own, Randomised):
         return True
     return leaves.load("designs", own.design, kind=Design).shuffled
+
+
+def of_halves(own: Assignment) -> bool:
+    """Return whether a draw gives each child one thing after another (a crossover), so that the
+    outcome is half of a difference within a child, whose spread is not that of children.
+    """
+    if not isinstance(own, Randomised) or own.design not in leaves.names("designs"):
+        return False
+    procedure = leaves.load("designs", own.design, kind=Design).procedure
+    return procedure is not None and procedure.periods
 
 
 def _of_ledger(task: Task, units: Units) -> Whole | None:

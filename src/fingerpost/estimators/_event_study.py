@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
+from scipy.special import ndtr, stdtrit
 
 from fingerpost.core.analysis import PanelTask
 from fingerpost.core.table import Cell, Table
@@ -14,7 +14,6 @@ from fingerpost.core.tells import Tells
 from fingerpost.estimators._panel import DRAWS, TOO_FEW_CLUSTERS, generator
 from fingerpost.estimators._units import Units
 from fingerpost.estimators._wave_errors import Found, errors_of
-from fingerpost.kernels.wild import wild_weights
 
 Array = NDArray[np.float64]
 
@@ -42,6 +41,7 @@ def event_study(
         np.array([rows[at][1].value for at in kept]),
         told.sums[:, kept],
         df=told.df[kept],
+        steady=told.alike[kept],
     )
 
 
@@ -54,19 +54,22 @@ def event_study_of(
     sums: Array,
     *,
     df: Array,
+    steady: Array | None = None,
 ) -> Table | None:
     """Return effects by period since provision began, with bands that hold all of them at once;
     None where clusters are too few.
 
-    value: (k,). sums: (g, k) by cluster, their squares' sum the variance. The bands' critical value
-    is a multiplier bootstrap's: cluster sums by random signs (Callaway & Sant'Anna 2021).
+    value: (k,). sums: (g, k) by cluster, their squares' sum the variance. df: (k,) of each effect's
+    own t; steady: (k,) what they are at most in the bands, whose t lies far out, where degrees of
+    freedom that are many by luck do harm.
     """
     g = len(units.keys)
     if units.worth < TOO_FEW_CLUSTERS:
         return None
     errors = np.sqrt((sums**2).sum(axis=0))
     own = stdtrit(df, 0.5 + task.analysis.level / 2)
-    joint = np.maximum(band_critical(task, sums), own)
+    joint = band_critical(task, sums, df if steady is None else np.minimum(df, steady))
+    joint = np.maximum(joint, own)
     cells: list[tuple[Cell, ...]] = []
     contrast = task.terms[0].words()
     for at, middle, se, each, all_ in zip(ages, value, errors, own, joint, strict=True):
@@ -91,11 +94,17 @@ def event_study_of(
     )
 
 
-def band_critical(task: PanelTask, sums: Array) -> float:
-    """Return the critical value of the largest |t| of q terms, by a multiplier bootstrap."""
+def band_critical(task: PanelTask, sums: Array, df: Array) -> Array:
+    """Return (k,) critical values of |t| that hold for all k effects at once.
+
+    A multiplier bootstrap (cluster sums by random normals; Callaway & Sant'Anna 2021) tells how
+    rare one effect by itself must be for the largest of all to be as rare as the level says. It
+    takes variances as known; each effect's own t, of df (k,), says how far out that is.
+    """
     moving = sums[:, (sums**2).sum(axis=0) > 0]
     if not moving.shape[1]:
-        return 0.0
-    drawn = wild_weights(DRAWS, len(moving), stream=generator(task, "bands")) @ moving
+        return np.zeros(len(df))
+    drawn = generator(task, "bands").standard_normal((DRAWS, len(moving))) @ moving
     largest = np.abs(drawn / np.sqrt((moving**2).sum(axis=0))).max(axis=1)
-    return float(np.quantile(largest, task.analysis.level))
+    tail = ndtr(-float(np.quantile(largest, task.analysis.level)))
+    return np.asarray(-stdtrit(df, tail), dtype=np.float64)

@@ -13,6 +13,7 @@ from fingerpost.core.estimate import Influence
 from fingerpost.core.table import Table
 from fingerpost.core.tells import Tells
 from fingerpost.estimators._outcome import outcome_of, person_time, survey_weight
+from fingerpost.estimators._taken import UNITS_PER_TERM
 from fingerpost.kernels.clusters import recode
 from fingerpost.kernels.design import Design
 from fingerpost.kernels.small_sample import clustered_least_squares
@@ -57,13 +58,17 @@ def least_squares_spread(
     task: Task, answer: Answer, x: Array, weights: Array | None = None
 ) -> Answer:
     """Return the answer with CR2 and Satterthwaite degrees of freedom (Bell & McCaffrey 2002) where
-    clusters are few or one is large; otherwise as it is. weights: (p, q) contrasts of coefficients.
+    clusters are few or one is large, and where arms were drawn of units that are few beside the
+    covariates; otherwise as it is. weights: (p, q) contrasts of coefficients.
     """
     found, cluster = answer.estimate, task.analysis.cluster
     if found is None or found.spread is None or not all_differences(task):
         return answer
     codes, units = recode(task.cohort.cluster_codes(cluster))
-    if found.critical is None or len(units) > MOST_CLUSTERS:
+    # Means of arms, without any covariate, have the error that is published of them.
+    crowded = len(task.cohort.arms) < x.shape[1] and len(units) < UNITS_PER_TERM * x.shape[1]
+    crowded = crowded and task.analysis.assignment.randomised
+    if (found.critical is None and not crowded) or len(units) > MOST_CLUSTERS:
         return answer
     chosen = arm_weights(task) if weights is None else weights
     fitted = clustered_least_squares(

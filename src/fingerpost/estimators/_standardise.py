@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from fingerpost.core.analysis import Task
 from fingerpost.core.estimand import Term
-from fingerpost.estimators._censoring import Censoring, censoring, through_censoring
+from fingerpost.estimators._censoring import Censoring, censoring, seen, through_censoring
 from fingerpost.estimators._outcome import (
     ArmModel,
     arm_models,
@@ -29,6 +29,7 @@ from fingerpost.estimators._outcome import (
 )
 from fingerpost.estimators._score import Score, score, tilt, tilt_key
 from fingerpost.estimators._sums import BLOCK, Sums
+from fingerpost.estimators._taken import Taken, taken
 from fingerpost.kernels import tilting
 from fingerpost.kernels.arrays import one_thread, spans
 from fingerpost.kernels.carried import centred, spread
@@ -57,11 +58,13 @@ class Recipe:
 @dataclass(frozen=True, eq=False, slots=True)
 class Mean:
     """The standardised mean of one arm: its value, and influence whose sum is its error: (n,) by
-    child, or summed by `Sums`.
+    child, or summed by `Sums`. rest: (variance, degrees of freedom) of what the outcome model of
+    drawn arms left, None where that is not told.
     """
 
     value: float
     influence: Array
+    rest: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -155,12 +158,14 @@ def standardised_mean(task: Task, term: Term, arm: int, recipe: Recipe, sums: Su
     with one_thread():
         value, scales = _value(ask)
         lean = None if model is None else _pull_on_outcome(ask, model, scales)
+        took = None if lean is None else _took(ask, lean, scales[1], sums)
+        factor = None if took is None else took.factor[sums.codes]
         influence = sums.nothing()
         in_seen = None if ask.censored is None else np.zeros(task.cohort.n)
         found = score(task) if needs_score else None
         pulled = None if found is None else np.zeros((found.design.p, len(task.cohort.arms) - 1))
         for rows in ask.blocks:
-            own, in_score, by_seen = _errors(ask, scales, lean, rows)
+            own, in_score, by_seen = _errors(ask, scales, lean, rows, factor)
             sums.add(influence, own, rows)
             if found is not None and pulled is not None and in_score is not None:
                 pulled += cross(centred(_stretch(found.design, rows), found.fit), in_score)
@@ -172,7 +177,7 @@ def standardised_mean(task: Task, term: Term, arm: int, recipe: Recipe, sums: Su
                 sums.add(influence, np.einsum("nj,nj->n", found.residual_of(rows), moved), rows)
     if ask.censored is not None and in_seen is not None:
         sums.add(influence, through_censoring(ask.censored, in_seen * ask.censored.slope))
-    return Mean(value, influence)
+    return Mean(value, influence, None if took is None else (took.variance, took.df))
 
 
 def _value(ask: Ask) -> tuple[float, tuple[Scale | None, Scale | None]]:
@@ -209,19 +214,47 @@ def _pull_on_outcome(ask: Ask, model: ArmModel, scales: tuple[Scale | None, Scal
     return pulled
 
 
+def _took(ask: Ask, lean: Array, scale: Scale | None, sums: Sums) -> Taken | None:
+    """Return what the outcome model took of its units' residuals, where arms were drawn.
+
+    scale: of the arm's weighted residuals, None where the recipe has none.
+    """
+    model, task, every = ask.model, ask.task, slice(0, ask.task.cohort.n)
+    if model is None or not task.analysis.assignment.randomised:
+        return None
+    tilted, outcome = ask.tilt.part(every), outcome_of(task)
+    slope = slope_of(model.mean, outcome.kind)
+    working = seen(task) * survey_weight(task) * person_time(outcome) * slope
+    if model.codes is not None:
+        working *= model.codes == model.arm
+    weight = np.ones(len(working)) if ask.censored is None else ask.censored.weight
+    if ask.recipe.weighted:
+        working *= tilted.weight(tilted.codes) * weight
+    pull = spread(model.fit, lean, to=model.design)
+    if scale is not None:
+        own = tilted.codes == ask.arm
+        pull = pull + own * tilted.weight(ask.arm) * weight / scale.total
+    return taken(model, pull, working, sums)
+
+
 def _errors(
-    ask: Ask, scales: tuple[Scale | None, Scale | None], lean: Array | None, rows: slice
+    ask: Ask,
+    scales: tuple[Scale | None, Scale | None],
+    lean: Array | None,
+    rows: slice,
+    factor: Array | None,
 ) -> tuple[Array, Array | None, Array]:
     """Return of some children (m,) what they add to the error by themselves and by way of the
     outcome model, (m, k − 1) the derivative of the mean in the linear predictors of their scores,
-    None where there is none, and (m,) in the log weights for being seen.
+    None where there is none, and (m,) in the log weights for being seen. factor: (n,) by which a
+    child's residual is too small.
     """
     tilted = ask.tilt.part(rows)
     base, rest = (
         None if ratio is None or scale is None else scale.error(ratio)
         for ratio, scale in zip(ask.ratios(rows), scales, strict=True)
     )
-    own = np.zeros(len(tilted.codes))
+    own, left = np.zeros(len(tilted.codes)), np.zeros(len(tilted.codes))
     by_seen, in_score = np.zeros_like(own), None
     if base is not None:
         own += base
@@ -229,16 +262,17 @@ def _errors(
         bent = tilted.member_slope
         in_score = None if bent is None else base[:, None] * bent
     if rest is not None:
-        own += rest
+        left += rest
         by_seen += rest
         in_score = _plus(in_score, rest[:, None] * tilted.slope(ask.arm))
     if ask.model is not None and lean is not None:
         moved = spread(ask.model.fit, lean, to=_stretch(ask.model.design, rows))
         through = ask.model.residual_of(rows) * moved
-        own += through
+        left += through
         if ask.recipe.weighted:  # the weights of the fit are of the score, and of being seen
             by_seen += through
             in_score = _plus(in_score, through[:, None] * tilted.slope(tilted.codes))
+    own += left if factor is None else left * factor[rows]
     return own, in_score, by_seen
 
 

@@ -24,6 +24,7 @@ from fingerpost.kernels.staggered import NEVER, Whole
 Array = NDArray[np.float64]
 FEW_CLUSTERS = 50
 FEW_OF_WAVE = 20  # clusters of a wave that it is worth; below, each is told to pull the mean
+PAIR = 2.5  # clusters that a wave is worth; below, two tell its spread, which luck makes nothing of
 ALONE = 1.5  # clusters that a wave is worth; below, one tells nearly all, and no spread is seen
 
 
@@ -47,13 +48,15 @@ class Found:
 class Errors:
     """sums: (g, q) by cluster, whose squares add up to the variance. plain: the same without the
     correction for what a cluster pulls its wave. named: the correction in `sums`. df: (q,) Welch's
-    degrees of freedom. worth: (q,) clusters that the smallest group is worth.
+    degrees of freedom; alike: the same if every cluster varied alike, which no luck makes many.
+    worth: (q,) clusters that the smallest group is worth.
     """
 
     sums: Array
     plain: Array
     named: str
     df: Array
+    alike: Array
     worth: Array
 
     @property
@@ -76,7 +79,9 @@ def errors_of(units: Units, found: Sequence[Found], *, corrected: bool = False) 
     With fewer than 50 clusters, or in a wave (or waves that share a mean) worth fewer than 20, a
     cluster's sum is divided by the share that it leaves to the others (decision 0005). Otherwise
     the factor is G/(G − 1), or none where units stand for themselves. corrected: whether influence
-    is corrected already.
+    is corrected already. Of two clusters that by luck lie close Welch would make a side that is
+    known well: there the variance is unbiased (HC2), and degrees of freedom are at most those of
+    clusters that vary alike.
     """
     g = len(units.keys)
     sums = sum_by(units.cluster, np.stack([one.influence for one in found], axis=1), n_groups=g)
@@ -86,9 +91,10 @@ def errors_of(units: Units, found: Sequence[Found], *, corrected: bool = False) 
         known = [_worth_of_treated(units, one, g) for one in found]
         named = "G/(G − 1)" * units.clustered
         whole = sums * np.sqrt(factor)
-        return Errors(whole, whole, named, df, np.array(known))
+        return Errors(whole, whole, named, df, df, np.array(known))
     plain = sums * np.sqrt(factor)
-    df, worth, touched = np.empty(len(found)), np.empty(len(found)), False
+    df, alike, worth = np.empty(len(found)), np.empty(len(found)), np.empty(len(found))
+    touched = False
     for at, one in enumerate(found):
         code, pull = _sides(units, one)
         groups = int(code.max()) + 1
@@ -98,14 +104,18 @@ def errors_of(units: Units, found: Sequence[Found], *, corrected: bool = False) 
         if corrected:
             few[:] = False
         if few.any():
-            left = np.where(few[code], left_to_others(pull, code, groups=groups), factor**-0.5)
+            left = left_to_others(pull, code, groups=groups)
+            left = np.where(each[code] < PAIR, np.sqrt(left), left)  # t is exact with the root
+            left = np.where(few[code], left, factor**-0.5)
             sums[:, at] /= left
             touched = True
         else:
             sums[:, at] *= np.sqrt(factor)
         df[at] = welch_freedom(sums[:, at], pull, code=code, groups=groups)
+        alike[at] = welch_freedom(pull, pull, code=code, groups=groups)
+        df[at] = min(df[at], alike[at]) if worth[at] < PAIR else df[at]
     named = "leverage-corrected" if touched else "G/(G − 1)" * units.clustered
-    return Errors(sums, plain, named, df, worth)
+    return Errors(sums, plain, named, df, alike, worth)
 
 
 def _worth_of_treated(units: Units, found: Found, g: int) -> float:
@@ -117,7 +127,7 @@ def _worth_of_treated(units: Units, found: Found, g: int) -> float:
 
 def _sides(units: Units, found: Found) -> tuple[Whole, Array]:
     """Return (g,) codes of groups of clusters, those that are compared with last, and what each
-    pulls its group.
+    pulls its group; each side's pulls add up to one.
     """
     ever = units.begins != NEVER
     lean = ever.astype(float) if found.lean is None else np.abs(found.lean)
@@ -129,7 +139,9 @@ def _sides(units: Units, found: Found) -> tuple[Whole, Array]:
     member = np.zeros(g, dtype=np.int64)
     member[units.cluster] = group
     code = recode(np.where(own > 0, member, np.iinfo(np.int64).max))[0].astype(np.int64)
-    return code, np.where(own > 0, own, other)
+    sides = np.where(own > 0, own, 0.0), np.where(own > 0, 0.0, other)
+    mine, rest = (side / max(float(side.sum()), 1e-300) for side in sides)
+    return code, mine + rest
 
 
 def wave_of_clusters(units: Units) -> Whole | None:

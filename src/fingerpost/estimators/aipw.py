@@ -3,7 +3,9 @@
 The predictions of the g-formula are corrected by the weighted residuals of the children who did
 receive each arm: right if either the exposure model or the outcome model is right. The answer is
 the plain mean of the efficient influence function; the option `normalised` divides the residuals
-by the sum of their weights instead.
+by the sum of their weights instead. Where arms were drawn and units are fewer than 100 a
+coefficient, errors allow for what the outcome model took of its residuals (HC2), and intervals are
+Student's t.
 """
 
 from collections.abc import Mapping

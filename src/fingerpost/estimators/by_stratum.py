@@ -344,4 +344,5 @@ BY_STRATUM = Estimator(
     adjusts=False,
     drawn=True,
     strata=True,
+    chances=True,
 )

@@ -194,6 +194,7 @@ CLUSTER_MEANS = Estimator(
     guard="exempt",
     drawn=True,
     strata=True,
+    chances=True,
     options=(("weight", "children (the answer is for all children) or clusters (each alike)"),),
     check=check,
 )

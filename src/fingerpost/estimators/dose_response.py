@@ -112,6 +112,7 @@ DOSE_RESPONSE = Estimator(
     guard="exempt",
     drawn=True,
     strata=True,
+    chances=True,
     options=(
         ("doses", "the dose of each arm, in the order of the arms"),
         ("form", "line (default) or square"),

@@ -3,6 +3,9 @@
 The outcome model says what each child's outcome would be under each arm; the predictions are
 averaged over the target. It needs no weights, and so answers even where no comparable children were
 seen: such an answer is the model's, and is shown only as model extrapolation.
+
+Where arms were drawn and units are fewer than 100 a coefficient, errors allow for what the model
+took of its residuals (HC2), and intervals are Student's t.
 """
 
 from fingerpost.core.analysis import Task

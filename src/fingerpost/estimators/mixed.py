@@ -15,9 +15,11 @@ children were drawn) are the school's intercept, and other shares there are refu
 **How it is computed.** Restricted maximum likelihood; standard errors and degrees of freedom are
 Kenward and Roger's, which hold with few schools where the normal does not: a balanced trial of G
 schools has G − 2. The table `variance_parts` gives the variances within and between schools, the
-intraclass correlation, and the effect in standard deviations: Hedges' g over the total variance,
-which is what trials are compared by, and over that within schools, which is larger. Children
-without weight; rates are per unit of person-time.
+intraclass correlation, and the effect in the model's own standard deviations: over its total
+variance (within and between, schools counting more alike than children do) and over that within
+schools. Trials are compared by the other, over the standard deviation of all children as they are
+(table `effect_sizes`). A crossover's half-differences have no effect in either. Children without
+weight; rates are per unit of person-time.
 
 **Options.** `level`: the clusters that have an intercept; the study's own unless given.
 """
@@ -39,7 +41,7 @@ from fingerpost.core.table import Cell, Table
 from fingerpost.core.tells import Tells
 from fingerpost.estimators._answer import counted, few_words
 from fingerpost.estimators._assumptions import CONSISTENCY, OUTCOME_MODEL
-from fingerpost.estimators._drawn_units import shares_alike
+from fingerpost.estimators._drawn_units import of_halves, shares_alike
 from fingerpost.estimators._least_squares import dense, response
 from fingerpost.estimators._models import pooled_design
 from fingerpost.estimators._options import Options, levels_of
@@ -148,13 +150,15 @@ def _table(task: Task, fitted: MixedIntercept, estimate: Estimate, level: str) -
     rows: list[tuple[Cell, ...]] = []
     errors = np.sqrt(np.diag(estimate.spread.covariance))
     for term, value, error, df in zip(task.terms, estimate.value, errors, estimate.df, strict=True):
-        for of, variance in (("total", fitted.total), (f"within {level}", fitted.within)):
-            factor = hedges(task.cohort.n - 2)
-            g, lo, hi = scaled(
-                value, error, sd=float(np.sqrt(variance)) / factor, df=df, level=task.analysis.level
-            )
+        for of, variance in (
+            ("total by the model", fitted.total),
+            (f"within {level}", fitted.within),
+        ):
+            sd = float(np.sqrt(variance)) / hedges(task.cohort.n - 2)
+            g = scaled(value, error, sd=sd, df=df, level=task.analysis.level)
             parts = (fitted.within, fitted.between, fitted.icc)
-            rows.append((LEAF, term.words(), of, *parts, g, lo, hi))
+            none = of_halves(task.analysis.assignment)
+            rows.append((LEAF, term.words(), of, *parts, *((None,) * 3 if none else g)))
     return Table(
         "variance_parts",
         f"Variances within and between, and the effect in standard deviations ({level})",
@@ -165,8 +169,11 @@ def _table(task: Task, fitted: MixedIntercept, estimate: Estimate, level: str) -
         counts=(task.cohort.n,) * len(rows),
         clusters=(fitted.groups,) * len(rows),
         tags=(("outcome", task.terms[0].outcome),),
-        context="Of what is left after the covariates. g: the effect over the standard deviation "
-        "(Hedges 2007), of all children, or of those of one cluster.",
+        context="Of what is left after the covariates. g: the effect over the model's standard "
+        "deviation (Hedges 2007), of all children (within and between), or of those of one "
+        "cluster; none where the outcome is half of a difference within a child. It is not the g "
+        "of the table effect_sizes, over the standard deviation of all children as they are, which "
+        "trials are compared by.",
     )
 
 

@@ -168,6 +168,7 @@ PERMUTATION_TEST = Estimator(
     adjusts=False,
     drawn=True,
     strata=True,
+    chances=True,
     options=(("draws", "how many shuffles where no ledger keeps draws (4999)"),),
     check=check,
 )

@@ -63,7 +63,13 @@ from fingerpost.estimators._panel import (
     without_comparison,
 )
 from fingerpost.estimators._units import Units, Waves
-from fingerpost.estimators._wave_errors import ALONE, FEW_CLUSTERS, FEW_OF_WAVE, too_few_of_wave
+from fingerpost.estimators._wave_errors import (
+    ALONE,
+    FEW_CLUSTERS,
+    FEW_OF_WAVE,
+    PAIR,
+    too_few_of_wave,
+)
 from fingerpost.kernels.small_waves import effective, left_to_others, welch_freedom
 from fingerpost.kernels.staggered import (
     NEVER,
@@ -275,11 +281,16 @@ def _errors(asked: Asked, found: Solved, units: Units, clusters: Clusters) -> Er
     few = (worth < FEW_OF_WAVE - 1e-6) | (len(sizes) < FEW_CLUSTERS)
     count = np.bincount(wave)[wave]
     # Neyman's own factor, the root of n/(n − 1), is in the influence already.
-    left = left_to_others(pull, wave, groups=groups) * np.sqrt(count / np.maximum(count - 1.0, 1.0))
+    left = left_to_others(pull, wave, groups=groups)
+    left = np.where(worth[wave] < PAIR, np.sqrt(left), left)
+    left = left * np.sqrt(count / np.maximum(count - 1.0, 1.0))
     sums = np.where(few[wave], found.influence / left, found.influence)
-    return Error(
-        sums, welch_freedom(sums, pull, code=wave, groups=groups), float(worth[part].min())
-    )
+    least, df = float(worth[part].min()), welch_freedom(sums, pull, code=wave, groups=groups)
+    if least < PAIR:
+        size = np.abs(asked.effect).sum(axis=1) / np.bincount(wave, weights=pull)
+        alike = welch_freedom(pull * size[wave], pull, code=wave, groups=groups)
+        df = min(df, alike)
+    return Error(sums, df, least)
 
 
 def _adjustment(asked: list[Asked], away: Array, clusters: Clusters, waves: Waves) -> Array | None:

@@ -310,6 +310,7 @@ SPILLOVER = Estimator(
     adjusts=False,
     drawn=True,
     strata=True,
+    chances=True,
     options=(
         ("provided", "the arms that count as having it; the contrast's first, of two"),
         ("bands", "where shares of schoolmates are cut; none and some unless given"),

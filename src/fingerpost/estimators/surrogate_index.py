@@ -240,6 +240,7 @@ SURROGATE_INDEX = Estimator(
     drawn=True,
     outside=True,
     strata=True,
+    chances=True,
     options=(
         ("surrogates", "columns that were measured in the trial and in the long records"),
         ("form", "line (default) or square: the square of each surrogate that is a number too"),

@@ -16,16 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fingerpost.kernels.arrays import Array, Numbers
-from fingerpost.kernels.design import Design
+from fingerpost.kernels.design import Design, Within
 from fingerpost.kernels.glm import GlmFit
 from fingerpost.kernels.products import cross, times
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Centred:
+class Centred(Within):
     """A design with multiples (p,) of its constant column, that at `constant`, taken off."""
 
-    design: Design
     shift: Array
     constant: int
 
@@ -33,21 +32,6 @@ class Centred:
     def n(self) -> int:
         """Number of rows."""
         return self.design.n
-
-    @property
-    def p(self) -> int:
-        """Number of columns."""
-        return self.design.p
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the p columns."""
-        return self.design.names
-
-    @property
-    def told(self) -> tuple[str, ...]:
-        """The p columns as a fault may name them."""
-        return self.design.told
 
     def block(self, lo: int, hi: int) -> Array:
         """Return rows lo to hi, newly built."""

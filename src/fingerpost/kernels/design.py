@@ -200,16 +200,10 @@ class Terms:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Chosen:
-    """The chosen rows (m,) of a design of terms, picked out block by block: no column is copied."""
+class Within:
+    """What stands for another design: the same columns, of its own rows or values."""
 
-    design: Terms
-    rows: Codes
-
-    @property
-    def n(self) -> int:
-        """Number of rows."""
-        return len(self.rows)
+    design: Design
 
     @property
     def p(self) -> int:
@@ -225,6 +219,19 @@ class Chosen:
     def told(self) -> tuple[str, ...]:
         """The p columns as a fault may name them."""
         return self.design.told
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Chosen(Within):
+    """The chosen rows (m,) of a design of terms, picked out block by block: no column is copied."""
+
+    design: Terms
+    rows: Codes
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return len(self.rows)
 
     def block(self, lo: int, hi: int) -> Array:
         """Return rows lo to hi, newly built."""
@@ -236,10 +243,9 @@ class Chosen:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Stretch:
+class Stretch(Within):
     """Rows `first` to `last` of a design as they stand, for sums that are made block by block."""
 
-    design: Design
     first: int
     last: int
 
@@ -247,21 +253,6 @@ class Stretch:
     def n(self) -> int:
         """Number of rows."""
         return self.last - self.first
-
-    @property
-    def p(self) -> int:
-        """Number of columns."""
-        return self.design.p
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the p columns."""
-        return self.design.names
-
-    @property
-    def told(self) -> tuple[str, ...]:
-        """The p columns as a fault may name them."""
-        return self.design.told
 
     def block(self, lo: int, hi: int) -> Array:
         """Return rows lo to hi of the stretch."""

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from fingerpost.linkage.scoring import Floats, Ints
+
 # Ways of pairing off a group that are written out; steps of the chain, a pair, of larger groups.
 MOST_WAYS = 250
 STEPS = 60

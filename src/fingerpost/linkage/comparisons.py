@@ -28,13 +28,15 @@ class Comparison:
 
     column: what must be known on both sides; lists are known where they hold something. levels:
     strongest first. frequency: whether agreeing on a rare value of the column counts for more than
-    on a common one, at the first level.
+    on a common one, at the first level. usual: how often matches are on each level, `differ` last,
+    to begin with and where these people teach nothing of it; most agree where empty.
     """
 
     name: str
     column: str
     levels: tuple[Level, ...]
     frequency: bool = False
+    usual: tuple[float, ...] = ()
 
     @property
     def size(self) -> int:
@@ -83,12 +85,14 @@ class Rule:
 class Plan:
     """What is compared, which pairs are looked at, and which of them levels are learnt from.
 
+    spare: rules to learn from besides, where the others teach nothing of some comparison.
     sure: comparisons (and columns) on which hardly two different people agree all together.
     """
 
     comparisons: tuple[Comparison, ...]
     rules: tuple[Rule, ...]
     learn: tuple[Rule, ...]
+    spare: tuple[Rule, ...] = ()
     sure: tuple[str, ...] = ("forename", "surname", "birth_date")
 
     @property
@@ -128,10 +132,12 @@ def date_levels(column: str = "birth") -> tuple[Level, ...]:
     )
 
 
-FORENAME = Comparison("forename", "forename", name_levels("forename"), frequency=True)
-SURNAME = Comparison("surname", "surname", name_levels("surname"), frequency=True)
-BIRTH = Comparison("birth_date", "birth_date", date_levels())
-SEX = Comparison("sex", "sex", (Level("the same", "sex_l = sex_r"),))
+# How often matches are on each level of names, where nothing teaches it.
+NAMED = (0.92, 0.03, 0.02, 0.03)
+FORENAME = Comparison("forename", "forename", name_levels("forename"), True, NAMED)
+SURNAME = Comparison("surname", "surname", name_levels("surname"), True, NAMED)
+BIRTH = Comparison("birth_date", "birth_date", date_levels(), usual=(0.96, 0.005, 0.02, 0.015))
+SEX = Comparison("sex", "sex", (Level("the same", "sex_l = sex_r"),), usual=(0.99, 0.01))
 NUMBER = Comparison(
     "nhs_number",
     "nhs_number",
@@ -139,6 +145,7 @@ NUMBER = Comparison(
         Level("the same", "nhs_number_l = nhs_number_r"),
         Level("one slip", "damerau_levenshtein(nhs_number_l, nhs_number_r) <= 1"),
     ),
+    usual=(0.97, 0.015, 0.015),
 )
 PLACE = Comparison(
     "postcode",
@@ -148,6 +155,7 @@ PLACE = Comparison(
         Level("the same, in other years", "list_has_any(postcodes_l, postcodes_r)"),
         Level("the same district", "list_has_any(districts_l, districts_r)"),
     ),
+    usual=(0.8, 0.05, 0.05, 0.1),
 )
 # Children of education against people of hospitals.
 CHILDREN = Plan(
@@ -164,6 +172,12 @@ CHILDREN = Plan(
     learn=(
         Rule(("birth_date",), uses=("birth_date",)),
         Rule(("forename", "surname"), uses=("forename", "surname")),
+    ),
+    spare=(
+        Rule(("nhs_number",), uses=("nhs_number",)),
+        Rule(("forename", "postcodes"), uses=("forename", "postcode")),
+        Rule(("surname", "postcodes"), uses=("surname", "postcode")),
+        Rule(("postcodes",), uses=("postcode",)),
     ),
 )
 
@@ -182,6 +196,7 @@ def fitting(plan: Plan, people: People) -> Plan:
         comparisons=tuple(one for one in plan.comparisons if one.column not in gone),
         rules=tuple(filter(can, plan.rules)),
         learn=tuple(filter(can, plan.learn)),
+        spare=tuple(filter(can, plan.spare)),
     )
 
 

@@ -33,6 +33,8 @@ PRIOR, STEPS, CLOSE = 1.0, 12, 1e-3
 # Curvatures are worked out anew once there are so many more or fewer links, as a share, and in the
 # first turns once so many are others; rounds of the first links.
 ANEW, EARLY, ROUNDS = 0.02, 10, 5
+# Pairs whose columns are weighed at a time.
+ROWS = 16_384
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -73,7 +75,7 @@ def spines(
     held: dict[int, Fitted] = {}
     turn = 0
     while True:
-        model = replace(found.redrawn(rng), prior=prior_of(len(at), found.counts, rng))
+        model = found.redrawn(rng, len(at))
         weights = found.weights(model)
         linked = np.zeros(len(weights))
         linked[at] = 1.0
@@ -82,7 +84,7 @@ def spines(
             before = held.get(number)
             if before is None or stale(before, own, early=turn < EARLY):
                 held[number] = fitted(x, fact, own, before)
-            weights += bits_of(fact, x, own, (held[number], model, rng))
+            weights += bits_of(fact, x, own, held=held[number], model=model, rng=rng)
         at = ways.drawn(weights, rng)
         turn += 1
         if turn > BURN and (turn - BURN) % THIN == 0:
@@ -93,24 +95,8 @@ def first(found: Scored, ways: Ways) -> Ints:
     """Return the likeliest links, once it is reckoned with how many there are."""
     at = ways.best(found.weights())
     for _ in range(ROUNDS):
-        share = (1 + len(at)) / (2 + found.counts[0])
-        prior = odds_of(share, len(at), found.counts[1])
-        at = ways.best(found.weights(replace(found.model, prior=prior)))
+        at = ways.best(found.expecting(len(at)).weights())
     return at
-
-
-def prior_of(links: int, counts: tuple[int, int], rng: np.random.Generator) -> float:
-    """Return the chance that two of those left are one, drawn given how many are linked."""
-    return odds_of(float(rng.beta(1 + links, 1 + counts[0] - links)), links, counts[1])
-
-
-def odds_of(share: float, links: int, right: int) -> float:
-    """Return the chance that two of those left are one, a share of the left side being linked.
-
-    right: how many people the other side has.
-    """
-    odds = share / max(1 - share, 1e-12) / (right - links + 1)
-    return odds / (1 + odds)
 
 
 def stale(held: Fitted, linked: Floats, *, early: bool) -> bool:
@@ -120,14 +106,19 @@ def stale(held: Fitted, linked: Floats, *, early: bool) -> bool:
 
 
 def bits_of(
-    fact: Fact, x: Floats, linked: Floats, turn: tuple[Fitted, Model, np.random.Generator]
+    fact: Fact,
+    x: Floats,
+    linked: Floats,
+    *,
+    held: Fitted,
+    model: Model,
+    rng: np.random.Generator,
 ) -> Floats:
     """Return what a fact adds to the weight of each pair, its regression drawn given the links.
 
-    linked: 1 for pairs that are linked and of which the fact is known, else 0. turn: the regression
-    of the last turn, which goes one step, the model drawn, and luck.
+    linked: 1 for pairs that are linked and of which the fact is known, else 0. held: the regression
+    of the last turn, which goes one step. model: as it was drawn.
     """
-    held, model, rng = turn
     left = linked * (fact.value - mean_of(x @ held.mode, flag=fact.flag))
     held.mode = held.mode + held.inverse @ (x.T @ left - penalty(len(held.mode)) * held.mode)
     draw, scale = rng.standard_normal(len(held.mode)), 1.0
@@ -151,7 +142,7 @@ def facts_of(
     design = design_of(found.left, found.right, hospital=hospital, school=school, arms=arms)
     facts = [agreement(found, design, at) for at in range(found.patterns.shape[1])]
     # One row a hospital record, to learn how its values lie without a child.
-    first = np.unique(found.left, return_index=True)[1]
+    once = np.unique(found.left, return_index=True)[1]
     alone = np.column_stack(
         [np.ones(len(found.left)), *(one[found.left] for one in own_columns(hospital))]
     )
@@ -160,7 +151,7 @@ def facts_of(
         for value, known, flag in pieces(column, found.left):
             fact = Fact(value, known & design.known, design.until[at], flag)
             learnt = np.zeros(len(value))
-            learnt[first[known[first]]] = 1.0
+            learnt[once[known[once]]] = 1.0
             facts.append(replace(fact, apart=marginal(before, fact, learnt)))
     return tuple(one for one in facts if varies(one)), design
 
@@ -246,7 +237,7 @@ def fitted(x: Floats, fact: Fact, linked: Floats, before: Fitted | None) -> Fitt
     for _ in range(STEPS if fact.flag else 1):
         mean = mean_of(x @ mode, flag=fact.flag)
         weight = linked * mean * (1 - mean) if fact.flag else linked
-        inverse = np.linalg.inv((x * weight[:, None]).T @ x + np.diag(prior))
+        inverse = np.linalg.inv(squared(x, weight) + np.diag(prior))
         step = inverse @ (x.T @ (linked * (fact.value - mean)) - prior * mode)
         # A longer step would leave the region where the curve is like a parabola.
         mode = mode + step * min(1.0, 5.0 / max(float(np.abs(step).max()), 1e-12))
@@ -254,6 +245,15 @@ def fitted(x: Floats, fact: Fact, linked: Floats, before: Fitted | None) -> Fitt
             break
     root = np.linalg.cholesky((inverse + inverse.T) / 2)
     return Fitted(mode, np.asarray(inverse), np.asarray(root), linked)
+
+
+def squared(x: Floats, weight: Floats) -> Floats:
+    """Return XᵀWX (q, q), a block of rows after the other, so that X is not held twice."""
+    total = np.zeros((x.shape[1], x.shape[1]))
+    for start in range(0, len(x), ROWS):
+        block = x[start : start + ROWS]
+        total += (block * weight[start : start + ROWS, None]).T @ block
+    return total
 
 
 def chance_bits(fact: Fact, linear: Floats, scale: float) -> Floats:

@@ -1,6 +1,6 @@
 """Quality against the truth: of a benchmark whose people are known, or of spines of made-up people.
 
-The truth of a synthetic England lies in `truth/identity.parquet`, apart from what linkers read.
+Who is who of made-up people is given by whoever asks: nothing beside the linkers reads it.
 """
 
 from __future__ import annotations
@@ -12,26 +12,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fingerpost.core.errors import Malformed, UsageError
+from fingerpost.core.errors import UsageError
 from fingerpost.linkage import quality
 from fingerpost.linkage.febrl import as_set, read_benchmark
-from fingerpost.linkage.interface import LINKERS, check_method, linker
+from fingerpost.linkage.interface import DEFAULT, LINKERS, check_method, linker
 from fingerpost.linkage.run import THRESHOLD, pair_off
 from fingerpost.linkage.scoring import probability
 from fingerpost.records.spines import read_spines
 from fingerpost.records.store import open_store
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from fingerpost.linkage.febrl import Benchmark
     from fingerpost.linkage.scoring import Floats, Scored
 
-TRUTH = Path("truth") / "identity.parquet"
 # Columns of the table of children by which quality is told apart.
 GROUPS = ("ethnicity", "sex")
+PAIR = ("child_id", "hospital_id")
 
 
 def of_benchmark(
-    name: str, *, method: str, threshold: float = THRESHOLD, seed: int = 1
+    name: str, *, method: str = DEFAULT, threshold: float = THRESHOLD, seed: int = 1
 ) -> dict[str, Any]:
     """Return precision and recall on `febrl3` or `febrl4`, at a threshold and at others.
 
@@ -72,22 +74,20 @@ def at_threshold(known: Benchmark, found: Scored, threshold: float, *, seed: int
     return {**true, "estimated": quality.estimated(chance, links, float(chance.sum()))}
 
 
-def of_records(records: Path, name: str | None = None) -> dict[str, Any]:
+def of_records(records: Path, known: pa.Table, *, name: str | None = None) -> dict[str, Any]:
     """Return quality of the spines of a folder of made-up people against their truth, by group.
 
-    name: of the spines; may be left out where there is one. Figures are means over spines; those by
-    group are of the first spine. Raises Malformed where the folder holds no truth.
+    known: the pairs that are one child (`child_id`, `hospital_id`). name: of the spines; may be
+    left out where there is one. Figures are means over spines. Each of a child's several records
+    is a true one; of a child with several, one link is all that a spine can hold, so that recall is
+    of children with a record.
     """
-    path = records / TRUTH
-    if not path.is_file():
-        raise Malformed(
-            f"link: {records} holds no {TRUTH.as_posix()}: who is who is known of made-up people "
-            f"alone. `fingerpost link run {records}` estimates quality without it."
-        )
     spines = read_spines(records, name)
-    truth = pairs_of(path)
-    links = [pairs_of(file) for file in spines.files]
-    each = [quality.against(set(one.items()), set(truth.items())) for one in links]
+    truth = pairs_of(known)
+    children = len({child for child, _ in truth})
+    links = [read_pairs(file) for file in spines.files]
+    each = [quality.against(one, truth, matches=children) for one in links]
+    told = spines.told["quality"]
     return {
         "records": records.name,
         "spine": spines.name,
@@ -96,11 +96,11 @@ def of_records(records: Path, name: str | None = None) -> dict[str, Any]:
         "threshold": spines.told["thresholds"].get("link") if len(spines) == 1 else None,
         "precision": average([one["precision"] for one in each]),
         "recall": average([one["recall"] for one in each]),
-        "matches": len(truth),
+        "matches": children,
         "each": each,
-        "estimated": spines.told["quality"].get("estimated"),
+        "estimated": told.get("over_spines", told).get("estimated"),
         "by_group": {
-            column: quality.by_group(links[0], truth, groups)
+            column: quality.by_group(links, truth, groups)
             for column, groups in groups_of(records).items()
         },
     }
@@ -112,17 +112,22 @@ def average(found: list[float | None]) -> float | None:
     return mean(held) if held and len(held) == len(found) else None
 
 
-def pairs_of(path: Path) -> dict[str, str]:
-    """Return child → hospital record of a table of pairs; of a child's several, the last.
+def pairs_of(table: pa.Table) -> set[tuple[str, str]]:
+    """Return (child, hospital record) of a table of pairs.
 
     Identifiers are compared as text, as the tables of identifiers have them.
     """
     import pyarrow as pa
+
+    child, hospital = (table[name].cast(pa.string()).to_pylist() for name in PAIR)
+    return set(zip(child, hospital, strict=True))
+
+
+def read_pairs(path: Path) -> set[tuple[str, str]]:
+    """Return (child, hospital record) of a spine."""
     import pyarrow.parquet as pq
 
-    table = pq.read_table(path, columns=["child_id", "hospital_id"])
-    child, hospital = (table[name].cast(pa.string()).to_pylist() for name in table.column_names)
-    return dict(zip(child, hospital, strict=True))
+    return pairs_of(pq.read_table(path, columns=list(PAIR)))
 
 
 def groups_of(records: Path) -> dict[str, Mapping[str, str]]:

@@ -14,14 +14,25 @@ import numpy as np
 
 from fingerpost.core.errors import Unanswerable
 from fingerpost.core.seeds import stream
-from fingerpost.linkage.comparisons import Plan, fitting, joined, pattern_sql
+from fingerpost.linkage.comparisons import Comparison, Plan, Rule, fitting, joined, pattern_sql
 from fingerpost.linkage.people import People
-from fingerpost.linkage.scoring import FLOOR, UNSEEN, Floats, Ints, Model, Scored, probability
+from fingerpost.linkage.scoring import (
+    UNSEEN,
+    Floats,
+    Ints,
+    Model,
+    Scored,
+    likely,
+    one_to_one,
+    probability,
+)
 
 # Pairs at random that levels of others are learnt from; pairs of a rule that matches are learnt of.
 SAMPLE = 2_000_000
 LEARNT = 1_000_000
 ROUNDS, STEPS, CLOSE = 4, 200, 1e-6
+# Fewer pairs than this teach nothing; what is declared counts as much as so many.
+LEAST = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +59,7 @@ def score(people: People, plan: Plan, *, seed: int = 1, sample: int | None = Non
     candidates(people, chosen)
     at_random = random_pairs(people, chosen, seed=seed, sample=sample or SAMPLE)
     pairs = counted(people, chosen, "looked_at")
-    teach = [taught(people, chosen, at) for at in range(len(chosen.learn))]
-    teach = [one for one in teach if one.count.sum() > 0]
+    teach = list(lessons(people, chosen).values())
     if not teach or not pairs.count.sum():
         raise Unanswerable(
             "link: no two people agree on enough to learn from. Look at the identifiers: are names "
@@ -98,9 +108,34 @@ def random_pairs(people: People, plan: Plan, *, seed: int, sample: int) -> Count
     return found
 
 
-def taught(people: People, plan: Plan, at: int) -> Counted:
+def lessons(people: People, plan: Plan) -> dict[Rule, Counted]:
+    """Return the rules that matches are learnt of with their pairs: those of `plan.learn`, and of
+    `plan.spare` what teaches of a comparison that none before it teaches.
+    """
+    found = {rule: taught(people, plan, rule) for rule in plan.learn}
+    found = {rule: one for rule, one in found.items() if one.count.sum() > 0}
+    for rule in plan.spare:
+        lacking = set(untaught(plan, list(found.values())))
+        if not lacking - set(rule.uses):
+            continue
+        one = taught(people, plan, rule)
+        if lacking - set(untaught(plan, [one])):
+            found[rule] = one
+    return found
+
+
+def untaught(plan: Plan, teach: list[Counted]) -> tuple[str, ...]:
+    """Return the comparisons that hardly a pair teaches of."""
+    return tuple(
+        name
+        for at, name in enumerate(plan.names)
+        if sum(float(one.count[one.patterns[:, at] >= 0].sum()) for one in teach if one.use[at])
+        < LEAST
+    )
+
+
+def taught(people: People, plan: Plan, rule: Rule) -> Counted:
     """Return the patterns of about `LEARNT` pairs of a rule that matches are learnt of."""
-    rule = plan.learn[at]
     keys = ", ".join(rule.on)
     sizes = [f"(SELECT {keys}, count(*) AS c_{side} FROM {side} GROUP BY ALL)" for side in "lr"]
     found = people.rows(
@@ -121,12 +156,13 @@ def learnt(
     sizes = [one.size for one in plan.comparisons]
     model = Model(
         names=plan.names,
-        m=tuple(first_guess(size) for size in sizes),
+        m=tuple(usual(one) for one in plan.comparisons),
         u=tuple(shares(at_random, at_random.count, at, size)[0] for at, size in enumerate(sizes)),
         seen=((1.0, 1.0),) * len(sizes),
         prior=min(0.5, 0.5 * min(left, right) / total),
         pairs=total,
         frequency=(False,) * len(sizes),
+        untaught=untaught(plan, teach),
     )
     for _ in range(ROUNDS):
         model = maximised(model, teach, sizes)
@@ -139,6 +175,13 @@ def learnt(
             seen=tuple((m, n) for (m, _), (_, n) in zip(model.seen, found, strict=True)),
         )
     return replace(model, frequency=tuple(one.frequency for one in plan.comparisons))
+
+
+def usual(one: Comparison) -> Floats:
+    """Return chances of a comparison's levels in matches, as declared: where learning begins, and
+    where it ends if nothing teaches.
+    """
+    return np.array(one.usual) if one.usual else first_guess(one.size)
 
 
 def first_guess(size: int) -> Floats:
@@ -162,15 +205,20 @@ def maximised(model: Model, teach: list[Counted], sizes: list[int]) -> Model:
     share of matches of its own.
     """
     share = [0.5] * len(teach)
+    declared = [LEAST * m for m in model.m]
+    kept = [name in model.untaught for name in model.names]
     for _ in range(STEPS):
-        found = [np.full(size, UNSEEN / size) for size in sizes]
+        found = [
+            own.copy() if keep else np.full(size, UNSEEN / size)
+            for own, keep, size in zip(declared, kept, sizes, strict=True)
+        ]
         for place, part in enumerate(teach):
             held = replace(model, prior=share[place])
             match = part.count * probability(part_weights(held, part))
             share[place] = float(np.clip(match.sum() / part.count.sum(), 1e-6, 1 - 1e-6))
             for at, used in enumerate(part.use):
                 level = part.patterns[:, at]
-                if used:
+                if used and not kept[at]:
                     known = level >= 0
                     found[at] += np.bincount(level[known], match[known], minlength=sizes[at])
         fresh = tuple(one / one.sum() for one in found)
@@ -211,7 +259,7 @@ def scored(people: People, plan: Plan, model: Model, *, compared: int) -> Scored
     left, right = kept["l"].astype(np.int64), kept["r"].astype(np.int64)
     rare = rarity(people, plan, rows, left)
     found = Scored(left, right, pattern, rare, patterns, model, people.count, compared)
-    return likely(found)
+    return likely(found) if people.dedupe else one_to_one(found)
 
 
 def distinct_rows(rows: Any) -> tuple[Ints, Ints]:
@@ -243,15 +291,3 @@ def rarity(people: People, plan: Plan, rows: Any, left: Ints) -> Floats:
         same = rows[:, at] == 0
         total[same] += np.asarray(borne, dtype=np.float64)[left[same]]
     return total
-
-
-def likely(found: Scored) -> Scored:
-    """Return the pairs that are at least `FLOOR` likely."""
-    keep = probability(found.weights()) >= FLOOR
-    return replace(
-        found,
-        left=found.left[keep],
-        right=found.right[keep],
-        pattern=found.pattern[keep],
-        rarity=found.rarity[keep],
-    )

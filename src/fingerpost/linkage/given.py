@@ -31,31 +31,31 @@ class Side:
     def ordered(self, names: Any) -> dict[str, Floats]:
         """Return the columns for people in another order, NaN for whom nothing is known.
 
-        names: identifiers as text, of each person.
+        names: identifiers as text, of each person. Values keep seven digits: a score about a mean
+        differs from run to run in its last, as engines add in any order, and one link drawn
+        otherwise for that makes all later ones others.
         """
         place = {one: at for at, one in enumerate(self.ids.tolist())}
         at = np.array([place.get(one, -1) for one in names], dtype=np.int64)
-        return {
-            name: np.where(at < 0, np.nan, column[at]) if len(column) else np.full(len(at), np.nan)
-            for name, column in self.columns.items()
-        }
+        found = {}
+        for name, column in self.columns.items():
+            told = column.astype(np.float32).astype(np.float64)
+            found[name] = np.where(at < 0, np.nan, told[at] if len(told) else np.nan)
+        return found
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Given:
     """What links are drawn given.
 
-    names: of what a study must ask for no more than (see `conditional_on` of a manifest). hospital:
-    a hospital record's values, in an order in which each may lean on those before it; outcomes
-    last. school: a child's; who is not in it is not studied. arms: columns of `school` that tell
-    the arms; all else may matter otherwise in each. digest: of what the values were read from.
+    hospital: a hospital record's values, in an order in which each may lean on those before it;
+    outcomes last. school: a child's; who is not in it is not studied. arms: columns of `school`
+    that tell the arms; all else may matter otherwise in each.
     """
 
-    names: tuple[str, ...]
     hospital: Side
     school: Side
     arms: tuple[str, ...] = ()
-    digest: str = ""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -100,7 +100,17 @@ def design_of(
         more = scored(filled(column[left]), inside)
         columns += [*more, *centred([arm * one for arm in given for one in more], inside)]
         until.append(len(columns))
-    return Design(np.column_stack(columns), plain, tuple(until), inside)
+    return Design(stacked(columns), plain, tuple(until), inside)
+
+
+def stacked(columns: list[Floats]) -> Floats:
+    """Return columns side by side, (P, q), one after the other in memory; each is let go once it is
+    copied, so that they are never held twice, and the list is empty after.
+    """
+    values = np.empty((len(columns[0]), len(columns)), order="F")
+    for at in range(len(columns) - 1, -1, -1):
+        values[:, at] = columns.pop()
+    return values
 
 
 def scored(columns: list[Floats], inside: NDArray[np.bool_]) -> list[Floats]:

@@ -13,7 +13,6 @@ from fingerpost.core.errors import UsageError, listed, nearest
 
 if TYPE_CHECKING:
     from fingerpost.linkage.comparisons import Plan
-    from fingerpost.linkage.passes import Fixed
     from fingerpost.linkage.people import People
     from fingerpost.linkage.scoring import Scored
 
@@ -30,14 +29,6 @@ class Linker(Protocol):
 
     def __call__(self, people: People, plan: Plan, *, seed: int = 1) -> Scored:
         """Return the pairs that may be matches, by a model learnt from these people."""
-        ...
-
-
-class Passes(Protocol):
-    """A linker that links or does not."""
-
-    def __call__(self, people: People, cascade: str = "v2") -> Fixed:
-        """Return the pairs that a cascade of passes links."""
         ...
 
 

@@ -13,24 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from fingerpost.core.errors import Malformed, listed
-from fingerpost.engines._csv import text
 from fingerpost.engines._session import connect
-from fingerpost.engines._shared import fault_of, sha256
+from fingerpost.engines._shared import sha256
+from fingerpost.linkage.identifiers import (
+    EARLIEST,
+    FOLDER,
+    SIDES,
+    Notice,
+    identifier_files,
+    raw_rows,
+)
+from fingerpost.linkage.numbers import let_go, number_sql
 from fingerpost.records.writing import MANIFEST
 
-FOLDER = "identifiers"
-SIDES = ("hospital", "education")
-COLUMNS = (
-    "person",
-    "forename",
-    "surname",
-    "sex",
-    "birth_date",
-    "nhs_number",
-    "postcode",
-    "from_date",
-    "to_date",
-)
 # What a pair may be compared on, and what passes may ask for.
 KNOWN = ("forename", "surname", "sex", "birth_date", "nhs_number", "postcodes")
 # Years that a list of postcode and year may tell apart.
@@ -45,7 +40,8 @@ class People:
     """Two sides in one DuckDB session, as tables `l` and `r`; a table with itself where `dedupe`.
 
     count: people of each side, whose number `n` runs from 0 in the order of their identifiers.
-    known: columns that some person has on both sides. digests: side → SHA-256 of its file.
+    known: columns that some person has on both sides. digests: side → SHA-256 of its file. notices:
+    of rules that some rows break.
     """
 
     session: Any
@@ -53,6 +49,7 @@ class People:
     known: frozenset[str]
     digests: tuple[tuple[str, str], ...] = ()
     dedupe: bool = False
+    notices: tuple[Notice, ...] = ()
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""
@@ -70,22 +67,6 @@ class People:
         return table.column("id").combine_chunks()
 
 
-def identifier_files(records: Path) -> tuple[Path, Path]:
-    """Return the files of identifiers of a folder of records: hospital, education.
-
-    Raises Malformed where one is not there.
-    """
-    files = [records / FOLDER / f"{side}.parquet" for side in SIDES]
-    lacking = [f"{FOLDER}/{path.name}" for path in files if not path.is_file()]
-    if lacking:
-        raise Malformed(
-            f"link: {records} has no {listed(lacking)}. Linkage reads identifiers from two Parquet "
-            f"files with the columns {', '.join(COLUMNS)}. `fingerpost england build "
-            "--linkage-error` writes them for a synthetic England."
-        )
-    return files[0], files[1]
-
-
 def read_people(records: Path) -> People:
     """Return the people of a folder of records: hospital on the left, education on the right.
 
@@ -94,12 +75,16 @@ def read_people(records: Path) -> People:
     files = identifier_files(records)
     refuse_changed(records / FOLDER)
     session = connect()
-    for side, path in zip(("l", "r"), files, strict=True):
+    noticed = [
         read_side(session, path, f"{side}_rows")
+        for side, path in zip(("l", "r"), files, strict=True)
+    ]
     number_postcodes(session, ("l_rows", "r_rows"))
     counts = [one_a_person(session, f"{side}_rows", side) for side in ("l", "r")]
     digests = tuple((side, sha256(path)) for side, path in zip(SIDES, files, strict=True))
-    return People(session, (counts[0], counts[1]), known_columns(session), digests)
+    known = known_columns(session)
+    told = tuple(each for side in noticed for each in side)
+    return People(session, (counts[0], counts[1]), known, digests, notices=told)
 
 
 def refuse_changed(folder: Path) -> None:
@@ -124,30 +109,24 @@ def refuse_changed(folder: Path) -> None:
         )
 
 
-def read_side(session: Any, path: Path, called: str) -> None:
-    """Read one file of identifiers into a table of cleaned rows."""
-    import duckdb
-
-    source = f"read_parquet({text(str(path))})"
-    try:
-        held = {row[0] for row in session.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
-        lacking = [name for name in COLUMNS if name not in held]
-        if lacking:
-            raise Malformed(f"link: {path.name} has no column {listed(lacking)}.")
-        session.execute(
-            f"CREATE TABLE {called} AS SELECT CAST(person AS VARCHAR) AS id, "
-            f"{clean_name('forename')} AS forename, {clean_name('surname')} AS surname, "
-            "CASE WHEN upper(sex[1:1]) IN ('F', 'M') THEN upper(sex[1:1]) END AS sex, "
-            "CAST(birth_date AS DATE) AS birth_date, "
-            f"{clean_code('nhs_number')} AS nhs_number, {clean_code('postcode')} AS postcode, "
-            "CAST(from_date AS DATE) AS from_date, CAST(to_date AS DATE) AS to_date "
-            f"FROM {source}"
-        )
-    except duckdb.Error as error:
-        raise fault_of(path.name, error, mend="Is it whole, with dates as dates?") from None
-    nameless = session.execute(f"SELECT count(*) FROM {called} WHERE id IS NULL").fetchall()[0][0]
-    if nameless:
-        raise Malformed(f"link: {nameless:,} rows of {path.name} have no person.")
+def read_side(session: Any, path: Path, called: str) -> tuple[Notice, ...]:
+    """Read one file of identifiers into a table of cleaned rows; return what was noticed."""
+    found = raw_rows(session, path, called)
+    shape = session.execute(f"DESCRIBE SELECT nhs_number FROM {called}_raw").fetchone()
+    born = "CAST(birth_date AS DATE)"
+    session.execute(
+        f"CREATE TABLE {called} AS SELECT CAST(person AS VARCHAR) AS id, "
+        f"{clean_name('forename')} AS forename, {clean_name('surname')} AS surname, "
+        "CASE WHEN upper(CAST(sex AS VARCHAR)[1:1]) IN ('F', 'M') "
+        "THEN upper(CAST(sex AS VARCHAR)[1:1]) END AS sex, "
+        f"CASE WHEN {born} BETWEEN {EARLIEST} AND current_date THEN {born} END AS birth_date, "
+        f"{number_sql('nhs_number', shape[1])} AS nhs_number, "
+        f"{clean_code('postcode')} AS postcode, "
+        "CAST(from_date AS DATE) AS from_date, CAST(to_date AS DATE) AS to_date "
+        f"FROM {called}_raw"
+    )
+    session.execute(f"DROP TABLE {called}_raw")
+    return (*found, *let_go(session, called, path.name))
 
 
 def clean_name(column: str) -> str:
@@ -225,6 +204,16 @@ def known_columns(session: Any) -> frozenset[str]:
     counted = ", ".join(f"count({name})" for name in KNOWN)
     sides = [session.execute(f"SELECT {counted} FROM {side}").fetchall()[0] for side in ("l", "r")]
     return frozenset(name for at, name in enumerate(KNOWN) if sides[0][at] > 0 and sides[1][at] > 0)
+
+
+def not_compared(people: People) -> dict[str, list[str]]:
+    """Return column → the sides of which nobody has it, for columns that cannot be compared."""
+    found = {}
+    for name in KNOWN:
+        if name not in people.known:
+            counts = [people.rows(f"SELECT count({name}) FROM {side}")[0][0] for side in "lr"]
+            found[name] = [side for side, n in zip(SIDES, counts, strict=True) if not n]
+    return found
 
 
 def soundex(column: str) -> str:

@@ -2,13 +2,14 @@
 
 Estimated precision is the mean probability of the links; estimated recall the share, of all matches
 expected among the pairs that were looked at, that the links are expected to hold. Both believe the
-model: matches that no rule of blocking finds are in neither.
+model: matches that no rule of blocking finds are in neither. Of several spines both are the share
+of one's links that another holds.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -78,72 +79,148 @@ def estimated(chance: Floats, links: Ints, expected: float) -> dict[str, float |
 def in_doubt(found: Scored, chance: Floats, plan: Plan) -> list[dict[str, Any]]:
     """Return the patterns of agreement of pairs in doubt, with counts: nobody's identifiers.
 
-    Patterns that few pairs have are told together.
+    Patterns that few pairs have are told together with those that are like them: by whether each
+    identifier is the same, alike, differs or is not known; then alike as the same; then by how many
+    agree; what is left, as rare patterns.
     """
     low, high = DOUBT
     doubtful = np.flatnonzero((chance >= low) & (chance <= high))
     count = np.bincount(found.pattern[doubtful], minlength=len(found.patterns))
     total = np.bincount(found.pattern[doubtful], chance[doubtful], minlength=len(found.patterns))
+    left = [int(at) for at in np.lexsort((np.arange(len(count)), -count)) if count[at]]
     rows = []
-    for at in np.lexsort((np.arange(len(count)), -count)):
-        if count[at] >= FEW:
-            levels = zip(plan.comparisons, found.patterns[at], strict=True)
-            words = {one.name: one.words(int(level)) for one, level in levels}
-            rows.append((words, int(count[at]), float(total[at])))
-    rest = (count > 0) & (count < FEW)
-    if rest.any():
-        rows.append(({"other": "rare patterns"}, int(count[rest].sum()), float(total[rest].sum())))
+    for words_of in (exactly, roughly, broadly, number_agreeing):
+        together: dict[tuple[tuple[str, str], ...], list[int]] = {}
+        for at in left:
+            words = words_of(plan, [int(level) for level in found.patterns[at]])
+            together.setdefault(tuple(words.items()), []).append(at)
+        left = []
+        for named, held in together.items():
+            if count[held].sum() >= FEW:
+                rows.append((dict(named), int(count[held].sum()), float(total[held].sum())))
+            else:
+                left += held
+    if left:
+        rows.append(({"other": "rare patterns"}, int(count[left].sum()), float(total[left].sum())))
     return [
         {"agreement": words, "pairs": pairs, "mean_probability": held / pairs}
-        for words, pairs, held in rows
+        for words, pairs, held in sorted(rows, key=lambda row: ("other" in row[0], -row[1]))
     ]
 
 
-def against(links: set[tuple[Any, Any]], truth: set[tuple[Any, Any]]) -> dict[str, Any]:
+def exactly(plan: Plan, levels: Sequence[int]) -> dict[str, str]:
+    """Return a pattern in words, each level by its own."""
+    return {one.name: one.words(level) for one, level in zip(plan.comparisons, levels, strict=True)}
+
+
+def roughly(plan: Plan, levels: Sequence[int]) -> dict[str, str]:
+    """Return a pattern in words in which whatever is between the same and differing is alike."""
+    return {
+        one.name: one.words(level) if level <= 0 or level == one.size - 1 else "alike"
+        for one, level in zip(plan.comparisons, levels, strict=True)
+    }
+
+
+def broadly(plan: Plan, levels: Sequence[int]) -> dict[str, str]:
+    """Return a pattern in words in which the same and the alike are told together."""
+    return {
+        one.name: one.words(level) if level < 0 or level == one.size - 1 else "the same or alike"
+        for one, level in zip(plan.comparisons, levels, strict=True)
+    }
+
+
+def number_agreeing(plan: Plan, levels: Sequence[int]) -> dict[str, str]:
+    """Return how many of the identifiers that both sides have are the same or alike."""
+    known = [
+        level < one.size - 1
+        for one, level in zip(plan.comparisons, levels, strict=True)
+        if level >= 0
+    ]
+    return {"identifiers": f"{sum(known)} the same or alike, {len(known) - sum(known)} differ"}
+
+
+def against(
+    links: Set[tuple[Any, Any]], truth: Set[tuple[Any, Any]], *, matches: int | None = None
+) -> dict[str, Any]:
     """Return precision and recall of links against the truth.
+
+    matches: how many links there could be; each true pair where None.
 
     >>> against({(1, 1), (2, 3)}, {(1, 1), (2, 2)})["precision"]
     0.5
     """
     right = len(links & truth)
+    most = len(truth) if matches is None else matches
     return {
         "links": len(links),
         "true_links": right,
-        "matches": len(truth),
+        "matches": most,
         "precision": right / len(links) if links else None,
-        "recall": right / len(truth) if truth else None,
+        "recall": right / most if most else None,
     }
 
 
 def by_group(
-    links: Mapping[Any, Any], truth: Mapping[Any, Any], groups: Mapping[Any, str]
+    spines: Sequence[Set[tuple[Any, Any]]], truth: Set[tuple[Any, Any]], groups: Mapping[Any, str]
 ) -> list[dict[str, Any]]:
-    """Return quality by group of children.
+    """Return quality by group of children, over spines.
 
-    links, truth: child → hospital record. groups: child → group. Of each group: children with a
-    hospital record, missed (no link), false (another's record). Groups with fewer children than
-    `FEW` are told together.
+    spines, truth: pairs of child and hospital record. groups: child → group. Of each group:
+    children with a hospital record; shares of them found and missed (no link), and of links that
+    are false (another's record), of all spines together. Groups with fewer children than `FEW` are
+    told together.
     """
     tallies: dict[str, list[int]] = {}
-    for child, record in truth.items():
-        tally = tallies.setdefault(groups.get(child, "not known"), [0, 0, 0, 0])
-        tally[0] += 1
-        held = links.get(child)
-        tally[1] += held == record
-        tally[2] += held is None
-    for child, record in links.items():
-        if truth.get(child) != record:
-            tallies.setdefault(groups.get(child, "not known"), [0, 0, 0, 0])[3] += 1
+    children = {child for child, _ in truth}
+    for child in children:
+        tallies.setdefault(groups.get(child, "not known"), [0, 0, 0, 0])[0] += 1
+    for links in spines:
+        for pair in links:
+            tally = tallies.setdefault(groups.get(pair[0], "not known"), [0, 0, 0, 0])
+            tally[1 if pair in truth else 3] += 1
+        for child in children - {child for child, _ in links}:
+            tallies[groups.get(child, "not known")][2] += 1
     few = [name for name, tally in tallies.items() if tally[0] < FEW]
     if few:
         tallies["other"] = [sum(part) for part in zip(*(tallies.pop(n) for n in few), strict=True)]
+    times = max(len(spines), 1)
     return [
         {
             "group": name,
             "children": all_,
-            "recall": found / all_ if all_ else None,
-            "missed": missed / all_ if all_ else None,
+            "recall": found / all_ / times if all_ else None,
+            "missed": missed / all_ / times if all_ else None,
             "false": false / (found + false) if found + false else None,
         }
         for name, (all_, found, missed, false) in sorted(tallies.items())
     ]
+
+
+class Overlap:
+    """How far several spines hold the same links: each is a draw of the links, and so is the truth,
+    so that another spine stands for the truth that is not known.
+    """
+
+    def __init__(self, pairs: int) -> None:
+        """Begin with no spine. pairs: how many pairs there are to be linked."""
+        self.held: Ints = np.zeros(pairs, dtype=np.int64)
+        self.links: list[int] = []
+
+    def add(self, at: Ints) -> None:
+        """Reckon with one spine. at: the places of its links."""
+        self.held[at] += 1
+        self.links.append(len(at))
+
+    def told(self) -> dict[str, Any]:
+        """Return how many links the spines hold, and what share of them another holds too."""
+        total, others = sum(self.links), len(self.links) - 1
+        shared = float((self.held * (self.held - 1)).sum())
+        share = shared / others / total if total and others else None
+        return {
+            "links": {
+                "mean": total / max(len(self.links), 1),
+                "fewest": min(self.links, default=0),
+                "most": max(self.links, default=0),
+            },
+            "estimated": {"precision": share, "recall": share},
+        }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,15 +15,16 @@ import numpy as np
 
 import fingerpost
 from fingerpost.core.errors import UsageError
-from fingerpost.core.seeds import stream
+from fingerpost.core.seeds import seed_faults, stream
 from fingerpost.engines._shared import sha256
 from fingerpost.linkage import conditional, passes, quality
 from fingerpost.linkage.assignment import Ways, ways_of
 from fingerpost.linkage.comparisons import CHILDREN, fitting
 from fingerpost.linkage.given import Given
+from fingerpost.linkage.identifiers import identifier_files
 from fingerpost.linkage.interface import DEFAULT, DETERMINISTIC, check_method, linker
-from fingerpost.linkage.people import People, identifier_files, read_people
-from fingerpost.linkage.scoring import FLOOR, Floats, Ints, Scored, probability
+from fingerpost.linkage.people import People, not_compared, read_people
+from fingerpost.linkage.scoring import CLOSE, FLOOR, Floats, Ints, Scored, bits, probability
 from fingerpost.records.spines import FOLDER, Spines, made_already, write_spines
 from fingerpost.records.writing import read_manifest
 
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 THRESHOLD = 0.9
+# Rounds until chances agree with how many are linked.
+ROUNDS = 10
 # The step of a link that a probability made.
 BY_CHANCE = "probability"
 MOST_SPINES = 1000
@@ -92,15 +96,21 @@ class Options:
                 "--spines: deterministic passes say of no link how likely it is, so that none can "
                 "be drawn anew. Link with --method splink or fellegi_sunter for more than one."
             )
-        if self.given and self.spines < 2:
+        if self.method in DETERMINISTIC and self.given:
+            faults.append(
+                "--study: deterministic passes say of no link how likely it is, so that none can "
+                "be drawn given a study. Link with --method splink or fellegi_sunter."
+            )
+        elif self.given and self.spines < 2:
             faults.append(
                 "--study: links are drawn given what a study asks, and one draw says nothing of "
                 "how sure they are. Ask for more: --spines 20."
             )
         if not 0.5 <= self.threshold < 1:
             faults.append("--threshold must be at least 0.5 and below 1.")
-        if self.name and (self.name[0] == "." or {"/", "\\"} & set(self.name)):
-            faults.append("--name must be a plain name of a folder.")
+        if self.name and not re.fullmatch(r"[A-Za-z0-9_-]+", self.name):
+            faults.append("--name: letters, digits, - and _ alone, as it is the name of a folder.")
+        faults += seed_faults(self.seed)
         if faults:
             raise UsageError(faults)
 
@@ -135,11 +145,26 @@ class Linkage:
 def pair_off(found: Scored, *, threshold: float, seed: int) -> Paired:
     """Return scored pairs one to one, those that are at least as likely as a threshold linked."""
     ways = ways_of(found.left, found.right, found.counts)
+    found, chance = settled(found, ways, seed=seed)
     weights = found.weights()
-    chance = ways.chances(weights, stream("linkage", "chances", seed=seed))
     # A sum of weights, so that of two ways to pair people off the likelier one is taken.
     best = ways.best(np.where(chance >= threshold, np.maximum(weights, 1e-9), -1.0))
     return Paired(found, ways, chance, best)
+
+
+def settled(found: Scored, ways: Ways, *, seed: int) -> tuple[Scored, Floats]:
+    """Return pairs weighed by the odds of two people left over, and the chance of each, one to one:
+    as many are linked as the chances sum to.
+    """
+    found = found.expecting(found.linked)
+    for _ in range(ROUNDS):
+        before = bits(found.model.prior)
+        chance = ways.chances(found.weights(), stream("linkage", "chances", seed=seed))
+        after = found.expecting(min(float(chance.sum()), min(found.counts)))
+        if abs(bits(after.model.prior) - before) < CLOSE:
+            break
+        found = after
+    return found, chance
 
 
 def run(
@@ -169,6 +194,8 @@ def run(
         "synthetic": bool(manifest and manifest.synthetic),
         "seed": options.seed,
         "identifiers": dict(people.digests),
+        "identifier_notices": [one.told() for one in people.notices],
+        "not_compared": not_compared(people),
         "people": dict(zip(("hospital", "education"), people.count, strict=True)),
         "one_to_one": True,
         "conditional_on": [] if asked is None else list(asked.names),
@@ -190,13 +217,13 @@ def run(
         told |= {
             "parameters_redrawn": options.spines > 1,
             "thresholds": {"link": options.threshold, "considered": FLOOR},
-            "model": scored.model.told(),
+            "model": paired.scored.model.told(),
             "quality": quality.of_scored(paired.scored, paired.chance, paired.best, plan),
         }
         if asked is None:
-            tables = drawn_tables(people, paired, options, say)
+            tables = drawn_tables(people, paired, options, (told["quality"], say))
         else:
-            tables = given_tables(people, paired, options, (records, asked, say))
+            tables = given_tables(people, paired, options, (told["quality"], records, asked, say))
     return Linkage(write_spines(records, options.called, tables=tables, told=told), False)
 
 
@@ -212,15 +239,20 @@ def recipe_of(records: Path, options: Options, asked: Asked | None = None) -> di
     }
     if options.method in DETERMINISTIC:
         return recipe
-    recipe["threshold"] = options.threshold
+    # What the odds of a pair are of: spines of before they were so are made otherwise.
+    recipe |= {"threshold": options.threshold, "odds": "left over"}
     if asked is not None:
         recipe |= {"given": list(asked.names), "records": asked.digest}
     return recipe
 
 
-def drawn_tables(people: People, paired: Paired, options: Options, say: Say) -> Iterator[pa.Table]:
+def drawn_tables(
+    people: People, paired: Paired, options: Options, told: tuple[dict[str, Any], Say]
+) -> Iterator[pa.Table]:
     """Yield the table of each spine: the best links alone, or links drawn under a model whose
     parameters are drawn anew for each.
+
+    told: quality, to which that of several spines is added, and whom to tell.
     """
     found, names = paired.scored, (people.names(0), people.names(1))
     if options.spines == 1:
@@ -229,17 +261,20 @@ def drawn_tables(people: People, paired: Paired, options: Options, say: Say) -> 
             names, pairs_at(found, at), weight=found.weights()[at], chance=paired.chance[at]
         )
         return
-    yield from as_tables(
-        found, names, by_identifiers(found, paired.ways, options.seed), options, say
-    )
+    drawn = by_identifiers(found, paired.ways, options.seed)
+    yield from as_tables(found, names, drawn, options, told)
 
 
 def by_identifiers(found: Scored, ways: Ways, seed: int) -> Iterator[tuple[Ints, Floats]]:
     """Yield spines without end, given identifiers alone: the pairs linked, every pair's weight."""
+    # How many are linked is drawn by turns with the links, as in `conditional`.
+    linked = found.linked
     for number in count(1):
         rng = stream("linkage", f"spine {number}", seed=seed)
-        weights = found.weights(found.redrawn(rng))
-        yield ways.drawn(weights, rng), weights
+        weights = found.weights(found.redrawn(rng, linked))
+        at = ways.drawn(weights, rng)
+        linked = len(at)
+        yield at, weights
 
 
 def as_tables(
@@ -247,25 +282,32 @@ def as_tables(
     names: tuple[Any, Any],
     drawn: Iterator[tuple[Ints, Floats]],
     options: Options,
-    say: Say,
+    told: tuple[dict[str, Any], Say],
 ) -> Iterator[pa.Table]:
-    """Yield as many spines as are asked for as tables."""
+    """Yield as many spines as are asked for as tables; then add to quality what is told of them."""
+    held, say = told
+    overlap = quality.Overlap(len(found.left))
     for number in range(1, options.spines + 1):
         say(f"spine {number} of {options.spines}")
         at, weights = next(drawn)
+        overlap.add(at)
         yield as_table(
             names, pairs_at(found, at), weight=weights[at], chance=probability(weights[at])
         )
+    held["over_spines"] = overlap.told()
 
 
 def given_tables(
-    people: People, paired: Paired, options: Options, study: tuple[Path, Asked, Say]
+    people: People,
+    paired: Paired,
+    options: Options,
+    study: tuple[dict[str, Any], Path, Asked, Say],
 ) -> Iterator[pa.Table]:
     """Yield the table of each spine, drawn given what a study asks (see `conditional`).
 
-    study: the records, what is asked, and whom to tell.
+    study: quality, the records, what is asked, and whom to tell.
     """
-    records, asked, say = study
+    told, records, asked, say = study
     found, names = paired.scored, (people.names(0), people.names(1))
     say("reading what the study asks")
     given = read_given(records, asked, paired, names, called=options.called)
@@ -275,7 +317,7 @@ def given_tables(
     )
     rng = stream("linkage", "given", seed=options.seed)
     drawn = conditional.spines(found, paired.ways, facts, design, rng)
-    yield from as_tables(found, names, drawn, options, say)
+    yield from as_tables(found, names, drawn, options, (told, say))
 
 
 def read_given(

@@ -8,6 +8,7 @@ IJPDS 7(3):1794.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,18 @@ import numpy as np
 from fingerpost.core.errors import MissingExtra, NotFitted, Unanswerable
 from fingerpost.linkage import fellegi_sunter
 from fingerpost.linkage.comparisons import DIFFER, Comparison, Plan, Rule, fitting, pattern_sql
-from fingerpost.linkage.fellegi_sunter import distinct_rows, first_guess
+from fingerpost.linkage.fellegi_sunter import distinct_rows, lessons, untaught, usual
 from fingerpost.linkage.people import People
-from fingerpost.linkage.scoring import FLOOR, Floats, Model, Scored
+from fingerpost.linkage.scoring import (
+    CLOSE,
+    FLOOR,
+    Floats,
+    Model,
+    Scored,
+    bits,
+    left_over,
+    one_to_one,
+)
 
 MISSING = (
     "link: the package Splink is not installed. Install it with: pip install "
@@ -25,6 +35,9 @@ MISSING = (
 )
 # Pairs of a rule that a session of Splink learns from, at most about so many.
 LEARNT = 1_000_000
+# To begin with, no more of the smaller side than this are taken to be linked; rounds until pairs
+# that Splink hands on go as far down as they must.
+MOST_LINKED, ROUNDS = 0.98, 4
 
 
 def score(people: People, plan: Plan, *, seed: int = 1, sample: int | None = None) -> Scored:
@@ -37,11 +50,13 @@ def score(people: People, plan: Plan, *, seed: int = 1, sample: int | None = Non
     chosen = fitting(plan, people)
     linker = made(people, chosen)
     sample = sample or fellegi_sunter.SAMPLE
+    teach = lessons(people, chosen)
+    lacking = untaught(chosen, list(teach.values()))
     try:
-        learn(linker, chosen, seed=seed, sample=sample)
+        learn(linker, tuple(teach), seed=seed, sample=sample)
         settle(linker, people, chosen)
-        model = model_of(linker, people, chosen, sample=sample)
-        table = linker.inference.predict(threshold_match_probability=FLOOR, warning_mode="never")
+        model = replace(model_of(linker, people, chosen, sample=sample), untaught=lacking)
+        found = predicted(linker, people, chosen, model)
     except Exception as error:
         if isinstance(error, MemoryError) or KeyboardInterrupt.__name__ in repr(error):
             raise
@@ -50,8 +65,6 @@ def score(people: People, plan: Plan, *, seed: int = 1, sample: int | None = Non
             f"link: Splink stopped with {type(error).__name__}. Try --method fellegi_sunter, and "
             "look at the identifiers: are names and birth dates filled in on both sides?"
         ) from None
-    found = scored(people, chosen, model, table.physical_name)
-    people.session.execute(f"DROP TABLE {table.physical_name}")
     if not len(found.left):
         raise Unanswerable("link: Splink finds no pair that may be a match.")
     return found
@@ -84,6 +97,7 @@ def settings(plan: Plan, people: People) -> dict[str, Any]:
         "retain_matching_columns": False,
         "retain_intermediate_calculation_columns": False,
         "max_iterations": 50,
+        "probability_two_random_records_match": min(0.5, 0.5 / max(people.count)),
     }
 
 
@@ -92,7 +106,7 @@ def comparison(one: Comparison) -> dict[str, Any]:
     levels: list[dict[str, Any]] = [
         {"sql_condition": one.missing, "label_for_charts": "not known", "is_null_level": True}
     ]
-    guess = first_guess(one.size)
+    guess = usual(one)
     for at, level in enumerate(one.levels):
         levels.append(
             {
@@ -122,13 +136,13 @@ def blocking(rule: Rule) -> dict[str, Any]:
     return found
 
 
-def learn(linker: Any, plan: Plan, *, seed: int, sample: int) -> None:
+def learn(linker: Any, rules: tuple[Rule, ...], *, seed: int, sample: int) -> None:
     """Let Splink learn levels of others (u) from pairs at random, then of matches (m) by rules."""
     training = linker.training
     training.estimate_u_using_random_sampling(
         max_pairs=sample, seed=seed, min_count_per_level=None, num_chunks=1
     )
-    for rule in plan.learn:
+    for rule in rules:
         training.estimate_parameters_using_expectation_maximisation(
             blocking(rule)["blocking_rule"],
             estimate_without_term_frequencies=True,
@@ -139,13 +153,15 @@ def learn(linker: Any, plan: Plan, *, seed: int, sample: int) -> None:
 
 def settle(linker: Any, people: People, plan: Plan) -> None:
     """Tell Splink how many matches there are: the pairs that agree on all of `plan.sure`, over the
-    share of matches that do, by what was learnt.
+    share of matches that do, by what was learnt. Where one of them is not known at all, half of the
+    smaller side, to begin with: how many there are is then learnt one to one (see `predicted`).
     """
+    if not set(plan.sure) <= set(plan.names):
+        return
     held = learnt_levels(linker, plan)
     share = 1.0
     for name in plan.sure:
-        if name in plan.names:
-            share *= float(held[plan.names.index(name)][0][0])
+        share *= float(held[plan.names.index(name)][0][0])
     filled = " AND ".join(f"{name} IS NOT NULL" for name in plan.sure)
     known = [
         float(people.rows(f"SELECT avg(CAST({filled} AS INTEGER)) FROM {side}")[0][0] or 0)
@@ -162,7 +178,7 @@ def learnt_levels(linker: Any, plan: Plan) -> list[tuple[Floats, Floats]]:
     found = []
     for one, held in zip(plan.comparisons, told["comparisons"], strict=True):
         levels = [level for level in held["comparison_levels"] if not level.get("is_null_level")]
-        guess = first_guess(one.size)
+        guess = usual(one)
         m = [level.get("m_probability", guess[at]) for at, level in enumerate(levels)]
         u = [level.get("u_probability", 1e-9) for level in levels]
         found.append((np.array(m, dtype=float), np.array(u, dtype=float)))
@@ -184,6 +200,30 @@ def model_of(linker: Any, people: People, plan: Plan, *, sample: int) -> Model:
         pairs=total,
         frequency=tuple(one.frequency for one in plan.comparisons),
     )
+
+
+def predicted(linker: Any, people: People, plan: Plan, model: Model) -> Scored:
+    """Return the pairs that Splink finds at least `FLOOR` likely: of people who pair off one to
+    one, by the odds of two who are left over, which are learnt from its pairs in turn.
+    """
+    lower = 0.0
+    if not people.dedupe:
+        guess = min(model.prior * model.pairs, MOST_LINKED * min(people.count))
+        lower = bits(left_over(guess, people.count)) - bits(model.prior)
+    for _ in range(ROUNDS):
+        table = linker.inference.predict(
+            threshold_match_weight=bits(FLOOR) - lower, warning_mode="never"
+        )
+        found = scored(people, plan, model, table.physical_name)
+        people.session.execute(f"DROP TABLE {table.physical_name}")
+        if people.dedupe or not len(found.left):
+            return found
+        found = one_to_one(found)
+        needed = bits(found.model.prior) - bits(model.prior)
+        if needed <= lower + CLOSE:
+            return found
+        lower = needed + 1.0
+    return found
 
 
 def scored(people: People, plan: Plan, model: Model, table: str) -> Scored:

@@ -60,11 +60,6 @@ def names_of(records: Path) -> tuple[str, ...]:
     return tuple(sorted(one.name for one in place.iterdir() if one.is_dir() and one.name[0] != "."))
 
 
-def count_of(records: Path, name: str) -> int:
-    """Return how many spines a set says that it holds; Malformed where it says nothing readable."""
-    return len(manifest_of(records / FOLDER / name)["files"])
-
-
 def read_spines(records: Path, name: str | None = None) -> Spines:
     """Return the spines of a folder of records, every file checked against the manifest.
 
@@ -79,7 +74,7 @@ def read_spines(records: Path, name: str | None = None) -> Spines:
             f"one with: fingerpost link run {records}"
         )
     if name is None and len(held) > 1:
-        raise UsageError(f"records: there are spines {listed(held)}. Name one of them.")
+        raise UsageError(f"records: there are spines {listed(held)}. Name one: --name {held[0]}.")
     chosen = name or held[0]
     if chosen not in held:
         raise UsageError(
@@ -90,8 +85,11 @@ def read_spines(records: Path, name: str | None = None) -> Spines:
     told = manifest_of(folder)
     faults = faults_of(folder, told)
     for side, digest in told.get(IDENTIFIERS, {}).items():
-        path = records / IDENTIFIERS / f"{side}.parquet"
-        if path.is_file() and sha256(path) != digest:
+        # Those that are there: spines may be handed on without identifiers.
+        paths = [records / IDENTIFIERS / f"{side}{form}" for form in (".parquet", ".csv")]
+        if any(path.is_file() for path in paths) and not any(
+            path.is_file() and sha256(path) == digest for path in paths
+        ):
             faults.append(f"the identifiers of {side} have changed since it was made")
     if faults:
         raise Malformed(

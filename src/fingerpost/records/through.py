@@ -7,6 +7,7 @@ pull effects towards none, and results over spines are a sensitivity range.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +16,14 @@ from typing import Any
 from fingerpost.core.errors import Malformed, UsageError, listed
 from fingerpost.engines._shared import TableFile, sha256
 from fingerpost.records.fields import HOSPITAL_ID
-from fingerpost.records.spines import FOLDER, IDENTIFIERS, count_of, names_of, read_spines
+from fingerpost.records.spines import (
+    FOLDER,
+    IDENTIFIERS,
+    Spines,
+    manifest_of,
+    names_of,
+    read_spines,
+)
 
 # Folders of a folder of records that hold no table of the standard.
 BESIDE = (IDENTIFIERS, FOLDER, "truth")
@@ -27,7 +35,9 @@ NEEDED = "`fingerpost link run {path}` finds which child each is, and writes spi
 class Chosen:
     """The spines through which records are read, checked. paths: one a spine; digests: of each.
     redrawn: whether parameters were redrawn for each; given: what links were drawn given, in words;
-    conditional: whether that is all that the study asks which is run over them.
+    conditional: whether that is all that the study asks which is run over them, and the records are
+    still those they were drawn from; records: the digest of these, empty where it is not told;
+    changed: whether they are others now.
     """
 
     name: str
@@ -37,34 +47,53 @@ class Chosen:
     redrawn: bool = False
     given: tuple[str, ...] = ()
     conditional: bool = False
+    records: str = ""
+    changed: bool = False
+
+    @property
+    def called(self) -> str:
+        """The name of the set, and the method in brackets where it is another."""
+        return self.name if self.name == self.method else f"{self.name} ({self.method})"
 
     @property
     def imputes(self) -> bool:
         """Whether several of these spines count as imputations of the links."""
         return self.redrawn and self.conditional
 
-    def held_to(self, asked: Collection[str]) -> Chosen:
-        """Return the spines as they are to a study. asked: what it asks, in words."""
-        return replace(self, conditional=bool(asked) and set(asked) <= set(self.given))
+    def held_to(self, asked: Collection[str], *, records: str = "") -> Chosen:
+        """Return the spines as they are to a study. asked: what it asks, in words. records: the
+        digest of the records it is run on; not compared where either is not told.
+        """
+        changed = bool(records and self.records) and records != self.records
+        given = bool(asked) and set(asked) <= set(self.given)
+        return replace(self, conditional=given and not changed, changed=changed)
 
 
-def choose(folder: Path, *, count: int | None = None, name: str = "") -> Chosen:
+def choose(
+    folder: Path,
+    *,
+    count: int | None = None,
+    name: str = "",
+    asked: Collection[str] = (),
+    file: Path | None = None,
+) -> Chosen:
     """Return the first spines of a set beside the records in a folder; all where `count` is None.
 
-    name: of the set; where it is left out, the set that holds the most, if that is one. Raises what
-    `read_spines` raises, Malformed where a spine is not one-to-one, UsageError where more are asked
-    for than there are, or several sets hold as many and none is named.
+    name: of the set; where it is left out, see `usual_set`. asked: what is asked of them, in words;
+    file: of the study that asks it. Raises what `read_spines` raises, Malformed where a spine is
+    not one-to-one, UsageError where more are asked for than there are.
     """
-    name = name or most_of(folder)
-    found = read_spines(folder, name or None)
-    asked = len(found.files) if count is None else count
-    if not 1 <= asked <= len(found.files):
+    found = read_spines(folder, name or usual_set(folder, asked) or None)
+    number = len(found.files) if count is None else count
+    if not 1 <= number <= len(found.files):
+        held = len(found.files)
         raise UsageError(
-            f"--spines: {asked} were asked for, and {found.name} holds {len(found.files)}. Ask for "
-            f"1 to {len(found.files)}, or link again: `fingerpost link run {folder} --spines "
-            f"{max(asked, 2)}`."
+            f"--spines: {number} were asked for, and {found.name} holds {held}. Ask for "
+            f"{'1' if held == 1 else f'1 to {held}'}, or draw more, under another name: "
+            f"`{more_of(found, folder, number, file)}`; then --spines {found.name}-{number}:"
+            f"{number}."
         )
-    paths = found.files[:asked]
+    paths = found.files[:number]
     for path in paths:
         refuse_several(path)
     told = found.told
@@ -75,20 +104,37 @@ def choose(folder: Path, *, count: int | None = None, name: str = "") -> Chosen:
         tuple(sha256(path) for path in paths),
         redrawn=bool(told.get("parameters_redrawn")),
         given=found.given,
+        records=str(told.get("recipe", {}).get("records", "")),
     )
 
 
-def most_of(folder: Path) -> str:
-    """Return the name of the set that holds the most spines; empty where there is none. UsageError
-    where several hold as many.
+def more_of(found: Spines, folder: Path, number: int, file: Path | None) -> str:
+    """Return the command that draws more spines as a set was made, under a name of their own."""
+    told = found.told
+    method = str(told.get("method", ""))
+    words = ["fingerpost", "link", "run", str(folder)]
+    # Passes leave one spine: who asks for more means a method that says how sure it is.
+    if method and not method.startswith("deterministic"):
+        words += ["--method", method]
+    if found.given:
+        words += ["--study", "STUDY" if file is None else str(file)]
+    words += ["--spines", str(max(number, 2)), "--name", f"{found.name}-{number}"]
+    return shlex.join(words)
+
+
+def usual_set(folder: Path, asked: Collection[str] = ()) -> str:
+    """Return the name of the set of spines that is read where none is named: one that was drawn
+    given all that is asked, then the one that holds the most, then the first by name; empty where
+    there is none.
     """
-    held = {name: count_of(folder, name) for name in names_of(folder)}
-    most = [name for name, count in held.items() if count == max(held.values())]
-    if len(most) > 1:
-        raise UsageError(
-            f"--spines: there are spines {listed(most)}. Name them: --spines {most[0]}:20."
-        )
-    return most[0] if most else ""
+    wanted = set(asked)
+
+    def rank(name: str) -> tuple[bool, int, str]:
+        told = manifest_of(folder / FOLDER / name)
+        own = bool(wanted) and wanted <= {str(one) for one in told.get("conditional_on", ())}
+        return not own, -len(told["files"]), name
+
+    return min(names_of(folder), key=rank, default="")
 
 
 def refuse_several(path: Path) -> None:

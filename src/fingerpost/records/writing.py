@@ -71,20 +71,14 @@ def read_manifest(folder: Path) -> Manifest | None:
     path = folder / MANIFEST
     if not path.is_file():
         return None
-    try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-        known = {key: said[key] for key in Manifest.__dataclass_fields__ if key in dict(said)}
-        found = Manifest(**known)
-        whole = "format" in known and all(
-            {"rows", "files"} <= set(table) for table in found.tables.values()
-        )
-    except (ValueError, TypeError, AttributeError):
-        whole = False
-    if not whole:
+    if not is_manifest(path):
         raise Malformed(
-            f'records: "{MANIFEST}" in {folder.name} cannot be read. Make the records again, or '
-            "take the file away: the folder is readable without it."
+            f'records: "{MANIFEST}" in {folder.name} is no manifest of records: it cannot be read, '
+            "or another file was written over it. Take that file away (the folder is readable "
+            "without it), or take the whole folder away and run again what made it."
         )
+    said = json.loads(path.read_text(encoding="utf-8"))
+    found = Manifest(**{key: said[key] for key in Manifest.__dataclass_fields__ if key in said})
     if found.format != FORMAT or found.schema_version != SCHEMA_VERSION:
         raise Malformed(
             f"records: {folder.name} is of format {found.format}, schema version "
@@ -92,6 +86,17 @@ def read_manifest(folder: Path) -> Manifest | None:
             f"{SCHEMA_VERSION}. Make the records again with this version."
         )
     return found
+
+
+def is_manifest(path: Path) -> bool:
+    """Return whether a file is a manifest of records, of whichever format."""
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+        return {"made_by", "tables", "format", "schema_version"} <= set(said) and all(
+            {"rows", "files"} <= set(table) for table in said["tables"].values()
+        )
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        return False
 
 
 def begin(folder: Path, recipe: Mapping[str, Any]) -> bool:

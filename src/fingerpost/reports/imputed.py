@@ -10,6 +10,7 @@ from fingerpost.core.words import counted, listing, sentence
 from fingerpost.plots.numbers import percent
 from fingerpost.reports.bounds import rows_of
 from fingerpost.reports.phrases import outcome_words
+from fingerpost.reports.spines import LINKAGE
 
 SHARES, MODELS, PRECISION, CONVERGENCE = (
     "imputed",
@@ -32,18 +33,29 @@ def imputed_words(output: Output) -> tuple[str, ...]:
 
 def imputed(output: Output) -> str:
     """Return which values were imputed, in how many copies, and on what assumption."""
-    table, asked = output.table(MODELS), output.study.imputation
-    if table is None or not table.rows or asked is None:
+    table, copies = output.table(MODELS), copies_of(output)
+    if table is None or not table.rows or not copies:
         return ""
     rows = sorted(table.records(), key=lambda row: -_number(row["share"]))
     named = [f"{_shown(output, row)} ({percent(_number(row['share']))})" for row in rows]
     left = len(named) - MOST_NAMED
     few = [*named[:MOST_NAMED], counted(left, "other")] if left > 1 else named
     return sentence(
-        f"missing values of {listing(few)} were imputed in {asked.copies} copies of the records, "
+        f"missing values of {listing(few)} were imputed in {copies} copies of the records, "
         "each analysed and then pooled: that is right if, among children alike in all else that is "
         "recorded, whether a value is missing does not depend on the value, which cannot be tested"
     )
+
+
+def copies_of(output: Output) -> int:
+    """Return in how many copies values were imputed: of several spines, one each; 0 in none."""
+    asked, linked = output.study.imputation, output.table(LINKAGE)
+    if asked is None:
+        return 0
+    spines = (
+        int(_number(linked.records()[0]["number"])) if linked is not None and linked.rows else 1
+    )
+    return spines if spines > 1 else asked.copies
 
 
 def lopsided(output: Output) -> tuple[str, ...]:
@@ -84,8 +96,8 @@ def cost(output: Output) -> str:
     """Return how much the missing values cost the primary answers, and, where the copies are too
     few, how many would do.
     """
-    table, asked = output.table(PRECISION), output.study.imputation
-    if table is None or asked is None:
+    table, copies = output.table(PRECISION), copies_of(output)
+    if table is None or not copies:
         return ""
     primary = {(r.estimator, r.term.outcome) for r in output.results if r.primary}
     rows = [row for row in table.records() if (row["estimator"], row["outcome"]) in primary]
@@ -97,8 +109,8 @@ def cost(output: Output) -> str:
         f"the missing values cost up to {percent(share)} of the information behind a primary answer"
     )
     if all(row["enough_copies"] for row in rows):
-        return sentence(f"{told}; {asked.copies} copies are enough")
-    needed = max(math.ceil(100 * share), asked.copies + 1)
+        return sentence(f"{told}; {copies} copies are enough")
+    needed = max(math.ceil(100 * share), copies + 1)
     error = max(_number(row["error_share"]) for row in rows)
     return sentence(
         f"{told}, and drawn again, the copies would move an answer by as much as "

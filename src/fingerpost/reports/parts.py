@@ -60,6 +60,12 @@ class Entry:
 MOST_OPEN = 16  # rows; a longer table that holds no answer is folded
 
 
+# Widths of screens (rem) that the style sheet tells apart, and those of columns there.
+SCREENS = tuple(range(20, 81, 5))
+LETTER, PADDING, NUMBERS, WORDS, LONG = 0.5, 0.75, 4.0, 7.5, 11.0
+LONG_TEXT = 60
+
+
 @dataclass(frozen=True, slots=True)
 class Grid:
     """A table as it is shown; the first column names the row. csv: the file it is also in."""
@@ -76,6 +82,14 @@ class Grid:
         """Whether the table is long and holds no answer, so that a reader opens it at will."""
         answers = any(entry.attributes for row in self.rows for entry in row)
         return len(self.rows) > MOST_OPEN and not answers
+
+    @property
+    def slides(self) -> int:
+        """The width of a screen, in rem and about, below which the table is wider than it: one of
+        `SCREENS`; 0 for a table that fits the narrowest.
+        """
+        least = 2.0 + sum(column_width(at, self) for at in range(len(self.columns)))
+        return max((screen for screen in SCREENS if screen <= least), default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +243,16 @@ def places_of_column(cells: Iterable[Cell]) -> int | None:
     while places and all(round(value, places) == round(value, places - 1) for value in values):
         places -= 1
     return places
+
+
+def column_width(at: int, shown: Grid) -> float:
+    """Return about how narrow a column can be, in rem: numbers are not broken, words are."""
+    cells = [row[at] for row in shown.rows if at < len(row)]
+    widest = max((len(cell.text) for cell in cells if cell.numeric), default=0)
+    if cells and cells[0].numeric:
+        heading = max((len(word) for word in shown.columns[at].split()), default=0)
+        return max(NUMBERS, PADDING + LETTER * max(widest, heading))
+    return LONG if any(len(cell.text) > LONG_TEXT for cell in cells) else WORDS
 
 
 def grid(table: Table, *, caption: str = "", csv: str = "", most: int = MOST_ROWS) -> Grid:

@@ -160,15 +160,30 @@ def parted(output: Output, result: Result) -> str:
     sides = {side_of(one) for one in own}
     if side_of(result) is None or len(sides) < 2:
         return ""
+    clear = listing(dict.fromkeys(one.estimator for one in own if side_of(one)))
+    others = listing(dict.fromkeys(one.estimator for one in own if not side_of(one)))
+    if sides != {-1, 1} and others and agreed(output, own):
+        return (
+            "The primary answers agree in size by the distance declared beforehand; the interval "
+            f"of {others} just includes no difference, and that of {clear} does not, so that "
+            "whether there is a difference at all is not settled."
+        )
     none = 1.0 if result.term.scale == "ratio" else 0.0
     if any(one.value < none for one in own) and any(one.value > none for one in own):
         told = listing([f"{in_short(output, one)} by {one.estimator}" for one in own])
         return f"The primary answers disagree in sign, so nothing is settled: {told}."
-    clear = listing(dict.fromkeys(one.estimator for one in own if side_of(one)))
-    others = listing(dict.fromkeys(one.estimator for one in own if not side_of(one)))
     return (
-        f"Primary answers part, so nothing is settled: the interval of {others} holds no "
-        f"difference, and that of {clear} does not."
+        f"Primary answers part, so nothing is settled: the interval of {others} includes "
+        f"no difference, and that of {clear} does not."
+    )
+
+
+def agreed(output: Output, results: Sequence[Result]) -> bool:
+    """Return whether results of one term were found to agree, by what was declared beforehand."""
+    term, named = results[0].term, {one.estimator for one in results}
+    return any(
+        found.term == term and bool(found.agree) and named <= set(found.estimators)
+        for found in output.agreements
     )
 
 

@@ -27,14 +27,15 @@ def through(output: Output) -> str:
     if table is None or not table.rows:
         return ""
     row = table.records()[0]
-    count = int(_number(row["number"]))
+    count, method = int(_number(row["number"])), row["method"]
+    named = row["spines"] if row["spines"] == method else f"{row['spines']} ({method})"
     if count == 1:
         return sentence(
-            f"hospital records were read through one spine ({row['method']}): that its links may "
-            "be false or missed is in no interval"
+            f"hospital records were read through one spine, the first of {named}: that its links "
+            "may be false or missed is in no interval"
         )
     told = (
-        f"hospital records were read through {counted(count, 'spine')} ({row['method']}), each "
+        f"hospital records were read through {counted(count, 'spine')}, {named}, each "
         "analysed and then pooled"
     )
     if row["label"] == "sensitivity range":

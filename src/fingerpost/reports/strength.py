@@ -108,7 +108,7 @@ def needing_none(output: Output) -> str:
         return ""
     return (
         f". {counted(len(found), 'other primary answer')} "
-        f"{'holds' if len(found) == 1 else 'hold'} no difference with no such cause"
+        f"{'includes' if len(found) == 1 else 'include'} no difference with no such cause"
     )
 
 

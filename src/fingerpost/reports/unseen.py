@@ -12,7 +12,7 @@ from fingerpost.plots.delta import draw_delta
 from fingerpost.plots.numbers import number, percent, plain
 from fingerpost.reports.bounds import Row, answered_by, asked_words, rows_of, value_words
 from fingerpost.reports.parts import Figure
-from fingerpost.reports.phrases import Unit, outcome_words, unit_of
+from fingerpost.reports.phrases import Unit, crosses, outcome_words, unit_of
 from fingerpost.reports.strength import as_float, is_number
 
 SURVIVOR = {
@@ -66,16 +66,16 @@ def told(output: Output, rows: list[Row], words: dict[str, str]) -> list[str]:
     names = [arm for arm, _ in result.term.contrast] if result else ["one arm", "the other"]
     arms = {"first": names[0], "second": names[-1]}
     return [
-        f"{words[name].format(**arms)}, {span(output, row)} ({row.get('verdict')})"
+        f"{words[name].format(**arms)}, {span(output, row, met='at')} ({row.get('verdict')})"
         for name, row in by.items()
     ]
 
 
-def span(output: Output, row: Row) -> str:
-    """Return from where to where a row's bounds reach; one number where they meet."""
+def span(output: Output, row: Row, *, met: str = "it is") -> str:
+    """Return from where to where a row's bounds reach; where they meet one number, behind `met`."""
     low, high = (value_words(output, row, end) for end in ("lower", "upper"))
     if low == high:
-        return f"it is {low}"
+        return f"{met} {low}"
     unit = high.partition(" ")[2]
     return f"from {low.removesuffix(f' {unit}') if unit else low} to {high}"
 
@@ -118,12 +118,18 @@ def unreturned_words(output: Output) -> str:
     )
 
 
-def narrowest(output: Output, result: Result) -> Row | None:
-    """Return the narrowest bounds of an answer's own term for units that are left out, or None."""
+def narrowest(
+    output: Output, result: Result, role: str = "unreturned bounds", *, but: str = ""
+) -> Row | None:
+    """Return the narrowest bounds of an answer's own term for whoever is left out, or None.
+
+    role: of their tables. but: an assumption that is passed over.
+    """
     rows = [
         row
-        for row in bounded(output, "unreturned bounds")
-        if (row.get("outcome"), row.get("contrast"), row.get("target"))
+        for row in bounded(output, role)
+        if row.get("assumes") != but
+        and (row.get("outcome"), row.get("contrast"), row.get("target"))
         == (result.term.outcome, result.term.words(), result.term.label())
     ]
     width = [as_float(row["upper"]) - as_float(row["lower"]) for row in rows]
@@ -151,6 +157,26 @@ def unsettled_by_lost(output: Output, result: Result) -> bool:
     """Return whether bounds for units that are left out do not tell an answer from none."""
     row = narrowest(output, result)
     return row is not None and str(row.get("verdict", "")).startswith("we cannot tell")
+
+
+def unsettled_by_unseen(output: Output, result: Result) -> str:
+    """Return that nothing is settled where even the narrowest bounds for children without an
+    outcome, which do not take them for like the others, hold no effect; empty elsewhere, and where
+    the interval of the answer says so itself.
+    """
+    if crosses(result) is not False:
+        return ""
+    rows = (
+        narrowest(output, result, "survivor bounds"),
+        narrowest(output, result, "unassessed bounds", but="alike"),
+    )
+    if not any(str(row.get("verdict", "")).startswith("we cannot tell") for row in rows if row):
+        return ""
+    name = outcome_words(output.study, result.term.outcome)
+    return (
+        "Bounds that allow for children without a recorded outcome include no effect, so the "
+        f"records do not settle which way {name} moves."
+    )
 
 
 def delta_words(output: Output) -> str:

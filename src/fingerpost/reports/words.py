@@ -67,6 +67,7 @@ from fingerpost.reports.unseen import (
     unassessed_words,
     unreturned_words,
     unsettled_by_lost,
+    unsettled_by_unseen,
     whatever_lost,
 )
 
@@ -183,7 +184,7 @@ def told_in_full(output: Output, result: Result, *, after_refusal: bool) -> str:
     more = provided_words(output, result.term) or step_words(output, result)
     more = f"{more} {few_events(output, result)}".strip()
     meant = confounded(output, result) or uncrossed(output, result)
-    meant = meant or set_holds_none(output, result)
+    meant = meant or set_holds_none(output, result) or unsettled_by_unseen(output, result)
     meant = meant or trends_parted(output, result)
     if not meant:
         among = RETURNED if unsettled_by_lost(output, result) else ""
@@ -204,8 +205,8 @@ def set_holds_none(output: Output, result: Result) -> str:
         same = item.estimator == result.estimator and item.region.term == result.term
         if same and any(lo <= none <= hi for lo, hi in item.region.pieces):
             return (
-                "The set of values not rejected, which holds where that interval may not, holds no "
-                f"difference, so the records do not settle which way "
+                "The set of values not rejected, which holds where that interval may not, includes "
+                f"no difference, so the records do not settle which way "
                 f"{outcome_words(output.study, result.term.outcome)} moves."
             )
     return ""

@@ -356,4 +356,5 @@ SURVIVOR_BOUNDS = Sensitivity(
     scope="study",
     check=check,
     over_copies="pooled",
+    chances=True,
 )

@@ -410,4 +410,5 @@ UNASSESSED_BOUNDS = Sensitivity(
     scope="study",
     check=check,
     over_copies="pooled",
+    chances=True,
 )

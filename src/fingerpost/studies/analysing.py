@@ -22,7 +22,7 @@ from fingerpost.core.refusal import Broken, Refusal
 from fingerpost.core.study import SensitivitySpec, Study
 from fingerpost.core.table import Table
 from fingerpost.sensitivity._task import SensitivityTask
-from fingerpost.studies import groups, guard
+from fingerpost.studies import chances, groups, guard
 from fingerpost.studies.answering import (
     Answered,
     analysis_of,
@@ -87,7 +87,7 @@ def analysed(
     if len(unfitted) == len(parts):
         raise unfitted[0]
     answers = tuple(answer for part in parts for answer in part.answers)
-    whole = Task(cohort, kept.terms(study.outcomes[0].name), analysis_of(study))
+    whole = Task(cohort, kept.terms(study.outcomes[0].name), analysis_of(study), drawn=drawn)
     found |= sensitive(study, whole, answers, unseen=unseen, say=say, wanted=wanted, about=WHOLE)
     return Analysed(tuple(parts), found, flow)
 
@@ -246,20 +246,25 @@ def _sensitive(
         terms: tuple[Term, ...] | None,
         leaves: tuple[str, ...] | None = None,
     ) -> tuple[Answer, ...]:
-        again = Task(cohort, task.terms if terms is None else terms, analysis_of(study, given))
+        own = task.terms if terms is None else terms
+        again = Task(cohort, own, analysis_of(study, given), drawn=task.drawn)
         found = answer_outcome(study, again, say, with_tables=False, only=leaves)
         refused = (Answer("guard", refusals=found.refusals),) if found.refusals else ()
         return (*found.answers, *refused)
 
+    def given_to(cohort: Cohort) -> Cohort:
+        one = replace(task, cohort=cohort)
+        return seen_of(chances.weighed(one) if leaf.chances else one, leaf.scope)
+
     told = SensitivityTask(
         study,
-        seen_of(task, leaf.scope),
+        given_to(task.cohort),
         answers,
         refit,
         dict(spec.options),
         study.level,
         unseen,
-        tuple(seen_of(replace(task, cohort=each), leaf.scope) for each in copies),
+        tuple(given_to(each) for each in copies),
     )
     try:
         return leaf.run(told)

@@ -25,7 +25,7 @@ from fingerpost.core.words import listing
 from fingerpost.estimators._answer import spelt_out
 from fingerpost.estimators._outcome import outcome_of
 from fingerpost.estimators._score import score
-from fingerpost.studies import diagnostics, effect_sizes, forms, guard, plan, several
+from fingerpost.studies import chances, diagnostics, effect_sizes, forms, guard, plan, several
 from fingerpost.studies.cautions import cautions
 from fingerpost.studies.groups import Groups, narrowed, stays
 from fingerpost.studies.guard import Verdict
@@ -173,6 +173,10 @@ def ask(asking: Asking, wanted: tuple[Term, ...]) -> list[Answer]:
     found = []
     for own, clear, refused in parts.values():
         told = replace(own, analysis=replace(own.analysis, options=options))
+        words = chances.barred(asking.leaf, asking.name, told)
+        if words:
+            found.append(unanswered(asking.name, (*clear, *refused), fault=Unanswerable(words)))
+            continue
         if clear:
             answer = _run(asking.name, asking.leaf, replace(told, terms=tuple(clear)))
             answer = replace(answer, warnings=(*answer.warnings, *_warnings(asking, clear)))
@@ -210,6 +214,8 @@ def _warnings(asking: Asking, terms: list[Term]) -> tuple[tuple[Term, str], ...]
             found += [(term, one.broken.words) for one in counts if one.verdict != guard.OK]
         own = asking.groups.of(term)
         found += [(term, words) for words in cautions(asking.study, own, term)]
+        words = chances.caution(asking.leaf, own)
+        found += [(term, words)] if words else []
         if not asking.leaf.censoring and asking.groups.of(term) is not asking.groups.of(
             term, seen=True
         ):

@@ -4,7 +4,8 @@ Hedges' g over the total variance, which is how trials in schools are compared w
 the effect over the standard deviation of the outcome among all children of the arms, whatever
 schools they are in. It says nothing that the effect in the outcome's own unit does not; that comes
 first. Months of progress are a conversion of the Education Endowment Foundation's for attainment of
-children in general: for nothing else are they given.
+children in general: for nothing else are they given. A crossover has neither: its outcome is half
+of a difference within a child, whose standard deviation is not that of children.
 """
 
 from __future__ import annotations
@@ -19,10 +20,17 @@ from fingerpost.core.inference import intervals
 from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
 from fingerpost.core.tells import Tells
+from fingerpost.estimators._drawn_units import of_halves
 from fingerpost.kernels.effect_sizes import hedges, months_of_progress
 from fingerpost.studies.plan import spec_of
 
 ATTAINMENT = "attainment"
+TITLE = "Effects in standard deviations"
+HALVES = (
+    "none is given: the outcome is half of the difference between a child's two periods, which "
+    "children differ in far less than in the outcome itself, so that an effect over its standard "
+    "deviation (and in months of progress) would be too large"
+)
 UNITS = dict.fromkeys(("g", "lo", "hi"), "standard deviations")
 UNITS |= dict.fromkeys(("months", "months_lo", "months_hi"), "months of progress")
 
@@ -35,6 +43,8 @@ def table(study: Study, task: Task, answers: Iterable[Answer]) -> Table | None:
     drawn = study.assignment.randomised and study.rollout is None and study.imputation is None
     if not drawn or spec.kind != "continuous":
         return None
+    if of_halves(study.assignment):
+        return _none(spec.name)
     sd, children = spread_of(task)
     if not sd > 0:
         return None
@@ -79,12 +89,18 @@ def scaled(value: float | None, sd: float, children: int) -> float | None:
     return None if value is None else hedges(children - 2) * value / sd
 
 
+def _none(outcome: str) -> Table:
+    """Return a table that says why there is no effect in standard deviations."""
+    kinds = ("label", "label")
+    return Table("effect_sizes", TITLE, ("outcome", "why"), kinds, ((outcome, HALVES),))
+
+
 def _table(outcome: str, rows: list[tuple[Cell, ...]], children: int, months: bool) -> Table:
     names: tuple[str, ...] = ("estimator", "contrast", "target", "g", "lo", "hi")
     kinds: tuple[str, ...] = ("number",) * 3
     context = (
-        "Hedges' g: the effect over the standard deviation of all children within arms (total "
-        "variance), which counts as known. "
+        "Hedges' g: the effect over the standard deviation of all children within arms, as they "
+        "are, which counts as known. "
     )
     note = "An effect in standard deviations depends on who was tested and with what."
     if months:
@@ -100,7 +116,7 @@ def _table(outcome: str, rows: list[tuple[Cell, ...]], children: int, months: bo
         )
     return Table(
         "effect_sizes",
-        "Effects in standard deviations",
+        TITLE,
         names,
         (*("label",) * 3, *kinds),
         tuple(rows),

@@ -99,7 +99,7 @@ class StudyGiven:
 
         Raises Malformed where records lack what the study needs, or hospitals know nothing of it.
         """
-        linked, names = linked_of(self.study), self.names
+        linked = linked_of(self.study)
         asked = {one.name: one for one in covariates(self.study)}
         asked |= {name: BY_NAME[name] for name in GROUPS if name not in asked}
         measures, held = measures_of(self.study), self.store(spines[0])
@@ -128,7 +128,6 @@ class StudyGiven:
         own = [name for name in (*asked, *measures) if name not in theirs]
         exposure = {arm: (first[_arms.ARM] == arm).cast(pl.Float64).to_numpy() for arm in arms[1:]}
         return Given(
-            names,
             Side(ids(every[HOSPITAL_ID]), dict(numbers(every, kept))),
             Side(ids(first[CHILD]), exposure | dict(numbers(rates(first, measures), own))),
             arms=arms[1:],

@@ -196,10 +196,18 @@ def _taking_up_faults(study: Study) -> list[str]:
     """Return faults where what was drawn and what was taken up stand in each other's place: an
     instrument of arms that were drawn, or arms that were not drawn taken for such that were.
     """
-    if study.trial is None or not study.assignment.randomised:
+    if not study.assignment.randomised:
         return []
-    drawn = [arm.name for arm in study.trial.arms]
     moved = [name for name, leaf in estimators(study).items() if "compliers" in leaf.targets]
+    without = "Without the ledger write assignment: {observed: {given: […]}}, and a column of what"
+    if study.trial is None:
+        return [
+            f"estimators: {name} takes an instrument, so that the arms are what was taken up, and "
+            f"chance did not decide who had them; assignment says that they were drawn. {without} "
+            "was drawn as its instrument."
+            for name in moved
+        ]
+    drawn = [arm.name for arm in study.trial.arms]
     mend = (
         "Write what was taken up, arms: {column: …, levels: …} with names of their own, ask "
         "{iv: {instrument: drawn}}, and analyse it with its ledger (--draw): what was drawn is the "
@@ -208,8 +216,8 @@ def _taking_up_faults(study: Study) -> list[str]:
     if study.taken_up:
         return [
             f"arms: {listed(study.arms.firsts)} are none of the arms that were drawn "
-            f"({listed(drawn)}), so that chance did not decide who had them. {mend} Without the "
-            "ledger write assignment: {observed: {given: […]}}, and a column of what was drawn."
+            f"({listed(drawn)}), so that chance did not decide who had them. {mend} {without} was "
+            "drawn."
         ]
     return [
         f"estimators: {name} takes an instrument to arms that were drawn, which need none: the "

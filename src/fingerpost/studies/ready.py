@@ -23,6 +23,10 @@ from fingerpost.studies.document import resolve
 from fingerpost.studies.linked import OneTable, one_table, spelt
 
 WEIGHT = "weight for whom no link was found"
+NO_WEIGHT = (
+    "they stand for nobody: their families opted out, so that a link to them is false, or no "
+    "school of the study holds them"
+)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -72,7 +76,11 @@ def ready(
 
 
 def weighed(table: OneTable, weights: Mapping[str, float]) -> OneTable:
-    """Return a table with a column of weights of its children, which its study then names."""
+    """Return a table of the children who have a weight, with a column of it that its study names.
+
+    Whoever opted out and is linked nevertheless is linked with another's record: nothing of theirs
+    was to be linked. Such children leave, and the flow says so.
+    """
     unit = table.study.records.unit or ""
     held: pl.DataFrame = table.records.frame.collect("polars").to_native()
     known = pl.DataFrame(
@@ -82,10 +90,15 @@ def weighed(table: OneTable, weights: Mapping[str, float]) -> OneTable:
     joined = held.with_columns(pl.col(unit).cast(pl.String).alias("(unit)")).join(
         known, on="(unit)", how="left", maintain_order="left"
     )
-    frame = nw.from_native(joined.drop("(unit)").with_columns(pl.col(WEIGHT).fill_null(1.0)).lazy())
+    stay = joined[WEIGHT].is_not_null()
+    frame = nw.from_native(joined.drop("(unit)").filter(stay).lazy())
     records = replace(table.records, frame=frame, columns=(*table.records.columns, WEIGHT))
     own = replace(table.study.records, weight=WEIGHT)
-    return replace(table, study=replace(table.study, records=own), records=records)
+    gone = int((~stay).sum())
+    flow = table.flow.then(NO_WEIGHT, gone) if table.flow is not None and gone else table.flow
+    provided = None if table.provided is None else table.provided[stay.to_numpy()]
+    found = replace(table, flow=flow, provided=provided)
+    return replace(found, study=replace(table.study, records=own), records=records)
 
 
 def check_times(study: Study, cohort: Cohort) -> None:

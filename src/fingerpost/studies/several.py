@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtrc, fdtrc
+from scipy.special import chdtrc, fdtrc, ndtr
 
 from fingerpost.core.answer import Answer
 from fingerpost.core.estimand import Term
@@ -208,13 +208,20 @@ def together(own: Sequence[Estimate]) -> Estimate | None:
 
 
 def wide_enough(joined: Estimate, own: Sequence[Estimate], bands: Array, *, level: float) -> Array:
-    """Return bands at least as wide as each contrast's own interval: with few clusters that rests
-    on another law than the normal, and what holds of all holds of each.
+    """Return bands by each contrast's own law: those of the normal tell how rare one contrast by
+    itself must be for all to hold at once; with few clusters t, and what resampling widens it,
+    says how far out that is.
     """
     errors = standard_errors(joined)
-    critical = np.array([float(critical_values(one, level)[0]) for one in own])
-    own_reach = np.zeros(len(own)) if errors is None else critical * errors
-    reach = np.maximum((bands[:, 1] - bands[:, 0]) / 2, own_reach)
+    if errors is None:
+        return bands
+    plain = [replace(one, critical=None) for one in own]
+    normal = np.divide(bands[:, 1] - bands[:, 0], 2 * errors, out=errors * 0, where=errors > 0)
+    reach = np.zeros(len(own))
+    for at, (one, by_t) in enumerate(zip(own, plain, strict=True)):
+        wider = critical_values(one, level) / critical_values(by_t, level)
+        joint = critical_values(by_t, 1 - 2 * float(ndtr(-normal[at]))) * wider
+        reach[at] = errors[at] * max(float(joint[0]), float(critical_values(one, level)[0]))
     return np.stack([joined.value - reach, joined.value + reach], axis=1)
 
 

@@ -24,6 +24,10 @@ OTHERS = (
     "a sensitivity range over spines, not an interval: their links were drawn given what another "
     "study asks and not all that this one does. `fingerpost link run --study` draws its own"
 )
+CHANGED = (
+    "a sensitivity range over spines, not an interval: the records have changed since their links "
+    "were drawn given them. `fingerpost link run --study` with another --name draws them anew"
+)
 ONE = "read through one spine: that links may be false or missed is in no interval"
 IMPUTATION = "imputation of the links"
 
@@ -57,7 +61,8 @@ def told_table(spines: Chosen, *, sizes: Sequence[int], weighted: bool) -> Table
         counts=(min(sizes),),
         context="A spine says of each hospital record which one child it is. redrawn: whether the "
         "parameters of the links were drawn anew for each. conditional: whether links were drawn "
-        "given what this study asks, its exposure, outcomes and covariates. Only where both hold "
+        "given what this study asks, its exposure, outcomes and covariates, in these records. Only "
+        "where both hold "
         "does the spread of the answers count as that of imputations; else it is a sensitivity "
         "range. weighted: whether those linked were weighed, by known weights, to stand for those "
         "missed and, by a model apart, for those who opted out. fewest_children, most_children: of "

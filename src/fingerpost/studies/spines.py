@@ -3,8 +3,8 @@
 Spines count as imputations of the links only if they are one-to-one, with parameters redrawn, and
 drawn given what this study asks, its exposure and outcomes among it; else false links draw effects
 towards none, which is bias and not variance, and what is pooled over them is labelled a sensitivity
-range. Where the study imputes values too, each spine is imputed once, so that one set of replicates
-holds both.
+range. Where the study imputes values too, each of several spines is imputed once, so that one set
+of replicates holds both.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from fingerpost.cohorts.imputing import Plan
@@ -22,22 +23,31 @@ from fingerpost.cohorts.table import TableRecords, members
 from fingerpost.core.answer import Answer
 from fingerpost.core.errors import Malformed, UsageError
 from fingerpost.core.estimate import Estimate
-from fingerpost.core.flow import Flow, FlowStep
+from fingerpost.core.flow import Flow
 from fingerpost.core.provenance import Provenance
 from fingerpost.core.study import Study
 from fingerpost.core.table import Table
-from fingerpost.engines._shared import collected
 from fingerpost.records.store import open_store
-from fingerpost.records.through import Chosen
+from fingerpost.records.through import CHILD, Chosen, linked_children
 from fingerpost.studies import imputed, unlinked
 from fingerpost.studies.analysing import Analysed, analysed
 from fingerpost.studies.given import asked_of
 from fingerpost.studies.ready import Ready, ready
 from fingerpost.studies.replicates import Pooled, Replicate, over
-from fingerpost.studies.spine_words import ONE, OTHERS, RANGE, reworded, spread_table, told_table
+from fingerpost.studies.spine_words import (
+    CHANGED,
+    ONE,
+    OTHERS,
+    RANGE,
+    reworded,
+    spread_table,
+    told_table,
+)
 
 Say = Callable[[str], None]
-NOT_LINKED = "no hospital record was linked to them"
+OPTED_OUT = "their families opted out, so that their hospital records are withheld"
+NO_SCHOOL = "no school census holds them, so that nothing could be linked"
+NOT_LINKED = "links missed them: no hospital record was linked to them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +60,13 @@ class Linking:
     spines: Chosen
     engine: str = "duckdb"
     weighted: bool = False
+
+    def held_to(self, study: Study) -> Chosen:
+        """Return the spines as they are to a study over these records."""
+        # Without a digest of the records drawn from, nothing is read to compare.
+        drawn = bool(self.spines.records)
+        records = open_store(self.folder, self.engine).digest if drawn else ""
+        return self.spines.held_to(asked_of(study), records=records)
 
     def one(self) -> Store:
         """Return the records through the one spine there is; UsageError where there are more."""
@@ -101,7 +118,7 @@ def over_spines(
     """
     if isinstance(records, TableRecords):
         raise UsageError("--spines: this study asks one table, and not linked records.")
-    spines = linking.spines.held_to(asked_of(study))
+    spines = linking.held_to(study)
     say("counting whom no hospital record was linked to")
     held = unlinked.schooled(study, linking.folder, engine=linking.engine, paths=spines.paths)
     if held is None and linking.weighted:
@@ -118,12 +135,12 @@ def over_spines(
         pooled = over(head.study, chained(head, replicates), say=say)
     found = labelled(pooled, spines, level=study.level)
     tables = [told_table(spines, sizes=made.sizes, weighted=linking.weighted)]
-    if pooled.each:
+    if len(spines.paths) > 1:
         tables.append(spread_table(found, pooled.each))
     if held is not None:
         tables.append(unlinked.table(held))
     tables += imputation_tables(made.plans, pooled)
-    flow = with_unlinked(found.flow, records)
+    flow = with_unlinked(found.flow, records, spines.paths[0])
     keys = np.unique(np.concatenate(made.keys))
     return Linked(
         first,
@@ -135,11 +152,14 @@ def over_spines(
 
 
 def number_of(study: Study, spines: Chosen) -> int:
-    """Return how many replicates a study has: one a spine, or one a copy where more are imputed;
-    spines are then gone through again.
+    """Return how many replicates a study has: one a spine; of one spine, one a copy imputed.
+
+    A spine imputed twice would count as two draws of the links: what not knowing them adds would
+    look smaller than it is.
     """
-    copies = 1 if study.imputation is None else study.imputation.copies
-    return max(len(spines.paths), copies)
+    if len(spines.paths) > 1 or study.imputation is None:
+        return len(spines.paths)
+    return study.imputation.copies
 
 
 def chained(head: Replicate, others: Iterator[Replicate]) -> Iterator[Replicate]:
@@ -156,8 +176,9 @@ def cohorts(
     """
     count, paths = number_of(study, linking.spines), linking.spines.paths
     for number in range(1, count + 1):
-        at = (number - 1) % len(paths)
-        say(f"spine {number} of {count}: reading and analysing")
+        at = min(number, len(paths)) - 1
+        what = "spine" if len(paths) > 1 else "copy"
+        say(f"{what} {number} of {count}: reading and analysing")
         store = open_store(linking.folder, linking.engine, spine=paths[at])
         weights = None if held is None else unlinked.weights(held, at)
         one = ready(study, store, weights=weights)
@@ -193,13 +214,15 @@ def imputation_tables(plans: Sequence[Plan | None], pooled: Pooled) -> tuple[Tab
 
 def labelled(pooled: Pooled, spines: Chosen, *, level: float) -> Analysed:
     """Return the answers over spines, in words of spines, with what their range is labelled."""
-    found = reworded(pooled.whole)
+    one = len(spines.paths) == 1
+    found = pooled.whole if one else reworded(pooled.whole)
     named_range = OTHERS if spines.given and not spines.conditional else RANGE
-    words = ONE if not pooled.each else "" if spines.imputes else named_range
+    named_range = CHANGED if spines.changed else named_range
+    words = ONE if one else "" if spines.imputes else named_range
     if not words:
         return found
     parts = tuple(
-        replace(part, answers=tuple(cautioned(one, words) for one in part.answers))
+        replace(part, answers=tuple(cautioned(each, words) for each in part.answers))
         for part in found.parts
     )
     return replace(found, parts=parts)
@@ -222,9 +245,25 @@ def named(estimate: Estimate) -> Estimate:
     return replace(estimate, interval=told)
 
 
-def with_unlinked(flow: Flow, records: Store) -> Flow:
-    """Return a flow that begins with everyone in the records, whom no link was found for first."""
-    rows = collected(records.frame("child").select("child_id"), "child")
-    gone = len(rows) - flow.start
-    step = FlowStep(NOT_LINKED, gone, flow.start)
-    return replace(flow, start=len(rows), steps=(step, *flow.steps))
+def with_unlinked(flow: Flow, records: Store, spine: Path) -> Flow:
+    """Return a flow that begins with everyone in the records, and tells first of those whom the
+    first spine links to no hospital record: who opted out, whom no school holds, and the missed.
+    """
+    child = _children(records, "child")
+    gone = ~child.is_in(linked_children([spine])[0].implode())
+    out = child.is_in(_children(records, "opt_out").implode())
+    schooled = child.is_in(_children(records, "school_census").implode())
+    whole = Flow(len(child))
+    whole = whole.then(OPTED_OUT, int((gone & out).sum()))
+    whole = whole.then(NO_SCHOOL, int((gone & ~out & ~schooled).sum()))
+    whole = whole.then(NOT_LINKED, int((gone & ~out & schooled).sum()))
+    return replace(flow, start=whole.start, steps=(*whole.steps, *flow.steps))
+
+
+def _children(records: Store, table: str) -> pl.Series:
+    """Return the children of a table as text, each once; none where there is no such table."""
+    if not records.has(table):
+        return pl.Series(CHILD, [], dtype=pl.String)
+    rows = records.frame(table).select(CHILD).unique().collect("polars").to_native()
+    found: pl.Series = rows[CHILD].cast(pl.String)
+    return found

@@ -25,6 +25,7 @@ from fingerpost.core.errors import FingerpostError
 from fingerpost.core.linked import Linked
 from fingerpost.core.study import Study
 from fingerpost.core.table import Cell, Table
+from fingerpost.core.tells import Tells
 from fingerpost.kernels.design import Dense
 from fingerpost.kernels.glm import fit, mean
 from fingerpost.records.store import open_store
@@ -130,6 +131,7 @@ def table(held: Schooled) -> Table:
         "record was linked, a mean over the spines; share_missed: of the others. Who is missed by "
         "chance costs precision; who is missed more often in one arm or group makes those linked "
         "unlike all.",
+        tells=Tells(units=(("opted_out", "children"), ("missed", "children"))),
     )
 
 

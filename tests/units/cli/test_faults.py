@@ -47,8 +47,9 @@ def test_a_stop_that_a_library_wrapped_is_a_stop_all_the_same(capsys):
     wrapped.__cause__ = KeyboardInterrupt()
     assert caught(wrapped) == STOPPED
     assert caught(RuntimeError("the query failed: KeyboardInterrupt")) == STOPPED
+    assert caught(RuntimeError("Query interrupted")) == STOPPED
     assert caught(RuntimeError("the query failed")) == BUG
-    assert capsys.readouterr().err.count("Stopped") == 2
+    assert capsys.readouterr().err.count("Stopped") == 3
 
 
 def test_a_fault_of_the_disk_names_the_path(capsys):

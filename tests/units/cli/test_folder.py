@@ -15,7 +15,8 @@ from fingerpost.cli._folder import (
     naming,
     publish,
 )
-from fingerpost.core.errors import FingerpostError, UsageError
+from fingerpost.core.errors import FingerpostError, Malformed, UsageError
+from fingerpost.records.writing import Manifest, begin, finish, read_manifest
 
 
 def fill(words: str):
@@ -193,3 +194,24 @@ def test_a_place_without_permission_is_told_beforehand(tmp_path):
     closed.mkdir(mode=0o500)
     with pytest.raises(FingerpostError, match="may not be written to"):
         check_writable(closed / "one", folder=True)
+
+
+def test_nothing_is_written_among_records_or_over_a_manifest(tmp_path):
+    """A report's JSON named so took the place of the records' own list of files."""
+    records = tmp_path / "e"
+    begin(records, {})
+    with pytest.raises(UsageError, match="among the records"):
+        check_json(records / "mine.json")
+    finish(records, Manifest(made_by="us"))
+    kept = (records / "manifest.json").read_bytes()
+    for path in (records / "manifest.json", records / "spines" / "mine.json"):
+        with pytest.raises(UsageError, match="among the records"):
+            check_json(path)
+    with pytest.raises(UsageError, match="among the records"):
+        check_folder(records / "report", ("report.html",), manifest=WRITTEN)
+    assert (records / "manifest.json").read_bytes() == kept
+    with pytest.raises(UsageError, match="Name another file"):
+        check_json(tmp_path / "manifest.json")
+    (records / "manifest.json").write_text('{"schema_version": 1, "format": 1}', encoding="utf-8")
+    with pytest.raises(Malformed, match=r"is no manifest of records.*Take that file away"):
+        read_manifest(records)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import numpy as np
@@ -115,8 +116,10 @@ def test_potential_outcomes_differ_by_strength_alone():
 def test_only_the_door_imports_the_truth():
     opened = {"cli", "programme"}
     for path in PACKAGE.rglob("*.py"):
-        room = path.relative_to(PACKAGE).parts[0]
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        room, text = path.relative_to(PACKAGE).parts[0], path.read_text(encoding="utf-8")
+        if "england" not in text:
+            continue
+        for node in ast.walk(ast.parse(text)):
             names = []
             if isinstance(node, ast.ImportFrom) and node.module:
                 names = [node.module, *(f"{node.module}.{each.name}" for each in node.names)]
@@ -126,6 +129,13 @@ def test_only_the_door_imports_the_truth():
                 assert path.name == "reveal.py"
             if "fingerpost.england.reveal" in names:
                 assert room in opened, path
+
+
+def test_nobody_else_opens_the_truth_by_its_path():
+    for path in PACKAGE.rglob("*.py"):
+        if path.relative_to(PACKAGE).parts[0] != "england":
+            text = path.read_text(encoding="utf-8")
+            assert not re.search(r"truth\W+identity\b|[\"/]\.truth\b", text), path
 
 
 def test_the_small_england_is_the_one_meant():

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from fingerpost.core.assignment import Randomised
 from fingerpost.core.errors import Unanswerable, UsageError
 from fingerpost.core.inference import standard_errors
 from units.estimators.drawn_cases import ask, cohort, told
@@ -29,8 +32,17 @@ def test_an_effect_in_standard_deviations_is_over_the_total_variance():
     )
     assert within["g"] == pytest.approx(factor * value / np.sqrt(total["within"]), rel=1e-5)
     assert total["icc"] == pytest.approx(total["between"] / (total["within"] + total["between"]))
+    assert "by the model" in total["variance"]  # effect_sizes has that of children as they are
     assert answer.estimate.df[0] == pytest.approx(18, rel=1e-5)
     assert standard_errors(answer.estimate)[0] > 0
+
+
+def test_half_differences_of_a_crossover_have_no_effect_in_standard_deviations():
+    y, arm, school = trial(np.random.default_rng(1))
+    task = told(cohort(y, arm, school=school), cluster="school")
+    own = replace(task.analysis, assignment=Randomised("crossover", level="school"))
+    rows = ask("mixed", replace(task, analysis=own)).tables[0].records()
+    assert {row["g"] for row in rows} == {None} and rows[0]["within"] > 0
 
 
 def test_sampling_weights_are_for_others():

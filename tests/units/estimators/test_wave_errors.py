@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from fingerpost.core.inference import intervals, standard_errors
 from fingerpost.core.panel import Panel, PanelOutcome
@@ -16,6 +17,7 @@ from fingerpost.estimators import (
     imputation,
     random_timing,
 )
+from fingerpost.estimators._event_study import band_critical
 from suites.panel_worlds import NEVER, ask, rows, task
 
 LEAVES = {
@@ -159,3 +161,29 @@ def test_units_that_begin_after_the_last_period_are_told_and_can_be_left_out():
     alone = run("group_time", panel_of(y[:, :5], begins).take(np.r_[:20, 30:60]))
     assert left.estimate.value == pytest.approx(alone.estimate.value)
     assert left.estimate.value[0] != pytest.approx(kept.estimate.value[0])
+
+
+def test_bands_of_independent_effects_are_those_of_that_many_ts():
+    """Five effects that share no cluster, each told by nine: all hold at once at .95 where each
+    does at .95 to the fifth root (Šidák 1967), of t with its own eight degrees of freedom.
+    """
+    sums = np.kron(np.eye(5), np.ones((9, 1)))
+    panel = panel_of(np.zeros((4, 2)), np.array([1, 1, NEVER, NEVER]))
+    asked = task(panel, ask("simple"), drawn=False)
+    found = band_critical(asked, sums, np.array([8.0, 8.0, 8.0, 3.0, np.inf]))
+    own = 0.5 + 0.95**0.2 / 2
+    exact = [*[stats.t.ppf(own, 8)] * 3, stats.t.ppf(own, 3), stats.norm.ppf(own)]
+    assert found == pytest.approx(exact, rel=0.06)
+
+
+def test_two_units_of_a_side_that_lie_close_by_luck_are_not_known_well():
+    """Two of twelve began, and ended alike but for a hair: t is that of two and ten that vary
+    alike, by hand, not that of the ten.
+    """
+    begins = np.array([1, 1, *[NEVER] * 10])
+    change = np.array([0.5, 0.501, *np.random.default_rng(3).standard_normal(10)])
+    panel = panel_of(np.stack([np.zeros(12), change], axis=1), begins)
+    by_hand = (1 / 2 + 1 / 10) ** 2 / ((1 / 2) ** 2 / 1 + (1 / 10) ** 2 / 9)
+    for leaf, drawn in ((did, False), (group_time, False), (random_timing, True)):
+        found = leaf.run(task(panel, ask("simple"), drawn=drawn, draws=0)).estimate
+        assert found.df[0] == pytest.approx(by_hand), leaf

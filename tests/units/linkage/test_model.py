@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import builtins
+from dataclasses import replace
 from datetime import date
 from importlib.util import find_spec
 
 import numpy as np
+import polars as pl
 import pytest
+from scipy.special import betaln, comb, gammaln, polygamma
 
 from fingerpost.core.errors import MissingExtra, Unanswerable, UsageError
+from fingerpost.england import reveal
 from fingerpost.linkage import evaluate, fellegi_sunter
-from fingerpost.linkage.comparisons import CHILDREN, fitting, pattern_sql
+from fingerpost.linkage.comparisons import BIRTH, CHILDREN, fitting, pattern_sql
 from fingerpost.linkage.febrl import as_set
 from fingerpost.linkage.fellegi_sunter import Counted, how_many, maximised
+from fingerpost.linkage.identifiers import SIDES
 from fingerpost.linkage.people import read_people
 from fingerpost.linkage.run import pair_off
-from fingerpost.linkage.scoring import Model
+from fingerpost.linkage.scoring import Model, Scored, bits, left_over
 from units.linkage.small import ROOT, identifiers
 
 assert ROOT  # `benchmarks` is found from here
@@ -104,7 +109,7 @@ def test_what_the_probabilities_say_of_a_world_is_true_of_it(world, own):
     _, found = own
     # Twins are as likely each other as themselves, until people are paired off one to one.
     chance = pair_off(found, threshold=0.9, seed=1).chance
-    truth = set(evaluate.pairs_of(world / "truth" / "identity.parquet").items())
+    truth = evaluate.pairs_of(reveal.identity(world))
     people = own[0]
     children, hospital = people.names(1).to_pylist(), people.names(0).to_pylist()
     right = [
@@ -127,10 +132,83 @@ def test_a_model_drawn_anew_is_about_the_one_that_was_learnt(own):
         # A Dirichlet's mean and standard deviation.
         assert each.mean(axis=0) == pytest.approx(m, abs=0.01)
         assert each[:, 0].std() == pytest.approx(np.sqrt(m[0] * (1 - m[0]) / (n + 1.5)), rel=0.2)
-    matches = np.array([one.prior for one in drawn]) * found.model.pairs
-    want = found.model.prior * found.model.pairs
-    assert matches.mean() == pytest.approx(want, rel=0.01)
-    assert matches.std() == pytest.approx(np.sqrt(want), rel=0.15)
+    # Odds of two left over, by how many of them there are, are a Beta's odds: their log2 has the
+    # variance of the trigammas of its two numbers.
+    odds = np.log2([one.prior / (1 - one.prior) for one in drawn])
+    linked, left = found.model.linked, found.counts[0]
+    spread = np.sqrt(polygamma(1, 1 + linked) + polygamma(1, 1 + left - linked)) / np.log(2)
+    assert odds.std() == pytest.approx(spread, rel=0.15)
+    assert odds.mean() == pytest.approx(bits(left_over(linked, found.counts)), abs=0.25)
+
+
+def sure_and_doubtful(sure: int, doubtful: int, left: int, right: int, worth: float) -> Scored:
+    """Pairs that share nobody: some that are sure, others with m / u of `worth`."""
+    model = Model(
+        names=("a",),
+        m=(np.array([0.999, 0.001]),),
+        u=(np.array([1e-12, 0.001 / worth]),),
+        seen=((1e6, 1e6),),
+        prior=sure / (left * right),
+        pairs=float(left * right),
+        frequency=(False,),
+    )
+    at = np.arange(sure + doubtful)
+    level = (at >= sure).astype(int)
+    none = np.zeros(len(at))
+    return Scored(at, at, level, none, np.array([[0], [1]]), model, (left, right), len(at))
+
+
+@pytest.mark.parametrize(("left", "right"), [(40, 40), (60, 45), (45, 60)])
+def test_two_who_are_left_over_are_as_likely_one_as_enumeration_says(left, right):
+    """Sadinle 2017, summed by hand: with k linked, a way has the chance B(1 + k, 1 + left - k)
+    (right - k)! / right! times its pairs' m / u. Odds of two at random made it .06 where it is .8.
+    """
+    sure, doubtful, worth = 30, 8, 12.0
+    k = sure + np.arange(doubtful + 1)
+    logs = np.log(comb(doubtful, k - sure)) + (k - sure) * np.log(worth)
+    logs += betaln(1 + k, 1 + left - k) + gammaln(1 + right - k)
+    chance = np.exp(logs - logs.max())
+    want = float((k - sure) @ chance / chance.sum() / doubtful)
+    found = pair_off(sure_and_doubtful(sure, doubtful, left, right, worth), threshold=0.9, seed=1)
+    assert found.chance[sure:] == pytest.approx(want, abs=0.05)
+    assert found.chance[:sure].min() > 0.999
+    # How many are linked is what the odds themselves expect, and the odds are of so many.
+    assert found.scored.linked == pytest.approx(found.chance.sum(), abs=0.01)
+
+
+def test_where_all_of_a_side_are_linked_odds_stay_within_reason():
+    found = pair_off(sure_and_doubtful(20, 0, 20, 20, 1.0), threshold=0.9, seed=1)
+    odds = found.scored.model.prior / (1 - found.scored.model.prior)
+    assert odds == pytest.approx(21.0, rel=1e-3)  # (1 + 20) / (1 + 0) of one left
+
+
+def test_what_no_rule_teaches_is_learnt_by_another_or_said_to_be_declared(world, tmp_path):
+    """Hospitals without forenames: birth dates were then taken to agree for one match in four."""
+    place = tmp_path / "identifiers"
+    place.mkdir()
+    held = [pl.read_parquet(world / "identifiers" / f"{side}.parquet") for side in SIDES]
+    none = pl.lit(None, dtype=pl.String).alias("forename")
+    for side, table in zip(SIDES, (held[0].with_columns(none), held[1]), strict=True):
+        table.write_parquet(place / f"{side}.parquet")
+    people = read_people(tmp_path)
+    found = fellegi_sunter.score(people, CHILDREN, sample=SAMPLE)
+    born = [
+        table.group_by("person").agg(pl.col("birth_date").drop_nulls().last()) for table in held
+    ]
+    both = pl.read_parquet(world / "truth" / "identity.parquet")
+    for name, table in zip(("hospital_id", "child_id"), born, strict=True):
+        both = both.join(
+            table.rename({"birth_date": f"of_{name}"}), left_on=name, right_on="person"
+        )
+    same = both.select((pl.col("of_hospital_id") == pl.col("of_child_id")).mean()).item()
+    at = found.model.names.index("birth_date")
+    assert found.model.m[at][0] == pytest.approx(same, abs=0.02)
+    assert found.model.untaught == ()
+    bare = replace(CHILDREN, learn=CHILDREN.learn[:1], spare=())
+    found = fellegi_sunter.score(people, bare, sample=SAMPLE)
+    assert found.model.untaught == ("birth_date",)
+    assert found.model.m[at] == pytest.approx(BIRTH.usual)
+    assert found.model.seen[at][0] == pytest.approx(fellegi_sunter.LEAST)
 
 
 @pytest.mark.skipif(find_spec("splink") is None, reason="splink is not installed")

@@ -30,7 +30,7 @@ MANY = Slips(letter=(0.2, 0.3), forename=(0.1, 0.2), place=(0.5, 0.6), missing=(
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("linked") / "records"
-    write_world(folder, 500, seed=3, slips=MANY)
+    write_world(folder, 500, seed=3, overlap=0.8, slips=MANY)
     return folder
 
 
@@ -115,6 +115,23 @@ def test_the_truth_says_how_good_they_are(world, said, tmp_path):
     assert blind.exit_code == 1 and "estimates quality without it" in blind.output
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["--method", "splink", "--seed", "1"], "--benchmark alone takes --method or --seed"),
+        (["--threshold", "0.9"], "--benchmark alone takes --threshold"),
+    ],
+)
+def test_spines_that_are_there_are_not_linked_as_asked(world, given, words):
+    done = CliRunner().invoke(app, ["link", "evaluate", str(world), *given])
+    assert done.exit_code == 2 and words in " ".join(done.output.split())
+
+
+def test_a_benchmark_has_no_spines_to_name():
+    done = CliRunner().invoke(app, ["link", "evaluate", "--benchmark", "febrl4", "--name", "x"])
+    assert done.exit_code == 2 and "--name is of spines of RECORDS" in " ".join(done.output.split())
+
+
 def test_passes_write_one_spine_with_their_steps(world):
     made = run(world, Options(method="deterministic", name="passes")).spines
     table = pl.read_parquet(made.files[0])
@@ -128,7 +145,9 @@ def test_passes_write_one_spine_with_their_steps(world):
         ({"method": "splinck"}, 'Did you mean "splink"'),
         ({"method": "deterministic", "spines": 3}, "none can be drawn anew"),
         ({"spines": 0, "threshold": 0.2}, "threshold"),
-        ({"name": "../up"}, "plain name"),
+        ({"name": "../up"}, "letters, digits"),
+        ({"method": "deterministic", "given": True}, "--method splink or fellegi_sunter"),
+        ({"seed": -1}, "below that"),
     ],
 )
 def test_what_cannot_be_linked_so_is_refused(asked, words):

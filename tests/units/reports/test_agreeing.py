@@ -43,14 +43,28 @@ def test_primary_answers_of_two_signs_are_no_answer(other):
 
 def test_primary_answers_that_part_without_opposite_signs_say_which():
     told = answer(with_values(ipw=(-2.0, -3.0, -1.0), aipw=(-0.5, -1.5, 0.5)))
-    assert "the interval of aipw holds no difference, and that of ipw does not" in told
+    assert "the interval of aipw includes no difference, and that of ipw does not" in told
     assert "disagree in sign" not in told
+
+
+def test_answers_that_agree_in_size_are_not_said_to_part():
+    """The report said that they agree, and that they part, of one pair of answers."""
+    output = with_values(ipw=(-2.0, -3.9, -0.1), aipw=(-1.9, -3.9, 0.1))
+    found = tuple(
+        replace(each, within=2.0, agree=True) if each.term.target == FIRST else each
+        for each in output.agreements
+    )
+    assert any(each.agree and len(each.estimators) > 1 for each in found)
+    told = answer(replace(output, agreements=found))
+    assert "Primary answers part" not in told
+    assert "agree in size by the distance declared beforehand" in told
+    assert "the interval of aipw just includes no difference, and that of ipw does not" in told
 
 
 def test_an_interval_that_holds_no_difference_is_still_told_by_its_ends():
     told = answer(with_values(ipw=(-0.5, -1.5, 0.5), aipw=(-2.0, -3.0, -1.0)))
     assert "The records are compatible with anything from" in told
-    assert "the interval of ipw holds no difference, and that of aipw does not" in told
+    assert "the interval of ipw includes no difference, and that of aipw does not" in told
 
 
 def test_two_intervals_on_one_side_are_judged():
@@ -125,4 +139,4 @@ def test_answers_that_hold_no_difference_are_said_to_need_no_cause():
     many = sum(one.primary and one.term.target == FIRST for one in output.results)
     assert e_value_words(output) and "with no such cause" not in e_value_words(output)
     told = e_value_words(replace(output, results=held))
-    assert f"{many} other primary answers hold no difference with no such cause" in told
+    assert f"{many} other primary answers include no difference with no such cause" in told

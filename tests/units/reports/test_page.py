@@ -10,7 +10,7 @@ import pytest
 from fingerpost.core.study import Study
 from fingerpost.core.table import Table
 from fingerpost.reports.page import write_page
-from fingerpost.reports.parts import Section, Words
+from fingerpost.reports.parts import Section, Words, grid
 from fingerpost.reports.trial_conduct import ConductPage, write_conduct
 
 STUDY = Study("trial", "Does it help?")
@@ -45,3 +45,12 @@ def test_conduct_of_a_made_up_trial_is_marked(tmp_path: Path) -> None:
     assert MARK in made[0].read_text(encoding="utf-8")
     plain = write_conduct(STUDY, (), page=page, path=tmp_path / "plain.html")
     assert MARK not in plain[0].read_text(encoding="utf-8")
+
+
+def test_a_table_too_wide_for_a_screen_says_that_it_slides():
+    """Words break and numbers do not, so that many columns of numbers need a wide screen."""
+    few = Table("few", "Few", ("arm", "n"), ("label", "number"), (("none", 1.0),))
+    columns = ("arm", *(f"number {at}" for at in range(12)))
+    many = Table("many", "Many", columns, ("label",) + ("number",) * 12, (("none",) + (1.0,) * 12,))
+    assert grid(few).slides == 0
+    assert grid(many).slides == 55

@@ -6,7 +6,7 @@ from fingerpost.core.estimand import Term
 from fingerpost.core.output import SensitivityResult
 from fingerpost.plots.delta import lines
 from fingerpost.reports.unseen import delta_words, shifts, survivor_words, unassessed_words
-from fingerpost.reports.words import reasons
+from fingerpost.reports.words import answer, reasons
 from units.plots.leaves import delta_grid, table
 from units.reports.fixtures import ATE
 from units.reports.test_leaves import PAIR, made, of
@@ -52,8 +52,24 @@ def test_bounds_that_meet_are_one_number():
         (*ASKED, "alike", 1.5, 1.5, 1.0, 2.0, 0.2, 0.1, "above no effect"),
     )
     words = unassessed_words(found)
-    assert "as others like them, it is 1.50 points (above no effect)" in words
+    assert "as others like them, at 1.50 points (above no effect)" in words
     assert words in reasons(found)
+
+
+def test_bounds_that_hold_no_effect_leave_no_improvement():
+    row = (*ASKED, "raises", "", -0.5, 6.0, -1.0, 7.0, 0.5, 0.7, 0.8)
+    apart = (*ASKED, "nothing", "", -3.0, 9.0, -4.0, 9.9, 0.5, 0.7, 0.8, UNSURE)
+    ask = ("survivor_bounds", "survivor_bounds", f"{SURVIVOR} verdict")
+    unsure = answer(output(*ask, (*row, UNSURE), apart))
+    assert "improvement" not in unsure and "do not settle which way" in unsure
+    # The narrowest bounds are what counts; and being like the others is what the answer assumes.
+    clear = answer(output(*ask, (*ASKED, "raises", "", 0.5, *row[6:], "above no effect"), apart))
+    assert "improvement" in clear
+    alike = (*ASKED, "alike", 1.5, 1.5, 1.0, 2.0, 0.2, 0.1, "above no effect")
+    wide = (*ASKED, "no_better", -1.0, 1.5, -1.5, 2.0, 0.2, 0.1, UNSURE)
+    assert "improvement" not in answer(
+        output("unassessed_bounds", "unassessed_bounds", UNASSESSED, wide, alike)
+    )
 
 
 def test_the_smallest_shift_is_told_with_its_arm():

@@ -6,14 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from fingerpost.core.analysis import Task
 from fingerpost.core.column import Column
 from fingerpost.core.errors import Malformed
-from fingerpost.core.estimand import Estimand, Target, pair
+from fingerpost.core.estimand import Estimand, Target, Term, pair
+from fingerpost.core.estimate import Estimate, Matrix
 from fingerpost.core.inference import intervals, standard_errors
 from fingerpost.studies import groups
 from fingerpost.studies.answering import analysis_of, answer_outcome
+from fingerpost.studies.several import wide_enough
 from fingerpost.studies.subgroup_pooling import pooled
 from suites.worlds import World, term
 from units.studies.test_answering import study_of
@@ -190,6 +193,23 @@ def test_bands_that_hold_all_contrasts_hold_each_with_few_schools() -> None:
     alone = intervals(found.answers[0].estimate)
     for row, (low, high) in zip(table.records(), alone, strict=True):
         assert row["lo"] <= low + 1e-12 and row["hi"] >= high - 1e-12
+
+
+def test_bands_of_contrasts_lie_as_far_out_as_their_own_t_says() -> None:
+    """A normal band at 2.5 errors is that of one contrast in 80; t with 4 and with 9 degrees of
+    freedom is exceeded as rarely further out, and a resampled value half as wide again by half.
+    """
+    terms = tuple(Term("y", pair(arm, "none"), ATE.target) for arm in ("support", "plan"))
+    one = Estimate(terms[:1], np.zeros(1), Matrix(np.eye(1)), df=np.array([4.0]))
+    wide = float(stats.t.ppf(0.975, 9)) * 1.5
+    two = Estimate(
+        terms[1:], np.zeros(1), Matrix(np.eye(1)), df=np.array([9.0]), critical=np.array([wide])
+    )
+    joined = Estimate(terms, np.zeros(2), Matrix(np.eye(2)))
+    bands = wide_enough(joined, (one, two), np.array([[-2.5, 2.5]] * 2), level=0.95)
+    tail = stats.norm.sf(2.5)
+    exact = (stats.t.isf(tail, 4), 1.5 * stats.t.isf(tail, 9))
+    assert bands[:, 1] == pytest.approx(exact) and bands[:, 0] == pytest.approx(-bands[:, 1])
 
 
 def test_subgroups_are_drawn_towards_one_another_and_not_past() -> None:

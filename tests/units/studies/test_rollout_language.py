@@ -204,6 +204,7 @@ def test_looks_and_what_a_registry_asks_are_read() -> None:
         ("{looks: [2029 summer, 2028 summer]}", "periods in order, each once"),
         ("{sides: 3}", "sides: 3"),
         ("{harm: 0.5}", "harm: 0.5"),
+        ("{looks: 2, looked: 1}", "looked: is of trials"),
     ],
 )
 def test_faults_of_looks_are_named_with_their_line(said: str, words: str) -> None:

@@ -11,13 +11,14 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from fingerpost.cli._spines import linking, parted
+from fingerpost.cli._spines import by_truth, linking, parted, through_one
 from fingerpost.cli._studying import imputing
 from fingerpost.cli.main import app
 from fingerpost.cohorts.table import members
 from fingerpost.core.errors import Malformed, UsageError
 from fingerpost.core.finding import Finding
 from fingerpost.core.study import Study
+from fingerpost.engines._shared import collected
 from fingerpost.england.build import Options, build
 from fingerpost.linkage import fellegi_sunter
 from fingerpost.records.spines import write_spines
@@ -28,9 +29,10 @@ from fingerpost.reports.spines import spine_words
 from fingerpost.studies import unlinked
 from fingerpost.studies.document import read_study
 from fingerpost.studies.given import STUDIED, StudyGiven, asked_of
-from fingerpost.studies.ready import ready
+from fingerpost.studies.ready import NO_WEIGHT, ready
 from fingerpost.studies.run import run
-from fingerpost.studies.spines import Linking
+from fingerpost.studies.spine_words import ONE
+from fingerpost.studies.spines import Linking, number_of
 from fingerpost.studies.unlinked import Schooled
 
 TEXT = """
@@ -161,6 +163,13 @@ def test_spines_are_imputations_to_the_study_they_were_drawn_for_alone(folder, s
     ):
         assert set(asked_of(changed)) != set(asked_of(study))
         assert not spines.held_to(asked_of(changed)).imputes
+    # Drawn from other records than these they count no longer, whatever they were drawn given.
+    now = open_store(folder, ENGINE).digest
+    for digest, holds in ((now, True), ("of before", False)):
+        held = replace(through(folder, "true").spines, records=digest)
+        seen = Linking(folder, held, ENGINE).held_to(study)
+        assert (seen.imputes, seen.changed) == (holds, not holds)
+    assert StudyGiven(study, folder).digest == now
     assert not replace(spines, given=("exposure", "outcome")).held_to(asked_of(study)).imputes
     assert not choose(folder, name="drawn").held_to(asked_of(study)).imputes
 
@@ -239,17 +248,28 @@ def test_spines_that_differ_widen_what_is_said(wrong):
         assert row["lowest"] < middle < row["highest"]
         assert row["error_between"] > 0
     assert table(wrong, "linkage")[0]["label"] == "sensitivity range"
-    assert wrong.flow.steps[0].reason == "no hospital record was linked to them"
     assert wrong.flow.start == 1_500
-    assert wrong.flow.steps[0].left == 1_500 - wrong.flow.steps[0].remaining
     assert {name.split("/")[0] for name, _ in wrong.provenance.data_digest} >= {"spines"}
+
+
+def test_who_opted_out_and_whom_no_school_holds_is_not_told_as_missed(wrong, folder):
+    """The table of those missed counts neither, so that the flow must not."""
+    children = pl.read_parquet(folder / "child" / "*.parquet")["child_id"]
+    out = set(pl.read_parquet(folder / "opt_out" / "*.parquet")["child_id"])
+    schooled = set(pl.read_parquet(folder / "school_census" / "*.parquet")["child_id"])
+    file = folder / "spines" / "drawn" / "spine_1.parquet"
+    linked = set(pl.read_parquet(file)["child_id"].cast(pl.Int64))
+    gone = set(children) - linked
+    told = [step.left for step in wrong.flow.steps[:3]]
+    assert told == [len(gone & out), len(gone - out - schooled), len((gone - out) & schooled)]
+    assert all(told) and wrong.flow.steps[2].reason.startswith("links missed them")
 
 
 def test_no_word_of_imputed_copies_is_said_of_spines(wrong):
     output = clear(wrong, release="inside")
     assert "imputed copies" not in repr(output)
     words = " ".join(spine_words(output))
-    assert "2 spines" in words
+    assert "2 spines, drawn (by hand)" in words
     assert "sensitivity range" in words
     assert "whose families did not opt out" in words
 
@@ -331,11 +351,42 @@ def test_opting_out_has_a_model_of_its_own():
     assert rows["fsm", "1", "all arms"][3:] == (100, 30, 0.0, 0.0)
 
 
+# Who opted out and is linked has another's record: they counted at the mean weight.
+def test_who_has_no_weight_is_out_of_the_cohort_and_in_the_flow(folder, study):
+    records = open_store(folder, ENGINE, spine=choose(folder, name="true").paths[0])
+    before = ready(study, records)
+    children = members(before.built)
+    stay = {child: 2.0 - at % 2 for at, child in enumerate(children[:-7])}
+    after = ready(study, records, weights=stay)
+    assert set(members(after.built)) == set(stay) and after.built.cohort.n == len(children) - 7
+    assert set(after.built.cohort.weight) == {1.0, 2.0}
+    (step,) = (one for one in after.built.cohort.flow.steps if one.reason == NO_WEIGHT)
+    assert (step.left, step.remaining) == (7, len(children) - 7)
+
+
 def test_values_are_imputed_once_a_spine(folder, study):
     asked = imputing(study, 2)
     found = run(asked, open_store(folder, ENGINE), linking=through(folder, "drawn"))
     assert table(found, "linkage")[0]["number"] == 2
     assert all(np.isfinite(answer.estimate.value).all() for answer in found.answers)
+
+
+# Two spines in five copies would count the links' spread as of five draws: 0.72 of the variance
+# between spines would be added, by hand, and not 1.5 of it.
+def test_no_spine_counts_as_two(folder, study):
+    assert number_of(imputing(study, 5), choose(folder, name="drawn")) == 2
+    assert number_of(imputing(study, 5), choose(folder, name="drawn", count=1)) == 5
+
+
+def test_copies_through_one_spine_are_not_spines(folder, study):
+    asked = imputing(study, 2)
+    spines = choose(folder, name="true", count=1)
+    found = run(asked, open_store(folder, ENGINE), linking=Linking(folder, spines, ENGINE))
+    assert table(found, "linkage")[0]["label"] == "one spine"
+    assert "spine_spread" not in {each.name for each in found.tables}
+    for answer in found.answers:
+        assert np.isfinite(answer.estimate.value).all() and answer.estimate.extra is not None
+        assert answer.warnings[-1][1] == ONE
 
 
 def test_what_was_asked_is_refused_in_plain_words(folder, study):
@@ -344,8 +395,15 @@ def test_what_was_asked_is_refused_in_plain_words(folder, study):
         run(study, store)
     with pytest.raises(UsageError, match="holds 2"):
         linking("true:20", store, engine=ENGINE)
-    with pytest.raises(UsageError, match="Name them"):
-        linking("2", store, engine=ENGINE)
+    # Of several sets: the one drawn given the study, else the first by name of the largest.
+    found = linking("2", store, engine=ENGINE, study=study)
+    assert found is not None and set(asked_of(study)) <= set(found.spines.given)
+    found = linking("2", store, engine=ENGINE)
+    assert found is not None and found.spines.name == "drawn"
+    file = Path("a study.yaml")
+    command = r"link run .*--study 'a study.yaml' --spines 9 --name (\w+)-9.*--spines \1-9:9"
+    with pytest.raises(UsageError, match=command):
+        linking("9", store, engine=ENGINE, study=study, file=file)
     assert linking("true:2:weighted", store, engine=ENGINE).weighted
     assert parted("20") == ("", 20, False)
     for words in ("", "x", "0", "true:", ":3", "a:b:3", "3:heavy", "-1"):
@@ -377,6 +435,21 @@ def test_without_spines_asked_for_one_is_read_where_there_is_one(folder, tmp_pat
         assert found is not None and (found.spines.name, len(found.spines.paths)) == ("zzz", 1)
     finally:
         shutil.rmtree(folder / "spines" / "zzz")
+
+
+def test_what_takes_no_spines_is_read_through_the_first_or_by_the_truth(folder, study, capsys):
+    store = open_store(folder, ENGINE)
+    one = through_one(store, engine=ENGINE, study=study)
+    assert "read through one spine, the first of" in capsys.readouterr().err
+    with by_truth(store, engine=ENGINE) as known:
+        rows = {
+            each: [collected(one.frame(each), each), collected(known.frame(each), each)]
+            for each in ("child", "birth")
+        }
+    links = pl.read_parquet(choose(folder, count=1, asked=asked_of(study)).paths[0])
+    assert [len(each) for each in rows["child"]] == [len(links), 1_500]
+    truth = pl.read_parquet(folder / "truth" / "identity.parquet")
+    assert [len(each) for each in rows["birth"]] == [len(links), len(truth)]
 
 
 def test_a_spine_that_is_not_one_to_one_is_refused(folder, tmp_path):

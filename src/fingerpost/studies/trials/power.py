@@ -111,6 +111,14 @@ class TrialPlanned:
         """Names of the levels, the finest first."""
         return tuple(tier.name for tier in self.scheme.tiers)
 
+    @property
+    def sizes(self) -> tuple[float, ...]:
+        """How many of each level are in each unit of the next, as the study has them, children not
+        seen at the end left out; a comparison may be of part of them (`scheme`).
+        """
+        sizes = [size for _, size in self.asked.sizes]
+        return (sizes[0] * (1 - self.asked.lost), *sizes[1:])
+
 
 def trial_of(study: Study) -> tuple[Trial, TrialPower]:
     """Return a study's trial and what it has to find.

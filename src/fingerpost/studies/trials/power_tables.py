@@ -42,6 +42,11 @@ class Unit:
     times: float = 1.0
     ratio: bool = False
 
+    @property
+    def named(self) -> str:
+        """The words by themselves, as a title has them within brackets."""
+        return self.words.strip("()")
+
     def told(self, value: float | None) -> float | None:
         """Return an effect as files tell it: in the unit of the outcome, or as a ratio."""
         if value is None or not math.isfinite(value):
@@ -93,6 +98,11 @@ def cells(planned: TrialPlanned, one: Reached) -> tuple[Cell, ...]:
     )
 
 
+def level_words(planned: TrialPlanned) -> str:
+    """Return the level of the two-sided interval about the smallest effect."""
+    return f"{100 * (1 - planned.asked.alpha):g}%"
+
+
 def units(planned: TrialPlanned) -> tuple[tuple[str, str], ...]:
     """Return columns of effects with their unit."""
     raw = unit_of(planned.asked).raw
@@ -108,7 +118,7 @@ def comparisons_table(planned: TrialPlanned) -> Table:
         ("label", *FOUND_KINDS),
         tuple((one.compared.words, *cells(planned, one)) for one in planned.reaches),
         context=f"Effects in: {unit_of(planned.asked).raw}; From and To are the limits of an "
-        "estimate of the smallest.",
+        f"estimate of the smallest, two-sided ({level_words(planned)}).",
         tells=Tells(keys=("units", "df"), units=units(planned)),
     )
 
@@ -138,8 +148,8 @@ def design_table(planned: TrialPlanned) -> Table:
         tuple(
             (
                 tier.name,
-                tier.size,
-                scheme.count(at),
+                planned.sizes[at],
+                math.prod(planned.sizes[at:]),
                 scheme.own(at) if len(scheme.tiers) > 1 else None,
                 tier.explained,
                 tier.varies,
@@ -174,9 +184,11 @@ def outcomes_table(many: ManyOutcomes | None) -> Table | None:
     if many is None:
         return None
     rows = tuple(
-        (name, outcome, effect, float(found.individual[at]), float(found.error))
+        (name, outcome, effect, share, error(share, many.draws))
         for name, found in many.found.items()
-        for at, (outcome, effect) in enumerate(zip(many.names, many.effects, strict=True))
+        for outcome, effect, share in zip(
+            many.names, many.effects, map(float, found.individual), strict=True
+        )
     )
     return Table(
         "power_of_outcomes",

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fingerpost.cohorts.reading import read_records
+from fingerpost.core.assignment import Observed
 from fingerpost.core.errors import UsageError
 from fingerpost.studies import plan
 from fingerpost.studies.document import read_study
@@ -100,3 +101,9 @@ def test_arms_that_were_drawn_need_no_instrument_and_others_need_the_ledger(made
     with pytest.raises(UsageError, match="an instrument to arms that were drawn"):
         plan.check(offered)
     assert "instrument: drawn" in " ".join(analysis_words(offered))
+
+
+def test_without_a_trial_block_arms_that_were_taken_up_were_not_drawn(made):
+    with pytest.raises(UsageError, match=r"taken up.*Without the ledger write assignment"):
+        plan.check(replace(made[0], trial=None))
+    plan.check(replace(made[0], trial=None, assignment=Observed()))

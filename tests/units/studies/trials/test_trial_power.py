@@ -10,13 +10,15 @@ import pytest
 from scipy.stats import nct, norm
 from scipy.stats import t as student
 
+from fingerpost.cli._trial_power_words import answer, curve_tables
 from fingerpost.core.errors import Malformed, UsageError
 from fingerpost.core.study import Study
 from fingerpost.plots.numbers import percent
 from fingerpost.studies.document import read_study
 from fingerpost.studies.trials.parameters import Asked, estimate_parameters, published
 from fingerpost.studies.trials.power import plan_trial_power
-from fingerpost.studies.trials.power_tables import record
+from fingerpost.studies.trials.power_tables import Simulations, record
+from fingerpost.studies.trials.simulated_power import many_outcomes
 
 
 def trial(tmp_path: Path, power: str, arms: str = "{a: usual, b: more}", design: str = "") -> Study:
@@ -237,3 +239,52 @@ def test_pairs_leave_one_degree_of_freedom_less_than_there_are(tmp_path: Path):
     end = student.ppf(0.975, 11)
     assert head.df == 11
     assert head.power_t == pytest.approx(nct.sf(end, 11, far) + nct.cdf(-end, 11, far))
+
+
+TWO_LEVELS = (
+    "{nobody: {share: 2, levels: {school: none}, offer: usual}, beside: {levels: {school: some}, "
+    "offer: usual}, offered: {levels: {school: some}}}"
+)
+
+
+def test_two_levels_are_told_by_the_sizes_of_the_study(tmp_path: Path):
+    design = "{design: two_level, unit: child, cluster: school}"
+    power = "{sizes: {child: 12, school: 40}, icc: {school: 0.1}, effect: 0.3}\n  blocks: [12]"
+    found = plan_trial_power(trial(tmp_path, power, TWO_LEVELS, design))
+    # Twelve children in the half of 40 schools without, six beside those offered in the others.
+    error = math.sqrt(0.1 * 2 / 20 + 0.9 * (1 / (20 * 12) + 1 / (20 * 6)))
+    assert found.headline.error == pytest.approx(error)
+    rows = {row["level"]: row for row in record(found)["levels"]}
+    assert (rows["child"]["in_each"], rows["child"]["in_all"]) == (12, 480)
+    assert rows["school"]["in_all"] == 40
+    assert "child: 12 in each school, school: 40 in all" in answer(found)[0]
+
+
+def test_an_interval_beside_a_one_sided_test_says_its_level(tmp_path: Path):
+    power = "{sizes: {child: 200}, kind: binary, level: 0.3, level_with: 0.45, sides: 1}"
+    found = plan_trial_power(trial(tmp_path, power))
+    head = found.headline
+    there = math.sqrt((0.3 * 0.7 + (0.3 + head.mdes) * (0.7 - head.mdes)) / 100)
+    assert head.hi - head.mdes == pytest.approx(student.ppf(0.975, head.df) * there)
+    words = answer(found)[1]
+    assert "two-sided 95% interval" in words and "tested one-sided at 0.05" in words
+
+
+def test_a_hazard_ratio_stands_within_one_pair_of_brackets(tmp_path: Path):
+    power = "{sizes: {child: 120}, kind: survival, level: 0.4, hazard_ratio: 0.6}"
+    told = curve_tables(plan_trial_power(trial(tmp_path, power)))
+    assert "Smallest effect found (hazard ratio)" in told
+
+
+def test_each_of_several_outcomes_has_its_own_error_of_simulation(tmp_path: Path):
+    power = (
+        "{sizes: {child: 100}, effect: 0.4, "
+        "outcomes: {effects: {a: 0.5, c: 0.0}, correlated: 0.6, draws: 2000}}"
+    )
+    planned = plan_trial_power(trial(tmp_path, power))
+    told = record(planned, Simulations(outcomes=many_outcomes(planned)))["outcomes"]
+    rows = told["individual"]
+    for row in rows:
+        own = math.sqrt(row["power"] * (1 - row["power"]) / told["draws"])
+        assert row["monte_carlo_error"] == pytest.approx(own, rel=1e-9)
+    assert len({row["monte_carlo_error"] for row in rows}) > 2

@@ -1,0 +1,64 @@
+"""Pairs in doubt: what a clerk may see of them without anybody's identifiers."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from fingerpost.linkage.comparisons import CHILDREN
+from fingerpost.linkage.quality import Overlap, against, by_group, in_doubt
+
+SIZES = [one.size for one in CHILDREN.comparisons]
+
+
+def doubted(patterns: list[list[int]], pairs: list[int]):
+    """Return what is told of so many pairs of each pattern, each of probability one half."""
+    found = SimpleNamespace(
+        patterns=np.array(patterns), pattern=np.repeat(range(len(pairs)), pairs)
+    )
+    return in_doubt(found, np.full(sum(pairs), 0.5), CHILDREN)
+
+
+def test_rare_patterns_are_told_with_those_that_are_like_them():
+    """Where every pattern was rare, nothing at all was told but how many pairs there were."""
+    like = [[1, 0, 0, 0, 0, 0], [2, 0, 0, 0, 0, 0]]  # forename much alike, or alike
+    rows = doubted([*like, [0] * 6], [6, 6, 20])
+    assert [row["pairs"] for row in rows] == [20, 12]
+    assert rows[1]["agreement"]["forename"] == "alike"
+    assert rows[1]["agreement"]["surname"] == "the same"
+
+
+def test_what_is_like_nothing_is_told_by_how_many_identifiers_agree():
+    differs = [size - 1 for size in SIZES]
+    patterns = [[differs[at] if at == one else 0 for at in range(6)] for one in range(6)]
+    rows = doubted([*patterns, [-1] * 6], [3] * 6 + [4])
+    assert [row["pairs"] for row in rows] == [18, 4]
+    assert rows[0]["agreement"] == {"identifiers": "5 the same or alike, 1 differ"}
+    assert rows[0]["mean_probability"] == pytest.approx(0.5)
+    assert rows[1]["agreement"] == {"other": "rare patterns"}
+
+
+# By hand: child 1 has two records, and either is right; child 2 is missed by one spine; child 3 is
+# given another's record by both.
+def test_each_of_a_childs_records_is_a_true_one_and_groups_are_means_over_spines():
+    truth = {(1, "a"), (1, "b"), (2, "c"), (3, "d")}
+    spines = [{(1, "a"), (2, "c"), (3, "x")}, {(1, "b"), (3, "x")}]
+    one = against(spines[0], truth, matches=3)
+    assert (one["precision"], one["recall"], one["matches"]) == (2 / 3, 2 / 3, 3)
+    (row,) = by_group(spines, truth, {1: "all", 2: "all", 3: "all"})
+    assert row == {"group": "other", "children": 3, "recall": 0.5, "missed": 1 / 6, "false": 0.4}
+
+
+def test_what_spines_share_says_how_good_one_is():
+    """Each pair linked with its own chance: of a spine's links p / mean(p) are expected right."""
+    rng = np.random.default_rng(2)
+    chance = np.r_[np.full(2_000, 0.95), np.full(2_000, 0.2)]
+    spines = Overlap(len(chance))
+    for _ in range(20):
+        spines.add(np.flatnonzero(rng.random(len(chance)) < chance))
+    told = spines.told()
+    want = (chance**2).sum() / chance.sum()  # of a draw, the truth being another
+    assert told["estimated"]["precision"] == pytest.approx(want, abs=0.01)
+    assert told["links"]["fewest"] <= told["links"]["mean"] <= told["links"]["most"]
