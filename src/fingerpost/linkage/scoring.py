@@ -168,7 +168,28 @@ def one_to_one(found: Scored) -> Scored:
         found = found.expecting(min(float((odds / (1 + beside)).sum()), min(found.counts)))
         if abs(bits(found.model.prior) - here) < CLOSE:
             break
-    return likely(found)
+    return possible(likely(found))
+
+
+def possible(found: Scored) -> Scored:
+    """Return pairs without those that others of their people leave less than `FLOOR`.
+
+    Take a way to pair off that holds the pair (l, r), and give l instead its likeliest partner r',
+    whom it takes from l'' if need be. Odds change by the ratio of the two pairs, and by that of
+    (l'', r'). So the pair's chance is at most odds(l, r) / odds(l, r') × (1 + the sum of odds of
+    others with r'); likewise for r. Without these pairs groups of people stay small.
+    """
+    odds = np.exp2(np.clip(found.weights(), -500, 500))
+    rising = np.argsort(odds)
+    keep = np.ones(len(odds), dtype=np.bool_)
+    for own, other in ((found.left, found.right), (found.right, found.left)):
+        best = np.zeros(int(own.max(initial=-1)) + 1, dtype=np.int64)
+        best[own[rising]] = rising  # the last that is written is the largest
+        first = best[own]
+        beside = np.bincount(other, odds)[other[first]] - odds[first]
+        most = odds / odds[first] * (1 + np.maximum(beside, 0.0))
+        keep &= (most >= FLOOR) | (first == np.arange(len(odds)))
+    return kept(found, keep)
 
 
 def bits(chance: float) -> float:
@@ -178,7 +199,11 @@ def bits(chance: float) -> float:
 
 def likely(found: Scored) -> Scored:
     """Return the pairs that are at least `FLOOR` likely."""
-    keep = probability(found.weights()) >= FLOOR
+    return kept(found, probability(found.weights()) >= FLOOR)
+
+
+def kept(found: Scored, keep: NDArray[np.bool_]) -> Scored:
+    """Return some of the pairs."""
     return replace(
         found,
         left=found.left[keep],

@@ -21,8 +21,9 @@ from fingerpost.linkage.fellegi_sunter import Counted, how_many, maximised
 from fingerpost.linkage.identifiers import SIDES
 from fingerpost.linkage.people import read_people
 from fingerpost.linkage.run import pair_off
-from fingerpost.linkage.scoring import Model, Scored, bits, left_over
+from fingerpost.linkage.scoring import FLOOR, Model, Scored, bits, left_over, possible
 from units.linkage.small import ROOT, identifiers
+from units.linkage.test_assignment import exact
 
 assert ROOT  # `benchmarks` is found from here
 from benchmarks.linkage_worlds import write_world  # noqa: E402
@@ -286,3 +287,19 @@ def test_a_benchmark_that_is_not_there_or_a_method_without_probabilities_is_refu
         evaluate.of_benchmark("febrl5", method="fellegi_sunter")
     with pytest.raises(UsageError, match="gives probabilities"):
         evaluate.of_benchmark("febrl4", method="deterministic")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_pairs_that_are_let_go_have_hardly_a_chance_by_enumeration(seed):
+    rng = np.random.default_rng(seed)
+    left, right = (side.ravel() for side in np.meshgrid(np.arange(4), np.arange(4)))
+    weights = np.where(left == right, 14.0, rng.uniform(-12, 14, 16))
+    nothing = Model((), (), (), (), 0.5, 16, ())
+    patterns, same = np.zeros((1, 0), dtype=np.int64), np.zeros(16, dtype=np.int64)
+    found = Scored(left, right, same, -weights, patterns, nothing, (4, 4), 16)
+    np.testing.assert_allclose(found.weights(), weights)
+    chance = exact(left, right, weights * np.log(2))
+    kept = possible(found)
+    stays = {(int(one), int(other)) for one, other in zip(kept.left, kept.right, strict=True)}
+    gone = np.array([pair not in stays for pair in zip(left, right, strict=True)])
+    assert 3 <= gone.sum() <= 12 and chance[gone].max() < FLOOR
