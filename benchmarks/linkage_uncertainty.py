@@ -42,7 +42,8 @@ from fingerpost.core.seeds import stream
 from fingerpost.kernels.arrays import one_thread
 from fingerpost.linkage.assignment import Ways
 from fingerpost.linkage.conditional import facts_of, spines
-from fingerpost.linkage.run import by_identifiers, pair_off
+from fingerpost.linkage.drawing import by_identifiers
+from fingerpost.linkage.pairing import pair_off
 from fingerpost.linkage.scoring import Ints, Model, Scored
 
 Array = NDArray[np.float64]
@@ -180,7 +181,7 @@ def over_spines(found: World, scored: Scored, ways: Ways, *, given: bool) -> Est
         made = spines(scored, ways, facts, design, rng)
     else:
         made = by_identifiers(scored, ways, found.seed)
-    each = [on_links(found, scored, at) for at, _ in islice(made, SPINES)]
+    each = [on_links(found, scored, one.at) for one in islice(made, SPINES)]
     return pool(each, CHILDREN - 1.0)
 
 

@@ -72,7 +72,7 @@ def run(  # noqa: PLR0913 - decision 0011
       fingerpost link run build/e --method deterministic
     """
     from fingerpost.linkage.identifiers import Notice
-    from fingerpost.linkage.run import Options, usual
+    from fingerpost.linkage.options import Options, usual
     from fingerpost.linkage.run import run as linked
     from fingerpost.records.spines import FOLDER
 

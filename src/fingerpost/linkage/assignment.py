@@ -21,6 +21,14 @@ MOST_WAYS = 250
 STEPS = 60
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Draw:
+    """One spine as it was drawn. at: places of the pairs linked. weights: of every pair."""
+
+    at: Ints
+    weights: Floats
+
+
 @dataclass(frozen=True, slots=True)
 class Ways:
     """How pairs may stand together, one to one.

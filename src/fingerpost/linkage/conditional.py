@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from fingerpost.linkage.assignment import Ways
+from fingerpost.linkage.assignment import Draw, Ways
 from fingerpost.linkage.given import Design, design_of
 from fingerpost.linkage.scoring import Floats, Ints, Model, Scored
 
@@ -69,8 +69,8 @@ class Fitted:
 
 def spines(
     found: Scored, ways: Ways, facts: tuple[Fact, ...], design: Design, rng: np.random.Generator
-) -> Iterator[tuple[Ints, Floats]]:
-    """Yield spines without end: the places of the pairs linked, and the weight of every pair."""
+) -> Iterator[Draw]:
+    """Yield spines without end."""
     at = first(found, ways)
     held: dict[int, Fitted] = {}
     turn = 0
@@ -88,7 +88,7 @@ def spines(
         at = ways.drawn(weights, rng)
         turn += 1
         if turn > BURN and (turn - BURN) % THIN == 0:
-            yield at, weights
+            yield Draw(at, weights)
 
 
 def first(found: Scored, ways: Ways) -> Ints:

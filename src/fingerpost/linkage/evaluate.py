@@ -16,7 +16,8 @@ from fingerpost.core.errors import UsageError
 from fingerpost.linkage import quality
 from fingerpost.linkage.febrl import as_set, read_benchmark
 from fingerpost.linkage.interface import DEFAULT, LINKERS, check_method, linker
-from fingerpost.linkage.run import THRESHOLD, pair_off
+from fingerpost.linkage.options import THRESHOLD
+from fingerpost.linkage.pairing import pair_off
 from fingerpost.linkage.scoring import probability
 from fingerpost.records.spines import read_spines
 from fingerpost.records.store import open_store

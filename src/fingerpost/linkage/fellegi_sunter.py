@@ -151,22 +151,20 @@ def learnt(
     people: People, plan: Plan, at_random: Counted, pairs: Counted, teach: list[Counted]
 ) -> Model:
     """Return the model: m, u and how many matches there are, each in turn given the others."""
-    left, right = people.count
-    total = float(left) * (right - 1) / 2 if people.dedupe else float(left) * right
     sizes = [one.size for one in plan.comparisons]
     model = Model(
         names=plan.names,
         m=tuple(usual(one) for one in plan.comparisons),
         u=tuple(shares(at_random, at_random.count, at, size)[0] for at, size in enumerate(sizes)),
         seen=((1.0, 1.0),) * len(sizes),
-        prior=min(0.5, 0.5 * min(left, right) / total),
-        pairs=total,
+        prior=min(0.5, 0.5 * min(people.count) / people.pairs),
+        pairs=people.pairs,
         frequency=(False,) * len(sizes),
         untaught=untaught(plan, teach),
     )
     for _ in range(ROUNDS):
         model = maximised(model, teach, sizes)
-        model = replace(model, prior=how_many(model, pairs) / total)
+        model = replace(model, prior=how_many(model, pairs) / people.pairs)
         others = at_random.count * (1 - probability(model.weights(at_random.patterns)))
         found = [shares(at_random, others, at, size) for at, size in enumerate(sizes)]
         model = replace(

@@ -51,6 +51,12 @@ class People:
     dedupe: bool = False
     notices: tuple[Notice, ...] = ()
 
+    @property
+    def pairs(self) -> float:
+        """How many pairs of two people there are."""
+        left, right = self.count
+        return float(left) * (right - 1) / 2 if self.dedupe else float(left) * right
+
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""
         found: list[tuple[Any, ...]] = self.session.execute(query).fetchall()

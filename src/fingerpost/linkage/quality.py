@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from fingerpost.linkage.comparisons import Plan
+from fingerpost.linkage.identifiers import SIDES
 from fingerpost.linkage.passes import Fixed
 from fingerpost.linkage.scoring import Floats, Ints, Scored
 
@@ -61,10 +62,7 @@ def of_passes(found: Fixed) -> dict[str, Any]:
 
 def linked_share(links: int, counts: tuple[int, int]) -> dict[str, float]:
     """Return the share of each side's people who are linked."""
-    return {
-        side: links / max(count, 1)
-        for side, count in zip(("hospital", "education"), counts, strict=True)
-    }
+    return {side: links / max(count, 1) for side, count in zip(SIDES, counts, strict=True)}
 
 
 def estimated(chance: Floats, links: Ints, expected: float) -> dict[str, float | None]:

@@ -108,6 +108,10 @@ class Scored:
             prior=prior_of(self.linked if linked is None else linked, self.counts, rng),
         )
 
+    def pairs(self, at: Ints) -> tuple[Ints, Ints]:
+        """Return the two people of pairs, by their places."""
+        return self.left[at], self.right[at]
+
     @property
     def linked(self) -> float:
         """How many pairs are expected to be linked, one to one."""
@@ -155,7 +159,7 @@ def one_to_one(found: Scored) -> Scored:
     are at least `FLOOR` likely by them.
 
     How many are linked is what these odds themselves expect, each pair standing against the others
-    of its two people alone; `run.pair_off` then reckons with whole ways of pairing off.
+    of its two people alone; `pairing.pair_off` then reckons with whole ways of pairing off.
     """
     found = found.expecting(found.linked)
     least = np.log2(FLOOR) - np.log2(1 - FLOOR)

@@ -44,8 +44,8 @@ def score(people: People, plan: Plan, *, seed: int = 1, sample: int | None = Non
     """Return the pairs that may be matches, by a model that Splink learns from these people.
 
     sample: how many pairs at random levels of others are learnt from; `SAMPLE` of the room's own
-    where None. Raises MissingExtra where
-    Splink is not installed, Unanswerable where it finds nothing to learn from.
+    where None. Raises MissingExtra where Splink is not installed, Unanswerable where it finds
+    nothing to learn from.
     """
     chosen = fitting(plan, people)
     linker = made(people, chosen)
@@ -188,8 +188,7 @@ def learnt_levels(linker: Any, plan: Plan) -> list[tuple[Floats, Floats]]:
 def model_of(linker: Any, people: People, plan: Plan, *, sample: int) -> Model:
     """Return what Splink learnt as the room's model."""
     held = learnt_levels(linker, plan)
-    left, right = people.count
-    total = float(left) * (right - 1) / 2 if people.dedupe else float(left) * right
+    total = people.pairs
     prior = float(linker.misc.save_model_to_json()["probability_two_random_records_match"])
     return Model(
         names=plan.names,

@@ -12,13 +12,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fingerpost.core.errors import Malformed, UsageError, listed, nearest
 from fingerpost.engines._shared import sha256
+from fingerpost.records.alone import locked, room
 from fingerpost.records.writing import MANIFEST, written
 
 if TYPE_CHECKING:
@@ -159,31 +161,66 @@ def made_already(records: Path, name: str, *, recipe: Mapping[str, Any]) -> Spin
     )
 
 
+@contextmanager
+def one_writer(records: Path, name: str) -> Iterator[None]:
+    """A block in which this process alone writes spines of a name; what a killed one left of them
+    is taken away first.
+
+    Raises FingerpostError where another process does, or the disk is full; UsageError where spines
+    of the name came to be there meanwhile.
+    """
+    place = records / FOLDER
+    place.mkdir(parents=True, exist_ok=True)
+    words = (
+        f"{place / name} is being written by another fingerpost at this moment. Wait for its end, "
+        "or give these another --name."
+    )
+    with locked(place / f".{name}.lock", words=words), room(place):
+        if (place / name).exists():
+            raise UsageError(
+                f"{place / name} was written by another fingerpost meanwhile. Run the same command "
+                "again: it says whether they are the same spines."
+            )
+        for left in place.glob(f".{name}.*.tmp"):
+            shutil.rmtree(left, ignore_errors=True)
+        yield
+
+
+def scratch(records: Path, name: str, *, use: str) -> Path:
+    """Return a new folder for files on the way to spines of a name, for their one writer."""
+    place = records / FOLDER / f".{name}.{use}.tmp"
+    place.mkdir(parents=True)
+    return place
+
+
 def write_spines(
-    records: Path, name: str, *, tables: Iterable[pa.Table], told: Mapping[str, Any]
+    records: Path,
+    name: str,
+    *,
+    tables: Iterable[pa.Table],
+    told: Mapping[str, Any],
+    after: Callable[[], Mapping[str, Any]] = dict,
 ) -> Spines:
     """Write spines under a name, all or none; return them.
 
     tables: one a spine, with the columns of `COLUMNS`, one to one. told: what else the manifest
-    says, `recipe` among it. What a killed run left half-written is taken away first.
+    says, `recipe` among it; after: what of it is known once all tables are written. Within a block
+    of `one_writer`.
     """
     import pyarrow.parquet as pq
 
-    place = records / FOLDER
-    place.mkdir(parents=True, exist_ok=True)
-    for left in place.glob(f".{name}.*.tmp"):
-        shutil.rmtree(left, ignore_errors=True)
-    beside = place / f".{name}.{os.getpid()}.tmp"
-    beside.mkdir()
+    beside = scratch(records, name, use="write")
     files: dict[str, Any] = {}
     try:
         for number, table in enumerate(tables, start=1):
             path = beside / f"spine_{number}.parquet"
             pq.write_table(table.select(COLUMNS), path, compression="zstd", store_schema=False)
             files[path.name] = {"rows": table.num_rows, "sha256": sha256(path)}
-        whole = {**told, "format": FORMAT, "name": name, "spines": len(files), "files": files}
+        whole = {**told, **after()}
+        whole |= {"format": FORMAT, "name": name, "spines": len(files), "files": files}
         written(beside / MANIFEST, json.dumps(whole, indent=1) + "\n")
-        os.replace(beside, place / name)
+        os.replace(beside, records / FOLDER / name)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-    return Spines(place / name, tuple(place / name / file for file in files), whole)
+    place = records / FOLDER / name
+    return Spines(place, tuple(place / file for file in files), whole)

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import norm
 
 from fingerpost.core.seeds import stream
-from fingerpost.linkage import conditional, run, scoring
+from fingerpost.linkage import conditional, drawing, scoring
 from fingerpost.linkage.assignment import ways_of
 from fingerpost.linkage.given import Side, design_of, filled
 from units.linkage.small import ROOT
@@ -56,9 +56,9 @@ def test_spines_are_one_to_one_and_the_same_seed_draws_the_same(monkeypatch):
     for _ in range(2):
         drawn = conditional.spines(pairs, ways, facts, design, stream("test", "same"))
         made.append(next(drawn))
-    at, weights = made[0]
-    assert np.array_equal(at, made[1][0]) and np.array_equal(weights, made[1][1])
-    assert len(set(pairs.left[at])) == len(set(pairs.right[at])) == len(at)
+    one, other = made
+    assert np.array_equal(one.at, other.at) and np.array_equal(one.weights, other.weights)
+    assert len(set(pairs.left[one.at])) == len(set(pairs.right[one.at])) == len(one.at)
 
 
 # By hand: 9 of 10 are linked; odds 0.9 / 0.1 that the tenth is anybody, shared by 12 - 9 + 1 left.
@@ -123,10 +123,10 @@ def test_a_last_digit_that_differs_changes_no_link():
 def test_spines_by_identifiers_alone_are_drawn_by_turns_with_how_many_are_linked():
     pairs = simulated.pairs_of(simulated.world(0))
     ways = ways_of(pairs.left, pairs.right, pairs.counts)
-    drawn = list(islice(run.by_identifiers(pairs, ways, 1), 2))
+    drawn = list(islice(drawing.by_identifiers(pairs, ways, 1), 2))
     rng = stream("linkage", "spine 2", seed=1)
-    weights = pairs.weights(pairs.redrawn(rng, len(drawn[0][0])))
-    assert np.array_equal(drawn[1][0], ways.drawn(weights, rng))
+    weights = pairs.weights(pairs.redrawn(rng, len(drawn[0].at)))
+    assert np.array_equal(drawn[1].at, ways.drawn(weights, rng))
 
 
 def test_a_rare_group_stands_no_farther_out_than_a_common_one():

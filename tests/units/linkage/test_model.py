@@ -19,8 +19,8 @@ from fingerpost.linkage.comparisons import BIRTH, CHILDREN, fitting, pattern_sql
 from fingerpost.linkage.febrl import as_set
 from fingerpost.linkage.fellegi_sunter import Counted, how_many, maximised
 from fingerpost.linkage.identifiers import SIDES
+from fingerpost.linkage.pairing import pair_off
 from fingerpost.linkage.people import read_people
-from fingerpost.linkage.run import pair_off
 from fingerpost.linkage.scoring import FLOOR, Model, Scored, bits, left_over, possible
 from units.linkage.small import ROOT, identifiers
 from units.linkage.test_assignment import exact

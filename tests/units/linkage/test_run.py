@@ -14,9 +14,10 @@ import pytest
 from typer.testing import CliRunner
 
 from fingerpost.cli.main import app
-from fingerpost.core.errors import Malformed, UsageError
+from fingerpost.core.errors import FingerpostError, Malformed, UsageError
 from fingerpost.linkage import fellegi_sunter
-from fingerpost.linkage.run import Options, run
+from fingerpost.linkage.options import Options
+from fingerpost.linkage.run import run
 from fingerpost.records.spines import COLUMNS, read_spines
 from units.linkage.small import ROOT
 
@@ -203,10 +204,12 @@ def test_identifiers_that_changed_make_a_spine_stale(tmp_path):
 def test_a_run_that_is_killed_leaves_nothing_and_the_next_is_whole(tmp_path):
     write_world(tmp_path, 60, seed=1)
     code = (
-        "import os, sys, time, fingerpost.linkage.run as r, fingerpost.records.spines as s\n"
+        "import os, sys, time, fingerpost.records.spines as s\n"
         "s.written = lambda *a: (print('now', flush=True), time.sleep(60))\n"
         "from pathlib import Path\n"
-        "r.run(Path(sys.argv[1]), r.Options(method='deterministic'))"
+        "from fingerpost.linkage.options import Options\n"
+        "from fingerpost.linkage.run import run\n"
+        "run(Path(sys.argv[1]), Options(method='deterministic'))"
     )
     child = subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True
@@ -216,12 +219,27 @@ def test_a_run_that_is_killed_leaves_nothing_and_the_next_is_whole(tmp_path):
     child.wait(10)
     child.stdout.close()
     left = list((tmp_path / "spines").iterdir())
-    assert [one.name[0] for one in left] == ["."]
+    assert {one.name[0] for one in left} == {"."}
     with pytest.raises(Malformed, match="fingerpost link run"):
         read_spines(tmp_path)
     made = run(tmp_path, Options(method="deterministic")).spines
     assert [one.name for one in (tmp_path / "spines").iterdir()] == ["deterministic"]
     assert len(read_spines(tmp_path)) == len(made) == 1
+
+
+def test_two_runs_of_one_name_at_once_are_one_run_and_a_plain_word(tmp_path):
+    write_world(tmp_path, 60, seed=1)
+    options = Options(method="deterministic")
+
+    def meanwhile(words: str) -> None:
+        """Begin the same run in the midst of the first."""
+        if words == "reading identifiers":
+            with pytest.raises(FingerpostError, match="another fingerpost at this moment"):
+                run(tmp_path, options)
+
+    made = run(tmp_path, options, say=meanwhile)
+    assert not made.there and run(tmp_path, options).there
+    assert [one.name for one in (tmp_path / "spines").iterdir()] == ["deterministic"]
 
 
 def test_help_is_quick_to_come(tmp_path):
