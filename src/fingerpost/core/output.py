@@ -13,6 +13,7 @@ from fingerpost.core.refusal import Refusal
 from fingerpost.core.region import Region
 from fingerpost.core.study import Study
 from fingerpost.core.table import Table
+from fingerpost.core.words import SENSITIVITY_RANGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,11 @@ class Result:
     warnings: tuple[str, ...] = ()
     role: str = "answer"
     primary: bool = False
+
+    @property
+    def ranged(self) -> bool:
+        """Whether its limits are a sensitivity range, and no interval that holds so often."""
+        return self.interval.startswith(SENSITIVITY_RANGE)
 
 
 @dataclass(frozen=True, slots=True)

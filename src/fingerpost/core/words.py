@@ -6,6 +6,9 @@ from collections.abc import Iterable
 
 from fingerpost.core.estimand import TARGETS, Contrast, Target
 
+# What limits are called where links are not known and were drawn without a look at the study.
+SENSITIVITY_RANGE = "sensitivity range"
+
 
 def listing(words: Iterable[str]) -> str:
     """Return words as an English list with `and`.

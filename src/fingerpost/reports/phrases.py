@@ -10,7 +10,7 @@ from fingerpost.core.output import Output, Result
 from fingerpost.core.region import Region
 from fingerpost.core.study import OutcomeSpec, Study
 from fingerpost.core.table import Cell
-from fingerpost.core.words import exposure_words, listing, sentence, target_words
+from fingerpost.core.words import SENSITIVITY_RANGE, exposure_words, listing, sentence, target_words
 from fingerpost.plots.numbers import number, percent, pieces, shared_places
 
 PER_HUNDRED = {"risk", "survival"}
@@ -216,7 +216,7 @@ def difference_interval(result: Result, unit: Unit, places: int | None) -> str:
     lo, hi = result.lo, result.hi
     if lo is None or hi is None or math.isnan(lo) or math.isnan(hi):
         return "no interval is justified"
-    level = f"{percent(result.level)} interval"
+    level = limits_called(result)
     if math.isinf(lo) and math.isinf(hi):
         return f"{level}: unbounded on both sides"
     if math.isinf(lo) or math.isinf(hi):
@@ -236,7 +236,17 @@ def ratio_interval(result: Result) -> str:
     if result.lo is None or result.hi is None:
         return "no interval is justified"
     lo, hi = number(result.lo), number(result.hi)
-    return f"{percent(result.level)} interval {lo} to {hi}"
+    return f"{limits_called(result)} {lo} to {hi}"
+
+
+def limits_called(result: Result) -> str:
+    """Return what the limits of a result are called in front of them."""
+    return SENSITIVITY_RANGE if result.ranged else f"{percent(result.level)} interval"
+
+
+def span_called(result: Result) -> str:
+    """Return what lies between the limits of a result, in one word."""
+    return "range" if result.ranged else "interval"
 
 
 def ratio_size(value: float) -> str:
@@ -408,12 +418,13 @@ def matters(study: Study, result: Result) -> str:
         return ""
     unit = unit_of(study, result.term)
     near, far = sorted((abs(result.lo), abs(result.hi)))
-    named = with_unit(abs(least) * unit.times, unit)
+    named = f"the smallest difference that matters ({with_unit(abs(least) * unit.times, unit)})"
+    span = span_called(result)
     if near >= abs(least):
-        return f" All of the interval is at least the smallest difference that matters ({named})."
+        return f" All of the {span} is at least {named}."
     if far < abs(least):
-        return f" All of the interval is below the smallest difference that matters ({named})."
-    return f" The interval holds the smallest difference that matters ({named})."
+        return f" All of the {span} is below {named}."
+    return f" The {span} holds {named}."
 
 
 def primary_of(output: Output) -> tuple[Result, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fingerpost.core.output import Output
 from fingerpost.core.table import Cell, Table
-from fingerpost.core.words import counted, sentence
+from fingerpost.core.words import SENSITIVITY_RANGE, counted, sentence
 from fingerpost.plots.numbers import percent
 
 LINKAGE, SPREAD, UNLINKED = "linkage", "spine_spread", "unlinked"
@@ -38,7 +38,7 @@ def through(output: Output) -> str:
         f"hospital records were read through {counted(count, 'spine')}, {named}, each "
         "analysed and then pooled"
     )
-    if row["label"] == "sensitivity range":
+    if row["label"] == SENSITIVITY_RANGE:
         return sentence(f"{told}: what is said of their spread is a sensitivity range, no interval")
     return sentence(f"{told}: the intervals hold that links are not known")
 

@@ -7,7 +7,7 @@ from fingerpost.core.output import Output, Result
 from fingerpost.core.words import counted, listing, sentence
 from fingerpost.plots.numbers import number
 from fingerpost.reports.parts import Entry, Grid, Heading, Part, Words
-from fingerpost.reports.phrases import outcome_words, places_of, unit_of, with_unit
+from fingerpost.reports.phrases import outcome_words, places_of, span_called, unit_of, with_unit
 
 COLUMNS = (
     "Outcome",
@@ -103,7 +103,7 @@ def planted(output: Output, result: Result) -> str:
     if result.lo is None or result.hi is None:
         return sentence(told)
     held = "holds" if result.lo <= value <= result.hi else "does not hold"
-    return sentence(f"{told}, which the interval {held}")
+    return sentence(f"{told}, which the {span_called(result)} {held}")
 
 
 def truth_of(output: Output, term: Term) -> float | None:

@@ -11,6 +11,7 @@ from fingerpost.core.answer import Answer
 from fingerpost.core.estimate import Estimate, Matrix
 from fingerpost.core.refusal import Refusal
 from fingerpost.core.table import Cell, Table
+from fingerpost.core.words import SENSITIVITY_RANGE
 from fingerpost.records.through import Chosen
 from fingerpost.studies.analysing import Analysed
 from fingerpost.studies.imputed import fractions
@@ -37,7 +38,7 @@ def told_table(spines: Chosen, *, sizes: Sequence[int], weighted: bool) -> Table
     sizes: of the cohort through each.
     """
     count = len(spines.paths)
-    label = "one spine" if count == 1 else IMPUTATION if spines.imputes else "sensitivity range"
+    label = "one spine" if count == 1 else IMPUTATION if spines.imputes else SENSITIVITY_RANGE
     row: tuple[Cell, ...] = (
         spines.name,
         spines.method,

@@ -27,6 +27,7 @@ from fingerpost.core.flow import Flow
 from fingerpost.core.provenance import Provenance
 from fingerpost.core.study import Study
 from fingerpost.core.table import Table
+from fingerpost.core.words import SENSITIVITY_RANGE
 from fingerpost.records.store import open_store
 from fingerpost.records.through import CHILD, Chosen, linked_children
 from fingerpost.studies import imputed, unlinked
@@ -241,7 +242,7 @@ def cautioned(answer: Answer, words: str) -> Answer:
 def named(estimate: Estimate) -> Estimate:
     """Return an estimate whose intervals say that they are a sensitivity range."""
     methods = estimate.interval or ("",) * len(estimate.terms)
-    told = tuple(f"sensitivity range over spines: {one}".rstrip(": ") for one in methods)
+    told = tuple(f"{SENSITIVITY_RANGE} over spines: {one}".rstrip(": ") for one in methods)
     return replace(estimate, interval=told)
 
 

@@ -12,7 +12,7 @@ from fingerpost.core.output import Output, Result, SensitivityResult
 from fingerpost.core.rollout import Rollout
 from fingerpost.plots.numbers import number
 from fingerpost.reports.controls import sensitivity_tables
-from fingerpost.reports.phrases import effect, judgement, unit_of
+from fingerpost.reports.phrases import effect, judgement, ratio_interval, unit_of
 from fingerpost.reports.refusals import refusals
 from fingerpost.reports.words import answer, answers, certainty, limitations, reasons
 from units.reports.fixtures import (
@@ -159,6 +159,10 @@ def test_ratios_are_told_as_ratios():
     size = f"{number(first.value)} times as high ({share}% higher) under support as under none"
     assert size in told
     assert f"95% interval {number(first.lo)} to {number(first.hi)}" in told
+    ranged = replace(first, interval="sensitivity range over spines: normal")
+    assert ratio_interval(ranged) == ratio_interval(first).replace(
+        "95% interval", "sensitivity range"
+    )
 
 
 def test_every_contrast_and_outcome_has_its_own_paragraph():

@@ -26,6 +26,7 @@ from fingerpost.records.store import open_store
 from fingerpost.records.through import choose
 from fingerpost.release.clear import clear
 from fingerpost.reports.spines import spine_words
+from fingerpost.reports.words import answers
 from fingerpost.studies import unlinked
 from fingerpost.studies.document import read_study
 from fingerpost.studies.given import STUDIED, StudyGiven, asked_of
@@ -272,6 +273,11 @@ def test_no_word_of_imputed_copies_is_said_of_spines(wrong):
     assert "2 spines, drawn (by hand)" in words
     assert "sensitivity range" in words
     assert "whose families did not opt out" in words
+
+
+def test_a_range_is_called_one_where_the_answer_is_told(wrong):
+    told = " ".join(answers(clear(wrong, release="inside")))
+    assert "(sensitivity range " in told and "% interval" not in told
 
 
 @pytest.fixture(scope="module")
