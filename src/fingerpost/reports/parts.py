@@ -91,6 +91,15 @@ class Grid:
         least = 2.0 + sum(column_width(at, self) for at in range(len(self.columns)))
         return max((screen for screen in SCREENS if screen <= least), default=0)
 
+    @property
+    def stacks(self) -> bool:
+        """Whether it is sentences and no numbers, so that on the narrowest screens its cells stand
+        one below the other: slid sideways, one long cell leaves screens of nothing beside it.
+        """
+        cells = [entry for row in self.rows for entry in row]
+        long = any(len(entry.text) > LONG_TEXT for entry in cells)
+        return long and not any(entry.numeric for entry in cells)
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:

@@ -54,3 +54,12 @@ def test_a_table_too_wide_for_a_screen_says_that_it_slides():
     many = Table("many", "Many", columns, ("label",) + ("number",) * 12, (("none",) + (1.0,) * 12,))
     assert grid(few).slides == 0
     assert grid(many).slides == 55
+
+
+def test_a_table_of_sentences_is_stacked_on_a_narrow_screen():
+    """Slid sideways, a long cell would leave screens of nothing beside it; numbers stay in columns."""
+    columns, kinds = ("item", "words"), ("label", "label")
+    long = "Children in a state-funded school at the spring census of Year 1, born in a September."
+    assert grid(Table("t", "T", columns, kinds, (("who", long),))).stacks
+    assert not grid(Table("t", "T", columns, kinds, (("who", "children"),))).stacks
+    assert not grid(Table("t", "T", columns, ("label", "number"), ((long, 1.0),))).stacks
