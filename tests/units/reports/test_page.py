@@ -57,7 +57,7 @@ def test_a_table_too_wide_for_a_screen_says_that_it_slides():
 
 
 def test_a_table_of_sentences_is_stacked_on_a_narrow_screen():
-    """Slid sideways, a long cell would leave screens of nothing beside it; numbers stay in columns."""
+    """Slid sideways, a long cell would leave blank screens beside it; numbers stay in columns."""
     columns, kinds = ("item", "words"), ("label", "label")
     long = "Children in a state-funded school at the spring census of Year 1, born in a September."
     assert grid(Table("t", "T", columns, kinds, (("who", long),))).stacks

@@ -12,9 +12,11 @@ from fingerpost.core.estimand import Target, Term, pair
 from fingerpost.core.measure import Measure
 from fingerpost.core.output import Output, Result
 from fingerpost.core.study import Arms
+from fingerpost.plots.flow import step_words as names_itself
 from fingerpost.reports.names import labelled
 from fingerpost.reports.parts import Grid, Words
 from fingerpost.reports.phrases import target_phrase
+from fingerpost.reports.sections.flow import in_words
 from fingerpost.reports.short import step_words
 from fingerpost.reports.spoken import drawn, names, peopled, speech, spoken
 from fingerpost.reports.words import answers
@@ -152,3 +154,15 @@ def test_an_instrument_tells_one_average_of_all_steps(contrast, scale, told):
     two = replace(output, study=replace(made.study, arms=Arms("sen", arms.levels[:2])))
     assert step_words(two, result) == ""
     assert step_words(output, replace(result, term=term.on(Target("ate")))) == ""
+
+
+def test_a_step_of_the_flow_is_measured_in_the_words_that_are_drawn():
+    """Drawn under a short name and then renamed, a label would run into its bar."""
+    made = clean()
+    measure = Measure("Key Stage 2 mathematics")
+    outcome = replace(made.study.outcomes[0], name="ks2_maths", measure=measure)
+    flow = made.flow.then("ks2_maths was not recorded", 3, outcome="ks2_maths")
+    output = replace(made, study=replace(made.study, outcomes=(outcome,)), flow=flow)
+    step = in_words(output).steps[-1]
+    assert step.reason == "Key Stage 2 mathematics was not recorded"
+    assert names_itself(step.reason, str(step.outcome)) == step.reason

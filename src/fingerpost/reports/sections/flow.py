@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from fingerpost.core.flow import Flow
 from fingerpost.core.output import Output
 from fingerpost.core.words import counted, listing
 from fingerpost.plots.flow import draw_flow, started
@@ -9,6 +12,7 @@ from fingerpost.plots.numbers import whole
 from fingerpost.plots.wave_flow import draw_wave_flow
 from fingerpost.reports.designs import outcomes_words
 from fingerpost.reports.parts import Bullets, Figure, Part, Section, Words, grid
+from fingerpost.reports.spoken import speech
 
 TITLE = "Who was studied"
 
@@ -31,7 +35,7 @@ def section(output: Output) -> Section:
     )
     parts: list[Part] = [Words(f"{words}: {arms}." if arms else f"{words}.")]
     parts.append(Bullets(steps(output), ordered=True))
-    picture = draw_flow(flow)
+    picture = draw_flow(in_words(output))
     if picture:
         parts.append(Figure(picture))
     since = output.table("since_drawn")
@@ -44,6 +48,18 @@ def section(output: Output) -> Section:
         if table is not None and table.rows:
             parts.append(grid(table))
     return Section("flow", TITLE, tuple(parts))
+
+
+def in_words(output: Output) -> Flow:
+    """Return the flow in a reader's names, by which a picture's labels are measured."""
+    say = speech(output)
+    return replace(
+        output.flow,
+        steps=tuple(
+            replace(step, reason=say(step.reason), outcome=step.outcome and say(step.outcome))
+            for step in output.flow.steps
+        ),
+    )
 
 
 def steps(output: Output) -> tuple[str, ...]:
