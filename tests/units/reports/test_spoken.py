@@ -159,7 +159,7 @@ def test_an_instrument_tells_one_average_of_all_steps(contrast, scale, told):
 def test_a_step_of_the_flow_is_measured_in_the_words_that_are_drawn():
     """Drawn under a short name and then renamed, a label would run into its bar."""
     made = clean()
-    measure = Measure("Key Stage 2 mathematics")
+    measure = Measure("ks2_maths", "Key Stage 2 mathematics")
     outcome = replace(made.study.outcomes[0], name="ks2_maths", measure=measure)
     flow = made.flow.then("ks2_maths was not recorded", 3, outcome="ks2_maths")
     output = replace(made, study=replace(made.study, outcomes=(outcome,)), flow=flow)
