@@ -79,7 +79,9 @@ def run(  # noqa: PLR0913 - decision 0011
     asked = None if study is None else asked_of(study, records)
     called = name if asked is None else name or asked.study.name
     many = usual(method) if spines is None else spines
-    options = Options(method, many, seed, threshold, called, given=asked is not None)
+    options = Options(method, many, seed, threshold, called)
+    if asked is not None:
+        options.refuse_given()
     if json_file is not None:
         check_json(json_file)
     if records.is_dir():

@@ -22,6 +22,10 @@ class Malformed(FingerpostError):
     """A file (study document or records) that breaks its own rules; all faults at once."""
 
 
+class Nobody(Malformed):
+    """A study of which nobody in the records is left, or nobody's follow-up is whole."""
+
+
 class Unanswerable(FingerpostError):
     """A leaf finds, on these records, that it has no answer; it is refused for that leaf alone."""
 

@@ -6,6 +6,7 @@ Who is who of made-up people is given by whoever asks: nothing beside the linker
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, Any
@@ -48,7 +49,8 @@ def of_benchmark(
             "Name a method that gives probabilities."
         )
     known = read_benchmark(name)
-    found = linker(method)(known.people, known.plan, seed=seed)
+    with closing(known.people.session):
+        found = linker(method)(known.people, known.plan, seed=seed)
     at = at_threshold(known, found, threshold, seed=seed)
     levels = sorted({*quality.THRESHOLDS, threshold})
     return {
@@ -86,8 +88,15 @@ def of_records(records: Path, known: pa.Table, *, name: str | None = None) -> di
     spines = read_spines(records, name)
     truth = pairs_of(known)
     children = len({child for child, _ in truth})
-    links = [read_pairs(file) for file in spines.files]
-    each = [quality.against(one, truth, matches=children) for one in links]
+    grouped = {
+        column: quality.ByGroup(truth, groups) for column, groups in groups_of(records).items()
+    }
+    each = []
+    for file in spines.files:  # one at a time: of all England a spine is some gigabytes
+        links = read_pairs(file)
+        each.append(quality.against(links, truth, matches=children))
+        for one in grouped.values():
+            one.add(links)
     told = spines.told["quality"]
     return {
         "records": records.name,
@@ -100,10 +109,7 @@ def of_records(records: Path, known: pa.Table, *, name: str | None = None) -> di
         "matches": children,
         "each": each,
         "estimated": told.get("over_spines", told).get("estimated"),
-        "by_group": {
-            column: quality.by_group(links, truth, groups)
-            for column, groups in groups_of(records).items()
-        },
+        "by_group": {column: one.told() for column, one in grouped.items()},
     }
 
 

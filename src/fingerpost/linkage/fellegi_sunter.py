@@ -99,10 +99,9 @@ def random_pairs(people: People, plan: Plan, *, seed: int, sample: int) -> Count
     for name, count in zip(("l", "r"), people.count, strict=True):
         few = np.sort(rng.choice(count, size=min(side, count), replace=False))
         people.session.register(f"some_{name}", pa.table({name: few.astype(np.int32)}))
-    cross = "(SELECT l, r FROM some_l, some_r WHERE l <> r)" if people.dedupe else ""
-    found = counted(
-        people, plan, f"({pattern_sql(plan, cross or '(SELECT l, r FROM some_l, some_r)')})"
-    )
+    others = "l <> r" if people.dedupe else "TRUE"
+    cross = pattern_sql(plan, f"(SELECT l, r FROM some_l, some_r WHERE {others})")
+    found = counted(people, plan, f"({cross})")
     for name in ("l", "r"):
         people.session.unregister(f"some_{name}")
     return found
@@ -135,7 +134,10 @@ def untaught(plan: Plan, teach: list[Counted]) -> tuple[str, ...]:
 
 
 def taught(people: People, plan: Plan, rule: Rule) -> Counted:
-    """Return the patterns of about `LEARNT` pairs of a rule that matches are learnt of."""
+    """Return the patterns of about `LEARNT` pairs of a rule that matches are learnt of.
+
+    rule: of values that are equal; none by lists that meet.
+    """
     keys = ", ".join(rule.on)
     sizes = [f"(SELECT {keys}, count(*) AS c_{side} FROM {side} GROUP BY ALL)" for side in "lr"]
     found = people.rows(

@@ -50,7 +50,7 @@ class Options:
 
     method: one of `interface.METHODS`. spines: how many; one is the best links, more are drawn.
     threshold: the least probability of a link of the best. name: what the spines are called; the
-    method's name where empty. given: whether links are drawn given what a study asks.
+    method's name where empty.
     """
 
     method: str = DEFAULT
@@ -58,7 +58,6 @@ class Options:
     seed: int = 1
     threshold: float = THRESHOLD
     name: str = ""
-    given: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be linked so, all faults at once."""
@@ -90,14 +89,17 @@ class Options:
                 "--spines: deterministic passes say of no link how likely it is, so that none can "
                 "be drawn anew. Link with --method splink or fellegi_sunter for more than one."
             )
-        if self.by_passes and self.given:
-            faults.append(
+        return faults
+
+    def refuse_given(self) -> None:
+        """Raise UsageError where links cannot be drawn given a study."""
+        if self.by_passes:
+            raise UsageError(
                 "--study: deterministic passes say of no link how likely it is, so that none can "
                 "be drawn given a study. Link with --method splink or fellegi_sunter."
             )
-        elif self.given and self.spines < 2:
-            faults.append(
+        if self.spines < 2:
+            raise UsageError(
                 "--study: links are drawn given what a study asks, and one draw says nothing of "
                 "how sure they are. Ask for more: --spines 20."
             )
-        return faults

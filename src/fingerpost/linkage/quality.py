@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ THRESHOLDS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999)
 # Pairs in doubt; patterns with fewer pairs than this are told together.
 DOUBT = (0.05, 0.95)
 FEW = 10
+# What groups of few are told as, with a group of that name where there is one.
+OTHER = "other"
 
 
 def of_scored(found: Scored, chance: Floats, best: Ints, plan: Plan) -> dict[str, Any]:
@@ -158,40 +161,71 @@ def against(
     }
 
 
-def by_group(
-    spines: Sequence[Set[tuple[Any, Any]]], truth: Set[tuple[Any, Any]], groups: Mapping[Any, str]
-) -> list[dict[str, Any]]:
-    """Return quality by group of children, over spines.
-
-    spines, truth: pairs of child and hospital record. groups: child → group. Of each group:
-    children with a hospital record; shares of them found and missed (no link), and of links that
-    are false (another's record), of all spines together. Groups with fewer children than `FEW` are
-    told together.
+@dataclass(slots=True)
+class Tally:
+    """Of one group over spines: children with a hospital record; how often one was found, or missed
+    (no link); links that are false (another's record).
     """
-    tallies: dict[str, list[int]] = {}
-    children = {child for child, _ in truth}
-    for child in children:
-        tallies.setdefault(groups.get(child, "not known"), [0, 0, 0, 0])[0] += 1
-    for links in spines:
-        for pair in links:
-            tally = tallies.setdefault(groups.get(pair[0], "not known"), [0, 0, 0, 0])
-            tally[1 if pair in truth else 3] += 1
-        for child in children - {child for child, _ in links}:
-            tallies[groups.get(child, "not known")][2] += 1
-    few = [name for name, tally in tallies.items() if tally[0] < FEW]
-    if few:
-        tallies["other"] = [sum(part) for part in zip(*(tallies.pop(n) for n in few), strict=True)]
-    times = max(len(spines), 1)
-    return [
-        {
-            "group": name,
-            "children": all_,
-            "recall": found / all_ / times if all_ else None,
-            "missed": missed / all_ / times if all_ else None,
-            "false": false / (found + false) if found + false else None,
+
+    children: int = 0
+    found: int = 0
+    missed: int = 0
+    false: int = 0
+
+    def join(self, other: Tally) -> None:
+        """Take in another group."""
+        self.children += other.children
+        self.found += other.found
+        self.missed += other.missed
+        self.false += other.false
+
+    def told(self, group: str, times: int) -> dict[str, Any]:
+        """Return shares of children, and of links, over so many spines."""
+        most, links = self.children * times, self.found + self.false
+        return {
+            "group": group,
+            "children": self.children,
+            "recall": self.found / most if most else None,
+            "missed": self.missed / most if most else None,
+            "false": self.false / links if links else None,
         }
-        for name, (all_, found, missed, false) in sorted(tallies.items())
-    ]
+
+
+class ByGroup:
+    """Quality against the truth by group of children, over spines that are added one at a time."""
+
+    def __init__(self, truth: Set[tuple[Any, Any]], groups: Mapping[Any, str]) -> None:
+        """Begin with no spine. truth: pairs of child and hospital record. groups: child → group."""
+        self.truth, self.groups, self.times = truth, groups, 0
+        self.children = {child for child, _ in truth}
+        self.tallies: dict[str, Tally] = {}
+        for child in self.children:
+            self.of(child).children += 1
+
+    def of(self, child: Any) -> Tally:
+        """Return the tally of a child's group."""
+        return self.tallies.setdefault(self.groups.get(child, "not known"), Tally())
+
+    def add(self, links: Set[tuple[Any, Any]]) -> None:
+        """Reckon with one spine."""
+        self.times += 1
+        for pair in links:
+            tally = self.of(pair[0])
+            if pair in self.truth:
+                tally.found += 1
+            else:
+                tally.false += 1
+        for child in self.children - {child for child, _ in links}:
+            self.of(child).missed += 1
+
+    def told(self) -> list[dict[str, Any]]:
+        """Return each group; those with fewer children than `FEW` are told with `OTHER`."""
+        together: dict[str, Tally] = {}
+        for name, tally in self.tallies.items():
+            label = name if tally.children >= FEW else OTHER
+            together.setdefault(label, Tally()).join(tally)
+        times = max(self.times, 1)
+        return [tally.told(name, times) for name, tally in sorted(together.items())]
 
 
 class Overlap:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import fingerpost
+from fingerpost.core.errors import Malformed
 from fingerpost.engines._shared import sha256
 from fingerpost.linkage import passes, quality
 from fingerpost.linkage.assignment import Draw
 from fingerpost.linkage.comparisons import CHILDREN, fitting
 from fingerpost.linkage.drawing import Names, best, by_identifiers, by_study, drawn, stand_ins
 from fingerpost.linkage.given import Given
-from fingerpost.linkage.identifiers import SIDES, identifier_files
+from fingerpost.linkage.identifiers import FOLDER, SIDES, identifier_files
 from fingerpost.linkage.interface import DETERMINISTIC, linker
 from fingerpost.linkage.options import Asked, Options
 from fingerpost.linkage.pairing import pair_off
@@ -60,10 +62,13 @@ def run(
 ) -> Linkage:
     """Link the identifiers of a folder of records, write the spines beside them, and return them.
 
-    asked: what links are drawn given, where `options.given`. The same run again returns what is
-    there. Raises Malformed for identifiers that are not there or lack columns, MissingExtra where
-    Splink is asked for and not installed, FingerpostError where another writes spines of that name.
+    asked: what links are drawn given; by identifiers alone where None. The same run again returns
+    what is there. Raises Malformed for identifiers that are not there or lack columns, UsageError
+    where links of a method cannot be drawn given a study, MissingExtra where Splink is asked for
+    and not installed, FingerpostError where another writes spines of that name.
     """
+    if asked is not None:
+        options.refuse_given()
     recipe = recipe_of(records, options, asked)
     there = made_already(records, options.called, recipe=recipe)
     if there is not None:
@@ -71,21 +76,32 @@ def run(
     with one_writer(records, options.called):
         say("reading identifiers")
         people = read_people(records)
-        say(f"linking {people.count[0]:,} with {people.count[1]:,} people")
-        if options.by_passes:
-            made = linked_by_passes(people, DETERMINISTIC[options.method])
-        else:
-            made = linked_by_chance(people, records, options, asked=asked, say=say)
-        told = {**told_of(people, records, options), **made.told, "recipe": recipe}
-        told["conditional_on"] = [] if asked is None else list(asked.names)
-        written = write_spines(
-            records,
-            options.called,
-            tables=made.tables,
-            told=told,
-            after=lambda: {"quality": made.quality()},
-        )
+        with closing(people.session):
+            refuse_other(people, recipe)
+            say(f"linking {people.count[0]:,} with {people.count[1]:,} people")
+            if options.by_passes:
+                made = linked_by_passes(people, DETERMINISTIC[options.method])
+            else:
+                made = linked_by_chance(people, records, options, asked=asked, say=say)
+            written = write_spines(
+                records,
+                options.called,
+                tables=made.tables,
+                told={**told_of(people, records, options), **made.told, "recipe": recipe},
+                after=lambda: {"quality": made.quality()},
+            )
         return Linkage(written, False)
+
+
+def refuse_other(people: People, recipe: Mapping[str, Any]) -> None:
+    """Raise Malformed where identifiers changed between the recipe and the end of reading: spines
+    would bear the recipe of others.
+    """
+    if [digest for _, digest in people.digests] != recipe["identifiers"]:
+        raise Malformed(
+            f"link: the identifiers in {FOLDER} changed while they were read. Run the same command "
+            "again once they are written."
+        )
 
 
 def recipe_of(records: Path, options: Options, asked: Asked | None = None) -> dict[str, Any]:
@@ -128,7 +144,7 @@ def linked_by_passes(people: People, cascade: str) -> Made:
     fixed = passes.link(people, cascade)
     names = Names(people.names(0), people.names(1))
     table = names.table((fixed.left, fixed.right), steps=fixed.steps)
-    told = {"passes": cascade, "parameters_redrawn": False, "thresholds": {}}
+    told = {"passes": cascade, "parameters_redrawn": False, "thresholds": {}, "conditional_on": []}
     return Made((table,), told, lambda: quality.of_passes(fixed))
 
 
@@ -146,6 +162,7 @@ def linked_by_chance(
         "parameters_redrawn": options.spines > 1,
         "thresholds": {"link": options.threshold, "considered": FLOOR},
         "model": paired.scored.model.told(),
+        "conditional_on": [] if asked is None else list(asked.names),
     }
     found = quality.of_scored(paired.scored, paired.chance, paired.best, plan)
     names = Names(people.names(0), people.names(1))

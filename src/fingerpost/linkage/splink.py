@@ -8,6 +8,8 @@ IJPDS 7(3):1794.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -52,22 +54,31 @@ def score(people: People, plan: Plan, *, seed: int = 1, sample: int | None = Non
     sample = sample or fellegi_sunter.SAMPLE
     teach = lessons(people, chosen)
     lacking = untaught(chosen, list(teach.values()))
-    try:
+    with its_own():
         learn(linker, tuple(teach), seed=seed, sample=sample)
         settle(linker, people, chosen)
-        model = replace(model_of(linker, people, chosen, sample=sample), untaught=lacking)
-        found = predicted(linker, people, chosen, model)
+    model = replace(model_of(linker, people, chosen, sample=sample), untaught=lacking)
+    found = predicted(linker, people, chosen, model)
+    if not len(found.left):
+        raise Unanswerable("link: Splink finds no pair that may be a match.")
+    return found
+
+
+@contextmanager
+def its_own() -> Iterator[None]:
+    """A block of Splink's own work: what stops it is told without its words, which may quote a
+    name. Raises NotFitted.
+    """
+    try:
+        yield
     except Exception as error:
+        # Ctrl-C within a query comes as an error of DuckDB's that names it.
         if isinstance(error, MemoryError) or KeyboardInterrupt.__name__ in repr(error):
             raise
-        # Without its words and its cause: they may quote a name.
         raise NotFitted(
             f"link: Splink stopped with {type(error).__name__}. Try --method fellegi_sunter, and "
             "look at the identifiers: are names and birth dates filled in on both sides?"
         ) from None
-    if not len(found.left):
-        raise Unanswerable("link: Splink finds no pair that may be a match.")
-    return found
 
 
 def made(people: People, plan: Plan) -> Any:
@@ -210,9 +221,10 @@ def predicted(linker: Any, people: People, plan: Plan, model: Model) -> Scored:
         guess = min(model.prior * model.pairs, MOST_LINKED * min(people.count))
         lower = bits(left_over(guess, people.count)) - bits(model.prior)
     for _ in range(ROUNDS):
-        table = linker.inference.predict(
-            threshold_match_weight=bits(FLOOR) - lower, warning_mode="never"
-        )
+        with its_own():
+            table = linker.inference.predict(
+                threshold_match_weight=bits(FLOOR) - lower, warning_mode="never"
+            )
         found = scored(people, plan, model, table.physical_name)
         people.session.execute(f"DROP TABLE {table.physical_name}")
         if people.dedupe or not len(found.left):

@@ -8,7 +8,6 @@ candidates for one record share but for a few days.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +27,7 @@ from fingerpost.cohorts.linked.flatten import (
     refuse_undated,
     trial,
 )
-from fingerpost.core.errors import Malformed, UsageError
+from fingerpost.core.errors import Malformed, Nobody, UsageError
 from fingerpost.core.leaves import RecordsMeasure
 from fingerpost.core.study import Study
 from fingerpost.linkage.given import Given, Side
@@ -117,10 +116,11 @@ class StudyGiven:
         counted_there = {name: one for name, one in measures.items() if name in theirs}
         for path in spines[1:]:  # the few whom the first leaves out
             few = open_store(self.folder, self.engine, spine=path)
-            # Of so few perhaps nobody's follow-up is whole: then nothing is known of them.
-            with suppress(Malformed):
+            try:
                 table = self.table(few, asked_there, measures=counted_there)
-                parts.append(self.paired(path, table))
+            except Nobody:  # of so few: then nothing is known of them
+                continue
+            parts.append(self.paired(path, table))
         arms = tuple(name for name, _ in linked.strategies)
         every = pl.concat(parts, how="diagonal")
         every = every.unique(HOSPITAL_ID, keep="first", maintain_order=True)

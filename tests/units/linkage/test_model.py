@@ -244,6 +244,17 @@ def test_a_missing_splink_is_told_in_one_line(own, monkeypatch):
         splink.score(own[0], CHILDREN)
 
 
+def test_a_fault_of_ours_is_not_told_as_splinks(world, monkeypatch):
+    from fingerpost.linkage import splink
+
+    def broken(*_):
+        raise KeyError("ours")
+
+    monkeypatch.setattr(splink, "one_to_one", broken)
+    with pytest.raises(KeyError, match="ours"):
+        splink.score(read_people(world), CHILDREN, sample=SAMPLE)
+
+
 def test_people_who_share_nothing_teach_nothing(tmp_path):
     other = {"forename": "Bo", "surname": "Wu", "postcode": "ZZ9 9ZZ", "sex": "M"}
     folder = identifiers(tmp_path, [{**other, "birth_date": date(1999, 1, 2)}], [{}])

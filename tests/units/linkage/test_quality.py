@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fingerpost.linkage.comparisons import CHILDREN
-from fingerpost.linkage.quality import Overlap, against, by_group, in_doubt
+from fingerpost.linkage.quality import ByGroup, Overlap, against, in_doubt
 
 SIZES = [one.size for one in CHILDREN.comparisons]
 
@@ -47,8 +47,17 @@ def test_each_of_a_childs_records_is_a_true_one_and_groups_are_means_over_spines
     spines = [{(1, "a"), (2, "c"), (3, "x")}, {(1, "b"), (3, "x")}]
     one = against(spines[0], truth, matches=3)
     assert (one["precision"], one["recall"], one["matches"]) == (2 / 3, 2 / 3, 3)
-    (row,) = by_group(spines, truth, {1: "all", 2: "all", 3: "all"})
+    grouped = ByGroup(truth, {1: "all", 2: "all", 3: "all"})
+    for links in spines:
+        grouped.add(links)
+    (row,) = grouped.told()
     assert row == {"group": "other", "children": 3, "recall": 0.5, "missed": 1 / 6, "false": 0.4}
+
+
+def test_groups_of_few_are_told_with_a_group_called_other_and_take_no_one_from_it():
+    groups = {child: "other" if child < 20 else f"few {child}" for child in range(23)}
+    told = ByGroup({(child, child) for child in groups}, groups).told()
+    assert [(row["group"], row["children"]) for row in told] == [("other", 23)]
 
 
 def test_what_spines_share_says_how_good_one_is():

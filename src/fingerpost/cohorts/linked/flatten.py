@@ -31,7 +31,7 @@ from fingerpost.cohorts.linked.sequential import TRIAL, Trial, stacked, summed, 
 from fingerpost.cohorts.linked.yearly import termly
 from fingerpost.cohorts.reading import Part, TableRecords
 from fingerpost.core.course import Course
-from fingerpost.core.errors import Malformed, listed
+from fingerpost.core.errors import Malformed, Nobody, listed
 from fingerpost.core.flow import Flow
 from fingerpost.core.leaves import Phenotype, RecordsMeasure, load
 from fingerpost.core.linked import Linked
@@ -122,7 +122,7 @@ def flatten(study: Study, store: Store) -> Flat:
     inside, flow = found.table.drop(EARLIER), found.flow
     if not len(inside):
         most = max(flow.steps, key=lambda step: step.left)
-        raise Malformed(
+        raise Nobody(
             f"population: none of the {flow.start:,} children in {store.path.name} is left. Most "
             f"left because: {most.reason} ({most.left:,}). Widen the population, or correct that "
             "step."
@@ -161,7 +161,7 @@ def found_in(
     entered = store.hold(base.filter(~nw.col(ZERO).is_null()).select(CHILD, "zero_year"))
     years, gaps = _covered.short(linked, measures, entered, tables=held)
     if gaps and len(gaps) == len(years):
-        raise Malformed(_covered.nobody(linked, gaps, tables=held))
+        raise Nobody(_covered.nobody(linked, gaps, tables=held))
     more: tuple[Rule, ...] = ()
     if gaps:
         out = nw.col("zero_year").is_in(list(gaps))
