@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -66,7 +66,7 @@ def evaluate(
         raise UsageError(faults)
     if json_file is not None:
         check_json(json_file)
-    told = found(records, benchmark, name=name, own=own)
+    told = quality_of(records, benchmark, name=name, own=own)
     print(labelled("Synthetic", [MADE_UP if records else "the benchmark's people are made up"]))
     print(in_words(told))
     if json_file is not None:
@@ -94,7 +94,7 @@ def refuse(
         raise UsageError("--threshold must be at least 0.5 and below 1.")
 
 
-def found(
+def quality_of(
     records: Path | None, benchmark: str | None, *, name: str | None, own: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the quality of spines of records, or of links of a benchmark."""
@@ -112,44 +112,44 @@ def in_words(told: Mapping[str, Any]) -> str:
     at = "" if told["threshold"] is None else f" at {told['threshold']}"
     by = told.get("spine") or told["method"]
     by += "" if by == told["method"] else f" ({told['method']})"
-    parts = [
-        labelled(
-            "Quality",
-            [
-                f"precision {number(told['precision'])}, recall {number(told['recall'])} of "
-                f"{told['matches']:,} matches{at}: {by}{mean_of(told)}."
-            ],
+    words = (
+        f"precision {number(told['precision'])}, recall {number(told['recall'])} of "
+        f"{told['matches']:,} matches{at}: {by}{mean_of(told)}."
+    )
+    parts = [labelled("Quality", [words])]
+    if guess := told["estimated"]:
+        words = (
+            f"precision {number(guess['precision'])}, recall {number(guess['recall'])}: "
+            f"{guessed(told)}, the truth unseen."
         )
-    ]
-    guess = told["estimated"]
-    if guess:
-        parts.append(
-            labelled(
-                "Estimated",
-                [
-                    f"precision {number(guess['precision'])}, recall {number(guess['recall'])}: "
-                    f"{guessed(told)}, the truth unseen."
-                ],
-            )
-        )
+        parts.append(labelled("Estimated", [words]))
     if "by_threshold" in told:
-        rows = [
-            (
-                f"{one['threshold']}",
-                f"{one['links']:,}",
-                number(one["precision"]),
-                number(one["recall"]),
-            )
-            for one in told["by_threshold"]
-        ]
-        parts.append(table(("threshold", "links", "precision", "recall"), rows))
-    for column, groups in told.get("by_group", {}).items():
-        rows = [
-            (one["group"], f"{one['children']:,}", number(one["missed"]), number(one["false"]))
-            for one in groups
-        ]
-        parts.append(table((column, "children", "missed", "false"), rows))
+        parts.append(by_threshold(told["by_threshold"]))
+    parts += [by_group(column, rows) for column, rows in told.get("by_group", {}).items()]
     return "\n".join(parts)
+
+
+def by_threshold(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return quality at several thresholds as a table."""
+    cells = [
+        (
+            f"{one['threshold']}",
+            f"{one['links']:,}",
+            number(one["precision"]),
+            number(one["recall"]),
+        )
+        for one in rows
+    ]
+    return table(("threshold", "links", "precision", "recall"), cells)
+
+
+def by_group(column: str, rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return quality by the groups of one column of children as a table."""
+    cells = [
+        (one["group"], f"{one['children']:,}", number(one["missed"]), number(one["false"]))
+        for one in rows
+    ]
+    return table((column, "children", "missed", "false"), cells)
 
 
 def mean_of(told: Mapping[str, Any]) -> str:

@@ -66,7 +66,7 @@ def score(people: People, plan: Plan, *, seed: int = 1, sample: int | None = Non
             "and birth dates filled in on both sides?"
         )
     model = learnt(people, chosen, at_random, pairs, teach)
-    return scored(people, chosen, model, compared=int(pairs.count.sum()))
+    return as_scored(people, chosen, model, compared=int(pairs.count.sum()))
 
 
 def candidates(people: People, plan: Plan) -> None:
@@ -250,7 +250,7 @@ def how_many(model: Model, pairs: Counted) -> float:
     return matches
 
 
-def scored(people: People, plan: Plan, model: Model, *, compared: int) -> Scored:
+def as_scored(people: People, plan: Plan, model: Model, *, compared: int) -> Scored:
     """Return the pairs of `looked_at` that may be matches, sorted by person."""
     levels = ", ".join(f"g{at}" for at in range(len(plan.comparisons)))
     kept = people.arrays(f"SELECT l, r, {levels} FROM looked_at ORDER BY l, r")

@@ -89,15 +89,15 @@ def design_of(
     inside = np.zeros(len(right), dtype=bool)
     for column in school.values():
         inside |= np.isfinite(column[right])
-    given = [one for name in arms for one in scored(filled(school[name][right]), inside)]
+    given = [one for name in arms for one in scaled(filled(school[name][right]), inside)]
     rest = [each[right] for name, each in school.items() if name not in arms]
-    own = [one for each in rest for one in scored(filled(each), inside)]
+    own = [one for each in rest for one in scaled(filled(each), inside)]
     columns = [np.ones(len(right)), *given, *own]
     plain = len(columns)
     columns += centred([arm * one for arm in given for one in own], inside)
     until = [len(columns)]
     for column in hospital.values():
-        more = scored(filled(column[left]), inside)
+        more = scaled(filled(column[left]), inside)
         columns += [*more, *centred([arm * one for arm in given for one in more], inside)]
         until.append(len(columns))
     return Design(stacked(columns), plain, tuple(until), inside)
@@ -113,7 +113,7 @@ def stacked(columns: list[Floats]) -> Floats:
     return values
 
 
-def scored(columns: list[Floats], inside: NDArray[np.bool_]) -> list[Floats]:
+def scaled(columns: list[Floats], inside: NDArray[np.bool_]) -> list[Floats]:
     """Return columns about their mean among those inside, on a scale on which a coefficient of one
     is large; those that do not vary are left out.
 

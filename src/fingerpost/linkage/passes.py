@@ -13,12 +13,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fingerpost.core.errors import UsageError, listed
 from fingerpost.linkage.people import People, soundex
+from fingerpost.linkage.scoring import Ints
 
-Ints = NDArray[np.int64]
 TWO_PARTS = (
     "CAST(l.birth_day = r.birth_day AS INTEGER) + CAST(l.birth_month = r.birth_month AS INTEGER) "
     "+ CAST(l.birth_year = r.birth_year AS INTEGER) >= 2"

@@ -225,7 +225,7 @@ def predicted(linker: Any, people: People, plan: Plan, model: Model) -> Scored:
             table = linker.inference.predict(
                 threshold_match_weight=bits(FLOOR) - lower, warning_mode="never"
             )
-        found = scored(people, plan, model, table.physical_name)
+        found = as_scored(people, plan, model, table.physical_name)
         people.session.execute(f"DROP TABLE {table.physical_name}")
         if people.dedupe or not len(found.left):
             return found
@@ -237,7 +237,7 @@ def predicted(linker: Any, people: People, plan: Plan, model: Model) -> Scored:
     return found
 
 
-def scored(people: People, plan: Plan, model: Model, table: str) -> Scored:
+def as_scored(people: People, plan: Plan, model: Model, table: str) -> Scored:
     """Return Splink's pairs with their levels, sorted by person; their weights stay Splink's.
 
     Splink hands on no levels without the names beside them, so they are asked for again, of the few
