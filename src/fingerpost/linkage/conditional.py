@@ -13,10 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fingerpost.core.errors import NotFitted
 from fingerpost.linkage.assignment import Draw, Ways
 from fingerpost.linkage.given import Design, design_of
 from fingerpost.linkage.scoring import Floats, Ints, Model, Scored
@@ -28,11 +30,13 @@ BURN, THIN = 20, 3
 FAR = 4.0
 # Values with more than this share alike are no measurement on a scale; where they are cut.
 LUMP, CUTS = 0.1, (0.2, 0.4, 0.6, 0.8, 0.95)
-# Precision of the prior of a coefficient of a column with standard deviation 1; steps of Newton.
-PRIOR, STEPS, CLOSE = 1.0, 12, 1e-3
-# Curvatures are worked out anew once there are so many more or fewer links, as a share, and in the
-# first turns once so many are others; rounds of the first links.
-ANEW, EARLY, ROUNDS = 0.02, 10, 5
+# Precision of the prior of a coefficient of a column with standard deviation 1.
+PRIOR = 1.0
+# A mode is reached where it lies within a tenth of its standard error: the square of that. Steps
+# with the curvature that is held, and steps of Newton and halvings of each, until it is.
+REACHED, HELD, STEPS, HALVINGS = 0.01, 4, 100, 40
+# Curvatures are worked out anew once so many links are others, as a share; rounds of first links.
+ANEW, ROUNDS = 0.02, 5
 # Pairs whose columns are weighed at a time.
 ROWS = 16_384
 
@@ -55,10 +59,10 @@ class Fact:
     comparison: int = -1
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Fitted:
-    """A regression as it goes from turn to turn: its mode, the inverse of its curvature, a root of
-    that, and the links it was worked out for.
+    """A regression at its mode: that, the inverse of its curvature, a root of the inverse, and the
+    links that the curvature was worked out for.
     """
 
     mode: Floats
@@ -73,20 +77,20 @@ def spines(
     """Yield spines without end."""
     at = first(found, ways)
     held: dict[int, Fitted] = {}
-    turn = 0
-    while True:
+    before: dict[int, Floats] = {}
+    for turn in count(1):
         model = found.redrawn(rng, len(at))
         weights = found.weights(model)
         linked = np.zeros(len(weights))
         linked[at] = 1.0
         for number, fact in enumerate(facts):
             x, own = design.values[:, : fact.width], linked * fact.known
-            before = held.get(number)
-            if before is None or stale(before, own, early=turn < EARLY):
-                held[number] = fitted(x, fact, own, before)
-            weights += bits_of(fact, x, own, held=held[number], model=model, rng=rng)
+            held[number] = settled(x, fact, own, held.get(number))
+            before[number], linear, scale = drawn(
+                fact, x, own, held=held[number], before=before.get(number), rng=rng
+            )
+            weights += bits_of(fact, linear, scale=scale, model=model)
         at = ways.drawn(weights, rng)
-        turn += 1
         if turn > BURN and (turn - BURN) % THIN == 0:
             yield Draw(at, weights)
 
@@ -99,39 +103,56 @@ def first(found: Scored, ways: Ways) -> Ints:
     return at
 
 
-def stale(held: Fitted, linked: Floats, *, early: bool) -> bool:
-    """Return whether a curvature is of links too far from these."""
-    away = linked - held.linked
-    return bool(max(abs(away.sum()), np.abs(away).sum() * early) > ANEW * linked.sum())
+def bits_of(fact: Fact, linear: Floats, *, scale: float, model: Model) -> Floats:
+    """Return what a fact adds to the weight of each pair.
 
-
-def bits_of(
-    fact: Fact,
-    x: Floats,
-    linked: Floats,
-    *,
-    held: Fitted,
-    model: Model,
-    rng: np.random.Generator,
-) -> Floats:
-    """Return what a fact adds to the weight of each pair, its regression drawn given the links.
-
-    linked: 1 for pairs that are linked and of which the fact is known, else 0. held: the regression
-    of the last turn, which goes one step. model: as it was drawn.
+    linear: (P,) the predictor of its regression, as that was drawn. scale: of a measurement, its
+    variance about it. model: of links, as it was drawn.
     """
-    left = linked * (fact.value - mean_of(x @ held.mode, flag=fact.flag))
-    held.mode = held.mode + held.inverse @ (x.T @ left - penalty(len(held.mode)) * held.mode)
-    draw, scale = rng.standard_normal(len(held.mode)), 1.0
-    if not fact.flag:
-        left = linked * (fact.value - x @ held.mode)
-        scale = float(left @ left) / rng.chisquare(max(linked.sum() - len(draw), 1.0))
-    linear = x @ (held.mode + np.sqrt(scale) * (held.root @ draw))
     if fact.apart is None:
         agrees = model.m[fact.comparison][0]
         apart = np.log2(np.where(fact.value == 1, agrees, 1 - agrees))
     else:
         apart = fact.apart
     return np.where(fact.known, chance_bits(fact, linear, scale) - apart, 0.0)
+
+
+def drawn(
+    fact: Fact,
+    x: Floats,
+    linked: Floats,
+    *,
+    held: Fitted,
+    before: Floats | None,
+    rng: np.random.Generator,
+) -> tuple[Floats, Floats, float]:
+    """Return coefficients of a regression drawn given the links, the predictor at them, and the
+    variance of a measurement about it.
+
+    linked: 1 for pairs that are linked and of which the fact is known, else 0. held: the regression
+    at its mode given these links. before: coefficients as they were drawn the turn before. Those of
+    a flag are drawn about the mode, from those before and the normal curve there, and taken with
+    the chance of Metropolis and Hastings, else those before stand: what hardly a child tells of has
+    no normal curve. Source: Neal 1999, Bayesian Statistics 6:475, eq. 15 on the step.
+    """
+    toss = rng.standard_normal(len(held.mode))
+    if not fact.flag:
+        left = linked * (fact.value - x @ held.mode)
+        scale = float(left @ left) / rng.chisquare(max(linked.sum() - len(toss), 1.0))
+        made = held.mode + np.sqrt(scale) * (held.root @ toss)
+        return made, x @ made, scale
+    last = held.mode if before is None else before
+    away = np.linalg.solve(held.root, last - held.mode)
+    # Bold and shy steps in turn: bold ones alone are hardly ever taken where a curve is far from
+    # normal, shy ones alone take long. Of any length they keep the normal curve as it is.
+    kept = rng.random()
+    to = kept * away + np.sqrt(1 - kept**2) * toss
+    made = held.mode + held.root @ to
+    here, there = x @ made, x @ last
+    gain = height_at(here, fact, linked, made) - height_at(there, fact, linked, last)
+    if np.log(rng.random()) < gain + 0.5 * (to @ to - away @ away):
+        return made, here, 1.0
+    return last, there, 1.0
 
 
 # --------------------------------------------------------------------------------------- facts
@@ -224,27 +245,82 @@ def mean_of(linear: Floats, *, flag: bool) -> Floats:
     return 1 / (1 + np.exp(-np.clip(linear, -30, 30))) if flag else linear
 
 
-def fitted(x: Floats, fact: Fact, linked: Floats, before: Fitted | None) -> Fitted:
-    """Return the mode of a regression under its prior, and the curvature there.
+def settled(x: Floats, fact: Fact, linked: Floats, before: Fitted | None) -> Fitted:
+    """Return a regression at its mode given the links, from where it was given those before.
 
-    linked: (P,) weights. before: the same regression of an earlier turn, to begin with.
+    Few links differ from turn to turn, so that steps with the curvature that is held lead there.
+    Where they do not, all is worked out anew: away from its mode a regression says of sure links
+    that they cannot be. Raises NotFitted.
     """
-    prior, size = penalty(x.shape[1]), max(float(linked.sum()), 1.0)
-    mode = np.zeros(x.shape[1])
-    share = float(linked @ fact.value + 0.5) / (size + 1)
-    mode[0] = np.log(share / (1 - share)) if fact.flag else 0.0
-    mode = mode if before is None else before.mode
-    for _ in range(STEPS if fact.flag else 1):
-        mean = mean_of(x @ mode, flag=fact.flag)
+    if before is None or np.abs(linked - before.linked).sum() > ANEW * linked.sum():
+        return fitted(x, fact, linked, before)
+    mode = before.mode
+    for _ in range(HELD):
+        slope = slope_at(x @ mode, x, fact, linked, mode)
+        step = before.inverse @ slope
+        if slope @ step < REACHED:
+            return replace(before, mode=mode)
+        mode = mode + step
+    return fitted(x, fact, linked, before)
+
+
+def fitted(x: Floats, fact: Fact, linked: Floats, before: Fitted | None) -> Fitted:
+    """Return the mode of a regression under its prior, and the curvature there: Newton's steps,
+    each halved until it leads upwards, as what is climbed has one top.
+
+    linked: (P,) weights. before: the same regression of an earlier turn, to begin with. Raises
+    NotFitted where the mode is not reached.
+    """
+    prior = penalty(x.shape[1])
+    mode = plain(fact, linked, len(prior)) if before is None else before.mode
+    for _ in range(STEPS):
+        linear = x @ mode
+        mean = mean_of(linear, flag=fact.flag)
         weight = linked * mean * (1 - mean) if fact.flag else linked
         inverse = np.linalg.inv(squared(x, weight) + np.diag(prior))
-        step = inverse @ (x.T @ (linked * (fact.value - mean)) - prior * mode)
-        # A longer step would leave the region where the curve is like a parabola.
-        mode = mode + step * min(1.0, 5.0 / max(float(np.abs(step).max()), 1e-12))
-        if np.abs(step).max() < CLOSE:
-            break
-    root = np.linalg.cholesky((inverse + inverse.T) / 2)
-    return Fitted(mode, np.asarray(inverse), np.asarray(root), linked)
+        slope = slope_at(linear, x, fact, linked, mode)
+        step = inverse @ slope
+        if slope @ step < REACHED:
+            root = np.linalg.cholesky((inverse + inverse.T) / 2)
+            return Fitted(mode, np.asarray(inverse), np.asarray(root), linked)
+        along, height = x @ step, height_at(linear, fact, linked, mode)
+        for halved in range(HALVINGS):
+            length = 0.5**halved
+            there = height_at(linear + length * along, fact, linked, mode + length * step)
+            if there > height:
+                break
+        mode = mode + length * step
+    raise NotFitted(
+        "link: what hospitals know could not be set against what schools know, so that links "
+        "cannot be drawn given this study. Link without --study: answers over the spines are then "
+        "a sensitivity range."
+    )
+
+
+def plain(fact: Fact, linked: Floats, size: int) -> Floats:
+    """Return coefficients to begin with: the mean of a fact and nothing else."""
+    mode = np.zeros(size)
+    share = float(linked @ fact.value + 0.5) / (max(float(linked.sum()), 1.0) + 1)
+    mode[0] = np.log(share / (1 - share)) if fact.flag else 0.0
+    return mode
+
+
+def slope_at(linear: Floats, x: Floats, fact: Fact, linked: Floats, mode: Floats) -> Floats:
+    """Return the slope (q,) of the logarithm of the posterior of coefficients.
+
+    linear: (P,) the predictor at them.
+    """
+    left = linked * (fact.value - mean_of(linear, flag=fact.flag))
+    return np.asarray(x.T @ left - penalty(len(mode)) * mode)
+
+
+def height_at(linear: Floats, fact: Fact, linked: Floats, mode: Floats) -> float:
+    """Return the logarithm of the posterior of coefficients, but for a constant."""
+    if fact.flag:
+        of_pairs = fact.value * linear - np.logaddexp(0.0, linear)
+    else:
+        of_pairs = -0.5 * (fact.value - linear) ** 2
+    return float(linked @ of_pairs - 0.5 * penalty(len(mode)) @ mode**2)
 
 
 def squared(x: Floats, weight: Floats) -> Floats:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 from scipy.stats import norm
 
+from fingerpost.core.errors import NotFitted
 from fingerpost.core.seeds import stream
 from fingerpost.linkage import conditional, drawing, scoring
 from fingerpost.linkage.assignment import ways_of
@@ -95,7 +98,8 @@ def test_a_measurement_adds_its_density_given_the_child_less_that_among_all():
     columns = design.values[:, : fact.width]
     held = conditional.fitted(columns, fact, np.ones(n), None)
     model = simulated.pairs_of(simulated.world(0)).model
-    bits = conditional.bits_of(fact, columns, np.ones(n), held=held, model=model, rng=rng)
+    _, linear, scale = conditional.drawn(fact, columns, np.ones(n), held=held, before=None, rng=rng)
+    bits = conditional.bits_of(fact, linear, scale=scale, model=model)
     slope = float(x @ y / n)
     own = norm.logpdf(y, slope * x, np.sqrt(1 - slope**2)) - norm.logpdf(y)
     assert np.abs(bits - own / np.log(2)).mean() < 0.05  # coefficients are drawn
@@ -148,3 +152,61 @@ def test_a_rare_group_stands_no_farther_out_than_a_common_one():
     products = made.values[:, made.plain : made.until[0]]
     assert np.abs(products).max() <= 2.0 * max(np.abs(mark).max(), 2.0) + 1.0
     assert np.abs(made.values[:, 1:].mean(axis=0)).max() < 1e-9
+
+
+def rare(n: int = 400) -> tuple[np.ndarray, conditional.Fact, np.ndarray]:
+    """A flag that all of a rare arm have and hardly anybody else: no plain estimate is finite."""
+    arm, rng = (np.arange(n) < 6).astype(float), np.random.default_rng(3)
+    columns = np.column_stack([np.ones(n), 2 * (arm - arm.mean()), rng.normal(size=(n, 12))])
+    flag = np.maximum(arm, rng.random(n) < 0.01).astype(float)
+    linked = np.ones(n)
+    return columns, conditional.Fact(flag, np.ones(n, dtype=bool), 14, True), linked
+
+
+# Newton's steps unhalved went round in circles there, and of sure links of the rare arm it was then
+# said that they could not be. Oracle: scipy's minimiser of the same posterior.
+@pytest.mark.parametrize("begin", [0.0, 9.0, -40.0])
+def test_the_mode_of_a_rare_flag_is_reached_from_anywhere(begin):
+    columns, fact, linked = rare()
+    prior = conditional.penalty(14)
+
+    def depth(mode):
+        linear = columns @ mode
+        return np.logaddexp(0, linear).sum() - fact.value @ linear + 0.5 * prior @ mode**2
+
+    want = minimize(depth, np.zeros(14), method="BFGS", options={"gtol": 1e-8}).x
+    first = conditional.fitted(columns, fact, linked, None)
+    away = replace(first, mode=np.full(14, begin))
+    for found in (first, conditional.settled(columns, fact, linked, away)):
+        assert (found.mode - want) @ np.linalg.solve(found.inverse, found.mode - want) < 0.02
+
+
+# A constant and a coefficient, whose posterior is no normal curve: mean and spread of the
+# coefficient by adding up a fine grid.
+def test_coefficients_of_a_rare_flag_are_drawn_by_their_posterior():
+    n = 300
+    arm = (np.arange(n) < 4).astype(float)
+    fact = conditional.Fact(arm, np.ones(n, dtype=bool), 2, True)
+    columns, linked = np.column_stack([np.ones(n), 2 * (arm - arm.mean())]), np.ones(n)
+    held = conditional.fitted(columns, fact, linked, None)
+    rng, before, made = stream("test", "posterior"), None, []
+    for _ in range(20_000):
+        before = conditional.drawn(fact, columns, linked, held=held, before=before, rng=rng)[0]
+        made.append(before[1])
+    constant, slope = np.meshgrid(np.linspace(-14, 2, 801), np.linspace(-3, 9, 601))
+    log = -0.5 * np.tensordot(conditional.penalty(2), np.stack([constant, slope]) ** 2, 1)
+    for x, value, count in ((columns[0, 1], 1, 4), (columns[-1, 1], 0, n - 4)):
+        linear = constant + slope * x
+        log += count * (value * linear - np.logaddexp(0, linear))
+    weight = np.exp(log - log.max())
+    mean = (weight * slope).sum() / weight.sum()
+    spread = np.sqrt((weight * (slope - mean) ** 2).sum() / weight.sum())
+    assert np.mean(made) == pytest.approx(mean, abs=0.1 * spread)
+    assert np.std(made) == pytest.approx(spread, rel=0.07)
+
+
+def test_a_regression_that_cannot_be_fitted_is_told_and_not_drawn_from(monkeypatch):
+    columns, fact, linked = rare()
+    monkeypatch.setattr(conditional, "STEPS", 1)
+    with pytest.raises(NotFitted, match="Link without --study"):
+        conditional.fitted(columns, fact, linked, None)
