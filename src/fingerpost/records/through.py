@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import fingerpost
 from fingerpost.core.errors import Malformed, UsageError, listed
 from fingerpost.engines._shared import TableFile, sha256
 from fingerpost.records.fields import HOSPITAL_ID
@@ -28,6 +29,10 @@ from fingerpost.records.spines import (
 # Folders of a folder of records that hold no table of the standard.
 BESIDE = (IDENTIFIERS, FOLDER, "truth")
 CHILD = "child_id"
+# Begins what a study asks by a list of codes: its name, and the digest of what it holds.
+CODES = "codes: "
+# What may be another than when links were drawn given it.
+RECORDS, LIST, VERSION = "records", "list of codes", "version"
 NEEDED = "`fingerpost link run {path}` finds which child each is, and writes spines"
 
 
@@ -35,9 +40,10 @@ NEEDED = "`fingerpost link run {path}` finds which child each is, and writes spi
 class Chosen:
     """The spines through which records are read, checked. paths: one a spine; digests: of each.
     redrawn: whether parameters were redrawn for each; given: what links were drawn given, in words;
-    conditional: whether that is all that the study asks which is run over them, and the records are
-    still those they were drawn from; records: the digest of these, empty where it is not told;
-    changed: whether they are others now.
+    conditional: whether that is all that the study asks which is run over them, and it is still
+    read from the same records by the same version; records, version: the digest of these and the
+    version of fingerpost, empty where they are not told; changed: which of `RECORDS`, `LIST` and
+    `VERSION` are others now.
     """
 
     name: str
@@ -48,7 +54,8 @@ class Chosen:
     given: tuple[str, ...] = ()
     conditional: bool = False
     records: str = ""
-    changed: bool = False
+    version: str = ""
+    changed: tuple[str, ...] = ()
 
     @property
     def called(self) -> str:
@@ -62,11 +69,20 @@ class Chosen:
 
     def held_to(self, asked: Collection[str], *, records: str = "") -> Chosen:
         """Return the spines as they are to a study. asked: what it asks, in words. records: the
-        digest of the records it is run on; not compared where either is not told.
+        digest of the records it is run on; not compared where either is not told, nor is the
+        version. By another version a condition, an outcome or a covariate of the same name may be
+        read otherwise.
         """
-        changed = bool(records and self.records) and records != self.records
-        given = bool(asked) and set(asked) <= set(self.given)
-        return replace(self, conditional=given and not changed, changed=changed)
+        lacking = set(asked) - set(self.given)
+        other = {
+            RECORDS: bool(records and self.records) and records != self.records,
+            LIST: bool(lacking) and all(one.startswith(CODES) for one in lacking),
+            VERSION: bool(self.version) and self.version != fingerpost.__version__,
+        }
+        # To links that were drawn given nothing, none of this matters.
+        changed = tuple(name for name, is_so in other.items() if is_so and self.given)
+        given = bool(asked) and not lacking and not changed
+        return replace(self, conditional=given, changed=changed)
 
 
 def choose(
@@ -97,6 +113,7 @@ def choose(
     for path in paths:
         refuse_several(path)
     told = found.told
+    recipe = told.get("recipe", {})
     return Chosen(
         found.name,
         str(told.get("method", found.name)),
@@ -104,7 +121,8 @@ def choose(
         tuple(sha256(path) for path in paths),
         redrawn=bool(told.get("parameters_redrawn")),
         given=found.given,
-        records=str(told.get("recipe", {}).get("records", "")),
+        records=str(recipe.get("records", "")),
+        version=str(recipe.get("version", "")),
     )
 
 

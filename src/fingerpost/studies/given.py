@@ -27,16 +27,20 @@ from fingerpost.cohorts.linked.flatten import (
     refuse_undated,
     trial,
 )
+from fingerpost.cohorts.values import Floats
 from fingerpost.core.errors import Malformed, Nobody, UsageError
 from fingerpost.core.leaves import RecordsMeasure
+from fingerpost.core.linked import Linked
 from fingerpost.core.study import Study
 from fingerpost.linkage.given import Given, Side
 from fingerpost.outcomes._query import exposure_of
+from fingerpost.phenotypes._codelist import find_list, read_list
 from fingerpost.records.fields import HOSPITAL_ID
 from fingerpost.records.store import Store, open_store
+from fingerpost.records.through import CODES
+from fingerpost.studies.linked import with_roles
 from fingerpost.studies.unlinked import GROUPS, education
 
-Floats = NDArray[np.float64]
 CHILD = "child_id"
 STUDIED = "in the group studied"
 NEITHER = (
@@ -44,13 +48,24 @@ NEITHER = (
     "strategies are sustained over time, link without --study; answers over the spines are then a "
     "sensitivity range."
 )
+A_TRIAL = (
+    "--study: this study draws its arms, so that records do not tell who is in which. Link without "
+    "--study."
+)
+NOTHING = (
+    "--study: the study asks nothing that hospitals know, so that links do not matter to it. Run "
+    "it on the records of schools."
+)
 
 
 def asked_of(study: Study) -> tuple[str, ...]:
     """Return what links must have been drawn given, for a study over them to hold their error.
 
-    Who is studied, the exposure, each outcome and each covariate, in words that stand in the
-    manifest of spines.
+    Who is studied, the exposure, each outcome and each covariate, those among it that only options
+    of leaves or imputation name, in words that stand in the manifest of spines. A list of codes is
+    told by what its file holds, too: another may bear its name. What the package's own names mean
+    hangs on its version, which the recipe of spines tells. Raises what `find_list` and `read_list`
+    raise, and Malformed for names that no covariate bears.
     """
     linked = linked_of(study)
     arms = " / ".join(f"{name}: {one.words}" for name, one in linked.strategies)
@@ -61,10 +76,23 @@ def asked_of(study: Study) -> tuple[str, ...]:
     who = f"children: {', '.join(parts)}; born {born}; {linked.school}"
     who += "; with a concern" if linked.concern else ""
     who += "; newly provided for" if linked.only_new else ""
-    found = [who, f"exposure: {arms}; by {zero}"]
+    found = [who, *codes_of(linked), f"exposure: {arms}; by {zero}"]
     found += [f"outcome: {one.name} to the end of Year {linked.until}" for one in study.outcomes]
-    found += [f"covariate: {one.name} by {zero}" for one in covariates(study)]
+    found += [f"covariate: {one.name} by {zero}" for one in covariates(with_roles(study))]
     return tuple(found)
+
+
+def codes_of(linked: Linked) -> Iterator[str]:
+    """Yield which list of codes says who is studied, by name and SHA-256; nothing where none does.
+
+    The digest is over the file, and over those beside it to which its flags refer.
+    """
+    if linked.code_list:
+        folder = dict(linked.options).get("folder")
+        held = read_list(
+            find_list(linked.code_list, folder=None if folder is None else str(folder))
+        )
+        yield f"{CODES}{linked.code_list}, SHA-256 {held.digest}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +107,8 @@ class StudyGiven:
     def names(self) -> tuple[str, ...]:
         """What links are drawn given; UsageError for a study that they cannot be."""
         linked = linked_of(self.study)
+        if self.study.trial is not None:
+            raise UsageError(A_TRIAL)
         if linked.through is not None or linked.zero.repeated or self.study.access is not None:
             raise UsageError(NEITHER)
         return asked_of(self.study)
@@ -98,39 +128,82 @@ class StudyGiven:
 
         Raises Malformed where records lack what the study needs, or hospitals know nothing of it.
         """
+        held, asked = self.store(spines[0]), self.asked
+        measures = measures_of(self.study)
+        theirs = self.of_hospitals(held, asked, measures)
+        first = self.table(held, tuple(asked.values()), measures=measures)
+        parts = [self.paired(spines[0], first)]
+        parts += self.others(
+            spines[1:],
+            tuple(one for one in asked.values() if one.name in theirs),
+            measures={name: one for name, one in measures.items() if name in theirs},
+        )
+        own = [name for name in (*asked, *measures) if name not in theirs]
+        return self.joined(rates(first, measures), parts, theirs=theirs, own=own)
+
+    @property
+    def asked(self) -> dict[str, LinkedCovariate]:
+        """The covariates of the study by name, then the groups by which links are missed."""
+        found = {one.name: one for one in covariates(with_roles(self.study))}
+        return found | {name: BY_NAME[name] for name in GROUPS if name not in found}
+
+    def of_hospitals(
+        self,
+        held: Store,
+        asked: Mapping[str, LinkedCovariate],
+        measures: Mapping[str, RecordsMeasure],
+    ) -> tuple[str, ...]:
+        """Return the covariates and outcomes that hospitals know, outcomes last; Malformed where
+        records lack what is asked, or hospitals know nothing of it.
+        """
         linked = linked_of(self.study)
-        asked = {one.name: one for one in covariates(self.study)}
-        asked |= {name: BY_NAME[name] for name in GROUPS if name not in asked}
-        measures, held = measures_of(self.study), self.store(spines[0])
-        refuse_absent(linked, held, asked=tuple(asked.values()), measures=measures)
+        refuse_absent(linked, held, asked=tuple(asked.values()), measures=dict(measures))
         refuse_undated(linked, held, asked=tuple(asked.values()))
         theirs = hospitals(held, asked, measures)
         if not theirs and not linked.phenotype and not linked.code_list:
-            raise Malformed(
-                "--study: the study asks nothing that hospitals know, so that links do not matter "
-                "to it. Run it on the records of schools."
-            )
-        first = self.table(held, tuple(asked.values()), measures=measures)
-        parts = [self.paired(spines[0], first)]
-        asked_there = tuple(one for one in asked.values() if one.name in theirs)
-        counted_there = {name: one for name, one in measures.items() if name in theirs}
-        for path in spines[1:]:  # the few whom the first leaves out
+            raise Malformed(NOTHING)
+        return theirs
+
+    def others(
+        self,
+        spines: Sequence[Path],
+        asked: tuple[LinkedCovariate, ...],
+        *,
+        measures: Mapping[str, RecordsMeasure],
+    ) -> Iterator[pl.DataFrame]:
+        """Yield what hospitals know of the records that the first stand-in leaves out.
+
+        Their stores hold the few children whom they link, and not everyone: nothing is asked here
+        but of these records, and every child whom schools hold is in the first already.
+        """
+        for path in spines:
             few = open_store(self.folder, self.engine, spine=path)
             try:
-                table = self.table(few, asked_there, measures=counted_there)
+                table = self.table(few, asked, measures=measures)
             except Nobody:  # of so few: then nothing is known of them
                 continue
-            parts.append(self.paired(path, table))
-        arms = tuple(name for name, _ in linked.strategies)
+            yield self.paired(path, table)
+
+    def joined(
+        self,
+        first: pl.DataFrame,
+        parts: Sequence[pl.DataFrame],
+        *,
+        theirs: Sequence[str],
+        own: Sequence[str],
+    ) -> Given:
+        """Return both sides. first: every child as schools know it, `own` among its columns; parts:
+        hospital records, `theirs` among theirs; a record counts as in the first part that has it.
+        """
+        arms = tuple(name for name, _ in linked_of(self.study).strategies)[1:]
         every = pl.concat(parts, how="diagonal")
         every = every.unique(HOSPITAL_ID, keep="first", maintain_order=True)
         kept = ([STUDIED] if STUDIED in every.columns else []) + list(theirs)
-        own = [name for name in (*asked, *measures) if name not in theirs]
-        exposure = {arm: (first[_arms.ARM] == arm).cast(pl.Float64).to_numpy() for arm in arms[1:]}
+        exposure = {arm: (first[_arms.ARM] == arm).cast(pl.Float64).to_numpy() for arm in arms}
         return Given(
             Side(ids(every[HOSPITAL_ID]), dict(numbers(every, kept))),
-            Side(ids(first[CHILD]), exposure | dict(numbers(rates(first, measures), own))),
-            arms=arms[1:],
+            Side(ids(first[CHILD]), exposure | dict(numbers(first, own))),
+            arms=arms,
         )
 
     def table(

@@ -35,6 +35,14 @@ class OneTable:
     course: Course | None = None
     provided: NDArray[np.float64] | None = None
 
+    def beside(self, rows: NDArray[np.int64]) -> OneTable:
+        """Return it with what lies beside the table of the chosen rows alone, by their places from
+        0; the table itself stays.
+        """
+        course = None if self.course is None else self.course.take(rows)
+        provided = None if self.provided is None else self.provided[rows]
+        return replace(self, course=course, provided=provided)
+
     def told(self, cohort: Cohort) -> Flow:
         """Return the flow from the records to a cohort built from the table."""
         if self.flow is None:
@@ -61,8 +69,13 @@ def one_table(study: Study, records: TableRecords | Store) -> OneTable:
             "table. Name that table, or write arms in words: arms: {none: no recorded provision, "
             "support: SEN Support}."
         )
-    found: Flat = flatten(replace(study, roles=roles(study, study.given)), records)
+    found: Flat = flatten(with_roles(study), records)
     return OneTable(found.study, found.records, found.flow, found.course, found.provided)
+
+
+def with_roles(study: Study) -> Study:
+    """Return the study with the covariates that options of its leaves, or imputation, name."""
+    return replace(study, roles=roles(study, study.given))
 
 
 def spelt(study: Study) -> Study:

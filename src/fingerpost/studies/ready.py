@@ -18,6 +18,7 @@ from fingerpost.core.drawn import Drawn
 from fingerpost.core.errors import Malformed
 from fingerpost.core.leaves import Design
 from fingerpost.core.study import Study
+from fingerpost.engines._shared import ROW
 from fingerpost.kernels.clusters import recode
 from fingerpost.studies.document import resolve
 from fingerpost.studies.linked import OneTable, one_table, spelt
@@ -57,10 +58,13 @@ def ready(
     followed = None if table.course is None else table.course.followed
     own = resolve(table.study, table.records.columns)
     built = build(own, table.records, followed=followed)
-    course = None if table.course is None else table.course.take(built.rows)
-    provided = None if table.provided is None else table.provided[built.rows]
-    flow = table.told(built.cohort)
-    told = replace(built.cohort, flow=flow, course=course, provided=provided)
+    own_rows = table.beside(built.rows)
+    told = replace(
+        built.cohort,
+        flow=table.told(built.cohort),
+        course=own_rows.course,
+        provided=own_rows.provided,
+    )
     built = replace(built, cohort=told)
     study, cohort = built.study, built.cohort
     whole = study
@@ -79,7 +83,8 @@ def weighed(table: OneTable, weights: Mapping[str, float]) -> OneTable:
     """Return a table of the children who have a weight, with a column of it that its study names.
 
     Whoever opted out and is linked nevertheless is linked with another's record: nothing of theirs
-    was to be linked. Such children leave, and the flow says so.
+    was to be linked. Such children leave, and the flow says so. Rows are numbered anew, and what
+    lies beside the table, which is found by their numbers, leaves with its rows.
     """
     unit = table.study.records.unit or ""
     held: pl.DataFrame = table.records.frame.collect("polars").to_native()
@@ -90,15 +95,17 @@ def weighed(table: OneTable, weights: Mapping[str, float]) -> OneTable:
     joined = held.with_columns(pl.col(unit).cast(pl.String).alias("(unit)")).join(
         known, on="(unit)", how="left", maintain_order="left"
     )
-    stay = joined[WEIGHT].is_not_null()
-    frame = nw.from_native(joined.drop("(unit)").filter(stay).lazy())
+    kept = joined.drop("(unit)").filter(pl.col(WEIGHT).is_not_null())
+    rows = kept[ROW].to_numpy() - 1
+    kept = kept.with_columns(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(ROW))
+    frame = nw.from_native(kept.lazy())
     records = replace(table.records, frame=frame, columns=(*table.records.columns, WEIGHT))
     own = replace(table.study.records, weight=WEIGHT)
-    gone = int((~stay).sum())
+    gone = len(held) - len(kept)
     flow = table.flow.then(NO_WEIGHT, gone) if table.flow is not None and gone else table.flow
-    provided = None if table.provided is None else table.provided[stay.to_numpy()]
-    found = replace(table, flow=flow, provided=provided)
-    return replace(found, study=replace(table.study, records=own), records=records)
+    return replace(
+        table.beside(rows), study=replace(table.study, records=own), records=records, flow=flow
+    )
 
 
 def check_times(study: Study, cohort: Cohort) -> None:

@@ -12,7 +12,7 @@ from fingerpost.core.estimate import Estimate, Matrix
 from fingerpost.core.refusal import Refusal
 from fingerpost.core.table import Cell, Table
 from fingerpost.core.words import SENSITIVITY_RANGE
-from fingerpost.records.through import Chosen
+from fingerpost.records.through import LIST, RECORDS, VERSION, Chosen
 from fingerpost.studies.analysing import Analysed
 from fingerpost.studies.imputed import fractions
 
@@ -25,12 +25,27 @@ OTHERS = (
     "a sensitivity range over spines, not an interval: their links were drawn given what another "
     "study asks and not all that this one does. `fingerpost link run --study` draws its own"
 )
-CHANGED = (
-    "a sensitivity range over spines, not an interval: the records have changed since their links "
-    "were drawn given them. `fingerpost link run --study` with another --name draws them anew"
-)
+WHY = {
+    RECORDS: "the records have changed since their links were drawn given them",
+    LIST: "the list of codes that says who is studied is another than their links were drawn "
+    "given, or is not known to be that one",
+    VERSION: "their links were drawn by another version of fingerpost, which may have read what "
+    "the study asks otherwise",
+}
 ONE = "read through one spine: that links may be false or missed is in no interval"
 IMPUTATION = "imputation of the links"
+
+
+def changed(spines: Chosen) -> str:
+    """Return what is said of answers over spines whose links were drawn given what is another now.
+
+    spines: as they are to a study, with something in `changed`.
+    """
+    return (
+        f"a sensitivity range over spines, not an interval: "
+        f"{'; '.join(WHY[name] for name in spines.changed)}. `fingerpost link run --study` with "
+        "another --name draws them anew"
+    )
 
 
 def told_table(spines: Chosen, *, sizes: Sequence[int], weighted: bool) -> Table:
@@ -62,8 +77,8 @@ def told_table(spines: Chosen, *, sizes: Sequence[int], weighted: bool) -> Table
         counts=(min(sizes),),
         context="A spine says of each hospital record which one child it is. redrawn: whether the "
         "parameters of the links were drawn anew for each. conditional: whether links were drawn "
-        "given what this study asks, its exposure, outcomes and covariates, in these records. Only "
-        "where both hold "
+        "given what this study asks, its exposure, outcomes and covariates, in these records and "
+        "as this version reads them. Only where both hold "
         "does the spread of the answers count as that of imputations; else it is a sensitivity "
         "range. weighted: whether those linked were weighed, by known weights, to stand for those "
         "missed and, by a model apart, for those who opted out. fewest_children, most_children: of "

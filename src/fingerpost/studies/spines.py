@@ -36,10 +36,10 @@ from fingerpost.studies.given import asked_of
 from fingerpost.studies.ready import Ready, ready
 from fingerpost.studies.replicates import Pooled, Replicate, over
 from fingerpost.studies.spine_words import (
-    CHANGED,
     ONE,
     OTHERS,
     RANGE,
+    changed,
     reworded,
     spread_table,
     told_table,
@@ -205,12 +205,25 @@ def refuse_other(first: Study, other: Study) -> None:
 
 
 def imputation_tables(plans: Sequence[Plan | None], pooled: Pooled) -> tuple[Table, ...]:
-    """Return the tables of imputation where every spine had values to impute, of the same."""
-    means = [path for path in pooled.means if path is not None]
-    shapes = {path.shape for path in means}
-    if plans[0] is None or len(means) < max(len(pooled.means), 2) or len(shapes) > 1:
+    """Return the tables of imputation where every spine had values to impute, of the same
+    variables. plans, and means of `pooled`: of the replicates, in one order.
+    """
+    first = plans[0]
+    if first is None or len(plans) < 2:
         return ()
-    return imputed.tables(plans[0], pooled.whole, np.stack(means), len(means))
+    names, means = variables(first), []
+    for plan, path in zip(plans, pooled.means, strict=True):
+        if plan is None or path is None or set(variables(plan)) != set(names):
+            return ()
+        # Variables stand in order of how many values are missing, which another spine may change.
+        own = variables(plan)
+        means.append(path[:, [own.index(name) for name in names]])
+    return imputed.tables(first, pooled.whole, np.stack(means), len(means))
+
+
+def variables(plan: Plan) -> list[str]:
+    """Return the names of what is imputed, in the order of a replicate's means."""
+    return [one.name for one in plan.equations.variables]
 
 
 def labelled(pooled: Pooled, spines: Chosen, *, level: float) -> Analysed:
@@ -218,7 +231,7 @@ def labelled(pooled: Pooled, spines: Chosen, *, level: float) -> Analysed:
     one = len(spines.paths) == 1
     found = pooled.whole if one else reworded(pooled.whole)
     named_range = OTHERS if spines.given and not spines.conditional else RANGE
-    named_range = CHANGED if spines.changed else named_range
+    named_range = changed(spines) if spines.changed else named_range
     words = ONE if one else "" if spines.imputes else named_range
     if not words:
         return found

@@ -21,6 +21,7 @@ from fingerpost.cohorts.linked._covered import Reaches
 from fingerpost.cohorts.linked._eligible import own_names
 from fingerpost.cohorts.linked.covariates import BY_NAME
 from fingerpost.cohorts.linked.flatten import trial
+from fingerpost.cohorts.values import Floats, Mask
 from fingerpost.core.errors import FingerpostError
 from fingerpost.core.linked import Linked
 from fingerpost.core.study import Study
@@ -31,8 +32,6 @@ from fingerpost.kernels.glm import fit, mean
 from fingerpost.records.store import open_store
 from fingerpost.records.through import linked_children
 
-Flags = NDArray[np.bool_]
-Floats = NDArray[np.float64]
 NAME = "unlinked"
 # What education records say of every child, linked or not.
 GROUPS = ("sex", "ethnicity", "fsm", "idaci_fifth")
@@ -52,8 +51,8 @@ class Schooled:
     arms: tuple[str, ...]
     arm: NDArray[np.int64]
     groups: dict[str, NDArray[np.str_]]
-    opted: Flags
-    linked: Flags
+    opted: Mask
+    linked: Mask
 
 
 def schooled(study: Study, folder: Path, *, engine: str, paths: Sequence[Path]) -> Schooled | None:
@@ -135,7 +134,7 @@ def table(held: Schooled) -> Table:
     )
 
 
-def levels(held: Schooled) -> Iterator[tuple[str, str, Flags]]:
+def levels(held: Schooled) -> Iterator[tuple[str, str, Mask]]:
     """Yield each group and level with the children in it, everyone first."""
     yield "all", "all", np.ones(len(held.child), dtype=np.bool_)
     for group, labels in held.groups.items():
@@ -175,7 +174,7 @@ def columns(held: Schooled) -> tuple[Floats, tuple[str, ...]]:
     return np.column_stack([made[at] for at in kept]), tuple(names[at] for at in kept)
 
 
-def chances(design: Dense, happened: Flags, among: Flags) -> Floats:
+def chances(design: Dense, happened: Mask, among: Mask) -> Floats:
     """Return (n,) chances of an event, from a logit fitted among some and foretold for all."""
     if happened[among].all():
         return np.ones(design.n)
