@@ -46,6 +46,11 @@ def row(code: str, flag: str = "") -> str:
     return f"{code},HES APC,diag,icd10,made up,x,{flag}\n"
 
 
+def below(weeks: int) -> str:
+    """Return the row of a list that nearly every child meets."""
+    return f"<{weeks},HES APC,gestat,gestat,made up,x,\n"
+
+
 @pytest.fixture
 def lists(tmp_path, monkeypatch) -> Path:
     """Return a folder that holds a list of codes, to which FINGERPOST_CODELISTS points."""
@@ -119,6 +124,7 @@ def test_spines_of_a_list_that_was_changed_are_told_apart_from_the_command_to_th
     folder, lists, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(fellegi_sunter, "SAMPLE", 60_000)
+    (lists / "mine.csv").write_text(HEAD + below(45), encoding="utf-8")
     path = tmp_path / "study.yaml"
     path.write_text(TEXT, encoding="utf-8")
     words = ["link", "run", str(folder), "--study", str(path), "--spines", "2", "-q"]
@@ -135,7 +141,7 @@ def test_spines_of_a_list_that_was_changed_are_told_apart_from_the_command_to_th
         return table["label"], said
 
     assert label()[0] == "imputation of the links"
-    (lists / "mine.csv").write_text(HEAD + row("P07"), encoding="utf-8")
+    (lists / "mine.csv").write_text(HEAD + below(44), encoding="utf-8")
     again = CliRunner().invoke(app, words)
     assert again.exit_code == 2 and "made otherwise" in " ".join(again.output.split())
     told, said = label()
@@ -158,7 +164,7 @@ def test_spines_of_another_version_or_of_other_records_are_a_range_that_says_why
 def test_what_only_options_of_leaves_or_imputation_name_is_asked_and_read(lists, folder):
     plain = study(("phenotype: {code_list: mine}, ", ""))
     control = "sensitivity: [{negative_control: {controls: [earlier_unauthorised_absence]}}]\n"
-    impute = "missing: {covariates: impute, copies: 2, auxiliary: [birth_weight]}\n"
+    impute = "imputation: {copies: 2, auxiliary: [birth_weight]}\n"
     more = study(("phenotype: {code_list: mine}, ", ""), ("release:", f"{control}{impute}release:"))
     named = {one.split()[1] for one in set(asked_of(more)) - set(asked_of(plain))}
     assert named == {"earlier_unauthorised_absence", "birth_weight"}

@@ -1,4 +1,4 @@
-"""What lies beside a table of children is each child's own, whoever leaves and in whatever order."""
+"""What lies beside a table is each child's own, whoever leaves and in whatever order."""
 
 from __future__ import annotations
 
