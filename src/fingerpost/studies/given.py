@@ -130,7 +130,7 @@ class StudyGiven:
         """
         held, asked = self.store(spines[0]), self.asked
         measures = measures_of(self.study)
-        theirs = self.of_hospitals(held, asked, measures)
+        theirs = self.of_hospitals(held, asked, measures=measures)
         first = self.table(held, tuple(asked.values()), measures=measures)
         parts = [self.paired(spines[0], first)]
         parts += self.others(
@@ -151,6 +151,7 @@ class StudyGiven:
         self,
         held: Store,
         asked: Mapping[str, LinkedCovariate],
+        *,
         measures: Mapping[str, RecordsMeasure],
     ) -> tuple[str, ...]:
         """Return the covariates and outcomes that hospitals know, outcomes last; Malformed where

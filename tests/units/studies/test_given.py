@@ -163,7 +163,7 @@ def test_spines_of_another_version_or_of_other_records_are_a_range_that_says_why
 
 def test_what_only_options_of_leaves_or_imputation_name_is_asked_and_read(lists, folder):
     plain = study(("phenotype: {code_list: mine}, ", ""))
-    control = "sensitivity: [{negative_control: {controls: [earlier_unauthorised_absence]}}]\n"
+    control = "sensitivity: [{negative_control: {outcome: earlier_unauthorised_absence}}]\n"
     impute = "imputation: {copies: 2, auxiliary: [birth_weight]}\n"
     more = study(("phenotype: {code_list: mine}, ", ""), ("release:", f"{control}{impute}release:"))
     named = {one.split()[1] for one in set(asked_of(more)) - set(asked_of(plain))}
