@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from fingerpost.core.errors import FingerpostError, Malformed, listed, nearest
-from fingerpost.engines._csv import csv_form, name, pattern, text
+from fingerpost.engines._csv import csv_form, name, text
 from fingerpost.engines._frames import frame
 from fingerpost.engines._limits import limits
+from fingerpost.engines._parquet import scan
 from fingerpost.engines._shared import TableFile, fault_of, processors
 
 if TYPE_CHECKING:
@@ -76,8 +77,7 @@ def relation(connection: duckdb.DuckDBPyConnection, file: TableFile) -> duckdb.D
         if file.form == "csv":
             return connection.sql(csv_form(connection, file.path, keep=file.text).select())
         if file.form == "parquet":
-            files = ", ".join(pattern(path) for path in file.files)
-            return connection.sql(f"SELECT * FROM read_parquet([{files}], union_by_name = true)")
+            return connection.sql(scan(file))
         if file.form == "duckdb":
             return attached(connection, file)
         held = f"{file.name} as stored {uuid4().hex}"

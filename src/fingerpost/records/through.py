@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fingerpost.core.errors import Malformed, UsageError, listed
+from fingerpost.engines._parquet import frame
 from fingerpost.engines._shared import TableFile, sha256
 from fingerpost.records.fields import HOSPITAL_ID
 from fingerpost.records.spines import (
@@ -139,9 +140,7 @@ def usual_set(folder: Path, asked: Collection[str] = ()) -> str:
 
 def refuse_several(path: Path) -> None:
     """Raise Malformed where a spine is not one-to-one."""
-    import polars as pl
-
-    pairs = pl.read_parquet(path, columns=[HOSPITAL_ID, CHILD])
+    pairs = frame(path, [HOSPITAL_ID, CHILD])
     twice = [name for name in pairs.columns if pairs[name].n_unique() < pairs.height]
     if twice:
         raise Malformed(
@@ -160,4 +159,4 @@ def linked_children(paths: Sequence[Path]) -> list[Any]:
     """Return the children that each spine links, as text: a series a spine."""
     import polars as pl
 
-    return [pl.read_parquet(path, columns=[CHILD])[CHILD].cast(pl.String) for path in paths]
+    return [frame(path, [CHILD])[CHILD].cast(pl.String) for path in paths]
