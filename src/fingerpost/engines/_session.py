@@ -17,6 +17,7 @@ from fingerpost.engines._frames import frame
 from fingerpost.engines._limits import limits
 from fingerpost.engines._parquet import scan
 from fingerpost.engines._shared import TableFile, fault_of, processors
+from fingerpost.engines._spill import new_folder
 
 if TYPE_CHECKING:
     import duckdb
@@ -54,13 +55,14 @@ def connect() -> duckdb.DuckDBPyConnection:
 
 def spill_folder() -> str:
     """Return a new folder that only this user can read: in FINGERPOST_TMP where it is set, beside
-    the output under --low-memory, else where the machine keeps temporary files.
+    the output under --low-memory, else where the machine keeps temporary files. What processes
+    that were killed left there is swept away.
 
     Raises FingerpostError where FINGERPOST_TMP names no folder that can be written to.
     """
     named = os.environ.get(SPILL)
     try:
-        return tempfile.mkdtemp(prefix="fingerpost-", dir=named or limits().spill)
+        return str(new_folder(Path(named or limits().spill or tempfile.gettempdir())))
     except OSError as error:
         where = f"{SPILL} ({named})" if named else "the folder of temporary files"
         raise FingerpostError(
