@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,8 @@ class Chosen:
     redrawn: whether parameters were redrawn for each; given: what links were drawn given, in words;
     conditional: whether that is all that the study asks which is run over them, and the records are
     still those they were drawn from; records: the digest of these, empty where it is not told;
-    changed: whether they are others now.
+    changed: whether they are others now; left_out: sets that were not looked at, as they say
+    nothing readable of themselves, where none was named.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Chosen:
     conditional: bool = False
     records: str = ""
     changed: bool = False
+    left_out: tuple[str, ...] = ()
 
     @property
     def called(self) -> str:
@@ -106,6 +109,7 @@ def choose(
         redrawn=bool(told.get("parameters_redrawn")),
         given=found.given,
         records=str(told.get("recipe", {}).get("records", "")),
+        left_out=() if name else tuple(sorted(set(names_of(folder)) - set(manifests(folder)))),
     )
 
 
@@ -129,13 +133,26 @@ def usual_set(folder: Path, asked: Collection[str] = ()) -> str:
     there is none.
     """
     wanted = set(asked)
+    told_of = manifests(folder)
 
     def rank(name: str) -> tuple[bool, int, str]:
-        told = manifest_of(folder / FOLDER / name)
+        told = told_of[name]
         own = bool(wanted) and wanted <= {str(one) for one in told.get("conditional_on", ())}
         return not own, -len(told["files"]), name
 
-    return min(names_of(folder), key=rank, default="")
+    # Where none can be read the first is tried, so that it says what it lacks.
+    return min(told_of, key=rank, default=next(iter(names_of(folder)), ""))
+
+
+def manifests(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return what each set of spines beside the records says of itself, by name, of those that say
+    anything readable.
+    """
+    found = {}
+    for name in names_of(folder):
+        with suppress(Malformed):
+            found[name] = manifest_of(folder / FOLDER / name)
+    return found
 
 
 def refuse_several(path: Path) -> None:
