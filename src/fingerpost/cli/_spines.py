@@ -71,6 +71,9 @@ def linking(
         )
     asked = () if study is None or study.linked is None else asked_of(study)
     found = choose(folder, count=count, name=name, asked=asked, file=file)
+    for left in found.left_out:
+        words = f"spines/{left} is not whole and was not looked at; {found.name} is read"
+        print(labelled("Notice", [words]), file=sys.stderr)
     return Linking(folder, found, engine, weighted)
 
 

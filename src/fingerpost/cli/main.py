@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -75,6 +76,9 @@ ALONE: Commands = {
     "doctor": ("doctor:doctor", "What works on this machine."),
 }
 
+# What shells add to the number of the signal that ended a command.
+SIGNALLED = 128
+
 app = group(ALONE)
 rollout = group(ROLLOUT, help="Plan, rehearse, draw, verify and analyse roll-outs.")
 returns = group(COLLECT, help="Data from all areas: templates, returns, a board, freezes.")
@@ -123,7 +127,26 @@ def main() -> None:
     """Run the command line."""
     utf8(sys.stdout)
     utf8(sys.stderr)
+    end_tidily()
     app(prog_name="fingerpost")
+
+
+def end_tidily() -> None:
+    """Let the system's wish that this process ends, or a window that is closed, end it as its own
+    end would: so that values of children which were put on disk for a while are taken away. The
+    same wish again ends it at once.
+    """
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        # A wish that is not heard (nohup) stays so.
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, ended)
+
+
+def ended(number: int, _frame: object) -> NoReturn:
+    """End the process with the exit code that shells give to who is ended by a signal."""
+    signal.signal(number, signal.SIG_DFL)
+    raise SystemExit(SIGNALLED + number)
 
 
 def utf8(stream: Any) -> None:

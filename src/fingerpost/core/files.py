@@ -42,6 +42,12 @@ def put_inside(path: Path, content: bytes) -> None:
         os.fsync(stream.fileno())
 
 
+def flushed(path: Path) -> None:
+    """Have the disk keep what a library wrote to a file."""
+    with path.open("rb+") as stream:
+        os.fsync(stream.fileno())
+
+
 def put_folder(out: Path, fill: Callable[[Path], None]) -> None:
     """Write a folder whole: it appears with all that `fill(folder)` puts into it, or not at all.
 

@@ -23,6 +23,8 @@ DELIMITERS = (",", ";", "\t", "|")
 EVERY = "*"
 # Whole numbers are exact in float64 up to here; longer digits are identifiers and stay text.
 EXACT = 2**53
+# Else a folder `column=value` on the path of a file would put that value into every row.
+OWN_COLUMNS = "hive_partitioning = false"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class CsvForm:
         return (
             f"read_csv({pattern(self.path)}, auto_detect = false, header = true, "
             f"delim = {text(self.delimiter)}, quote = '\"', escape = '\"', nullstr = [{marks}], "
-            f"columns = {{{columns}}})"
+            f"columns = {{{columns}}}, {OWN_COLUMNS})"
         )
 
     def select(self) -> str:

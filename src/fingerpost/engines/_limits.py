@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fingerpost.core.errors import FingerpostError
+from fingerpost.engines._spill import new_folder
 
 # What DuckDB keeps in memory before it spills; Python, its libraries and the cohort come on top.
 LITTLE = "512MB"
@@ -48,7 +48,7 @@ def little(beside: Path) -> Iterator[Path]:
     while not place.exists() and place.parent != place:
         place = place.parent
     try:
-        spill = Path(tempfile.mkdtemp(prefix=".fingerpost-", dir=place))
+        spill = new_folder(place, hidden=True)
     except OSError as error:
         raise FingerpostError(
             f"--low-memory: nothing can be written to {place} ({error.strerror}), where what does "

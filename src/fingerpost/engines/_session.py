@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from fingerpost.core.errors import FingerpostError, Malformed, listed, nearest
-from fingerpost.engines._csv import csv_form, name, pattern, text
+from fingerpost.engines._csv import csv_form, name, text
 from fingerpost.engines._frames import frame
 from fingerpost.engines._limits import limits
+from fingerpost.engines._parquet import scan
 from fingerpost.engines._shared import TableFile, fault_of, processors
+from fingerpost.engines._spill import new_folder
 
 if TYPE_CHECKING:
     import duckdb
@@ -53,13 +55,14 @@ def connect() -> duckdb.DuckDBPyConnection:
 
 def spill_folder() -> str:
     """Return a new folder that only this user can read: in FINGERPOST_TMP where it is set, beside
-    the output under --low-memory, else where the machine keeps temporary files.
+    the output under --low-memory, else where the machine keeps temporary files. What processes
+    that were killed left there is swept away.
 
     Raises FingerpostError where FINGERPOST_TMP names no folder that can be written to.
     """
     named = os.environ.get(SPILL)
     try:
-        return tempfile.mkdtemp(prefix="fingerpost-", dir=named or limits().spill)
+        return str(new_folder(Path(named or limits().spill or tempfile.gettempdir())))
     except OSError as error:
         where = f"{SPILL} ({named})" if named else "the folder of temporary files"
         raise FingerpostError(
@@ -76,8 +79,7 @@ def relation(connection: duckdb.DuckDBPyConnection, file: TableFile) -> duckdb.D
         if file.form == "csv":
             return connection.sql(csv_form(connection, file.path, keep=file.text).select())
         if file.form == "parquet":
-            files = ", ".join(pattern(path) for path in file.files)
-            return connection.sql(f"SELECT * FROM read_parquet([{files}], union_by_name = true)")
+            return connection.sql(scan(file))
         if file.form == "duckdb":
             return attached(connection, file)
         held = f"{file.name} as stored {uuid4().hex}"

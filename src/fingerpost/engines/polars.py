@@ -13,6 +13,7 @@ import narwhals as nw
 import polars as pl
 
 from fingerpost.core.leaves import Engine
+from fingerpost.engines._parquet import lazy
 from fingerpost.engines._session import connect, relation, stata
 from fingerpost.engines._shared import ROW, TableFile, fault_of, widened
 
@@ -44,13 +45,11 @@ def scan(file: TableFile) -> pl.LazyFrame:
         return frame.lazy()
     if file.form == "parquet":
         try:
-            lazy = pl.scan_parquet(
-                list(file.files), hive_partitioning=True, missing_columns="insert"
-            )
-            lazy.collect_schema()
+            table = lazy(file)
+            table.collect_schema()
         except pl.exceptions.PolarsError as error:
             raise fault_of(file.words, error, mend="Is it whole, and truly Parquet?") from None
-        return lazy
+        return table
     with connect() as connection:
         whole = nw.from_native(relation(connection, file)).collect("polars").to_native()
     return whole.lazy()

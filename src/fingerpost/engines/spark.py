@@ -16,7 +16,7 @@ import narwhals as nw
 
 from fingerpost.core.leaves import Engine
 from fingerpost.engines._session import connect, relation
-from fingerpost.engines._shared import ROW, TableFile, collected, fault_of, widened
+from fingerpost.engines._shared import ROW, TableFile, collected, failures, fault_of, widened
 from fingerpost.engines._spark import refuse_absent, shared_folder
 from fingerpost.engines._spark import session as started
 
@@ -28,6 +28,8 @@ FILE, AT, BEFORE = "(file)", "(place in file)", "(rows before)"
 SCHEME = "^[A-Za-z][A-Za-z0-9+.-]*:/+"
 # Spark's own name for a whole number that may be beyond 64 bits.
 UNSIGNED = "decimal(20,0)"
+# Spark's own name for whether `[`, `*`, `?` and `{` in a path stand for other letters.
+GLOBS = "__globPaths__"
 
 
 def read(
@@ -51,14 +53,14 @@ def read(
 
 def scanned(spark: SparkSession, file: TableFile, *, rows: bool, alike: bool) -> DataFrame:
     """Return the Parquet files of a table; alike: all are known to have the same columns."""
-    from pyspark.errors import PySparkException
-
     reader = spark.read.option("mergeSchema", str(not alike).lower())
+    # No letter of a path stands for others.
+    reader = reader.option(GLOBS, "false")
     # Folders by year give the year only below the table's own folder.
     reader = reader.option("basePath", str(file.path)) if file.path.is_dir() else reader
     try:
         frame = reader.parquet(*map(str, file.files))
-    except PySparkException as error:
+    except failures() as error:
         raise fault_of(file.words, error, mend="Is it whole, and truly Parquet?") from None
     frame = signed(frame)
     return numbered(spark, frame, file.files) if rows else frame
@@ -143,7 +145,8 @@ def hold(frame: nw.LazyFrame, *, session: Any) -> nw.LazyFrame:
     path = str(folder / f"held-{uuid4().hex}")
     native.write.parquet(path)
     # Its types are said, not looked for again in the files.
-    return nw.from_native(session.read.schema(native.schema).parquet(path))
+    reader = session.read.option(GLOBS, "false")
+    return nw.from_native(reader.schema(native.schema).parquet(path))
 
 
 ENGINE = Engine(

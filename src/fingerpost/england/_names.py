@@ -139,7 +139,7 @@ def read_list(path: Path) -> NameList:
     import polars as pl
 
     try:
-        rows = pl.read_csv(path, columns=["year", "sex", "name", "n"])
+        rows = pl.read_csv(path, columns=["year", "sex", "name", "n"], glob=False)
         rows = rows.with_columns(pl.col("year").cast(pl.Int64), pl.col("n").cast(pl.Float64))
         rows = rows.filter(pl.col("n") > 0).sort("year", "sex", "n", "name", descending=True)
     except (OSError, pl.exceptions.PolarsError):

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fingerpost.engines._parquet import arrow
 from fingerpost.engines._shared import sha256
 from fingerpost.england import _days, addresses, linkage_error
 from fingerpost.england._draws import Ints, source
@@ -252,7 +253,7 @@ def joined(parts: list[Path], path: Path) -> dict[str, object]:
         schema = pq.read_schema(parts[0])
         with pq.ParquetWriter(beside, schema, compression="zstd", store_schema=False) as out:
             for part in parts:
-                held = pq.read_table(part)
+                held = arrow(part)
                 rows += held.num_rows
                 out.write_table(held)
         os.replace(beside, path)

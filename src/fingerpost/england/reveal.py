@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fingerpost.core.errors import Malformed, UsageError, listed
+from fingerpost.engines._parquet import arrow
 from fingerpost.england import remaking, truth
 from fingerpost.england._draws import Floats
 from fingerpost.england.identifiers import IDENTITY, TRUTH
@@ -140,15 +141,13 @@ def identity(folder: Path) -> pa.Table:
 
     Raises Malformed where the folder holds no such truth.
     """
-    import pyarrow.parquet as pq
-
     path = folder / TRUTH / f"{IDENTITY}.parquet"
     if not path.is_file():
         raise Malformed(
             f"link: {folder} holds no {TRUTH}/{path.name}: who is who is known of made-up people "
             f"alone. `fingerpost link run {folder}` estimates quality without it."
         )
-    return pq.read_table(path)
+    return arrow(path)
 
 
 def sample_truth(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fingerpost.core.errors import Malformed
+from fingerpost.engines._parquet import arrow
 from fingerpost.england._draws import Floats, Ints
 from fingerpost.england.potential import ARMS, MEASURES, contrast
 from fingerpost.england.potential import RATES as RATIOS
@@ -135,13 +136,12 @@ def open_sealed(folder: Path, children: Ints | None = None) -> Sealed:
     children: whose, where not everybody's is wanted: part by part the others are left behind.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     parts = sorted((folder / FOLDER).glob("part-*.parquet"))
     if not parts:
         raise Malformed(f"{folder} holds no sealed truth: it is no synthetic England of ours.")
     wanted = None if children is None else np.sort(children)
-    held = pa.concat_tables([_of(pq.read_table(path), wanted) for path in parts])
+    held = pa.concat_tables([_of(arrow(path), wanted) for path in parts])
     order = np.argsort(held["child_id"].to_numpy(), kind="stable")
     return Sealed({name: np.asarray(held[name].to_numpy())[order] for name in held.column_names})
 

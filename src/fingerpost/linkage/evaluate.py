@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fingerpost.core.errors import UsageError
+from fingerpost.engines._parquet import arrow
 from fingerpost.linkage import quality
 from fingerpost.linkage.febrl import as_set, read_benchmark
 from fingerpost.linkage.interface import DEFAULT, LINKERS, check_method, linker
@@ -132,9 +133,7 @@ def pairs_of(table: pa.Table) -> set[tuple[str, str]]:
 
 def read_pairs(path: Path) -> set[tuple[str, str]]:
     """Return (child, hospital record) of a spine."""
-    import pyarrow.parquet as pq
-
-    return pairs_of(pq.read_table(path, columns=list(PAIR)))
+    return pairs_of(arrow(path, PAIR))
 
 
 def groups_of(records: Path) -> dict[str, Mapping[str, str]]:

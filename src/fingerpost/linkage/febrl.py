@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from fingerpost.core.errors import UsageError, listed, nearest
-from fingerpost.engines._csv import text
+from fingerpost.engines._csv import OWN_COLUMNS, pattern
 from fingerpost.engines._session import connect
 from fingerpost.engines._shared import package_file
 from fingerpost.linkage.comparisons import (
@@ -120,7 +120,8 @@ def one_side(session: Any, path: Path, called: str) -> int:
         f"CREATE TABLE {called} AS SELECT CAST(row_number() OVER (ORDER BY id) - 1 AS INTEGER) "
         f"AS n, *, {birth_parts()} FROM (SELECT trim(rec_id) AS id, {names}, "
         f"{clean_code('postcode')} AS postcode, {day} AS birth_date FROM read_csv("
-        f"{text(str(path))}, header = true, all_varchar = true, normalize_names = true))"
+        f"{pattern(path)}, header = true, all_varchar = true, normalize_names = true, "
+        f"{OWN_COLUMNS}))"
     )
     return int(session.execute(f"SELECT count(*) FROM {called}").fetchall()[0][0])
 

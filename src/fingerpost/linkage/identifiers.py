@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from fingerpost.core.errors import Malformed, listed
-from fingerpost.engines._csv import EVERY, csv_form, pattern
+from fingerpost.engines._csv import EVERY, csv_form
+from fingerpost.engines._parquet import read_parquet
 from fingerpost.engines._shared import fault_of
 
 FOLDER = "identifiers"
@@ -94,7 +95,7 @@ def raw_rows(session: Any, path: Path, called: str) -> tuple[Notice, ...]:
     import duckdb
 
     try:
-        source = f"read_parquet({pattern(path)})"
+        source = read_parquet([path])
         if path.suffix == ".csv":
             form = csv_form(session, path, keep=(EVERY,))
             source = form.scan(["VARCHAR"] * len(form.names))

@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fingerpost.core.errors import Malformed, UsageError, listed, nearest
+from fingerpost.core.files import flushed, kept, put_inside
 from fingerpost.engines._shared import sha256
-from fingerpost.records.alone import locked, room
-from fingerpost.records.writing import MANIFEST, written
+from fingerpost.records.alone import locked, room, there
+from fingerpost.records.writing import MANIFEST
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -166,24 +167,25 @@ def one_writer(records: Path, name: str) -> Iterator[None]:
     """A block in which this process alone writes spines of a name; what a killed one left of them
     is taken away first.
 
-    Raises FingerpostError where another process does, or the disk is full; UsageError where spines
-    of the name came to be there meanwhile.
+    Raises FingerpostError where another process does, nothing can be written there, or the disk is
+    full; UsageError where spines of the name came to be there meanwhile.
     """
     place = records / FOLDER
-    place.mkdir(parents=True, exist_ok=True)
     words = (
         f"{place / name} is being written by another fingerpost at this moment. Wait for its end, "
         "or give these another --name."
     )
-    with locked(place / f".{name}.lock", words=words), room(place):
-        if (place / name).exists():
-            raise UsageError(
-                f"{place / name} was written by another fingerpost meanwhile. Run the same command "
-                "again: it says whether they are the same spines."
-            )
-        for left in place.glob(f".{name}.*.tmp"):
-            shutil.rmtree(left, ignore_errors=True)
-        yield
+    with room(place):
+        there(place)
+        with locked(place / f".{name}.lock", words=words):
+            if (place / name).exists():
+                raise UsageError(
+                    f"{place / name} was written by another fingerpost meanwhile. Run the same "
+                    "command again: it says whether they are the same spines."
+                )
+            for left in place.glob(f".{name}.*.tmp"):
+                shutil.rmtree(left, ignore_errors=True)
+            yield
 
 
 def scratch(records: Path, name: str, *, use: str) -> Path:
@@ -215,11 +217,14 @@ def write_spines(
         for number, table in enumerate(tables, start=1):
             path = beside / f"spine_{number}.parquet"
             pq.write_table(table.select(COLUMNS), path, compression="zstd", store_schema=False)
+            flushed(path)
             files[path.name] = {"rows": table.num_rows, "sha256": sha256(path)}
         whole = {**told, **after()}
         whole |= {"format": FORMAT, "name": name, "spines": len(files), "files": files}
-        written(beside / MANIFEST, json.dumps(whole, indent=1) + "\n")
+        put_inside(beside / MANIFEST, (json.dumps(whole, indent=1) + "\n").encode())
+        kept(beside)
         os.replace(beside, records / FOLDER / name)
+        kept(records / FOLDER)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     place = records / FOLDER / name

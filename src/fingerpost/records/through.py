@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import fingerpost
 from fingerpost.core.errors import Malformed, UsageError, listed
+from fingerpost.engines._parquet import frame
 from fingerpost.engines._shared import TableFile, sha256
 from fingerpost.records.fields import HOSPITAL_ID
 from fingerpost.records.spines import (
@@ -43,7 +45,8 @@ class Chosen:
     conditional: whether that is all that the study asks which is run over them, and it is still
     read from the same records by the same version; records, version: the digest of these and the
     version of fingerpost, empty where they are not told; changed: which of `RECORDS`, `LIST` and
-    `VERSION` are others now.
+    `VERSION` are others now. left_out: sets that were not looked at, as they say nothing readable
+    of themselves, where none was named.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Chosen:
     records: str = ""
     version: str = ""
     changed: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def called(self) -> str:
@@ -123,6 +127,7 @@ def choose(
         given=found.given,
         records=str(recipe.get("records", "")),
         version=str(recipe.get("version", "")),
+        left_out=() if name else tuple(sorted(set(names_of(folder)) - set(manifests(folder)))),
     )
 
 
@@ -146,20 +151,31 @@ def usual_set(folder: Path, asked: Collection[str] = ()) -> str:
     there is none.
     """
     wanted = set(asked)
+    told_of = manifests(folder)
 
     def rank(name: str) -> tuple[bool, int, str]:
-        told = manifest_of(folder / FOLDER / name)
+        told = told_of[name]
         own = bool(wanted) and wanted <= {str(one) for one in told.get("conditional_on", ())}
         return not own, -len(told["files"]), name
 
-    return min(names_of(folder), key=rank, default="")
+    # Where none can be read the first is tried, so that it says what it lacks.
+    return min(told_of, key=rank, default=next(iter(names_of(folder)), ""))
+
+
+def manifests(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return what each set of spines beside the records says of itself, by name, of those that say
+    anything readable.
+    """
+    found = {}
+    for name in names_of(folder):
+        with suppress(Malformed):
+            found[name] = manifest_of(folder / FOLDER / name)
+    return found
 
 
 def refuse_several(path: Path) -> None:
     """Raise Malformed where a spine is not one-to-one."""
-    import polars as pl
-
-    pairs = pl.read_parquet(path, columns=[HOSPITAL_ID, CHILD])
+    pairs = frame(path, [HOSPITAL_ID, CHILD])
     twice = [name for name in pairs.columns if pairs[name].n_unique() < pairs.height]
     if twice:
         raise Malformed(
@@ -178,4 +194,4 @@ def linked_children(paths: Sequence[Path]) -> list[Any]:
     """Return the children that each spine links, as text: a series a spine."""
     import polars as pl
 
-    return [pl.read_parquet(path, columns=[CHILD])[CHILD].cast(pl.String) for path in paths]
+    return [frame(path, [CHILD])[CHILD].cast(pl.String) for path in paths]

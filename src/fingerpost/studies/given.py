@@ -32,6 +32,7 @@ from fingerpost.core.errors import Malformed, Nobody, UsageError
 from fingerpost.core.leaves import RecordsMeasure
 from fingerpost.core.linked import Linked
 from fingerpost.core.study import Study
+from fingerpost.engines._parquet import frame
 from fingerpost.linkage.given import Given, Side
 from fingerpost.outcomes._query import exposure_of
 from fingerpost.phenotypes._codelist import find_list, read_list
@@ -224,7 +225,7 @@ class StudyGiven:
         linked = linked_of(self.study)
         if linked.phenotype or linked.code_list:
             table = table.with_columns(self.studied(spine, table))
-        pairs = pl.read_parquet(spine, columns=[HOSPITAL_ID, CHILD]).cast(pl.String)
+        pairs = frame(spine, [HOSPITAL_ID, CHILD]).cast(pl.String)
         return pairs.join(table, on=CHILD, how="inner", maintain_order="left")
 
     def studied(self, spine: Path, table: pl.DataFrame) -> pl.Series:

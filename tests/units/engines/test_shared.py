@@ -93,14 +93,23 @@ def test_whole_numbers_too_large_are_refused(engine, tmp_path):
 
 
 @pytest.mark.parametrize("engine", EVERY)
-@pytest.mark.parametrize("name", ["pupils[1].csv", "what?*.csv", "St John's.csv"])
-def test_no_letter_of_a_path_stands_for_others(engine, name, tmp_path):
-    (tmp_path / name).write_text("a\n1\n", encoding="utf-8")
-    (tmp_path / "pupils1.csv").write_text("a\n2\n", encoding="utf-8")
+@pytest.mark.parametrize("form", ["csv", "parquet", "folder"])
+@pytest.mark.parametrize("name", ["pupils[1]", "what?*", "St John's", "a=2", "{x,y}", "50% + a"])
+def test_no_letter_of_a_path_stands_for_others(engine, form, name, tmp_path):
+    """Nor does a folder above it stand for a column: here all would be 9."""
+    for called, value in ((name, 1), ("pupils1", 2), ("what is", 2), ("x", 2)):
+        place = tmp_path / "a=9" / called
+        place.mkdir(parents=True)
+        held = pl.DataFrame({"a": [value]})
+        if form == "csv":
+            held.write_csv(place / f"{called}.csv")
+        else:
+            held.write_parquet(place / f"{called}.parquet")
+    path = f"a=9/{name}" if form == "folder" else f"a=9/{name}/{name}.{form}"
     (table,) = load("engines", engine, kind=Engine).read(
-        [table_file(TableSource(path=name), tmp_path)]
+        [table_file(TableSource(path=path), tmp_path)]
     )
-    assert table.collect("polars").row(0) == (1, 1)
+    assert table.collect("polars").rows() == [(1, 1)]
 
 
 @pytest.mark.parametrize("engine", EVERY)

@@ -203,7 +203,7 @@ def test_a_run_that_is_killed_leaves_nothing_and_the_next_is_whole(tmp_path):
     write_world(tmp_path, 60, seed=1)
     code = (
         "import os, sys, time, fingerpost.records.spines as s\n"
-        "s.written = lambda *a: (print('now', flush=True), time.sleep(60))\n"
+        "s.put_inside = lambda *a: (print('now', flush=True), time.sleep(60))\n"
         "from pathlib import Path\n"
         "from fingerpost.linkage.options import Options\n"
         "from fingerpost.linkage.run import run\n"

@@ -428,6 +428,31 @@ def test_the_set_that_holds_the_most_is_read_where_none_is_named(folder, tmp_pat
         choose(tmp_path, count=3)
 
 
+def test_a_set_that_is_not_whole_stops_nobody_who_does_not_name_it(folder, tmp_path, capsys):
+    place = tmp_path / "records"
+    shutil.copytree(folder, place)
+    (place / "spines" / "aaa").mkdir()
+    (place / "spines" / "junk").mkdir()
+    (place / "spines" / "junk" / "manifest.json").write_text("{", encoding="utf-8")
+    wanted = choose(folder)
+    assert (wanted.name, wanted.left_out) == ("drawn", ())
+    found = choose(place)
+    assert (found.name, found.digests) == (wanted.name, wanted.digests)
+    assert found.left_out == ("aaa", "junk") and choose(place, name="drawn").left_out == ()
+    linking("2", open_store(place, ENGINE), engine=ENGINE)
+    said = capsys.readouterr().err
+    assert "spines/junk is not whole and was not looked at; drawn is read" in said
+    for name in ("aaa", "junk"):
+        with pytest.raises(Malformed, match=f"{name} is not whole"):
+            choose(place, name=name)
+    for whole in [
+        each for each in (place / "spines").iterdir() if each.name not in ("aaa", "junk")
+    ]:
+        shutil.rmtree(whole)
+    with pytest.raises(Malformed, match="aaa is not whole"):
+        choose(place)
+
+
 def test_without_spines_asked_for_one_is_read_where_there_is_one(folder, tmp_path):
     store = open_store(folder, ENGINE)
     write_spines(

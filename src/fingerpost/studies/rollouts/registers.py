@@ -11,6 +11,7 @@ from typing import Any
 from fingerpost.core.errors import Malformed, listed, nearest
 from fingerpost.core.rollout import Register
 from fingerpost.core.words import listing
+from fingerpost.engines._parquet import frame
 
 MOST_NAMED = 3
 
@@ -62,11 +63,11 @@ def _parquet(path: Path) -> tuple[list[str], list[list[str]]]:
     import polars as pl
 
     try:
-        frame = pl.read_parquet(path)
+        table = frame(path)
     except (pl.exceptions.PolarsError, OSError):
         raise Malformed(f"{path}: this is no Parquet file.") from None
-    rows: list[tuple[Any, ...]] = frame.select(pl.all().cast(pl.String)).rows()
-    return [name.strip() for name in frame.columns], [
+    rows: list[tuple[Any, ...]] = table.select(pl.all().cast(pl.String)).rows()
+    return [name.strip() for name in table.columns], [
         [str(cell or "").strip() for cell in row] for row in rows
     ]
 
