@@ -64,7 +64,7 @@ def test_what_was_planted_is_learnt():
         pairs=1e6,
         frequency=(False,) * 3,
     )
-    found = maximised(guess, [planted(40_000, 160_000)], [2, 3, 2])
+    found = maximised(guess, [planted(40_000, 160_000)], guess.m)
     for got, want in zip(found.m, M, strict=True):
         assert got == pytest.approx(want, abs=2e-3)
     assert how_many(found, planted(40_000, 960_000)) == pytest.approx(40_000, rel=5e-3)
