@@ -194,13 +194,27 @@ def by_turns(start: Model, at_random: Counted, pairs: Counted, teach: list[Count
 
 
 def no_lesson(start: Model, model: Model) -> tuple[str, ...]:
-    """Return the comparisons of which what was learnt is no lesson: matches have the same less
-    often than halfway from others to what is declared, so that what was taken for matches is not.
+    """Return the comparisons of which what was learnt is no lesson: it rests on fewer than `LEAST`
+    matches, or is astray.
+    """
+    wrong = astray(model, start.m, besides=start.untaught)
+    return tuple(
+        name
+        for name, (matches, _) in zip(model.names, model.seen, strict=True)
+        if name in wrong or (name not in start.untaught and matches - LEAST < LEAST)
+    )
+
+
+def astray(
+    model: Model, declared: tuple[Floats, ...], *, besides: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return the comparisons, besides some, that are the same in matches less often than halfway
+    from others to what is declared: what was taken for matches is not.
     """
     return tuple(
         name
-        for name, first, m, u in zip(model.names, start.m, model.m, start.u, strict=True)
-        if name not in start.untaught and u[0] < first[0] and m[0] < (u[0] + first[0]) / 2
+        for name, first, m, u in zip(model.names, declared, model.m, model.u, strict=True)
+        if name not in besides and u[0] < first[0] and m[0] < (u[0] + first[0]) / 2
     )
 
 
