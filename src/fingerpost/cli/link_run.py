@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 WAYS = "fellegi_sunter, splink, deterministic (version 2) or deterministic_v1."
 MOST_DOUBTS = 5
 TOO_FEW = "too few are alike for more to be told of them"
+AT_BEST = (
+    "Both are at best: they take it for chance where two people are alike (twins, relatives), and "
+    "leave out matches that no rule finds."
+)
 # Of the JSON that both commands write.
 SCHEMA = 1
 
@@ -188,22 +192,42 @@ def estimates(found: Mapping[str, Any], threshold: float) -> list[str]:
             f"precision {best['precision']:.4f}, recall {best['recall']:.4f} {of}at {threshold}: "
             "what the probabilities say of themselves."
         )
-    return [*lines, "Matches that no rule finds are in neither."] if lines else []
+    return [*lines, AT_BEST] if lines else []
 
 
 def cautions(told: Mapping[str, Any]) -> list[str]:
-    """Return what was not compared, and what the model took as declared, as labelled lines."""
+    """Return what was not compared, what nothing taught, and people held twice, as labelled
+    lines.
+    """
     lacking = [
         f"{name.replace('_', ' ')}: none {' and '.join(f'in {side}' for side in sides)}."
         for name, sides in told.get("not_compared", {}).items()
     ]
-    declared = [
-        f"{name.replace('_', ' ')}: nothing here teaches how often it agrees for one child's two "
-        "records, so that what is usual is taken. Probabilities are so much the less sure."
-        for name in told.get("model", {}).get("untaught", ())
-    ]
-    found = (("Missing", lacking), ("Caution", declared))
+    found = (("Missing", lacking), ("Caution", [*untaught(told), *twice(told)]))
     return [labelled(label, lines) for label, lines in found if lines]
+
+
+def untaught(told: Mapping[str, Any]) -> list[str]:
+    """Return which comparisons these people do not teach, in words."""
+    names = [name.replace("_", " ") for name in told.get("model", {}).get("untaught", ())]
+    if not names:
+        return []
+    taken = "what Splink found" if told["method"] == "splink" else "what is usual"
+    return [
+        f"{', '.join(names)}: too few matches stand out here to teach how often one child's two "
+        f"records agree, so that {taken} is taken. Probabilities are so much the less sure, and "
+        "matches may be missed."
+    ]
+
+
+def twice(told: Mapping[str, Any]) -> list[str]:
+    """Return which sides seem to hold people several times, in words."""
+    return [
+        f"{side}: {many:,} of {told['people'][side]:,} people are alike another there in every "
+        "identifier. A file that holds people twice links one record of each and leaves out what "
+        "hangs on the others; join them first."
+        for side, many in told.get("alike_another", {}).items()
+    ]
 
 
 def doubts(rows: list[Mapping[str, Any]]) -> list[str]:

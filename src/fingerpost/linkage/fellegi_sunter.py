@@ -31,6 +31,8 @@ from fingerpost.linkage.scoring import (
 SAMPLE = 2_000_000
 LEARNT = 1_000_000
 ROUNDS, STEPS, CLOSE = 4, 200, 1e-6
+# The least share of matches among pairs that teach.
+TINY = 1e-6
 # Fewer pairs than this teach nothing; what is declared counts as much as so many.
 LEAST = 20.0
 
@@ -152,9 +154,11 @@ def taught(people: People, plan: Plan, rule: Rule) -> Counted:
 def learnt(
     people: People, plan: Plan, at_random: Counted, pairs: Counted, teach: list[Counted]
 ) -> Model:
-    """Return the model: m, u and how many matches there are, each in turn given the others."""
+    """Return the model: m, u and how many matches there are. A comparison of which matches cannot
+    be told from others by what these people teach keeps the m that is declared.
+    """
     sizes = [one.size for one in plan.comparisons]
-    model = Model(
+    start = Model(
         names=plan.names,
         m=tuple(usual(one) for one in plan.comparisons),
         u=tuple(shares(at_random, at_random.count, at, size)[0] for at, size in enumerate(sizes)),
@@ -164,17 +168,54 @@ def learnt(
         frequency=(False,) * len(sizes),
         untaught=untaught(plan, teach),
     )
+    model = by_turns(start, at_random, pairs, teach)
+    while doubted := no_lesson(start, model):
+        start = replace(start, untaught=(*start.untaught, *doubted))
+        model = by_turns(start, at_random, pairs, teach)
+    return replace(model, frequency=tuple(one.frequency for one in plan.comparisons))
+
+
+def by_turns(start: Model, at_random: Counted, pairs: Counted, teach: list[Counted]) -> Model:
+    """Return the model with m, u and how many matches there are learnt, each in turn given the
+    others.
+    """
+    declared, model = start.m, start
     for _ in range(ROUNDS):
-        model = maximised(model, teach, sizes)
-        model = replace(model, prior=how_many(model, pairs) / people.pairs)
+        model = maximised(model, teach, declared)
+        model = replace(model, prior=how_many(model, pairs) / model.pairs)
         others = at_random.count * (1 - probability(model.weights(at_random.patterns)))
-        found = [shares(at_random, others, at, size) for at, size in enumerate(sizes)]
+        found = [shares(at_random, others, at, len(m)) for at, m in enumerate(declared)]
         model = replace(
             model,
             u=tuple(share for share, _ in found),
             seen=tuple((m, n) for (m, _), (_, n) in zip(model.seen, found, strict=True)),
         )
-    return replace(model, frequency=tuple(one.frequency for one in plan.comparisons))
+    return model
+
+
+def no_lesson(start: Model, model: Model) -> tuple[str, ...]:
+    """Return the comparisons of which what was learnt is no lesson: it rests on fewer than `LEAST`
+    matches, or is astray.
+    """
+    wrong = astray(model, start.m, besides=start.untaught)
+    return tuple(
+        name
+        for name, (matches, _) in zip(model.names, model.seen, strict=True)
+        if name in wrong or (name not in start.untaught and matches - LEAST < LEAST)
+    )
+
+
+def astray(
+    model: Model, declared: tuple[Floats, ...], *, besides: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return the comparisons, besides some, that are the same in matches less often than halfway
+    from others to what is declared: what was taken for matches is not.
+    """
+    return tuple(
+        name
+        for name, first, m, u in zip(model.names, declared, model.m, model.u, strict=True)
+        if name not in besides and u[0] < first[0] and m[0] < (u[0] + first[0]) / 2
+    )
 
 
 def usual(one: Comparison) -> Floats:
@@ -200,27 +241,26 @@ def shares(from_: Counted, count: Floats, at: int, size: int) -> tuple[Floats, f
     return found / found.sum(), float(found.sum())
 
 
-def maximised(model: Model, teach: list[Counted], sizes: list[int]) -> Model:
+def maximised(model: Model, teach: list[Counted], declared: tuple[Floats, ...]) -> Model:
     """Return the model with m learnt from the pairs that teach it, u held; each set of pairs has a
-    share of matches of its own.
+    share of matches of its own, which is first learnt with m held.
+
+    declared: chances of levels in matches, which count as `LEAST` matches do: they decide where
+    matches on a level are too few to be seen among others.
     """
-    share = [0.5] * len(teach)
-    declared = [LEAST * m for m in model.m]
+    share = [share_of(model, part) for part in teach]
     kept = [name in model.untaught for name in model.names]
     for _ in range(STEPS):
-        found = [
-            own.copy() if keep else np.full(size, UNSEEN / size)
-            for own, keep, size in zip(declared, kept, sizes, strict=True)
-        ]
+        found = [LEAST * m for m in declared]
         for place, part in enumerate(teach):
             held = replace(model, prior=share[place])
             match = part.count * probability(part_weights(held, part))
-            share[place] = float(np.clip(match.sum() / part.count.sum(), 1e-6, 1 - 1e-6))
+            share[place] = bounded(float(match.sum() / part.count.sum()))
             for at, used in enumerate(part.use):
                 level = part.patterns[:, at]
                 if used and not kept[at]:
                     known = level >= 0
-                    found[at] += np.bincount(level[known], match[known], minlength=sizes[at])
+                    found[at] += np.bincount(level[known], match[known], minlength=len(found[at]))
         fresh = tuple(one / one.sum() for one in found)
         moved = max(float(np.abs(a - b).max()) for a, b in zip(fresh, model.m, strict=True))
         seen = tuple((float(f.sum()), n) for f, (_, n) in zip(found, model.seen, strict=True))
@@ -228,6 +268,24 @@ def maximised(model: Model, teach: list[Counted], sizes: list[int]) -> Model:
         if moved < CLOSE:
             break
     return model
+
+
+def share_of(model: Model, part: Counted) -> float:
+    """Return the likeliest share of matches among a set of pairs, m and u held: where the slope of
+    the likelihood, which falls as the share rises, is nought.
+    """
+    ratio = np.exp2(np.clip(part_weights(replace(model, prior=0.5), part), -500, 500))
+    low, high = TINY, 1 - TINY
+    while high - low > TINY * low:
+        share = (low + high) / 2
+        rising = (part.count * (ratio - 1) / (share * ratio + 1 - share)).sum() > 0
+        low, high = (share, high) if rising else (low, share)
+    return low
+
+
+def bounded(share: float) -> float:
+    """Return a share that is neither none nor all."""
+    return min(max(share, TINY), 1 - TINY)
 
 
 def part_weights(model: Model, part: Counted) -> Floats:

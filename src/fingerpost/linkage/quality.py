@@ -18,12 +18,15 @@ import numpy as np
 from fingerpost.linkage.comparisons import Plan
 from fingerpost.linkage.identifiers import SIDES
 from fingerpost.linkage.passes import Fixed
+from fingerpost.linkage.people import People
 from fingerpost.linkage.scoring import Floats, Ints, Scored
 
 THRESHOLDS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999)
 # Pairs in doubt; patterns with fewer pairs than this are told together.
 DOUBT = (0.05, 0.95)
 FEW = 10
+# The share of a side who may be alike another there before a file seems to hold people twice.
+TWICE = 0.005
 # What groups of few are told as, with a group of that name where there is one.
 OTHER = "other"
 
@@ -61,6 +64,28 @@ def of_passes(found: Fixed) -> dict[str, Any]:
             for step, count in sorted(steps.items())
         ],
     }
+
+
+def alike_another(people: People) -> dict[str, int]:
+    """Return side → how many of its people are alike another there in forename, surname, sex and
+    birth date, and have a postcode or their NHS number in common; sides with more than `TWICE`.
+
+    Twins share no forename: where it is not known, a postcode in common says nothing.
+    """
+    alike = "forename, surname, sex, birth_date"
+    found = {}
+    for side, table, count in zip(SIDES, "lr", people.count, strict=True):
+        known = f"FROM {table} WHERE birth_date IS NOT NULL"
+        named = f"SELECT n, {alike}, unnest(postcodes) AS other {known} AND forename IS NOT NULL"
+        numbered = f"SELECT n, {alike}, nhs_number AS other {known} AND nhs_number IS NOT NULL"
+        both = " UNION ".join(
+            f"SELECT n FROM ({each}) QUALIFY count(*) OVER (PARTITION BY {alike}, other) > 1"
+            for each in (named, numbered)
+        )
+        ((many,),) = people.rows(f"SELECT count(*) FROM ({both})")
+        if many > TWICE * count:
+            found[side] = int(many)
+    return found
 
 
 def linked_share(links: int, counts: tuple[int, int]) -> dict[str, float]:

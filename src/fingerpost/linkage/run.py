@@ -134,6 +134,7 @@ def told_of(people: People, records: Path, options: Options) -> dict[str, Any]:
         "identifiers": dict(people.digests),
         "identifier_notices": [one.told() for one in people.notices],
         "not_compared": not_compared(people),
+        "alike_another": quality.alike_another(people),
         "people": dict(zip(SIDES, people.count, strict=True)),
         "one_to_one": True,
     }

@@ -18,7 +18,7 @@ import numpy as np
 from fingerpost.core.errors import MissingExtra, NotFitted, Unanswerable
 from fingerpost.linkage import fellegi_sunter
 from fingerpost.linkage.comparisons import DIFFER, Comparison, Plan, Rule, fitting, pattern_sql
-from fingerpost.linkage.fellegi_sunter import distinct_rows, lessons, untaught, usual
+from fingerpost.linkage.fellegi_sunter import astray, distinct_rows, lessons, untaught, usual
 from fingerpost.linkage.people import People
 from fingerpost.linkage.scoring import (
     CLOSE,
@@ -57,7 +57,9 @@ def score(people: People, plan: Plan, *, seed: int = 1, sample: int | None = Non
     with its_own():
         learn(linker, tuple(teach), seed=seed, sample=sample)
         settle(linker, people, chosen)
-    model = replace(model_of(linker, people, chosen, sample=sample), untaught=lacking)
+    model = model_of(linker, people, chosen, sample=sample)
+    declared = tuple(usual(one) for one in chosen.comparisons)
+    model = replace(model, untaught=(*lacking, *astray(model, declared, besides=lacking)))
     found = predicted(linker, people, chosen, model)
     if not len(found.left):
         raise Unanswerable("link: Splink finds no pair that may be a match.")

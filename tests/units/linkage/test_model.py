@@ -64,7 +64,7 @@ def test_what_was_planted_is_learnt():
         pairs=1e6,
         frequency=(False,) * 3,
     )
-    found = maximised(guess, [planted(40_000, 160_000)], [2, 3, 2])
+    found = maximised(guess, [planted(40_000, 160_000)], guess.m)
     for got, want in zip(found.m, M, strict=True):
         assert got == pytest.approx(want, abs=2e-3)
     assert how_many(found, planted(40_000, 960_000)) == pytest.approx(40_000, rel=5e-3)
@@ -267,6 +267,59 @@ def test_names_alone_find_no_pairs_to_look_at(tmp_path):
     folder = identifiers(tmp_path, [bare], [bare])
     with pytest.raises(Unanswerable, match="no rule says which two people to look at"):
         fellegi_sunter.score(read_people(folder), CHILDREN, sample=SAMPLE)
+
+
+def few_among_many(folder, both: int):
+    """1,500 people a side, of whom so many are on both; 8 forenames and 20 surnames; one match in
+    twenty has another birth date.
+    """
+    rng = np.random.default_rng(5)
+    total = 3_000 - both
+    names = [
+        [f"{letter}{'aeiou'[at % 5]}{'bdgklmnprt'[at % 10]}{'xyz'[at // 10]}" for at in range(many)]
+        for letter, many in (("A", 8), ("B", 20))
+    ]
+    born = date(2005, 9, 1).toordinal() + rng.integers(2_190, size=total)
+    people = [
+        {
+            "forename": names[0][rng.integers(8)],
+            "surname": names[1][rng.integers(20)],
+            "sex": "FM"[rng.integers(2)],
+            "birth_date": date.fromordinal(int(day)),
+            "postcode": None,
+        }
+        for day in born
+    ]
+    education = [dict(one) for one in people[:1_500]]
+    for one in education[total - 1_500 :: 20]:
+        one["birth_date"] = date.fromordinal(int(rng.choice(born)))
+    return identifiers(folder, people[total - 1_500 :], education)
+
+
+@pytest.mark.parametrize("both", [100, 300])
+def test_few_matches_among_many_with_common_names_are_learnt(both, tmp_path):
+    """Who agreed by chance was taken for matches: none was then expected, and nothing said so."""
+    people = read_people(few_among_many(tmp_path, both))
+    model = fellegi_sunter.score(people, CHILDREN, sample=400_000).model
+    assert model.m[model.names.index("birth_date")][0] == pytest.approx(0.95, abs=0.03)
+    # One in twenty has another birth date and is found by no rule but names and year of birth.
+    assert model.linked == pytest.approx(both, rel=0.25)
+
+
+def test_where_there_are_no_matches_all_is_said_to_be_as_declared(tmp_path):
+    people = read_people(few_among_many(tmp_path, 0))
+    model = fellegi_sunter.score(people, CHILDREN, sample=400_000).model
+    assert set(model.untaught) == set(model.names) and model.linked < 20
+    plan = fitting(CHILDREN, people)
+    for m, one in zip(model.m, plan.comparisons, strict=True):
+        assert m == pytest.approx(one.usual)
+
+
+def test_the_likeliest_share_of_matches_is_the_planted_one():
+    model = Model(("a", "b", "c"), M, U, ((1, 1),) * 3, 0.3, 1e6, (False,) * 3)
+    for matches, others in ((100, 99_900), (30_000, 10_000)):
+        got = fellegi_sunter.share_of(model, planted(matches, others))
+        assert got == pytest.approx(matches / (matches + others), rel=1e-3)
 
 
 febrl = pytest.mark.skipif(

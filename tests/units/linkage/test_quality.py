@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from fingerpost.linkage.comparisons import CHILDREN
-from fingerpost.linkage.quality import ByGroup, Overlap, against, in_doubt
+from fingerpost.linkage.people import read_people
+from fingerpost.linkage.quality import ByGroup, Overlap, against, alike_another, in_doubt
+from units.linkage.small import identifiers
 
 SIZES = [one.size for one in CHILDREN.comparisons]
 
@@ -71,3 +73,19 @@ def test_what_spines_share_says_how_good_one_is():
     want = (chance**2).sum() / chance.sum()  # of a draw, the truth being another
     assert told["estimated"]["precision"] == pytest.approx(want, abs=0.01)
     assert told["links"]["fewest"] <= told["links"]["mean"] <= told["links"]["most"]
+
+
+def test_people_whom_a_file_holds_twice_are_counted_and_twins_are_not(tmp_path):
+    others = [{"surname": f"Aa{'abcdefghij'[at]}"} for at in range(10)]
+    again = {**others[0], "postcode": "ZZ1 1ZZ", "nhs_number": "9434765919"}
+    twins = [{"forename": "Bo", "surname": "Twin"}, {"forename": "Jo", "surname": "Twin"}]
+    moved = {**others[1], "postcode": "QA9 9AA"}
+    hospital = [*others, others[2], others[2], *twins, moved, again, again]
+    people = read_people(identifiers(tmp_path, hospital, [*others, *twins, moved]))
+    # Three with a postcode in common, two with an NHS number; who moved shares neither.
+    assert alike_another(people) == {"hospital": 5}
+
+
+def test_twins_whose_forenames_are_not_known_are_not_one_person(tmp_path):
+    nameless = {"forename": None}
+    assert alike_another(read_people(identifiers(tmp_path, [nameless, nameless], [{}]))) == {}
