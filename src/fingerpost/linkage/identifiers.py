@@ -90,8 +90,8 @@ def identifier_files(records: Path) -> tuple[Path, Path]:
 def raw_rows(session: Any, path: Path, called: str, *, today: date) -> tuple[Notice, ...]:
     """Read one file of identifiers into a table, its dates as dates; return what was noticed.
 
-    today: the day after which a birth is in the future. Raises Malformed where it cannot be read, lacks a column, or breaks a rule that leaves nothing
-    to link by: all such faults at once.
+    today: the day after which a birth is in the future. Raises Malformed where it cannot be read,
+    lacks a column, or breaks a rule that leaves nothing to link by: all such faults at once.
     """
     import duckdb
 

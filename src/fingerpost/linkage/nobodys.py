@@ -19,8 +19,8 @@ from fingerpost.linkage.identifiers import DEFAULTS, Notice, rows_of
 # as bear the usual one. Fewer than `MOST` cost nothing: 100 with 100 people are 10,000 pairs, and a
 # postcode has at most 100 addresses. As for `TIMES`, days and postcodes weigh alike, so that one
 # borne by 20 times the people is taken for 4.3 bits (log2 20) too many. Honest ones stay well
-# below: of some 1,700 born in England on the usual day, 2,300 are on the fullest; in our England of
-# 33,000 people 23 and 10, and 5 and 1 at a postcode.
+# below: some 1,700 children are born in England on a usual day and on no day twice as many; in our
+# England of 33,000 people the usual day has 10 and the fullest 23, a postcode 1 and 5.
 MOST = 100
 TIMES = 20
 # In capital letters and digits alone. ZZ9 9ZZ, say, is another.
