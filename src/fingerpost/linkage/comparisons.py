@@ -6,6 +6,7 @@ order, strongest first; a pair that fits none differs; one that lacks a value te
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 from fingerpost.linkage.identifiers import Notice
@@ -76,9 +77,10 @@ class Rule:
     """One way in which pairs come to be compared: the records agree on all of its columns.
 
     on: columns (or SQL of them, without a side) that are equal. shared: lists that meet.
-    uses: the comparisons that cannot be learnt from pairs found so. without: the table of the
-    values, k0, k1, … by column, whose pairs are not looked at, as too many people share them; empty
-    where there is none, None where that is not known yet (see `fitting`).
+    uses: the comparisons that cannot be learnt from pairs found so. without: the macro of the
+    session that says of values of the columns whether too many people share them, so that their
+    pairs are not looked at; empty where there is none, None where that is not known yet (see
+    `fitting`).
     """
 
     on: tuple[str, ...]
@@ -102,8 +104,7 @@ class Rule:
         """Return SQL for whether pairs of a left record, called `left`, are looked at."""
         if not self.without:
             return "TRUE"
-        same = " AND ".join(f"m.k{at} = {left}.{column}" for at, column in enumerate(self.columns))
-        return f"NOT EXISTS (SELECT 1 FROM {self.without} m WHERE {same})"
+        return f"NOT {self.without}({', '.join(f'{left}.{column}' for column in self.columns)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +255,7 @@ def without_many(rule: Rule, people: People) -> tuple[Rule, list[Notice]]:
         f"(SELECT {named}, count(*) AS of_{side} FROM {rule.side(side)} GROUP BY ALL)"
         for side in "lr"
     ]
-    table = f'"many {", ".join(rule.columns)}"'
+    table = "many_" + re.sub(r"\W+", "_", " ".join(rule.columns))
     people.session.execute(
         f"CREATE OR REPLACE TABLE {table} AS SELECT {', '.join(keys)} FROM {sides[0]} "
         f"JOIN {sides[1]} USING ({', '.join(keys)}) WHERE of_l * of_r > {most}"
@@ -262,6 +263,13 @@ def without_many(rule: Rule, people: People) -> tuple[Rule, list[Notice]]:
     count = int(people.rows(f"SELECT count(*) FROM {table}")[0][0])
     if not count:
         return replace(rule, without=""), []
+    # A macro, as Splink takes every column that a rule names for one of the people's.
+    given = [f"a{at}" for at in range(len(keys))]
+    same = " AND ".join(f"{key} = {own}" for key, own in zip(keys, given, strict=True))
+    people.session.execute(
+        f"CREATE OR REPLACE MACRO {table}({', '.join(given)}) AS "
+        f"EXISTS (SELECT 1 FROM {table} WHERE {same})"
+    )
     said = (
         f"{'value' if count == 1 else 'values'} that more than {MOST_OF_A_VALUE:,} pairs of people "
         "share, who are not looked at for that alone"
