@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fingerpost.linkage.scoring import Floats, Ints
 
-# Ways of pairing off a group that are written out; steps of the chain, a pair, of larger groups.
+# Ways of pairing off a group that are written out; steps of the chain, a pair, of larger groups;
+# random numbers that are drawn at a time.
 MOST_WAYS = 250
 STEPS = 60
+BLOCK = 65_536
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -100,6 +101,16 @@ class Ways:
         return self.pair[taken[self.way]]
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Entries:
+    """Ways of some groups, as `Ways` has them, numbered from 0."""
+
+    start: Ints
+    way: Ints
+    pair: Ints
+    ways: int
+
+
 def ways_of(left: Ints, right: Ints, counts: tuple[int, int]) -> Ways:
     """Return how pairs may stand together. counts: how many people there are, (left, right)."""
     group = groups(left, right, counts)
@@ -107,7 +118,7 @@ def ways_of(left: Ints, right: Ints, counts: tuple[int, int]) -> Ways:
     first, size = starts(group[order])
     lefts, rights = distinct_in(group, left), distinct_in(group, right)
     plain = (lefts == 1) | (rights == 1)
-    pieces: list[list[Ints]] = [stars(order, first, size, plain)]
+    pieces = [stars(order, first, size, plain)]
     large = []
     for at in np.flatnonzero(~plain):
         pairs = order[first[at] : first[at] + size[at]]
@@ -119,21 +130,16 @@ def ways_of(left: Ints, right: Ints, counts: tuple[int, int]) -> Ways:
     return joined(left, right, pieces, tuple(large))
 
 
-def joined(left: Ints, right: Ints, pieces: list[list[Ints]], large: tuple[Ints, ...]) -> Ways:
+def joined(left: Ints, right: Ints, pieces: list[Entries], large: tuple[Ints, ...]) -> Ways:
     """Return the ways of many groups, numbered through."""
-    start, way, pair, total = [], [], [], 0
-    for begins, ways, pairs, count in pieces:
-        start.append(begins + total)
-        way.append(ways + total)
-        pair.append(pairs)
-        total += int(count[0])
+    before = np.cumsum([0, *(piece.ways for piece in pieces)])
     return Ways(
         left=left,
         right=right,
-        start=np.concatenate(start),
-        way=np.concatenate(way),
-        pair=np.concatenate(pair),
-        ways=total,
+        start=np.concatenate([piece.start + n for piece, n in zip(pieces, before, strict=False)]),
+        way=np.concatenate([piece.way + n for piece, n in zip(pieces, before, strict=False)]),
+        pair=np.concatenate([piece.pair for piece in pieces]),
+        ways=int(before[-1]),
         large=large,
     )
 
@@ -163,7 +169,7 @@ def distinct_in(group: Ints, person: Ints) -> Ints:
     return np.bincount(pairs, minlength=int(group.max(initial=-1)) + 1)
 
 
-def stars(order: Ints, first: Ints, size: Ints, plain: NDArray[np.bool_]) -> list[Ints]:
+def stars(order: Ints, first: Ints, size: Ints, plain: NDArray[np.bool_]) -> Entries:
     """Return the ways of groups about one person: no pair, or one of them."""
     sizes = size[plain] + 1
     start = np.cumsum(sizes) - sizes
@@ -171,19 +177,19 @@ def stars(order: Ints, first: Ints, size: Ints, plain: NDArray[np.bool_]) -> lis
     inside = way - np.repeat(start, sizes)
     holds = inside > 0
     pair = order[(np.repeat(first[plain], sizes) + inside - 1)[holds]]
-    return [start, way[holds], pair, np.array([sizes.sum()], dtype=np.int64)]
+    return Entries(start, way[holds], pair, int(sizes.sum()))
 
 
-def as_entries(found: list[tuple[int, ...]], pairs: Ints) -> list[Ints]:
+def as_entries(found: list[tuple[int, ...]], pairs: Ints) -> Entries:
     """Return the ways of one group as entries."""
     way = [at for at, held in enumerate(found) for _ in held]
     place = [one for held in found for one in held]
-    return [
-        np.zeros(1, dtype=np.int64),
-        np.array(way, dtype=np.int64),
-        pairs[np.array(place, dtype=np.int64)],
-        np.array([len(found)], dtype=np.int64),
-    ]
+    return Entries(
+        start=np.zeros(1, dtype=np.int64),
+        way=np.array(way, dtype=np.int64),
+        pair=pairs[np.array(place, dtype=np.int64)],
+        ways=len(found),
+    )
 
 
 def written_out(left: Ints, right: Ints) -> list[tuple[int, ...]] | None:
@@ -254,60 +260,93 @@ def assigned(ways: Ways, group: Ints, gain: Floats) -> Ints:
     return np.sort(taken.astype(np.int64))
 
 
+class Matching:
+    """The pairs of one large group, by number, and which of them stand together at some step.
+
+    left, right: the two people of each pair, numbered from 0. of_left, of_right: the pair that each
+    person stands in, -1 for none. stood: for how many steps each pair stood, until it parted.
+    """
+
+    __slots__ = ("_code", "_place", "_since", "left", "of_left", "of_right", "right", "stood")
+
+    def __init__(self, left: Ints, right: Ints) -> None:
+        """Number the people of a group; nobody stands in a pair."""
+        lefts, one = np.unique(left, return_inverse=True)
+        rights, other = np.unique(right, return_inverse=True)
+        # Lists of whole numbers: a step reads a few of them, which costs numpy ten times as much.
+        self.left: list[int] = one.tolist()
+        self.right: list[int] = other.tolist()
+        self._code: list[int] = (one * len(rights)).tolist()
+        self._place = {code: at for at, code in enumerate((one * len(rights) + other).tolist())}
+        self.of_left = [-1] * len(lefts)
+        self.of_right = [-1] * len(rights)
+        self._since = [0] * len(left)
+        self.stood = [0] * len(left)
+
+    def join(self, pair: int, step: int) -> None:
+        """Let two stand together who stand with nobody."""
+        self.of_left[self.left[pair]] = self.of_right[self.right[pair]] = pair
+        self._since[pair] = step
+
+    def apart(self, pair: int, step: int) -> None:
+        """Let a pair stand together no more."""
+        self.of_left[self.left[pair]] = self.of_right[self.right[pair]] = -1
+        self.stood[pair] += step - self._since[pair]
+
+    def crossed(self, first: int, second: int) -> int:
+        """Return the pair of the first's right person with the second's left, -1 for none."""
+        return self._place.get(self._code[second] + self.right[first], -1)
+
+    def standing(self, steps: int) -> list[int]:
+        """Return the pairs that stand at the end, after so many steps, as if they parted there."""
+        found = [pair for pair in self.of_left if pair >= 0]
+        for pair in found:
+            self.apart(pair, steps)
+        return found
+
+
 def chain(ways: Ways, group: Ints, odds: Floats, rng: np.random.Generator) -> tuple[Ints, Floats]:
     """Return pairs of a large group drawn together, and how often each stood on the way there.
 
-    A chain of small changes that begins with the best way: a pair is picked at random and joined,
-    parted, or put in place of those that stand in its way; the change is kept by Metropolis's rule.
+    odds: log odds of every pair. A chain of small changes that begins with the best way: a pair is
+    picked at random and parted, joined, or put in place of the one or two that stand in its way, in
+    which case those left over stand together; the change is kept by Metropolis's rule.
     """
-    pairs = list(zip(ways.left[group].tolist(), ways.right[group].tolist(), strict=True))
-    place = {pair: at for at, pair in enumerate(pairs)}
-    bits = odds[group]
-    held = {pairs[at] for at in np.searchsorted(group, assigned(ways, group, odds))}
-    partner: tuple[dict[int, int], dict[int, int]] = (
-        dict(held),
-        {other: one for one, other in held},
-    )
-    steps = STEPS * len(pairs)
-    picks, luck = rng.integers(len(pairs), size=steps), np.log(rng.random(steps))
-    stood = np.zeros(len(pairs))
-    since = np.zeros(len(pairs), dtype=np.int64)
-    for step, (pick, chance) in enumerate(zip(picks.tolist(), luck.tolist(), strict=True)):
-        out, into = change(pairs[pick], partner, place)
-        gain = sum(bits[at] for at in into) - sum(bits[at] for at in out)
-        if (not out and not into) or chance >= gain:
+    # As many picks undo a change as make it (one; a crossing: either of its two new pairs makes it,
+    # either of its two old ones undoes it), so that each way is met by the product of its odds.
+    now = Matching(ways.left[group], ways.right[group])
+    for pair in np.searchsorted(group, assigned(ways, group, odds)).tolist():
+        now.join(pair, 0)
+    left, right, of_left, of_right = now.left, now.right, now.of_left, now.of_right
+    worth = [*odds[group].tolist(), 0.0]  # the last is of no pair, whose number is -1
+    steps = STEPS * len(group)
+    for step, pick, luck in picked(len(group), steps, rng):
+        one, other, crossed = of_left[left[pick]], of_right[right[pick]], -1
+        if one == pick:
+            if luck < -worth[pick]:
+                now.apart(pick, step)
             continue
-        for at in out:
-            stood[at] += step - since[at]
-            one, other = pairs[at]
-            partner[0].pop(one, None)
-            partner[1].pop(other, None)
-        for at in into:
-            since[at] = step
-            one, other = pairs[at]
-            partner[0][one], partner[1][other] = other, one
-    now = [place[pair] for pair in partner[0].items()]
-    for at in now:
-        stood[at] += steps - since[at]
-    return group[np.array(now, dtype=np.int64)], stood / max(steps, 1)
+        if one >= 0 and other >= 0:
+            crossed = now.crossed(one, other)
+            if crossed < 0:
+                continue
+        if luck >= worth[pick] + worth[crossed] - worth[one] - worth[other]:
+            continue
+        for pair in (one, other):
+            if pair >= 0:
+                now.apart(pair, step)
+        now.join(pick, step)
+        if crossed >= 0:
+            now.join(crossed, step)
+    found = now.standing(steps)
+    return group[np.array(found, dtype=np.int64)], np.array(now.stood) / max(steps, 1)
 
 
-def change(
-    pair: tuple[int, int], partner: tuple[Any, Any], place: dict[tuple[int, int], int]
-) -> tuple[list[int], list[int]]:
-    """Return the pairs that part and the pairs that join where one is picked; each change can be
-    undone by picking one pair as well.
-    """
-    one, other = pair
-    with_one, with_other = partner[0].get(one), partner[1].get(other)
-    if with_one == other:
-        return [place[pair]], []
-    out = [place[one, with_one]] if with_one is not None else []
-    out += [place[with_other, other]] if with_other is not None else []
-    into = [place[pair]]
-    if len(out) == 2:
-        crossed = place.get((with_other, with_one))
-        if crossed is None:
-            return [], []
-        into.append(crossed)
-    return out, into
+def picked(pairs: int, steps: int, rng: np.random.Generator) -> Iterator[tuple[int, int, float]]:
+    """Yield each step, a pair at random, and the log of a number at random from 0 to 1."""
+    for start in range(0, steps, BLOCK):
+        size = min(BLOCK, steps - start)
+        picks = rng.integers(pairs, size=size).tolist()
+        # 1 less a number below 1 is above 0, which has no log.
+        luck = np.log(1 - rng.random(size)).tolist()
+        yield from zip(range(start, start + size), picks, luck, strict=True)

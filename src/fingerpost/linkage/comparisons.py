@@ -6,12 +6,18 @@ order, strongest first; a pair that fits none differs; one that lacks a value te
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
+from fingerpost.linkage.identifiers import Notice
 from fingerpost.linkage.people import People
 
 DIFFER = "differ"
 UNKNOWN = "not known"
+# Pairs of one value that a rule looks at. The commonest names of one year of birth make some
+# 200,000 in all of England; where more share a value it tells nobody apart, and ten thousand with
+# ten thousand people would be 100 million pairs.
+MOST_OF_A_VALUE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +32,11 @@ class Level:
 class Comparison:
     """One thing that records are compared on.
 
-    column: what must be known on both sides; lists are known where they hold something. levels:
-    strongest first. frequency: whether agreeing on a rare value of the column counts for more than
-    on a common one, at the first level. usual: how often matches are on each level, `differ` last,
-    to begin with and where these people teach nothing of it; most agree where empty.
+    column: what must be known on both sides; a list (`lists`) is known where it holds something.
+    levels: strongest first. reads: the columns that they name; `column` alone where empty.
+    frequency: whether agreeing on a rare value of the column counts for more than on a common one,
+    at the first level. usual: how often matches are on each level, `differ` last, to begin with and
+    where these people teach nothing of it; most agree where empty.
     """
 
     name: str
@@ -37,6 +44,8 @@ class Comparison:
     levels: tuple[Level, ...]
     frequency: bool = False
     usual: tuple[float, ...] = ()
+    reads: tuple[str, ...] = ()
+    lists: bool = False
 
     @property
     def size(self) -> int:
@@ -46,7 +55,7 @@ class Comparison:
     @property
     def missing(self) -> str:
         """SQL for a pair of which one lacks the value."""
-        if self.column.endswith("s"):
+        if self.lists:
             return f"coalesce(len({self.column}_l), 0) = 0 OR coalesce(len({self.column}_r), 0) = 0"
         return f"{self.column}_l IS NULL OR {self.column}_r IS NULL"
 
@@ -68,17 +77,34 @@ class Rule:
     """One way in which pairs come to be compared: the records agree on all of its columns.
 
     on: columns (or SQL of them, without a side) that are equal. shared: lists that meet.
-    uses: the comparisons that cannot be learnt from pairs found so.
+    uses: the comparisons that cannot be learnt from pairs found so. without: the macro of the
+    session that says of values of the columns whether too many people share them, so that their
+    pairs are not looked at; empty where there is none, None where that is not known yet (see
+    `fitting`).
     """
 
     on: tuple[str, ...]
     shared: str | None = None
     uses: tuple[str, ...] = ()
+    without: str | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that it needs."""
         return (*self.on, *([self.shared] if self.shared else []))
+
+    def side(self, name: str) -> str:
+        """Return SQL for the people of a table, `l` or `r`; once for each value of a list."""
+        if not self.shared:
+            return name
+        shared = self.shared
+        return f"(SELECT * EXCLUDE ({shared}), unnest({shared}) AS {shared} FROM {name})"
+
+    def looked_at(self, left: str) -> str:
+        """Return SQL for whether pairs of a left record, called `left`, are looked at."""
+        if not self.without:
+            return "TRUE"
+        return f"NOT {self.without}({', '.join(f'{left}.{column}' for column in self.columns)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +113,7 @@ class Plan:
 
     spare: rules to learn from besides, where the others teach nothing of some comparison.
     sure: comparisons (and columns) on which hardly two different people agree all together.
+    notices: of pairs that are not looked at.
     """
 
     comparisons: tuple[Comparison, ...]
@@ -94,6 +121,7 @@ class Plan:
     learn: tuple[Rule, ...]
     spare: tuple[Rule, ...] = ()
     sure: tuple[str, ...] = ("forename", "surname", "birth_date")
+    notices: tuple[Notice, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -136,7 +164,13 @@ def date_levels(column: str = "birth") -> tuple[Level, ...]:
 NAMED = (0.92, 0.03, 0.02, 0.03)
 FORENAME = Comparison("forename", "forename", name_levels("forename"), True, NAMED)
 SURNAME = Comparison("surname", "surname", name_levels("surname"), True, NAMED)
-BIRTH = Comparison("birth_date", "birth_date", date_levels(), usual=(0.96, 0.005, 0.02, 0.015))
+BIRTH = Comparison(
+    "birth_date",
+    "birth_date",
+    date_levels(),
+    usual=(0.96, 0.005, 0.02, 0.015),
+    reads=("birth_date", "birth_day", "birth_month", "birth_year"),
+)
 SEX = Comparison("sex", "sex", (Level("the same", "sex_l = sex_r"),), usual=(0.99, 0.01))
 NUMBER = Comparison(
     "nhs_number",
@@ -156,6 +190,8 @@ PLACE = Comparison(
         Level("the same district", "list_has_any(districts_l, districts_r)"),
     ),
     usual=(0.8, 0.05, 0.05, 0.1),
+    reads=("postcodes", "postcode_years", "districts"),
+    lists=True,
 )
 # Children of education against people of hospitals.
 CHILDREN = Plan(
@@ -183,7 +219,9 @@ CHILDREN = Plan(
 
 
 def fitting(plan: Plan, people: People) -> Plan:
-    """Return a plan without what nobody has on both sides: an NHS number, say."""
+    """Return a plan without what nobody has on both sides (an NHS number, say), and whose rules
+    leave out values that too many people share, with a notice of each such rule.
+    """
     gone = {one.column for one in plan.comparisons if one.column not in people.known}
     if "birth_date" in gone:
         gone |= {"birth_year"}
@@ -191,27 +229,60 @@ def fitting(plan: Plan, people: People) -> Plan:
     def can(rule: Rule) -> bool:
         return not gone & set(rule.columns)
 
+    rules, notices = [], list(plan.notices)
+    for rule in filter(can, plan.rules):
+        limited, found = (rule, []) if rule.without is not None else without_many(rule, people)
+        rules.append(limited)
+        notices += found
     return replace(
         plan,
         comparisons=tuple(one for one in plan.comparisons if one.column not in gone),
-        rules=tuple(filter(can, plan.rules)),
+        rules=tuple(rules),
         learn=tuple(filter(can, plan.learn)),
         spare=tuple(filter(can, plan.spare)),
+        notices=tuple(notices),
     )
+
+
+def without_many(rule: Rule, people: People) -> tuple[Rule, list[Notice]]:
+    """Return a rule that leaves out the values that too many people share, and a notice of them."""
+    if people.pairs <= MOST_OF_A_VALUE:
+        return replace(rule, without=""), []
+    most = MOST_OF_A_VALUE * (2 if people.dedupe else 1)  # of one table each pair is there twice
+    keys = [f"k{at}" for at in range(len(rule.columns))]
+    named = ", ".join(f"{column} AS {key}" for column, key in zip(rule.columns, keys, strict=True))
+    sides = [
+        f"(SELECT {named}, count(*) AS of_{side} FROM {rule.side(side)} GROUP BY ALL)"
+        for side in "lr"
+    ]
+    table = "many_" + re.sub(r"\W+", "_", " ".join(rule.columns))
+    people.session.execute(
+        f"CREATE OR REPLACE TABLE {table} AS SELECT {', '.join(keys)} FROM {sides[0]} "
+        f"JOIN {sides[1]} USING ({', '.join(keys)}) WHERE of_l * of_r > {most}"
+    )
+    count = int(people.rows(f"SELECT count(*) FROM {table}")[0][0])
+    if not count:
+        return replace(rule, without=""), []
+    # A macro, as Splink takes every column that a rule names for one of the people's.
+    given = [f"a{at}" for at in range(len(keys))]
+    same = " AND ".join(f"{key} = {own}" for key, own in zip(keys, given, strict=True))
+    people.session.execute(
+        f"CREATE OR REPLACE MACRO {table}({', '.join(given)}) AS "
+        f"EXISTS (SELECT 1 FROM {table} WHERE {same})"
+    )
+    said = (
+        f"{'value' if count == 1 else 'values'} that more than {MOST_OF_A_VALUE:,} pairs of people "
+        "share, who are not looked at for that alone"
+    )
+    words = " and ".join(rule.columns)
+    return replace(rule, without=table), [Notice("both files", words, "many pairs", count, said)]
 
 
 def columns_of(plan: Plan) -> tuple[str, ...]:
     """Return the columns that a plan's comparisons read, each once."""
-    asked = " ".join(
-        f"{one.missing} " + " ".join(level.condition for level in one.levels)
-        for one in plan.comparisons
+    return tuple(
+        dict.fromkeys(name for one in plan.comparisons for name in one.reads or (one.column,))
     )
-    found = [
-        name[:-2]
-        for name in asked.replace("(", " ").replace(")", " ").replace(",", " ").split()
-        if name.endswith("_l")
-    ]
-    return tuple(dict.fromkeys(found))
 
 
 def pattern_sql(plan: Plan, pairs: str) -> str:
@@ -237,13 +308,10 @@ def joined(rule: Rule, *, more: str = "TRUE", dedupe: bool = False) -> str:
 
     more: a condition on `a` (left) and `b` (right). dedupe: of one table with itself.
     """
-    left, right = "l a", "r b"
-    on = [f"a.{column} = b.{column}" for column in rule.on]
-    if rule.shared:
-        exploded = "(SELECT * EXCLUDE ({0}), unnest({0}) AS {0} FROM {1})"
-        left = exploded.format(rule.shared, "l") + " a"
-        right = exploded.format(rule.shared, "r") + " b"
-        on.append(f"a.{rule.shared} = b.{rule.shared}")
+    on = [f"a.{column} = b.{column}" for column in rule.columns]
     if dedupe:
         on.append("a.n < b.n")
-    return f"SELECT a.n AS l, b.n AS r FROM {left} JOIN {right} ON {' AND '.join(on)} WHERE {more}"
+    return (
+        f"SELECT a.n AS l, b.n AS r FROM {rule.side('l')} a JOIN {rule.side('r')} b "
+        f"ON {' AND '.join(on)} WHERE ({more}) AND {rule.looked_at('a')}"
+    )

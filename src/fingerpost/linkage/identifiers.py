@@ -34,6 +34,8 @@ DATES = ("birth_date", "from_date", "to_date")
 ISO = r"\d{4}-\d{2}-\d{2}([ T]00:00:00(\.0+)?)?"
 FORM = "a date such as 2009-04-30, year, month and day"
 EARLIEST = "DATE '1900-01-01'"
+# Days that are written where none is known. Whoever was born on one is in no school.
+DEFAULTS = ("1900-01-01", "1901-01-01")
 # Of the people with several rows, the share who may have several birth dates.
 SEVERAL = 0.1
 
@@ -86,11 +88,11 @@ def identifier_files(records: Path) -> tuple[Path, Path]:
     return hospital, education
 
 
-def raw_rows(session: Any, path: Path, called: str) -> tuple[Notice, ...]:
+def raw_rows(session: Any, path: Path, called: str, *, today: date) -> tuple[Notice, ...]:
     """Read one file of identifiers into a table, its dates as dates; return what was noticed.
 
-    Raises Malformed where it cannot be read, lacks a column, or breaks a rule that leaves nothing
-    to link by: all such faults at once.
+    today: the day after which a birth is in the future. Raises Malformed where it cannot be read,
+    lacks a column, or breaks a rule that leaves nothing to link by: all such faults at once.
     """
     import duckdb
 
@@ -113,7 +115,7 @@ def raw_rows(session: Any, path: Path, called: str) -> tuple[Notice, ...]:
         )
         session.execute(f"CREATE TABLE {called}_raw AS SELECT {columns} FROM {source}")
         refuse_dates(session, f"{called}_raw", path.name, held)
-        found, faults = held_to_rules(session, f"{called}_raw", path.name)
+        found, faults = held_to_rules(session, f"{called}_raw", path.name, today=today)
     except duckdb.Error as error:
         raise fault_of(
             path.name, error, mend=f"Is it whole, of the columns {', '.join(COLUMNS)}?"
@@ -142,33 +144,47 @@ def refuse_dates(session: Any, table: str, file: str, held: dict[str, str]) -> N
         raise Malformed(faults)
 
 
+def known_birth(today: date) -> str:
+    """Return SQL for a birth date that may be somebody's; not known where it may not."""
+    born = "CAST(birth_date AS DATE)"
+    return f"CASE WHEN {born} BETWEEN {EARLIEST} AND DATE '{today}' THEN {born} END"
+
+
 def held_to_rules(
-    session: Any, table: str, file: str, *, today: date | None = None
+    session: Any, table: str, file: str, *, today: date
 ) -> tuple[tuple[Notice, ...], list[str]]:
     """Return the notices and the faults of a table of identifiers.
 
-    today: the day after which a birth is in the future; the machine's own where None.
+    today: the day after which a birth is in the future.
     """
-    day = today or date.today()
-    born = "CAST(birth_date AS DATE)"
-    row = session.execute(
-        "SELECT count(*), count(*) FILTER (WHERE person IS NULL), count(sex), "
-        "count(*) FILTER (WHERE upper(CAST(sex AS VARCHAR)[1:1]) NOT IN ('F', 'M')), "
-        f"count(birth_date), count(*) FILTER (WHERE {born} < {EARLIEST} OR {born} > DATE '{day}'), "
-        "count(*) FILTER (WHERE CAST(from_date AS DATE) > CAST(to_date AS DATE)) "
-        f"FROM {table}"
-    ).fetchone()
-    rows, nameless, sexes, odd_sexes, births, odd_births, turned = (int(n) for n in row)
-    faults = [] if rows else [f"link: {file} holds no row."]
-    if nameless:
+    asked = {
+        "rows": "count(*)",
+        "nameless": "count(*) FILTER (WHERE person IS NULL)",
+        "sexes": "count(sex)",
+        "odd sexes": "count(*) FILTER (WHERE upper(CAST(sex AS VARCHAR)[1:1]) NOT IN ('F', 'M'))",
+        "births": "count(birth_date)",
+        "odd births": f"count(birth_date) - count({known_birth(today)})",
+        "turned": "count(*) FILTER (WHERE CAST(from_date AS DATE) > CAST(to_date AS DATE))",
+    }
+    row = session.execute(f"SELECT {', '.join(asked.values())} FROM {table}").fetchone()
+    counts = {name: int(count) for name, count in zip(asked, row, strict=True)}
+    faults = [] if counts["rows"] else [f"link: {file} holds no row."]
+    if nameless := counts["nameless"]:
         faults.append(f"link: {nameless:,} {rows_of(nameless)} of {file} have no person.")
-    several = of_persons(session, table, file)
-    faults += [each for each in several if isinstance(each, str)]
+    several, mixed = of_persons(session, table, file, today=today)
+    faults += mixed
     found = []
     years = "before 1900 or in the future"
     told = (
-        ("sex", "code", odd_sexes, sexes, "neither F nor M", "F or M"),
-        ("birth_date", "range", odd_births, births, years, f"a day from 1900 to {day}"),
+        ("sex", "code", counts["odd sexes"], counts["sexes"], "neither F nor M", "F or M"),
+        (
+            "birth_date",
+            "range",
+            counts["odd births"],
+            counts["births"],
+            years,
+            f"a day from 1900 to {today}",
+        ),
     )
     for column, rule, count, of, said, allowed in told:
         if count and count == of:
@@ -179,33 +195,39 @@ def held_to_rules(
         elif count:
             words = f"{rows_of(count)}: {said}, read as not known"
             found.append(Notice(file, column, rule, count, words))
-    if turned:
+    if turned := counts["turned"]:
         said = f"{rows_of(turned)}: before from_date, read as that day"
         found.append(Notice(file, "to_date", "order", turned, said))
-    return (*found, *(each for each in several if isinstance(each, Notice))), faults
+    return (*found, *several), faults
 
 
-def of_persons(session: Any, table: str, file: str) -> list[Notice | str]:
-    """Return what is to be told of people with several birth dates: a fault (text) where they are
-    many, so that `person` names no person; else a notice; nothing where there are none.
+def of_persons(
+    session: Any, table: str, file: str, *, today: date
+) -> tuple[list[Notice], list[str]]:
+    """Return what is to be told of people with several birth dates, as notices and faults: a fault
+    where they are many, so that `person` names no person; else a notice; nothing where there are
+    none. A day that is read as not known is none of them.
     """
+    defaults = ", ".join(f"DATE '{day}'" for day in DEFAULTS)
+    born = known_birth(today)
     own = (
-        f"SELECT count(DISTINCT birth_date) AS n FROM {table} WHERE person IS NOT NULL "
-        "GROUP BY person HAVING count(*) > 1"
+        f"SELECT count(DISTINCT {born}) FILTER (WHERE {born} NOT IN ({defaults})) AS n "
+        f"FROM {table} WHERE person IS NOT NULL GROUP BY person HAVING count(*) > 1"
     )
     of, mixed = session.execute(
         f"SELECT count(*), count(*) FILTER (WHERE n > 1) FROM ({own})"
     ).fetchone()
     if not mixed:
-        return []
+        return [], []
     if mixed <= SEVERAL * of:
         said = "people: several birth dates, the latest row's is read"
-        return [Notice(file, "person", "several", int(mixed), said)]
-    return [
+        return [Notice(file, "person", "several", int(mixed), said)], []
+    fault = (
         f"link: {file}, person: {mixed:,} of the {of:,} people with several rows have several "
         "birth dates. One person may have a row for each postcode; two people may not have one "
         "name in this column."
-    ]
+    )
+    return [], [fault]
 
 
 def rows_of(count: int) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from fingerpost.linkage.identifiers import Notice
+from fingerpost.linkage.nobodys import gone
 
 # Of numbers that several people of one file bear: more than so many, and it is nobody's.
 MOST = 5
@@ -75,15 +76,3 @@ def let_go(session: Any, table: str, file: str) -> tuple[Notice, ...]:
         said = "numbers have a wrong check digit: most, so that they are compared as they are"
         found.append(Notice(file, "nhs_number", "no NHS numbers", int(failing), said))
     return tuple(found)
-
-
-def gone(session: Any, table: str, condition: str, notice: Notice) -> list[Notice]:
-    """Read numbers of some rows as not known; return the notice with their count, if any."""
-    where = f"nhs_number IS NOT NULL AND ({condition})"
-    (count,) = session.execute(f"SELECT count(*) FROM {table} WHERE {where}").fetchone()
-    if not count:
-        return []
-    session.execute(f"UPDATE {table} SET nhs_number = NULL WHERE {where}")
-    rows = "row" if count == 1 else "rows"
-    told = f"{rows} {notice.said}"
-    return [Notice(notice.file, notice.column, notice.rule, int(count), told)]

@@ -9,21 +9,22 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from fingerpost.core.errors import Malformed, listed
 from fingerpost.engines._session import connect
 from fingerpost.engines._shared import sha256
+from fingerpost.linkage import nobodys, numbers
 from fingerpost.linkage.identifiers import (
-    EARLIEST,
     FOLDER,
     SIDES,
     Notice,
     identifier_files,
+    known_birth,
     raw_rows,
 )
-from fingerpost.linkage.numbers import let_go, number_sql
 from fingerpost.records.writing import MANIFEST
 
 # What a pair may be compared on, and what passes may ask for.
@@ -81,8 +82,10 @@ def read_people(records: Path) -> People:
     files = identifier_files(records)
     refuse_changed(records / FOLDER)
     session = connect()
+    # One day for both files and for every rule, should midnight come between.
+    today = date.today()
     noticed = [
-        read_side(session, path, f"{side}_rows")
+        read_side(session, path, f"{side}_rows", today=today)
         for side, path in zip(("l", "r"), files, strict=True)
     ]
     number_postcodes(session, ("l_rows", "r_rows"))
@@ -115,24 +118,28 @@ def refuse_changed(folder: Path) -> None:
         )
 
 
-def read_side(session: Any, path: Path, called: str) -> tuple[Notice, ...]:
-    """Read one file of identifiers into a table of cleaned rows; return what was noticed."""
-    found = raw_rows(session, path, called)
+def read_side(session: Any, path: Path, called: str, *, today: date) -> tuple[Notice, ...]:
+    """Read one file of identifiers into a table of cleaned rows; return what was noticed.
+
+    today: the day after which a birth is in the future.
+    """
+    found = raw_rows(session, path, called, today=today)
     shape = session.execute(f"DESCRIBE SELECT nhs_number FROM {called}_raw").fetchone()
-    born = "CAST(birth_date AS DATE)"
     session.execute(
         f"CREATE TABLE {called} AS SELECT CAST(person AS VARCHAR) AS id, "
         f"{clean_name('forename')} AS forename, {clean_name('surname')} AS surname, "
         "CASE WHEN upper(CAST(sex AS VARCHAR)[1:1]) IN ('F', 'M') "
         "THEN upper(CAST(sex AS VARCHAR)[1:1]) END AS sex, "
-        f"CASE WHEN {born} BETWEEN {EARLIEST} AND current_date THEN {born} END AS birth_date, "
-        f"{number_sql('nhs_number', shape[1])} AS nhs_number, "
+        f"{known_birth(today)} AS birth_date, "
+        f"{numbers.number_sql('nhs_number', shape[1])} AS nhs_number, "
         f"{clean_code('postcode')} AS postcode, "
         "CAST(from_date AS DATE) AS from_date, CAST(to_date AS DATE) AS to_date "
         f"FROM {called}_raw"
     )
     session.execute(f"DROP TABLE {called}_raw")
-    return (*found, *let_go(session, called, path.name))
+    for rules in (numbers, nobodys):
+        found += rules.let_go(session, called, path.name)
+    return found
 
 
 def clean_name(column: str) -> str:

@@ -15,7 +15,7 @@ from scipy.special import betaln, comb, gammaln, polygamma
 from fingerpost.core.errors import MissingExtra, Unanswerable, UsageError
 from fingerpost.england import reveal
 from fingerpost.linkage import evaluate, fellegi_sunter
-from fingerpost.linkage.comparisons import BIRTH, CHILDREN, fitting, pattern_sql
+from fingerpost.linkage.comparisons import BIRTH, CHILDREN
 from fingerpost.linkage.febrl import as_set
 from fingerpost.linkage.fellegi_sunter import Counted, how_many, maximised
 from fingerpost.linkage.identifiers import SIDES
@@ -31,7 +31,6 @@ from benchmarks.linkage_worlds import write_world  # noqa: E402
 M = (np.array([0.9, 0.1]), np.array([0.8, 0.15, 0.05]), np.array([0.95, 0.05]))
 U = (np.array([0.02, 0.98]), np.array([0.01, 0.09, 0.9]), np.array([0.5, 0.5]))
 SAMPLE = 60_000
-SWAPPED = "day and month swapped"
 
 
 @pytest.fixture(scope="module")
@@ -78,32 +77,6 @@ def test_a_weight_is_the_sum_of_logs_that_the_papers_write():
     # The first comparison counts values' own frequency: its u is left to them.
     want = np.log2([odds * 0.9 * 0.15 / 0.09, odds * 0.1 / 0.98 * 0.05 / 0.9 * 0.05 / 0.5])
     assert got == pytest.approx(want)
-
-
-@pytest.mark.parametrize(
-    ("change", "name", "words"),
-    [
-        ({"forename": "Ane"}, "forename", "alike, or short for it"),
-        ({"surname": "Archar"}, "surname", "much alike"),
-        ({"birth_date": "2005-04-03", "at_school": "2005-03-04"}, "birth_date", SWAPPED),
-        ({"birth_date": "2006-03-14"}, "birth_date", "two of its three parts"),
-        ({"sex": None}, "sex", "not known"),
-        ({"postcode": "QA1 9ZZ"}, "postcode", "the same district"),
-        ({"postcode": "ZZ9 9ZZ"}, "postcode", "differ"),
-        ({}, "postcode", "the same in the same year"),
-    ],
-)
-def test_levels_of_agreement(change, name, words, tmp_path):
-    given = {k: date.fromisoformat(v) if k == "birth_date" else v for k, v in change.items()}
-    other = given.pop("at_school", None)
-    school = {"birth_date": date.fromisoformat(other)} if other else {}
-    people = read_people(identifiers(tmp_path, [given, {}], [school]))
-    plan = fitting(CHILDREN, people)
-    at = plan.names.index(name)
-    level = people.rows(f"SELECT g{at} FROM ({pattern_sql(plan, '(SELECT 0 AS l, 0 AS r)')})")
-    assert plan.comparisons[at].words(level[0][0]) == words
-    # Nobody at school has an NHS number, so nothing is asked of it.
-    assert "nhs_number" not in plan.names
 
 
 def test_what_the_probabilities_say_of_a_world_is_true_of_it(world, own):

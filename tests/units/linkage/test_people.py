@@ -6,7 +6,6 @@ import json
 from datetime import date
 
 import duckdb
-import polars as pl
 import pytest
 
 from fingerpost.core.errors import Malformed
@@ -89,108 +88,9 @@ def test_a_stay_that_begins_in_no_year_of_a_calendar_is_a_fault(tmp_path):
         read_people(identifiers(tmp_path, rows, [{}]))
 
 
-def test_faults_name_columns_and_counts_never_a_value(tmp_path):
-    folder = identifiers(tmp_path, [{"person": None}], [{}])
-    with pytest.raises(Malformed, match=r"1 row of hospital.parquet have no person"):
-        read_people(folder)
-    path = folder / "identifiers" / "hospital.parquet"
-    pl.read_parquet(path).drop("surname", "sex").write_parquet(path)
-    with pytest.raises(Malformed, match=r"hospital\.parquet has no column surname or sex"):
-        read_people(folder)
-    path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(Malformed, match=r"hospital.parquet") as told:
-        read_people(folder)
-    assert "Archer" not in str(told.value)
-    path.unlink()
-    with pytest.raises(Malformed, match=r"has no identifiers/hospital\.parquet"):
-        read_people(folder)
-
-
-def as_csv(folder, side: str, **changed: object) -> None:
-    """Write a side's identifiers as CSV instead, some columns changed."""
-    path = folder / "identifiers" / f"{side}.parquet"
-    rows = pl.read_parquet(path)
-    rows.with_columns(**changed).write_csv(path.with_suffix(".csv"))
-    path.unlink()
-
-
-def test_identifiers_may_be_csv(tmp_path):
-    rows = [{"nhs_number": "0943476518"}, {"postcode": "QA9 9ZZ", "to_date": date(2010, 1, 2)}]
-    folder = identifiers(tmp_path, rows, rows)
-    asked = "SELECT * EXCLUDE (id) FROM {} ORDER BY n"
-    before = read_people(folder).rows(asked.format("l"))
-    as_csv(folder, "hospital")
-    people = read_people(folder)
-    assert people.rows(asked.format("l")) == before and people.notices == ()
-    assert people.rows("SELECT nhs_number FROM l ORDER BY n")[0] == ("0943476518",)
-    as_csv(folder, "education", birth_date=pl.col("birth_date").dt.strftime("%d/%m/%Y"))
-    with pytest.raises(Malformed, match=r"education\.csv, birth_date: 2 rows .*2009-04-30"):
-        read_people(folder)
-    (folder / "identifiers" / "education.parquet").touch()
-    with pytest.raises(Malformed, match="Keep one of them"):
-        read_people(folder)
-
-
-def test_what_is_lived_with_is_counted_and_read_as_not_known(tmp_path):
-    old, odd = date(1850, 1, 1), {"sex": "1", "to_date": date(2001, 1, 1)}
-    same = {"person": "x"}
-    rows = [{}, {"birth_date": old}, {"birth_date": date(2999, 1, 1)}, odd]
-    rows += [same | {"birth_date": date(2005, 3, at)} for at in (1, 2)]
-    rows += [{"person": f"y{at // 2}"} for at in range(40)]
-    people = read_people(identifiers(tmp_path, rows, [{}]))
-    found = {(one.column, one.rule): one.count for one in people.notices}
-    assert found == {
-        ("sex", "code"): 1,
-        ("birth_date", "range"): 2,
-        ("to_date", "order"): 1,
-        ("person", "several"): 1,
-    }
-    assert people.rows("SELECT count(*) FROM l WHERE birth_date IS NULL") == [(2,)]
-    assert not any(word in one.words() for one in people.notices for word in ("1850", "2999"))
-
-
-def test_what_leaves_nothing_to_link_by_is_a_fault_all_at_once(tmp_path):
-    rows = [{"person": "x", "sex": "2", "birth_date": date(2005, 3, at)} for at in (1, 2)]
-    with pytest.raises(Malformed) as told:
-        read_people(identifiers(tmp_path, rows, [{}]))
-    assert "1 of the 1 people with several rows" in told.value.problems[0]
-    assert "sex: none of the 2 values is allowed" in told.value.problems[1]
-
-
 def test_identifiers_that_changed_since_their_manifest_are_refused(tmp_path):
     folder = identifiers(tmp_path, [{}], [{}])
     said = {"files": {"hospital.parquet": {"rows": 1, "sha256": "0" * 64}}}
     (folder / "identifiers" / "manifest.json").write_text(json.dumps(said))
     with pytest.raises(Malformed, match=r"hospital\.parquet in identifiers is not what"):
         read_people(folder)
-
-
-# 943 476 5919 and 401 023 2137 are printed as examples of the check digit; the others are by hand:
-# 9434765918 and 9434765991 (two digits swapped) fail it, a number of one digit passes it.
-def test_numbers_that_are_nobodys_are_read_as_not_known_and_counted(tmp_path):
-    numbers = ["943 476 5919", "401-023-2137", "0000000000", "9999999999", "9434765918"]
-    rows = [{"nhs_number": number} for number in [*numbers, "9434765991"]]
-    rows += [{"nhs_number": "4505577104"}] * 6
-    people = read_people(identifiers(tmp_path, rows, [{"nhs_number": "9434765919"}]))
-    kept = people.rows("SELECT nhs_number FROM l WHERE nhs_number IS NOT NULL ORDER BY 1")
-    assert [one for (one,) in kept] == ["4010232137", "9434765919"]
-    told = {one.rule: one.count for one in people.notices if one.column == "nhs_number"}
-    assert told == {"one digit": 2, "many people": 6, "check digit": 2}
-    assert not any(number[:6] in one.words() for one in people.notices for number in numbers)
-
-
-def test_numbers_of_which_most_fail_the_check_are_compared_as_they_are(tmp_path):
-    rows = [{"nhs_number": code} for code in ("a1f", "b2e", "c3d", "9434765919")]
-    people = read_people(identifiers(tmp_path, rows, [{}]))
-    assert people.rows("SELECT count(nhs_number) FROM l") == [(4,)]
-    assert [one.rule for one in people.notices] == ["no NHS numbers"]
-
-
-@pytest.mark.parametrize("kind", [pl.Float64, pl.Int64])
-def test_numbers_that_a_spreadsheet_kept_as_numbers_are_read_whole(kind, tmp_path):
-    folder = identifiers(tmp_path, [{"nhs_number": n} for n in ("9434765919", "0000000019")], [{}])
-    path = folder / "identifiers" / "hospital.parquet"
-    pl.read_parquet(path).with_columns(pl.col("nhs_number").cast(kind)).write_parquet(path)
-    people = read_people(folder)
-    found = people.rows("SELECT nhs_number FROM l WHERE nhs_number IS NOT NULL ORDER BY 1")
-    assert [one for (one,) in found] == ["0000000019", "9434765919"]
