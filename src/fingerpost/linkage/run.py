@@ -113,11 +113,12 @@ def recipe_of(records: Path, options: Options, asked: Asked | None = None) -> di
         "spines": options.spines,
         "identifiers": [sha256(path) for path in files],
         "version": fingerpost.__version__,
+        # What is read and learnt, and what odds are of: spines of before were made otherwise.
+        "read": "without nobody's",
     }
     if options.by_passes:
         return recipe
-    # What the odds of a pair are of: spines of before they were so are made otherwise.
-    recipe |= {"threshold": options.threshold, "odds": "left over"}
+    recipe |= {"threshold": options.threshold, "odds": "left over", "learnt": "from usual"}
     if asked is not None:
         recipe |= {"given": list(asked.names), "records": asked.digest}
     return recipe
@@ -164,6 +165,7 @@ def linked_by_chance(
         "thresholds": {"link": options.threshold, "considered": FLOOR},
         "model": paired.scored.model.told(),
         "conditional_on": [] if asked is None else list(asked.names),
+        "identifier_notices": [one.told() for one in (*people.notices, *plan.notices)],
     }
     found = quality.of_scored(paired.scored, paired.chance, paired.best, plan)
     names = Names(people.names(0), people.names(1))

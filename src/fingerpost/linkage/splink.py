@@ -142,7 +142,8 @@ def comparison(one: Comparison) -> dict[str, Any]:
 
 def blocking(rule: Rule) -> dict[str, Any]:
     """Return a rule as Splink writes it."""
-    words = " AND ".join(f"l.{column} = r.{column}" for column in rule.columns)
+    asked = [f"l.{column} = r.{column}" for column in rule.columns]
+    words = " AND ".join([*asked, *([rule.looked_at("l")] if rule.without else [])])
     found: dict[str, Any] = {"blocking_rule": words, "sql_dialect": "duckdb"}
     if rule.shared:
         found["arrays_to_explode"] = [rule.shared]
