@@ -15,7 +15,7 @@ from scipy.special import betaln, comb, gammaln, polygamma
 from fingerpost.core.errors import MissingExtra, Unanswerable, UsageError
 from fingerpost.england import reveal
 from fingerpost.linkage import evaluate, fellegi_sunter
-from fingerpost.linkage.comparisons import BIRTH, CHILDREN
+from fingerpost.linkage.comparisons import BIRTH, CHILDREN, fitting
 from fingerpost.linkage.febrl import as_set
 from fingerpost.linkage.fellegi_sunter import Counted, how_many, maximised
 from fingerpost.linkage.identifiers import SIDES
