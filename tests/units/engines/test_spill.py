@@ -20,9 +20,10 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL on W
 
 # A session that has spilled a made-up name, and then waits or asks without end.
 SPILLS = """
-import sys
+import signal, sys
 from fingerpost.cli.main import end_tidily
 from fingerpost.engines._session import connect
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # else under nohup, which ignores it, it stays so
 end_tidily()
 session = connect()
 session.execute("SET memory_limit = '40MB'; SET threads = 1")

@@ -63,13 +63,14 @@ def test_a_year_and_its_square_give_the_influence_of_longer_numbers(middle: floa
 
 
 def test_on_raw_columns_it_would_be_wrong():
-    """What `carried` mends: bread and raw columns lose six digits."""
+    """What `carried` mends: bread and raw columns lose digits, how many depends on the processor
+    (2.6e-7 and 1e-6 of the size were seen)."""
     design = powers(AWAY + 2008.0)
     found = fit_multinomial(design, ARM, levels=("none", "support"))
     slope, truth = in_long_numbers()
     residual = ARM - probabilities(design, found)[:, 1]
     raw = residual * (design.array @ (found.bread @ (design.array.T @ slope.astype(float))))
-    assert float(np.abs(raw - truth).max()) > 1e-6 * float(np.sqrt(truth @ truth))
+    assert float(np.abs(raw - truth).max()) > 3e-8 * float(np.sqrt(truth @ truth))
 
 
 def test_pulls_of_several_predictors_lie_side_by_side():

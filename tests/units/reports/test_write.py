@@ -315,7 +315,7 @@ def test_clustered_studies_are_told_that_they_lie_outside_target(written):
 def test_what_authors_do_not_say_is_said_to_be_absent(written):
     text = written["clean"][2]
     for item in ("Ethics", "Registration", "Funding", "Interests"):
-        assert re.search(rf"<td>{item}</td><td>not stated by the authors</td>", text)
+        assert re.search(rf"<td[^>]*>{item}</td><td[^>]*>not stated by the authors</td>", text)
     assert "public-use data, 1600 children" in written["refused"][2]
 
 
