@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 WAYS = "fellegi_sunter, splink, deterministic (version 2) or deterministic_v1."
 MOST_DOUBTS = 5
+# Of sure links, the share that a spine may leave out without a word.
+LEAVES = 0.002
 TOO_FEW = "too few are alike for more to be told of them"
 AT_BEST = (
     "Both are at best: they take it for chance where two people are alike (twins, relatives), and "
@@ -203,7 +205,7 @@ def cautions(told: Mapping[str, Any]) -> list[str]:
         f"{name.replace('_', ' ')}: none {' and '.join(f'in {side}' for side in sides)}."
         for name, sides in told.get("not_compared", {}).items()
     ]
-    found = (("Missing", lacking), ("Caution", [*untaught(told), *twice(told)]))
+    found = (("Missing", lacking), ("Caution", [*untaught(told), *twice(told), *left_out(told)]))
     return [labelled(label, lines) for label, lines in found if lines]
 
 
@@ -227,6 +229,18 @@ def twice(told: Mapping[str, Any]) -> list[str]:
         "identifier. A file that holds people twice links one record of each and leaves out what "
         "hangs on the others; join them first."
         for side, many in told.get("alike_another", {}).items()
+    ]
+
+
+def left_out(told: Mapping[str, Any]) -> list[str]:
+    """Return how many sure links a spine leaves out, in words; nothing where they are few."""
+    sure = told["quality"].get("over_spines", {}).get("sure")
+    if sure is None or sure["left_out"] <= LEAVES * sure["links"]:
+        return []
+    return [
+        f"a spine leaves out up to {sure['left_out']:,} of {sure['links']:,} links of which "
+        "identifiers alone are sure. What else is known speaks against them: of a wrong child, or "
+        "badly modelled. Hold the answers against those over spines linked without --study."
     ]
 
 

@@ -25,6 +25,8 @@ THRESHOLDS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999)
 # Pairs in doubt; patterns with fewer pairs than this are told together.
 DOUBT = (0.05, 0.95)
 FEW = 10
+# By identifiers alone, sure: few such links are false, and a spine leaves few of them out.
+SURE = 0.999
 # The share of a side who may be alike another there before a file seems to hold people twice.
 TWICE = 0.005
 # What groups of few are told as, with a group of that name where there is one.
@@ -258,15 +260,18 @@ class Overlap:
     so that another spine stands for the truth that is not known.
     """
 
-    def __init__(self, pairs: int) -> None:
-        """Begin with no spine. pairs: how many pairs there are to be linked."""
-        self.held: Ints = np.zeros(pairs, dtype=np.int64)
+    def __init__(self, chance: Floats) -> None:
+        """Begin with no spine. chance: of each pair that may be linked, by identifiers alone."""
+        self.held: Ints = np.zeros(len(chance), dtype=np.int64)
         self.links: list[int] = []
+        self.sure = chance > SURE
+        self.left_out: list[int] = []
 
     def add(self, at: Ints) -> None:
         """Reckon with one spine. at: the places of its links."""
         self.held[at] += 1
         self.links.append(len(at))
+        self.left_out.append(int(self.sure.sum() - self.sure[at].sum()))
 
     def told(self) -> dict[str, Any]:
         """Return how many links the spines hold, and what share of them another holds too."""
@@ -279,5 +284,6 @@ class Overlap:
                 "fewest": min(self.links, default=0),
                 "most": max(self.links, default=0),
             },
+            "sure": {"links": int(self.sure.sum()), "left_out": max(self.left_out, default=0)},
             "estimated": {"precision": share, "recall": share},
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from fingerpost.linkage.comparisons import CHILDREN, fitting
 from fingerpost.linkage.drawing import Names, best, by_identifiers, by_study, drawn, stand_ins
 from fingerpost.linkage.given import Given
 from fingerpost.linkage.identifiers import FOLDER, SIDES, identifier_files
+from fingerpost.linkage.in_records import strangers
 from fingerpost.linkage.interface import DETERMINISTIC, linker
 from fingerpost.linkage.options import Asked, Options
 from fingerpost.linkage.pairing import pair_off
@@ -78,6 +79,7 @@ def run(
         people = read_people(records)
         with closing(people.session):
             refuse_other(people, recipe)
+            people = replace(people, notices=(*people.notices, *strangers(people, records)))
             say(f"linking {people.count[0]:,} with {people.count[1]:,} people")
             if options.by_passes:
                 made = linked_by_passes(people, DETERMINISTIC[options.method])
@@ -177,7 +179,7 @@ def linked_by_chance(
         say("reading what the study asks")
         given = read_given(records, asked, stand_ins(names, paired), called=options.called)
         draws = by_study(names, paired, given, options.seed)
-    overlap = quality.Overlap(len(paired.scored.left))
+    overlap = quality.Overlap(paired.chance)
     draws = reckoned(draws, options.spines, overlap, say)
     tables = (drawn(names, paired, draw) for draw in draws)
     return Made(tables, told, lambda: {**found, "over_spines": overlap.told()})

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from fingerpost.cli.link_run import left_out
 from fingerpost.linkage.comparisons import CHILDREN
 from fingerpost.linkage.people import read_people
 from fingerpost.linkage.quality import ByGroup, Overlap, against, alike_another, in_doubt
@@ -66,12 +67,13 @@ def test_what_spines_share_says_how_good_one_is():
     """Each pair linked with its own chance: of a spine's links p / mean(p) are expected right."""
     rng = np.random.default_rng(2)
     chance = np.r_[np.full(2_000, 0.95), np.full(2_000, 0.2)]
-    spines = Overlap(len(chance))
+    spines = Overlap(chance)
     for _ in range(20):
         spines.add(np.flatnonzero(rng.random(len(chance)) < chance))
     told = spines.told()
     want = (chance**2).sum() / chance.sum()  # of a draw, the truth being another
     assert told["estimated"]["precision"] == pytest.approx(want, abs=0.01)
+    assert told["sure"] == {"links": 0, "left_out": 0}
     assert told["links"]["fewest"] <= told["links"]["mean"] <= told["links"]["most"]
 
 
@@ -89,3 +91,16 @@ def test_people_whom_a_file_holds_twice_are_counted_and_twins_are_not(tmp_path):
 def test_twins_whose_forenames_are_not_known_are_not_one_person(tmp_path):
     nameless = {"forename": None}
     assert alike_another(read_people(identifiers(tmp_path, [nameless, nameless], [{}]))) == {}
+
+
+def test_sure_links_that_a_spine_leaves_out_are_counted_and_many_are_told():
+    chance = np.r_[np.ones(1_000), np.full(10, 0.6)]
+    spines = Overlap(chance)
+    for gone in (0, 3, 1):
+        spines.add(np.arange(gone, len(chance)))
+    sure = spines.told()["sure"]
+    assert sure == {"links": 1_000, "left_out": 3}
+    (words,) = left_out({"quality": {"over_spines": {"sure": sure}}})
+    assert "up to 3 of 1,000 links" in words
+    assert left_out({"quality": {"over_spines": {"sure": {**sure, "left_out": 2}}}}) == []
+    assert left_out({"quality": {}}) == []
