@@ -147,16 +147,23 @@ def more_of(found: Spines, folder: Path, number: int, file: Path | None) -> str:
 
 def usual_set(folder: Path, asked: Collection[str] = ()) -> str:
     """Return the name of the set of spines that is read where none is named: one that was drawn
-    given all that is asked, then the one that holds the most, then the first by name; empty where
-    there is none.
+    given all that is asked, of these one by this version, then the one that holds the most, then
+    the first by name; empty where there is none.
     """
     wanted = set(asked)
     told_of = manifests(folder)
 
-    def rank(name: str) -> tuple[bool, int, str]:
+    def rank(name: str) -> tuple[bool, bool, int, str]:
         told = told_of[name]
         own = bool(wanted) and wanted <= {str(one) for one in told.get("conditional_on", ())}
-        return not own, -len(told["files"]), name
+        # Those of another version count no longer as given the study (see `Chosen.held_to`).
+        version = told.get("recipe", {}).get("version", "")
+        return (
+            not own,
+            own and version not in ("", fingerpost.__version__),
+            -len(told["files"]),
+            name,
+        )
 
     # Where none can be read the first is tried, so that it says what it lacks.
     return min(told_of, key=rank, default=next(iter(names_of(folder)), ""))

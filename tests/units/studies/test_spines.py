@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+import fingerpost
 from fingerpost.cli._spines import by_truth, linking, parted, through_one
 from fingerpost.cli._studying import imputing
 from fingerpost.cli.main import app
@@ -426,6 +427,16 @@ def test_the_set_that_holds_the_most_is_read_where_none_is_named(folder, tmp_pat
     assert choose(tmp_path, count=1, name="passes").name == "passes"
     with pytest.raises(UsageError, match="scored holds 2"):
         choose(tmp_path, count=3)
+
+
+def test_of_sets_drawn_given_the_study_one_of_this_version_is_read(folder, tmp_path):
+    """Spines of another version count no longer, however many they are and whatever their name."""
+    truth = as_spine(pl.read_parquet(folder / "truth" / "identity.parquet"))
+    for name, version, many in (("a", "0.0.1", 2), ("b", fingerpost.__version__, 1)):
+        told = {"recipe": {"version": version}, "conditional_on": ["all"]}
+        write_spines(tmp_path, name, tables=[truth] * many, told=told)
+    assert choose(tmp_path, count=1, asked=("all",)).name == "b"
+    assert choose(tmp_path, count=1, asked=("more",)).name == "a"
 
 
 def test_a_set_that_is_not_whole_stops_nobody_who_does_not_name_it(folder, tmp_path, capsys):
