@@ -1,7 +1,8 @@
 """One to one: which pairs stand together, the best of them, or drawn by how likely they are.
 
 Pairs fall into groups that share no person. Of a group whose ways of pairing off are few, each way
-is written out, and chances are exact; groups with many are drawn by a chain of small changes.
+is written out, and of one with few people on a side all are summed (`subsets`): chances are exact.
+Groups with many people on both sides are drawn by a chain of small changes.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from fingerpost.linkage import subsets
 from fingerpost.linkage.scoring import Floats, Ints
+from fingerpost.linkage.subsets import turns_of
 
 # Ways of pairing off a group that are written out; steps of the chain, a pair, of larger groups;
 # random numbers that are drawn at a time.
@@ -65,7 +68,7 @@ class Ways:
         odds = np.log(2.0) * weights
         noise = rng.gumbel(size=self.ways)
         found = [self._picked(self._of_ways(odds) + noise)]
-        found += [chain(self, group, odds, rng)[0] for group in self.large]
+        found += [self._drawn_of(group, odds, rng) for group in self.large]
         return np.sort(np.concatenate(found))
 
     def chances(self, weights: Floats, rng: np.random.Generator) -> Floats:
@@ -80,8 +83,18 @@ class Ways:
             raised /= np.repeat(np.add.reduceat(raised, self.start), size)
             np.add.at(chance, self.pair, raised[self.way])
         for group in self.large:
-            chance[group] = chain(self, group, odds, rng)[1]
+            turns = turns_of(self.left[group], self.right[group])
+            if turns is None:
+                chance[group] = chain(self, group, odds, rng)[1]
+            else:
+                chance[group] = subsets.chances(turns, odds[group])
         return chance
+
+    def _drawn_of(self, group: Ints, odds: Floats, rng: np.random.Generator) -> Ints:
+        turns = turns_of(self.left[group], self.right[group])
+        if turns is None:
+            return chain(self, group, odds, rng)[0]
+        return group[subsets.drawn(turns, odds[group], rng)]
 
     def _of_ways(self, odds: Floats) -> Floats:
         total = np.bincount(self.way, odds[self.pair], minlength=self.ways)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
 
-from fingerpost.linkage import assignment
+from fingerpost.linkage import assignment, subsets
 from fingerpost.linkage.assignment import ways_of, written_out
 
 
@@ -152,6 +152,7 @@ def test_a_chain_of_a_large_group_keeps_to_the_chances_that_sums_say(shape, monk
     it begins does not matter.
     """
     monkeypatch.setattr(assignment, "STEPS", 1_000)
+    monkeypatch.setattr(subsets, "MOST_FEW", 0)
     left, right, bits = large_group(*shape)
     ways = ways_of(left, right, shape[:2])
     assert [len(group) for group in ways.large] == [len(left)]
@@ -163,8 +164,10 @@ def test_a_chain_of_a_large_group_keeps_to_the_chances_that_sums_say(shape, monk
     assert np.all(np.abs(each.mean(axis=0) - want) < 5 * error + 5e-4)
 
 
+@pytest.mark.parametrize("few", [0, 12])
 @pytest.mark.parametrize("shape", LARGE)
-def test_pairs_of_a_large_group_are_drawn_as_often_as_sums_say(shape):
+def test_pairs_of_a_large_group_are_drawn_as_often_as_sums_say(shape, few, monkeypatch):
+    monkeypatch.setattr(subsets, "MOST_FEW", few)
     left, right, bits = large_group(*shape)
     ways, draws = ways_of(left, right, shape[:2]), 200
     want = by_subsets(left, right, bits * np.log(2))
@@ -179,6 +182,7 @@ def test_pairs_of_a_large_group_are_drawn_as_often_as_sums_say(shape):
 
 def test_a_large_group_is_drawn_alike_however_many_numbers_are_drawn_at_a_time(monkeypatch):
     """A pair stands for as many steps as there are, the last block of them a short one."""
+    monkeypatch.setattr(subsets, "MOST_FEW", 0)
     left, right, _ = large_group(6, 6, 1.0)
     ways = ways_of(left, right, (6, 6))
     for block in (7, 1_000_000):
