@@ -137,7 +137,7 @@ def refuse_dates(session: Any, table: str, file: str, held: dict[str, str]) -> N
         ).fetchone()
         if bad:
             faults.append(
-                f"link: {file}, {name}: {bad:,} {rows_of(bad)} hold no date that can be read. "
+                f"link: {file}, {name}: of {bad:,} {rows_of(bad)} the date cannot be read. "
                 f"Allowed is {FORM}, or nothing where it is not known."
             )
     if faults:
@@ -170,7 +170,7 @@ def held_to_rules(
     counts = {name: int(count) for name, count in zip(asked, row, strict=True)}
     faults = [] if counts["rows"] else [f"link: {file} holds no row."]
     if nameless := counts["nameless"]:
-        faults.append(f"link: {nameless:,} {rows_of(nameless)} of {file} have no person.")
+        faults.append(f"link: {file}, person: {nameless:,} {rows_of(nameless)} without one.")
     several, mixed = of_persons(session, table, file, today=today)
     faults += mixed
     found = []

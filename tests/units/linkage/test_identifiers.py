@@ -15,7 +15,7 @@ from units.linkage.small import identifiers
 
 def test_faults_name_columns_and_counts_never_a_value(tmp_path):
     folder = identifiers(tmp_path, [{"person": None}], [{}])
-    with pytest.raises(Malformed, match=r"1 row of hospital.parquet have no person"):
+    with pytest.raises(Malformed, match=r"hospital.parquet, person: 1 row without one"):
         read_people(folder)
     path = folder / "identifiers" / "hospital.parquet"
     pl.read_parquet(path).drop("surname", "sex").write_parquet(path)
