@@ -48,7 +48,7 @@ def test_identifiers_may_be_csv(tmp_path):
     assert people.rows(asked.format("l")) == before and people.notices == ()
     assert people.rows("SELECT nhs_number FROM l ORDER BY n")[0] == ("0943476518",)
     as_csv(folder, "education", birth_date=pl.col("birth_date").dt.strftime("%d/%m/%Y"))
-    with pytest.raises(Malformed, match=r"education\.csv, birth_date: 2 rows .*2009-04-30"):
+    with pytest.raises(Malformed, match=r"education\.csv, birth_date: of 2 rows .*2009-04-30"):
         read_people(folder)
     (folder / "identifiers" / "education.parquet").touch()
     with pytest.raises(Malformed, match="Keep one of them"):
