@@ -48,8 +48,11 @@ def run(  # noqa: PLR0913 - decision 0011
     ] = None,
     seed: Annotated[int, typer.Option(metavar="S", help="Of samples and draws.")] = 1,
     threshold: Annotated[
-        float, typer.Option(metavar="P", help="The least probability of a link, of one spine.")
-    ] = 0.9,
+        float | None,
+        typer.Option(
+            metavar="P", help="The least probability of a link, of the best.  [default: 0.9]"
+        ),
+    ] = None,
     name: Annotated[
         str,
         typer.Option(
@@ -78,14 +81,17 @@ def run(  # noqa: PLR0913 - decision 0011
       fingerpost link run build/e --method deterministic
     """
     from fingerpost.linkage.identifiers import Notice
-    from fingerpost.linkage.options import Options, usual
+    from fingerpost.linkage.interface import DETERMINISTIC
+    from fingerpost.linkage.options import THRESHOLD, Options, usual
     from fingerpost.linkage.run import run as linked
     from fingerpost.records.spines import FOLDER
 
     asked = None if study is None else asked_of(study, records)
     called = name if asked is None else name or asked.study.name
     many = usual(method) if spines is None else spines
-    options = Options(method, many, seed, threshold, called)
+    if threshold is not None and method in DETERMINISTIC:
+        raise UsageError("--threshold: deterministic passes say of no link how likely it is.")
+    options = Options(method, many, seed, THRESHOLD if threshold is None else threshold, called)
     if asked is not None:
         options.refuse_given()
     if json_file is not None:

@@ -133,7 +133,7 @@ def drawn(
     at its mode given these links. before: coefficients as they were drawn the turn before. Those of
     a flag are drawn about the mode, from those before and the normal curve there, and taken with
     the chance of Metropolis and Hastings, else those before stand: what hardly a child tells of has
-    no normal curve. Source: Neal 1999, Bayesian Statistics 6:475, eq. 15 on the step.
+    no normal curve. Source: Neal 1999, Bayesian Statistics 6:475, on the step.
     """
     toss = rng.standard_normal(len(held.mode))
     if not fact.flag:

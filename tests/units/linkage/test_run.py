@@ -139,6 +139,14 @@ def test_passes_write_one_spine_with_their_steps(world):
     assert sum(one["links"] for one in made.told["quality"]["by_step"]) == len(table)
 
 
+def test_a_threshold_of_passes_is_refused_and_not_passed_over(tmp_path):
+    write_world(tmp_path, 60, seed=1)
+    words = ["link", "run", str(tmp_path), "--threshold", "0.5"]
+    done = CliRunner().invoke(app, [*words, "--method", "deterministic"])
+    assert isinstance(done.exception, UsageError) or done.exit_code == 2
+    assert not (tmp_path / "spines").exists()
+
+
 @pytest.mark.parametrize(
     ("asked", "words"),
     [

@@ -33,6 +33,35 @@ release: {policy: ons_srs}
 """  # noqa: E501
 
 
+# Of all children, or of those a population asks for besides; see `of_children`.
+CHILDREN = """
+study: {name}
+question: Does SEN Support change unplanned admissions among children?
+population: {{{who}born: 2003-09/2013-08, enrolled: {{year: 1, school: state-funded}}}}
+arms: {{none: no recorded provision, support: SEN Support}}
+time_zero: {{year: 1, census: spring}}
+follow_up: {{to: end of year 2}}
+outcomes: [unplanned_admissions]
+assignment: {{observed: {{given: [{given}], cluster: school}}}}
+estimand: {{contrast: [support, none], target: [ate], scale: ratio}}
+estimators: [{estimators}]
+primary: [{primary}]
+release: {{policy: inside}}
+"""
+
+
+def of_children(
+    name: str,
+    *,
+    who: str = "",
+    given: str = "sex, fsm, gestation",
+    estimators: str = "naive",
+    primary: str = "naive",
+) -> str:
+    """Return a study of linked records, on unplanned admissions to the end of Year 2."""
+    return CHILDREN.format(name=name, who=who, given=given, estimators=estimators, primary=primary)
+
+
 def instead(line: str) -> str:
     """Return the small study with one of its lines replaced by another of the same key."""
     key = line.split(":")[0]

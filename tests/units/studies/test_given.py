@@ -23,22 +23,10 @@ from fingerpost.studies.given import StudyGiven, asked_of
 from fingerpost.studies.run import run
 from fingerpost.studies.spine_words import WHY, changed
 from fingerpost.studies.spines import Linking
+from units.studies.documents import of_children
 
 ENGINE = "polars"
-TEXT = """
-study: mine
-question: Does SEN Support change unplanned admissions among children of a list of codes?
-population: {phenotype: {code_list: mine}, born: 2003-09/2013-08, enrolled: {year: 1, school: state-funded}}
-arms: {none: no recorded provision, support: SEN Support}
-time_zero: {year: 1, census: spring}
-follow_up: {to: end of year 2}
-outcomes: [unplanned_admissions]
-assignment: {observed: {given: [sex, fsm, gestation], cluster: school}}
-estimand: {contrast: [support, none], target: [ate], scale: ratio}
-estimators: [naive]
-primary: [naive]
-release: {policy: inside}
-"""  # noqa: E501
+TEXT = of_children("mine", who="phenotype: {code_list: mine}, ")
 HEAD = "code,dataset,field,code_type,description,group,flag\n"
 
 

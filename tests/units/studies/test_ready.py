@@ -22,6 +22,7 @@ from fingerpost.studies.document import read_study, resolve
 from fingerpost.studies.linked import OneTable
 from fingerpost.studies.ready import NO_WEIGHT, WEIGHT, ready, weighed
 from fingerpost.studies.unlinked import Schooled
+from units.studies.documents import of_children
 
 ENGINE = "polars"
 PLANTED = """
@@ -33,19 +34,7 @@ outcomes: {score: {column: score}}
 assignment: {observed: {given: [age]}}
 estimators: [naive]
 """
-LINKED = """
-study: beside
-question: Does SEN Support change unplanned admissions among all children?
-population: {born: 2003-09/2013-08, enrolled: {year: 1, school: state-funded}}
-arms: {none: no recorded provision, support: SEN Support}
-time_zero: {year: 1, census: spring}
-follow_up: {to: end of year 2}
-outcomes: [unplanned_admissions]
-assignment: {observed: {given: [sex, fsm], cluster: school}}
-estimand: {contrast: [support, none], target: [ate], scale: ratio}
-estimators: [naive]
-release: {policy: inside}
-"""
+LINKED = of_children("beside", given="sex, fsm")
 
 
 @pytest.fixture

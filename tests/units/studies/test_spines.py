@@ -36,21 +36,9 @@ from fingerpost.studies.run import run
 from fingerpost.studies.spine_words import ONE
 from fingerpost.studies.spines import Linking, number_of
 from fingerpost.studies.unlinked import Schooled
+from units.studies.documents import of_children
 
-TEXT = """
-study: spines
-question: Does SEN Support change unplanned admissions among all children?
-population: {born: 2003-09/2013-08, enrolled: {year: 1, school: state-funded}}
-arms: {none: no recorded provision, support: SEN Support}
-time_zero: {year: 1, census: spring}
-follow_up: {to: end of year 2}
-outcomes: [unplanned_admissions]
-assignment: {observed: {given: [sex, fsm, gestation], cluster: school}}
-estimand: {contrast: [support, none], target: [ate], scale: ratio}
-estimators: [naive, ipw]
-primary: [ipw]
-release: {policy: inside}
-"""
+TEXT = of_children("spines", estimators="naive, ipw", primary="ipw")
 ENGINE = "polars"
 COLUMNS = ["hospital_id", "child_id", "weight", "probability", "step"]
 
