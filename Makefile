@@ -50,7 +50,7 @@ docs: $(VENV)/.stamp-test  ## build the manual into build/site (works without a 
 spark: $(VENV)/.stamp-test  ## every query on DuckDB and Spark side by side (needs Java; takes minutes)
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[spark]'
 	FINGERPOST_TEST_SPARK=1 $(TEST_ENV) $(BIN)/python -m pytest -q -n 0 -k spark \
-		tests/suites/test_engines.py tests/suites/test_engines_agree.py
+		tests/suites/test_engines.py tests/suites/test_engines_agree.py tests/units/engines
 
 bench: $(VENV)/.stamp-bench  ## measure speed and memory against peers; writes tables of benchmarks/
 	$(BIN)/python benchmarks/run.py
