@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -141,7 +142,7 @@ def make_key(path: Path, *, outside: Path) -> bytes:
     if not path.exists():
         if not path.parent.is_dir():
             raise UsageError(f"--key {path}: there is no folder {path.parent}.")
-        put_new(path, file_of("opens", {"key": os.urandom(LENGTH)}))
+        put_new(path, file_of("opens", {"key": secrets.token_bytes(LENGTH)}))
     role, held = read_file(path)
     if role != "opens":
         raise UsageError(f"--key {path}: it is the key of who {role}. Name a new file.")

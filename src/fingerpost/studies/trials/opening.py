@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import secrets
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -62,7 +62,7 @@ def open_trial(
         return again(study, study_file, out=out, ledger=ledger), False
     check_procedure(study, listed=list_file is not None)
     whole = make_key(key, outside=out)
-    trial = os.urandom(IDENTITY).hex()
+    trial = secrets.token_hex(IDENTITY)
     keys = derived(whole, trial)
     held = sealed_list(read_list(list_file, study), keys) if list_file else b""
     units = register_file(study, base or Path(), keys) if registered(study) else b""

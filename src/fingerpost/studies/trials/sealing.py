@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
+import secrets
 from typing import Any
 
 from fingerpost.core.errors import Malformed
@@ -40,7 +40,7 @@ def _xor(one: bytes, other: bytes) -> bytes:
 
 def seal(key: bytes, value: Any, *, context: str, nonce: bytes | None = None) -> str:
     """Return plain data sealed under a key. nonce: for tests alone; random if left out."""
-    nonce = os.urandom(NONCE) if nonce is None else nonce
+    nonce = secrets.token_bytes(NONCE) if nonce is None else nonce
     plain = canonical(value)
     plain += b" " * (-len(plain) % FULL)
     hidden = _xor(plain, _stream(key, nonce, len(plain)))
