@@ -141,6 +141,8 @@ def identity(folder: Path) -> pa.Table:
 
     Raises Malformed where the folder holds no such truth.
     """
+    if not folder.is_dir():
+        raise Malformed(f"link: there is no folder {folder}. Name the records that were linked.")
     path = folder / TRUTH / f"{IDENTITY}.parquet"
     if not path.is_file():
         raise Malformed(

@@ -6,6 +6,7 @@ otherwise, is a notice with its count. No value is told, as it would be a child'
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -106,8 +107,8 @@ def raw_rows(session: Any, path: Path, called: str, *, today: date) -> tuple[Not
         lacking = [name for name in COLUMNS if name not in held]
         if lacking:
             raise Malformed(
-                f"link: {path.name} has no column {listed(lacking)}. A column of which nothing is "
-                "known may be empty, but must be there."
+                f"link: {path.name} has no column {listed(lacking)}.{misspelt(lacking, held)} A "
+                "column of which nothing is known may be empty, but must be there."
             )
         columns = ", ".join(
             f"nullif(trim({name}), '') AS {name}" if held[name] == "VARCHAR" else name
@@ -123,6 +124,20 @@ def raw_rows(session: Any, path: Path, called: str, *, today: date) -> tuple[Not
     if faults:
         raise Malformed(faults)
     return found
+
+
+def misspelt(lacking: Iterable[str], held: Iterable[str]) -> str:
+    """Return a sentence on columns that differ from those lacking by case or spaces alone; nothing
+    where there are none.
+
+    >>> misspelt(["surname", "sex"], ["SURNAME ", "Gender"])
+    ' It has "SURNAME ": names are written in small letters, without spaces.'
+    """
+    wanted = set(lacking)
+    near = [f'"{name}"' for name in held if name.strip().casefold() in wanted]
+    if not near:
+        return ""
+    return f" It has {', '.join(near)}: names are written in small letters, without spaces."
 
 
 def refuse_dates(session: Any, table: str, file: str, held: dict[str, str]) -> None:

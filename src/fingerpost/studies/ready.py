@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import narwhals as nw
@@ -47,10 +46,11 @@ def ready(
     records: TableRecords | Store,
     *,
     drawn: Drawn | None = None,
-    weights: Mapping[str, float] | None = None,
+    weights: pl.DataFrame | None = None,
 ) -> Ready:
     """Return the cohort of a study whose leaves have been checked. drawn: the draw of its arms, of
-    children by the name that `records.unit` gives them; weights: of children by that name.
+    children by the name that `records.unit` gives them; weights: of children by that name, as
+    `weighed` asks for them.
     """
     table = one_table(spelt(study), records)
     if weights is not None:
@@ -79,23 +79,22 @@ def ready(
     return Ready(whole, study, built, table.records.emptied())
 
 
-def weighed(table: OneTable, weights: Mapping[str, float]) -> OneTable:
+def weighed(table: OneTable, weights: pl.DataFrame) -> OneTable:
     """Return a table of the children who have a weight, with a column of it that its study names.
 
+    weights: the column WEIGHT, and as text those columns of the table by which rows find theirs:
+    that of the child, and that of the trial where trials repeat.
     Whoever opted out and is linked nevertheless is linked with another's record: nothing of theirs
     was to be linked. Such children leave, and the flow says so. Rows are numbered anew, and what
     lies beside the table, which is found by their numbers, leaves with its rows.
     """
-    unit = table.study.records.unit or ""
+    keys = [name for name in weights.columns if name != WEIGHT]
+    beside = {name: f"({name})" for name in keys}
     held: pl.DataFrame = table.records.frame.collect("polars").to_native()
-    known = pl.DataFrame(
-        {"(unit)": list(weights), WEIGHT: list(weights.values())},
-        schema={"(unit)": pl.String, WEIGHT: pl.Float64},
-    )
-    joined = held.with_columns(pl.col(unit).cast(pl.String).alias("(unit)")).join(
-        known, on="(unit)", how="left", maintain_order="left"
-    )
-    kept = joined.drop("(unit)").filter(pl.col(WEIGHT).is_not_null())
+    joined = held.with_columns(
+        pl.col(name).cast(pl.String).alias(own) for name, own in beside.items()
+    ).join(weights.rename(beside), on=list(beside.values()), how="left", maintain_order="left")
+    kept = joined.drop(beside.values()).filter(pl.col(WEIGHT).is_not_null())
     rows = kept[ROW].to_numpy() - 1
     kept = kept.with_columns(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(ROW))
     frame = nw.from_native(kept.lazy())

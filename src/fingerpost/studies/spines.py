@@ -141,7 +141,8 @@ def over_spines(
     if held is not None:
         tables.append(unlinked.table(held))
     tables += imputation_tables(made.plans, pooled)
-    flow = with_unlinked(found.flow, records, spines.paths[0])
+    times = 1 if study.linked is None else len(study.linked.zero.years)
+    flow = with_unlinked(found.flow, records, spines.paths[0], times=times)
     keys = np.unique(np.concatenate(made.keys))
     return Linked(
         first,
@@ -259,18 +260,19 @@ def named(estimate: Estimate) -> Estimate:
     return replace(estimate, interval=told)
 
 
-def with_unlinked(flow: Flow, records: Store, spine: Path) -> Flow:
+def with_unlinked(flow: Flow, records: Store, spine: Path, *, times: int) -> Flow:
     """Return a flow that begins with everyone in the records, and tells first of those whom the
     first spine links to no hospital record: who opted out, whom no school holds, and the missed.
+    times: how often the flow counts each of them, once a trial.
     """
     child = _children(records, "child")
     gone = ~child.is_in(linked_children([spine])[0].implode())
     out = child.is_in(_children(records, "opt_out").implode())
     schooled = child.is_in(_children(records, "school_census").implode())
-    whole = Flow(len(child))
-    whole = whole.then(OPTED_OUT, int((gone & out).sum()))
-    whole = whole.then(NO_SCHOOL, int((gone & ~out & ~schooled).sum()))
-    whole = whole.then(NOT_LINKED, int((gone & ~out & schooled).sum()))
+    whole = Flow(len(child) * times)
+    whole = whole.then(OPTED_OUT, int((gone & out).sum()) * times)
+    whole = whole.then(NO_SCHOOL, int((gone & ~out & ~schooled).sum()) * times)
+    whole = whole.then(NOT_LINKED, int((gone & ~out & schooled).sum()) * times)
     return replace(flow, start=whole.start, steps=(*whole.steps, *flow.steps))
 
 

@@ -8,7 +8,7 @@ own, and whoever is modelled as linked or not did not opt out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from fingerpost.cohorts.linked._covered import Reaches
 from fingerpost.cohorts.linked._eligible import own_names
 from fingerpost.cohorts.linked.covariates import BY_NAME
 from fingerpost.cohorts.linked.flatten import trial
+from fingerpost.cohorts.linked.sequential import TRIAL, trials
 from fingerpost.cohorts.values import Floats, Mask
 from fingerpost.core.errors import FingerpostError
 from fingerpost.core.linked import Linked
@@ -31,20 +32,24 @@ from fingerpost.kernels.design import Dense
 from fingerpost.kernels.glm import fit, mean
 from fingerpost.records.store import open_store
 from fingerpost.records.through import linked_children
+from fingerpost.studies.ready import WEIGHT
 
 NAME = "unlinked"
+CHILD = "child_id"
 # What education records say of every child, linked or not.
 GROUPS = ("sex", "ethnicity", "fsm", "idaci_fifth")
 RIDGE = 1e-3  # keeps chances finite in groups of which everyone is linked
 LEAST = 0.05  # chance below which no weight goes on rising
 UNKNOWN = "not known"
+EACH_TRIAL = "A child counts once in each trial that it enters. "
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Schooled:
     """n children of the study's births, schools and arms as education records alone have them,
-    whatever their health. child: identifiers as text. arm: (n,) codes into `arms`. groups: name →
-    (n,) labels. opted: (n,) whose family opted out, at any time. linked: (spines, n).
+    whatever their health; where trials repeat, each once a trial that it enters. child: identifiers
+    as text. arm: (n,) codes into `arms`. groups: name → (n,) labels, the trial among them where
+    trials repeat. opted: (n,) whose family opted out, at any time. linked: (spines, n).
     """
 
     child: NDArray[np.str_]
@@ -63,19 +68,21 @@ def schooled(study: Study, folder: Path, *, engine: str, paths: Sequence[Path]) 
     if linked is None or linked.through is not None:
         return None
     store = open_store(folder, engine, spine=paths[0], everyone=tuple(own_names(linked)))
-    asked = tuple(BY_NAME[name] for name in GROUPS)
-    found = trial(education(linked), Reaches(store), asked=asked, measures={})
-    table: pl.DataFrame = found.table
+    names = (*GROUPS, TRIAL) if linked.zero.repeated else GROUPS
+    asked = tuple(BY_NAME[name] for name in names)
+    held = Reaches(store)
+    found = [trial(education(one), held, asked=asked, measures={}) for one in trials(linked)]
+    table: pl.DataFrame = pl.concat([one.table for one in found])
     if not len(table):
         return None
-    child = table["child_id"].cast(pl.String)
+    child = table[CHILD].cast(pl.String)
     out = pl.Series("child_id", [], dtype=pl.String)
     if store.has("opt_out"):
         rows = store.frame("opt_out").select("child_id").collect("polars").to_native()
         out = rows["child_id"].cast(pl.String)
     arms = tuple(name for name, _ in linked.strategies)
     codes = {name: at for at, name in enumerate(arms)}
-    labels = {name: labels_of(table[name]) for name in GROUPS}
+    labels = {name: labels_of(table[name]) for name in names}
     return Schooled(
         child.to_numpy().astype(np.str_),
         arms,
@@ -95,14 +102,15 @@ def labels_of(column: pl.Series) -> NDArray[np.str_]:
 
 def education(linked: Linked) -> Linked:
     """Return what a study asks of whom, without the condition that hospitals alone know."""
-    zero = replace(linked.zero, last=None)
-    return replace(linked, phenotype="", code_list="", groups=(), options=(), zero=zero)
+    return replace(linked, phenotype="", code_list="", groups=(), options=())
 
 
 def table(held: Schooled) -> Table:
     """Return how many of each arm and group were linked, who opted out told apart: means over the
     spines. All arms of a group are shown or none.
     """
+    again = EACH_TRIAL if TRIAL in held.groups else ""
+    children = counted(held)
     rows: list[tuple[Cell, ...]] = []
     counts: list[int] = []
     for group, level, inside in levels(held):
@@ -114,7 +122,7 @@ def table(held: Schooled) -> Table:
             asked = n - out
             share = missed / asked if asked else None
             lines.append((group, level, arm, n, out, missed, share))
-            few.append(min(n, round(missed) or n, out or n, asked - round(missed)))
+            few.append(fewest(held, own, children))
         rows += lines
         counts += [min(few)] * len(few)
     return Table(
@@ -124,14 +132,32 @@ def table(held: Schooled) -> Table:
         ("label", "label", "label", "count", "number", "number", "share"),
         tuple(rows),
         counts=tuple(counts),
-        context="Of all children whom education records hold and who meet the study's conditions "
-        "but that of health, which hospitals alone know. opted_out: their families opted out, so "
-        "that nothing of theirs could be linked. missed: of the others, those to whom no hospital "
-        "record was linked, a mean over the spines; share_missed: of the others. Who is missed by "
-        "chance costs precision; who is missed more often in one arm or group makes those linked "
-        "unlike all.",
+        context=f"{again}Of all children whom education records hold and who meet the study's "
+        "conditions but that of health, which hospitals alone know. opted_out: their families "
+        "opted out, so that nothing of theirs could be linked. missed: of the others, those to "
+        "whom no hospital record was linked, a mean over the spines; share_missed: of the others. "
+        "Who is missed by chance costs precision; who is missed more often in one arm or group "
+        "makes those linked unlike all.",
         tells=Tells(units=(("opted_out", "children"), ("missed", "children"))),
     )
+
+
+def counted(held: Schooled) -> Callable[[Mask], int]:
+    """Return what counts the children among some rows, each once however many trials it enters."""
+    if TRIAL not in held.groups:
+        return lambda rows: int(rows.sum())
+    codes = np.unique(held.child, return_inverse=True)[1]
+    return lambda rows: len(np.unique(codes[rows]))
+
+
+def fewest(held: Schooled, own: Mask, children: Callable[[Mask], int]) -> int:
+    """Return the fewest children whom a line of some rows tells apart: all of them, those who opted
+    out, the missed, or those linked; whoever nobody is tells of nobody.
+    """
+    asked = own & ~held.opted
+    missed = round(float(np.mean([children(asked & ~linked) for linked in held.linked])))
+    n, out = children(own), children(own & held.opted)
+    return min(n, missed or n, out or n, children(asked) - missed)
 
 
 def levels(held: Schooled) -> Iterator[tuple[str, str, Mask]]:
@@ -142,10 +168,11 @@ def levels(held: Schooled) -> Iterator[tuple[str, str, Mask]]:
             yield group, level, labels == level
 
 
-def weights(held: Schooled, spine: int) -> dict[str, float]:
-    """Return the weight of each linked child: one over its chance of not having opted out, times
-    one over its chance of being linked if it had not, each from a logit in arm and groups; scaled
-    to a mean of 1 over the linked.
+def weights(held: Schooled, spine: int) -> pl.DataFrame:
+    """Return the weight of each linked child, in each trial that it enters where trials repeat, as
+    `ready.weighed` asks for them: one over its chance of not having opted out, times one over its
+    chance of being linked if it had not, each from a logit in arm and groups; scaled to a mean of 1
+    over the linked.
     """
     design = Dense(*columns(held))
     stayed = chances(design, ~held.opted, np.ones(len(held.child), dtype=np.bool_))
@@ -155,7 +182,10 @@ def weights(held: Schooled, spine: int) -> dict[str, float]:
         raise FingerpostError("spines: no child of the study's schools is linked. Link them again.")
     weight = 1.0 / np.maximum(stayed * found, LEAST)
     weight /= weight[linked].mean()
-    return dict(zip(held.child[linked].tolist(), weight[linked].tolist(), strict=True))
+    keys = {CHILD: held.child}
+    if TRIAL in held.groups:
+        keys[TRIAL] = held.groups[TRIAL]
+    return pl.DataFrame({**keys, WEIGHT: weight}).filter(linked)
 
 
 def columns(held: Schooled) -> tuple[Floats, tuple[str, ...]]:

@@ -21,6 +21,9 @@ def test_faults_name_columns_and_counts_never_a_value(tmp_path):
     pl.read_parquet(path).drop("surname", "sex").write_parquet(path)
     with pytest.raises(Malformed, match=r"hospital\.parquet has no column surname or sex"):
         read_people(folder)
+    pl.read_parquet(path).rename({"forename": "FORENAME"}).write_parquet(path)
+    with pytest.raises(Malformed, match=r'It has "FORENAME": names are written in small letters'):
+        read_people(folder)
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(Malformed, match=r"hospital.parquet") as told:
         read_people(folder)

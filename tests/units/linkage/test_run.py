@@ -127,6 +127,11 @@ def test_spines_that_are_there_are_not_linked_as_asked(world, given, words):
     assert done.exit_code == 2 and words in " ".join(done.output.split())
 
 
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    done = CliRunner().invoke(app, ["link", "evaluate", str(tmp_path / "nowhere")])
+    assert done.exit_code == 1 and "there is no folder" in " ".join(done.output.split())
+
+
 def test_a_benchmark_has_no_spines_to_name():
     done = CliRunner().invoke(app, ["link", "evaluate", "--benchmark", "febrl4", "--name", "x"])
     assert done.exit_code == 2 and "--name is of spines of RECORDS" in " ".join(done.output.split())

@@ -64,7 +64,8 @@ def test_what_is_beside_a_table_leaves_with_its_rows(planted, last_leaves):
     held = planted.records.frame.collect("polars").to_native()
     leaving = set(held["child"][3:20]) | (set(held["child"][-5:]) if last_leaves else set())
     stay = [one for one in sorted(held["child"]) if one not in leaving]
-    found = weighed(planted, {one: 1.0 + float(one) for one in stay})
+    weights = {"child": stay, WEIGHT: [1.0 + float(one) for one in stay]}
+    found = weighed(planted, pl.DataFrame(weights))
     table = found.records.frame.collect("polars").to_native()
     own = table["child"].cast(pl.Float64).to_numpy()
     assert sorted(table["child"]) == stay
@@ -102,7 +103,8 @@ def test_when_a_child_was_first_provided_for_is_its_own_where_others_have_no_wei
     stays = rng.random(len(child)) < 0.7
     stays[-40:] = not last_leaves
     chosen = rng.permutation(child[stays])
-    after = ready(study, open_store(country, ENGINE), weights=dict.fromkeys(chosen, 1.0)).built
+    weights = pl.DataFrame({"child_id": chosen, WEIGHT: np.ones(len(chosen))})
+    after = ready(study, open_store(country, ENGINE), weights=weights).built
     wanted = [own[one] for one in members(after)]
     assert after.cohort.n == int(stays.sum()) and np.isfinite(wanted).sum() > 10
     np.testing.assert_array_equal(after.cohort.provided, wanted)
@@ -131,7 +133,7 @@ def test_weights_and_counts_of_whom_links_missed_know_no_order():
         held.linked[:, at],
     )
     for spine in range(2):
-        one, two = unlinked.weights(held, spine), unlinked.weights(mixed, spine)
+        one, two = (dict(unlinked.weights(each, spine).iter_rows()) for each in (held, mixed))
         assert one.keys() == two.keys() and len(set(one.values())) > 2
         assert [two[child] for child in one] == pytest.approx(list(one.values()), rel=1e-9)
     assert unlinked.table(held).rows == unlinked.table(mixed).rows

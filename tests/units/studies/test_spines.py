@@ -31,7 +31,7 @@ from fingerpost.reports.words import answers
 from fingerpost.studies import unlinked
 from fingerpost.studies.document import read_study
 from fingerpost.studies.given import STUDIED, StudyGiven, asked_of
-from fingerpost.studies.ready import NO_WEIGHT, ready
+from fingerpost.studies.ready import NO_WEIGHT, WEIGHT, ready
 from fingerpost.studies.run import run
 from fingerpost.studies.spine_words import ONE
 from fingerpost.studies.spines import Linking, number_of
@@ -308,6 +308,38 @@ def test_those_linked_are_weighed_to_stand_for_those_missed(folder, study, misse
     assert np.average(free, weights=cohort.weight) == pytest.approx(truth, abs=0.01)
 
 
+# A child enters several trials, and counts in each: whom links missed as well, else more seem to
+# leave than there were. Arms differ from trial to trial, and so do those whom a child stands for.
+def test_where_trials_repeat_every_count_and_weight_is_of_child_trials(folder):
+    again = TEXT.replace(
+        "{year: 1, census: spring}", "{every: year, from: 1, to: 3, census: spring}"
+    )
+    study = read_study("again.yaml", text=again.replace("end of year 2", "end of year 4"))
+    own = through(folder, "missed", weighted=True)
+    found = run(study, open_store(folder, ENGINE), linking=own)
+    steps = found.flow.steps
+    before = (found.flow.start, *(one.remaining for one in steps))
+    assert all(was - one.left == one.remaining for was, one in zip(before, steps, strict=False))
+    assert found.flow.start == 3 * pl.read_parquet(folder / "child" / "*.parquet").height
+    assert found.flow.remaining == sum(count for _, count in found.flow.arms)
+    held = unlinked.schooled(study, folder, engine=ENGINE, paths=own.spines.paths)
+    weights = unlinked.weights(held, 0)
+    assert weights.select("child_id", "trial").is_unique().all()
+    store = open_store(folder, ENGINE, spine=own.spines.paths[0])
+    cohort = ready(study, store, weights=weights).built.cohort
+    free, trial = (cohort.covariates[name] for name in ("fsm", "trial"))
+    for code, label in enumerate(trial.levels):
+        inside = held.groups["trial"] == label
+        truth = (held.groups["fsm"][inside] == "1").mean()
+        rows = trial.values == code
+        assert inside.sum() > rows.sum() > 100
+        mean = np.average(free.values[rows], weights=cohort.weight[rows])
+        assert mean == pytest.approx(truth, abs=0.02)
+    rows = {(r["group"], r["level"]): r for r in table(found, "unlinked") if r["arm"] == "all arms"}
+    trials = [rows["trial", f"Year {year}"]["children"] for year in (1, 2, 3)]
+    assert rows["all", "all"]["children"] == sum(trials) and min(trials) > 100
+
+
 # By hand: 40 linked of 60 poor children, 120 of 140 others; nobody opted out.
 def test_a_weight_is_one_over_the_chance_of_a_link():
     poor = np.repeat([True, False], [60, 140])
@@ -321,7 +353,7 @@ def test_a_weight_is_one_over_the_chance_of_a_link():
         np.zeros(200, dtype=bool),
         found,
     )
-    weights = unlinked.weights(held, 0)
+    weights = dict(unlinked.weights(held, 0).iter_rows())
     assert len(weights) == 160
     assert weights["0"] / weights["60"] == pytest.approx((60 / 40) / (140 / 120), rel=1e-3)
     assert sum(weights.values()) == pytest.approx(160)
@@ -340,7 +372,7 @@ def test_opting_out_has_a_model_of_its_own():
         out,
         ~out[None, :],
     )
-    weights = unlinked.weights(held, 0)
+    weights = dict(unlinked.weights(held, 0).iter_rows())
     assert weights["50"] / weights["150"] == pytest.approx(100 / 70, rel=0.01)
     rows = {(r[0], r[1], r[2]): r for r in unlinked.table(held).rows}
     assert rows["fsm", "1", "all arms"][3:] == (100, 30, 0.0, 0.0)
@@ -352,7 +384,8 @@ def test_who_has_no_weight_is_out_of_the_cohort_and_in_the_flow(folder, study):
     before = ready(study, records)
     children = members(before.built)
     stay = {child: 2.0 - at % 2 for at, child in enumerate(children[:-7])}
-    after = ready(study, records, weights=stay)
+    weights = pl.DataFrame({"child_id": list(stay), WEIGHT: list(stay.values())})
+    after = ready(study, records, weights=weights)
     assert set(members(after.built)) == set(stay) and after.built.cohort.n == len(children) - 7
     assert set(after.built.cohort.weight) == {1.0, 2.0}
     (step,) = (one for one in after.built.cohort.flow.steps if one.reason == NO_WEIGHT)
