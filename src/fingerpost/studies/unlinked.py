@@ -21,7 +21,7 @@ from fingerpost.cohorts.linked._covered import Reaches
 from fingerpost.cohorts.linked._eligible import own_names
 from fingerpost.cohorts.linked.covariates import BY_NAME
 from fingerpost.cohorts.linked.flatten import trial
-from fingerpost.cohorts.linked.sequential import TRIAL, trials
+from fingerpost.cohorts.linked.sequential import COUNTS, TRIAL, trials
 from fingerpost.cohorts.values import Floats, Mask
 from fingerpost.core.errors import FingerpostError
 from fingerpost.core.linked import Linked
@@ -109,7 +109,8 @@ def table(held: Schooled) -> Table:
     """Return how many of each arm and group were linked, who opted out told apart: means over the
     spines. All arms of a group are shown or none.
     """
-    again = EACH_TRIAL if TRIAL in held.groups else ""
+    repeated = TRIAL in held.groups
+    again, unit = (EACH_TRIAL, COUNTS) if repeated else ("", "children")
     children = counted(held)
     rows: list[tuple[Cell, ...]] = []
     counts: list[int] = []
@@ -138,7 +139,7 @@ def table(held: Schooled) -> Table:
         "whom no hospital record was linked, a mean over the spines; share_missed: of the others. "
         "Who is missed by chance costs precision; who is missed more often in one arm or group "
         "makes those linked unlike all.",
-        tells=Tells(units=(("opted_out", "children"), ("missed", "children"))),
+        tells=Tells(units=tuple((name, unit) for name in ("children", "opted_out", "missed"))),
     )
 
 
