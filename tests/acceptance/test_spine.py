@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sysconfig
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,7 +24,6 @@ from fingerpost.reports.results import schema
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = Path(sysconfig.get_path("scripts")) / "fingerpost"
 ECLSK = "eclsk_special_education/eclsk_c.csv"
-DEMO_SECONDS = 90
 
 
 def run(*words: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -200,12 +198,10 @@ def test_doctor(here):
 
 @pytest.mark.slow
 def test_demo(here, tmp_path):
-    """Real studies, a report each, an index, in time; what is not here is named."""
-    began = time.monotonic()
+    """Real studies, a report each, an index; what is not here is named."""
     done = run("demo", folder=here)
     assert done.returncode == 0, done.stderr
     said(done)
-    assert time.monotonic() - began <= DEMO_SECONDS
     folder = here / "build" / "demo"
     index = (folder / "index.html").read_text(encoding="utf-8")
     assert "Left out" in done.stdout and "ECLS-K" in done.stdout
