@@ -24,7 +24,9 @@ NO_DAY = np.datetime64("NaT", "D")
 
 @dataclass(frozen=True, slots=True)
 class Slips:
-    """Chances of slips on the hospital's side; the second value for children of group 1."""
+    """Chances of slips on the hospital's side; the second value for children of group 1. surname:
+    that the family's name is another there, as after a marriage.
+    """
 
     letter: tuple[float, float] = (0.02, 0.06)
     forename: tuple[float, float] = (0.01, 0.03)
@@ -32,6 +34,7 @@ class Slips:
     part: tuple[float, float] = (0.01, 0.02)
     missing: tuple[float, float] = (0.01, 0.03)
     place: tuple[float, float] = (0.05, 0.12)
+    surname: tuple[float, float] = (0.0, 0.0)
 
 
 def write_world(
@@ -199,6 +202,8 @@ def slipped(
     out["moved"][hit(slips.place)] = NO_DAY
     out["nhs_number"] = out["nhs_number"].astype(object)
     out["nhs_number"][hit(slips.missing)] = None
+    other = hit(slips.surname)
+    out["surname"][other] = out["surname"][rng.integers(size, size=len(other))]
     return out
 
 

@@ -36,7 +36,9 @@ class Comparison:
     levels: strongest first. reads: the columns that they name; `column` alone where empty.
     frequency: whether agreeing on a rare value of the column counts for more than on a common one,
     at the first level. usual: how often matches are on each level, `differ` last, to begin with and
-    where these people teach nothing of it; most agree where empty.
+    where these people teach nothing of it; most agree where empty. told_by: a column that tells
+    this one: where it is the same on both sides, this comparison adds nothing. The few pairs where
+    it is not are no sample of matches, so that `usual` stands.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Comparison:
     usual: tuple[float, ...] = ()
     reads: tuple[str, ...] = ()
     lists: bool = False
+    told_by: str = ""
 
     @property
     def size(self) -> int:
@@ -57,7 +60,8 @@ class Comparison:
         """SQL for a pair of which one lacks the value."""
         if self.lists:
             return f"coalesce(len({self.column}_l), 0) = 0 OR coalesce(len({self.column}_r), 0) = 0"
-        return f"{self.column}_l IS NULL OR {self.column}_r IS NULL"
+        told = f" OR {self.told_by}_l = {self.told_by}_r" if self.told_by else ""
+        return f"{self.column}_l IS NULL OR {self.column}_r IS NULL{told}"
 
     def case(self) -> str:
         """Return SQL for the level of a pair: its place from 0 (strongest) up, -1 for unknown."""
@@ -68,7 +72,7 @@ class Comparison:
     def words(self, level: int) -> str:
         """Return what a level is called."""
         if level < 0:
-            return UNKNOWN
+            return f"{UNKNOWN}, or told by the {self.told_by}" if self.told_by else UNKNOWN
         return self.levels[level].words if level < len(self.levels) else DIFFER
 
 
@@ -128,6 +132,11 @@ class Plan:
         """What is compared, by name."""
         return tuple(one.name for one in self.comparisons)
 
+    @property
+    def declared(self) -> tuple[str, ...]:
+        """The comparisons whose levels in matches are as declared and never learnt."""
+        return tuple(one.name for one in self.comparisons if one.told_by)
+
 
 def name_levels(column: str) -> tuple[Level, ...]:
     """Return the levels of a name: the same; much alike; alike, or one begins the other."""
@@ -171,7 +180,16 @@ BIRTH = Comparison(
     usual=(0.96, 0.005, 0.02, 0.015),
     reads=("birth_date", "birth_day", "birth_month", "birth_year"),
 )
-SEX = Comparison("sex", "sex", (Level("the same", "sex_l = sex_r"),), usual=(0.99, 0.01))
+# Two children of one forename are of one sex, whoever they are: taken for evidence of its own, that
+# made those who share a forename and a birthday by chance look like matches with other surnames.
+SEX = Comparison(
+    "sex",
+    "sex",
+    (Level("the same", "sex_l = sex_r"),),
+    usual=(0.99, 0.01),
+    reads=("sex", "forename"),
+    told_by="forename",
+)
 NUMBER = Comparison(
     "nhs_number",
     "nhs_number",

@@ -166,13 +166,17 @@ def learnt(
         prior=min(0.5, 0.5 * min(people.count) / people.pairs),
         pairs=people.pairs,
         frequency=(False,) * len(sizes),
-        untaught=untaught(plan, teach),
+        untaught=tuple(dict.fromkeys((*untaught(plan, teach), *plan.declared))),
     )
     model = by_turns(start, at_random, pairs, teach)
     while doubted := no_lesson(start, model):
         start = replace(start, untaught=(*start.untaught, *doubted))
         model = by_turns(start, at_random, pairs, teach)
-    return replace(model, frequency=tuple(one.frequency for one in plan.comparisons))
+    return replace(
+        model,
+        frequency=tuple(one.frequency for one in plan.comparisons),
+        untaught=tuple(name for name in model.untaught if name not in plan.declared),
+    )
 
 
 def by_turns(start: Model, at_random: Counted, pairs: Counted, teach: list[Counted]) -> Model:

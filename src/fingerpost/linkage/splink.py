@@ -59,7 +59,9 @@ def score(people: People, plan: Plan, *, seed: int = 1, sample: int | None = Non
         settle(linker, people, chosen)
     model = model_of(linker, people, chosen, sample=sample)
     declared = tuple(usual(one) for one in chosen.comparisons)
-    model = replace(model, untaught=(*lacking, *astray(model, declared, besides=lacking)))
+    lacking = tuple(name for name in lacking if name not in chosen.declared)
+    doubted = astray(model, declared, besides=(*lacking, *chosen.declared))
+    model = replace(model, untaught=(*lacking, *doubted))
     found = predicted(linker, people, chosen, model)
     if not len(found.left):
         raise Unanswerable("link: Splink finds no pair that may be a match.")
@@ -135,6 +137,8 @@ def comparison(one: Comparison) -> dict[str, Any]:
             "m_probability": float(guess[-1]),
         }
     )
+    if one.told_by:
+        levels[1:] = [{**level, "fix_m_probability": True} for level in levels[1:]]
     if one.frequency:
         levels[1] |= {"tf_adjustment_column": one.column, "tf_adjustment_weight": 1.0}
     return {"output_column_name": one.name, "comparison_levels": levels}

@@ -24,7 +24,9 @@ assert ROOT
 from benchmarks.linkage_worlds import Slips, write_world  # noqa: E402
 
 SPINES = 6
-MANY = Slips(letter=(0.2, 0.3), forename=(0.1, 0.2), place=(0.5, 0.6), missing=(0.1, 0.2))
+MANY = Slips(
+    letter=(0.2, 0.3), forename=(0.1, 0.2), part=(0.1, 0.2), place=(0.5, 0.6), missing=(0.1, 0.2)
+)
 
 
 @pytest.fixture(scope="module")
