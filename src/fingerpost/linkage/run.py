@@ -120,7 +120,11 @@ def recipe_of(records: Path, options: Options, asked: Asked | None = None) -> di
     }
     if options.by_passes:
         return recipe
-    recipe |= {"threshold": options.threshold, "odds": "left over", "learnt": "from usual, sex by forename"}
+    recipe |= {
+        "threshold": options.threshold,
+        "odds": "left over",
+        "learnt": "from usual, sex by forename",
+    }
     if asked is not None:
         recipe |= {"given": list(asked.names), "records": asked.digest}
     return recipe
